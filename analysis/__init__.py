@@ -1,0 +1,1 @@
+"""Tables in, results out: the statistics behind the ten questions."""

@@ -1,0 +1,1 @@
+"""Images in, tables out: segmenters, measures, feature extractors and distances."""

@@ -1,0 +1,1 @@
+"""What to run and where: command line, configuration and pipeline."""

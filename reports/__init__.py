@@ -1,0 +1,1 @@
+"""Results in, pages out: the report, the comparison and the regression check."""

@@ -1,0 +1,29 @@
+"""Shared fixtures: where the real data lies, and which skips are allowed."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+REQUIRE_ALL = os.environ.get("PLAUSIBRAIN_REQUIRE_ALL") == "1"
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Folder of real data beside the checkout; set PLAUSIBRAIN_DATA to look elsewhere."""
+    default = Path(__file__).parents[2] / "shared" / "data"
+    folder = Path(os.environ.get("PLAUSIBRAIN_DATA", default))
+    if not folder.is_dir():
+        pytest.skip(f"real data not found at {folder}; set PLAUSIBRAIN_DATA to its folder")
+    return folder
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo) -> Iterator[None]:
+    """Turn every skip into a failure when PLAUSIBRAIN_REQUIRE_ALL=1."""
+    report = yield
+    if REQUIRE_ALL and report.skipped and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"PLAUSIBRAIN_REQUIRE_ALL=1 forbids skips: {report.longrepr}"
+    return report
