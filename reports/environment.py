@@ -1,0 +1,56 @@
+"""The template environment of every page: autoescape always on, undefined names are errors."""
+
+from functools import cache
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from reports import formatting
+from reports.strip import strip
+
+
+@cache
+def environment() -> Environment:
+    """Jinja environment over ``reports/templates`` with the number filters of `reports.formatting`.
+
+    Returns
+    -------
+    Environment
+        Autoescape is on for every template. Filters: ``number``, ``count``, ``p_value``, ``percent``,
+        ``listing``, ``shown_unit``; functions: ``estimate``, ``interval``, ``strip``.
+    """
+    built = Environment(
+        loader=PackageLoader("reports", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    for function in (
+        formatting.number,
+        formatting.count,
+        formatting.p_value,
+        formatting.percent,
+        formatting.listing,
+        formatting.shown_unit,
+    ):
+        built.filters[function.__name__] = function
+    built.globals.update(
+        estimate=formatting.estimate,
+        interval=formatting.interval,
+        is_missing=formatting.is_missing,
+        MISSING=formatting.MISSING,
+        strip=strip,
+    )
+    return built
+
+
+def render(template: str, **context: object) -> str:
+    """Text of a template filled with the context.
+
+    Parameters
+    ----------
+    template : str
+        File name under ``reports/templates``, for example ``"report.html"``.
+    """
+    return environment().get_template(template).render(**context)

@@ -1,0 +1,137 @@
+"""Numbers as text: the only place where plausibrain rounds.
+
+Digits follow the uncertainty: a number is shown with as many decimals as give its interval two significant
+digits. Volumes are stored in mm³ and shown in mL. A missing number is an en dash.
+"""
+
+import math
+from collections.abc import Sequence
+
+MISSING = "–"
+MINUS = "\N{MINUS SIGN}"
+MAX_DECIMALS = 4
+
+#: Stored unit -> (factor, shown unit).
+SHOWN_UNITS: dict[str, tuple[float, str]] = {
+    "mm3": (1e-3, "mL"),
+    "mm3/year": (1e-3, "mL/year"),
+    "mm3 per mm3": (1.0, "mL per mL"),
+    "fraction": (100.0, "%"),
+    "share": (100.0, "%"),
+    "proportion": (100.0, "%"),
+    "percent": (1.0, "%"),
+    "percent/year": (1.0, "%/year"),
+    "ratio": (1.0, ""),
+    "1": (1.0, ""),
+}
+
+
+def is_missing(value: object) -> bool:
+    """Tell whether a value is None, NaN, infinite or no number at all."""
+    if value is None or isinstance(value, str | bool):
+        return True
+    try:
+        return not math.isfinite(float(value))  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return True
+
+
+def shown_unit(unit: object) -> str:
+    """Name the unit as a reader sees it (``mm3`` -> ``mL``)."""
+    text = "" if not isinstance(unit, str) else unit
+    return SHOWN_UNITS.get(text, (1.0, text))[1]
+
+
+def scaled(value: object, unit: object = "") -> float:
+    """Convert a value to its shown unit; NaN when missing."""
+    if is_missing(value):
+        return math.nan
+    factor = SHOWN_UNITS.get(unit, (1.0, ""))[0] if isinstance(unit, str) else 1.0
+    return float(value) * factor  # type: ignore[arg-type]
+
+
+def decimals_for(width: float, *, significant: int = 2) -> int:
+    """Count the decimals that give a width (an interval, in the shown unit) this many significant digits.
+
+    Examples
+    --------
+    >>> decimals_for(0.23), decimals_for(1.2), decimals_for(31.0)
+    (2, 1, 0)
+    """
+    if is_missing(width) or width <= 0:
+        return 2
+    # 0.0999 rounds to 0.10, so the magnitude is taken after rounding.
+    magnitude = math.floor(math.log10(float(f"{width:.{significant - 1}e}")))
+    return min(MAX_DECIMALS, max(0, significant - 1 - magnitude))
+
+
+def fixed(value: object, decimals: int, *, signed: bool = False) -> str:
+    """Write a number with fixed decimals, a comma between thousands and a true minus sign."""
+    if is_missing(value):
+        return MISSING
+    text = f"{float(value):{'+' if signed else ''},.{decimals}f}"  # type: ignore[arg-type]
+    if float(text.replace(",", "")) == 0:
+        text = text.lstrip("+-")
+    return text.replace("-", MINUS)
+
+
+def number(value: object, unit: object = "", *, significant: int = 3, signed: bool = False) -> str:
+    """Write a number that has no interval with three significant digits, in the shown unit (not appended).
+
+    Examples
+    --------
+    >>> number(1453012.0, "mm3"), number(0.012345), number(None)
+    ('1,453', '0.0123', '–')
+    """
+    shown = scaled(value, unit)
+    if is_missing(shown):
+        return MISSING
+    return fixed(shown, decimals_for(abs(shown) or 1.0, significant=significant), signed=signed)
+
+
+def interval_decimals(low: object, high: object, unit: object = "") -> int:
+    """Count the decimals with which an estimate and its interval are shown."""
+    return decimals_for(abs(scaled(high, unit) - scaled(low, unit)))
+
+
+def estimate(value: object, low: object, high: object, unit: object = "", *, signed: bool = False) -> str:
+    """Write an estimate rounded by the width of its interval; three significant digits when it has none."""
+    if is_missing(low) or is_missing(high):
+        return number(value, unit, signed=signed)
+    return fixed(scaled(value, unit), interval_decimals(low, high, unit), signed=signed)
+
+
+def interval(low: object, high: object, unit: object = "", *, signed: bool = False) -> str:
+    """Write an interval as text, ``0.49 to 0.72``; an en dash when an end is missing."""
+    if is_missing(low) or is_missing(high):
+        return MISSING
+    decimals = interval_decimals(low, high, unit)
+    ends = [fixed(scaled(end, unit), decimals, signed=signed) for end in (low, high)]
+    return " to ".join(ends)
+
+
+def p_value(value: object) -> str:
+    """Write a probability with two significant digits, never below ``< 0.001``."""
+    if is_missing(value):
+        return MISSING
+    shown = float(value)  # type: ignore[arg-type]
+    if shown < 0.001:
+        return "< 0.001"
+    return f"{shown:.2f}" if shown >= 0.01 else f"{shown:.3f}"
+
+
+def count(value: object) -> str:
+    """Write a whole number with a comma between thousands."""
+    return MISSING if is_missing(value) else f"{round(float(value)):,}"  # type: ignore[arg-type]
+
+
+def percent(value: object, *, decimals: int = 0) -> str:
+    """Write a fraction as a percentage."""
+    return MISSING if is_missing(value) else f"{fixed(100 * float(value), decimals)} %"  # type: ignore[arg-type]
+
+
+def listing(items: Sequence[str]) -> str:
+    """Write items as an English list: ``a, b and c``."""
+    if len(items) < 2:
+        return "".join(items)
+    return f"{', '.join(items[:-1])} and {items[-1]}"

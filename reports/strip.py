@@ -1,0 +1,115 @@
+"""Geometry of the small strip beside each headline: margin band, real-against-real range, estimate, interval.
+
+Every strip is drawn in units of its own margin, so the band has the same place and width in all of them and
+strips can be compared down the column. Values beyond the strip end in an arrow. A one-sided margin fills the
+strip to its open end; without any margin the strip spans the numbers it has.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from reports.formatting import is_missing
+
+WIDTH, HEIGHT = 240.0, 30.0
+#: The band takes this part of the strip; the strip therefore spans 1 / 0.3 = 3.3 margins.
+BAND_FRACTION = 0.3
+
+
+@dataclass(frozen=True)
+class Strip:
+    """Positions in the strip's own units (0 to `WIDTH`); None where a number is missing."""
+
+    band: tuple[float, float] | None
+    null: tuple[float, float] | None
+    null_median: float | None
+    interval: tuple[float, float] | None
+    estimate: float | None
+    ideal: float | None
+    clipped_low: bool
+    clipped_high: bool
+
+
+def _numbers(headline: Mapping[str, object], *names: str) -> list[float]:
+    return [float(headline[n]) for n in names if not is_missing(headline.get(n))]  # type: ignore[arg-type]
+
+
+def _null(headline: Mapping[str, object]) -> Mapping[str, object]:
+    null = headline.get("null")
+    return null if isinstance(null, Mapping) else {}
+
+
+def _window(headline: Mapping[str, object]) -> tuple[float, float] | None:
+    """Values at the left and right end of the strip."""
+    margins = _numbers(headline, "margin_low", "margin_high")
+    seen = _numbers(headline, "estimate", "ci_low", "ci_high", "ideal") + _numbers(
+        _null(headline), "low", "high", "median"
+    )
+    if len(margins) == 2 and margins[1] > margins[0]:
+        centre, half = sum(margins) / 2, (margins[1] - margins[0]) / (2 * BAND_FRACTION)
+        return centre - half, centre + half
+    values = seen + margins
+    if not values:
+        return None
+    pad = (max(values) - min(values)) * 0.15 or 1.0
+    return min(values) - pad, max(values) + pad
+
+
+def _band(headline: Mapping[str, object], place: "_Scale") -> tuple[float, float] | None:
+    low, high = headline.get("margin_low"), headline.get("margin_high")
+    if is_missing(low) and is_missing(high):
+        return None
+    return (
+        0.0 if is_missing(low) else place(low),
+        WIDTH if is_missing(high) else place(high),
+    )
+
+
+@dataclass(frozen=True)
+class _Scale:
+    """Linear map of values to strip units, cut at both ends."""
+
+    low: float
+    high: float
+
+    def raw(self, value: object) -> float:
+        return WIDTH * (float(value) - self.low) / (self.high - self.low)  # type: ignore[arg-type]
+
+    def __call__(self, value: object) -> float:
+        return round(min(WIDTH, max(0.0, self.raw(value))), 1)
+
+    def optional(self, value: object) -> float | None:
+        return None if is_missing(value) else self(value)
+
+    def span(self, low: object, high: object) -> tuple[float, float] | None:
+        return None if is_missing(low) or is_missing(high) else (self(low), self(high))
+
+
+def strip(headline: Mapping[str, object]) -> Strip | None:
+    """Place everything on the strip of a headline of ``scorecard.json``.
+
+    Parameters
+    ----------
+    headline : mapping
+        ``estimate``, ``ci_low``, ``ci_high``, ``margin_low``, ``margin_high``, ``ideal`` and ``null`` (with
+        ``low``, ``median`` and ``high``); each may be missing.
+
+    Returns
+    -------
+    Strip or None
+        None when the headline has no estimate.
+    """
+    window = _window(headline)
+    if window is None or is_missing(headline.get("estimate")):
+        return None
+    place, null = _Scale(*window), _null(headline)
+    ends = _numbers(headline, "estimate", "ci_low", "ci_high")
+    return Strip(
+        band=_band(headline, place),
+        null=place.span(null.get("low"), null.get("high")),
+        null_median=place.optional(null.get("median")),
+        interval=place.span(headline.get("ci_low"), headline.get("ci_high")),
+        estimate=place(headline["estimate"]),
+        ideal=place.optional(headline.get("ideal")),
+        clipped_low=min(place.raw(end) for end in ends) < 0,
+        clipped_high=max(place.raw(end) for end in ends) > WIDTH,
+    )
