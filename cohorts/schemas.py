@@ -1,0 +1,200 @@
+"""The tables of a run folder: every column with its type, description and unit."""
+
+from cohorts.tables import Column, Schema
+
+_COHORT = Column("cohort", "str", "reference or generated")
+_ID = Column("participant_id", "str", "Row key, unique within its cohort")
+_STRUCTURE = Column("structure", "str", "FreeSurfer name, TIV, a region, or empty for the whole brain")
+_STATUS = Column("status", "str", "ok, or why there is no value: excluded, not_applicable, failed")
+_REASON = Column("reason", "str", "In words, why the status is not ok")
+
+PEOPLE_COLUMNS = (
+    _ID,
+    Column("person", "str", "Cluster: rows of one person, or of one requested metadata row, share it"),
+    Column("age", "float", "Age at the scan, or the requested age of a generated image", "years"),
+    Column("sex", "str", "M or F"),
+    Column("site", "str", "Scanner or study site"),
+    Column("diagnosis", "str", "Diagnosis or group, as given"),
+    Column("session", "str", "Session, visit or run, as given"),
+    Column("seed", "int", "Seed of a generated image"),
+    Column("requested_age", "float", "Age asked of the generator", "years"),
+    Column("requested_sex", "str", "Sex asked of the generator, M or F"),
+    Column("requested_ventricle_mm3", "float", "Ventricular volume asked of the generator", "mm3"),
+    Column("requested_brain_mm3", "float", "Brain volume asked of the generator", "mm3"),
+)
+PEOPLE_OPTIONAL = tuple(column.name for column in PEOPLE_COLUMNS[4:])
+
+PEOPLE = Schema(
+    "people",
+    (_COHORT, *PEOPLE_COLUMNS, _STATUS, _REASON),
+    description="People of both cohorts; excluded rows stay, with the reason.",
+    extra=Column("{name}", "str", "Further column of the participants table, as given"),
+    optional=PEOPLE_OPTIONAL,
+)
+
+VOLUMES = Schema(
+    "volumes",
+    (_COHORT, _ID),
+    description="One row per image or person, one column per structure.",
+    extra=Column("{structure}", "float", "Volume of the structure", "mm3"),
+)
+
+QC = Schema(
+    "qc",
+    (_COHORT, _ID),
+    description="Quality of the segmentation per group of structures.",
+    extra=Column("{group}", "float", "Quality score of the group, 0 (bad) to 1 (good)"),
+)
+
+MEASURES = Schema(
+    "measures",
+    (
+        _COHORT,
+        _ID,
+        Column("metric", "str", "Name of the measure, as in the catalogue"),
+        _STRUCTURE,
+        Column("value", "float", "The measured value, in the unit of this row"),
+        Column("unit", "str", "Unit of the value, empty for none"),
+        _STATUS,
+        _REASON,
+    ),
+    description="One row per image, measure and structure.",
+)
+
+RESULTS = Schema(
+    "results",
+    (
+        Column("question", "int", "Question of the scorecard, 1 to 10"),
+        Column("analysis", "str", "Name of the analysis"),
+        Column("quantity", "str", "What is estimated, for example hedges_g, sd_ratio, age_slope"),
+        _STRUCTURE,
+        Column("stratum", "str", "all, F, M, an age decade such as 60-69, or both such as F 60-69"),
+        Column("headsize", "str", "Head-size convention: none, share, pooled_residual or covariate"),
+        Column("cohort", "str", "reference, generated or difference"),
+        Column("estimate", "float", "The estimate, in the unit of this row"),
+        Column("ci_low", "float", "Lower end of the interval"),
+        Column("ci_high", "float", "Upper end of the interval"),
+        Column("ci_level", "float", "Confidence level of the interval"),
+        Column("p", "float", "Two-sided p value against no effect"),
+        Column(
+            "q", "float", "Benjamini-Hochberg, within analysis, quantity, stratum and head-size convention"
+        ),
+        Column("p_equivalence", "float", "p value of the two one-sided tests against the margin"),
+        Column("n_reference", "int", "People of the reference in the estimate"),
+        Column("n_generated", "int", "People of the generated cohort in the estimate"),
+        Column("null_median", "float", "Median of the same quantity, reference against reference"),
+        Column("null_low", "float", "2.5 % quantile of the same quantity, reference against reference"),
+        Column("null_high", "float", "97.5 % quantile of the same quantity, reference against reference"),
+        Column("margin_low", "float", "Lower end of the equivalence margin"),
+        Column("margin_high", "float", "Upper end of the equivalence margin"),
+        Column("mde", "float", "Smallest effect that this n detects with 80 % power"),
+        Column("unit", "str", "Unit of estimate, interval, null and margin"),
+        Column("verdict", "str", "yes, no, cannot tell, or empty"),
+        _STATUS,
+        _REASON,
+    ),
+    description="One row per estimate.",
+)
+
+DRAWS = Schema(
+    "draws",
+    (Column("draw", "int", "Number of the resample"),),
+    description="Bootstrap draws; one column per headline.",
+    extra=Column("{headline}", "float", "Value of the headline in this resample"),
+)
+
+NULL_DRAWS = Schema(
+    "null_draws",
+    (
+        Column("split", "int", "Number of the split of the reference into disjoint halves"),
+        Column("headline", "str", "Name of the headline"),
+        Column("null", "float", "One half against the other"),
+        Column("matched", "float", "Generated cohort against the reference at the same n"),
+    ),
+    description="Reference against reference, beside the generated cohort at the same n.",
+)
+
+BALANCE = Schema(
+    "balance",
+    (
+        Column("variable", "str", "age, sex or site"),
+        Column("level", "str", "Level of a categorical variable, else empty"),
+        Column("reference", "float", "Mean (years) or share in the reference"),
+        Column("generated", "float", "Mean (years) or share in the generated cohort"),
+        Column("reference_sd", "float", "Standard deviation in the reference"),
+        Column("generated_sd", "float", "Standard deviation in the generated cohort"),
+        Column("smd", "float", "Standardised mean difference, generated minus reference", "SD"),
+        Column("n_reference", "int", "People of the reference"),
+        Column("n_generated", "int", "People of the generated cohort"),
+    ),
+    description="Are the two cohorts of the same age, sex and site?",
+)
+
+CURVES = Schema(
+    "curves",
+    (
+        _STRUCTURE,
+        Column("sex", "str", "M, F or all"),
+        Column("age", "float", "Age", "years"),
+        Column("cohort", "str", "reference or generated"),
+        Column("estimate", "float", "Expected volume at this age", "mm3"),
+        Column("ci_low", "float", "Lower end of the interval", "mm3"),
+        Column("ci_high", "float", "Upper end of the interval", "mm3"),
+    ),
+    description="Age curves for figures.",
+)
+
+CORRELATIONS = Schema(
+    "correlations",
+    (
+        Column("structure_a", "str", "First structure"),
+        Column("structure_b", "str", "Second structure"),
+        Column("reference", "float", "Correlation over people in the reference"),
+        Column("generated", "float", "Correlation over people in the generated cohort"),
+    ),
+    description="Correlations between structures in both cohorts.",
+)
+
+DOSE = Schema(
+    "dose",
+    (
+        _ID,
+        Column("condition", "str", "Which condition was requested"),
+        Column("requested", "float", "Requested value, in the unit of this row"),
+        Column("measured", "float", "Measured value, in the unit of this row"),
+        Column("unit", "str", "Unit of both values"),
+    ),
+    description="Requested against measured conditions, one row per image and condition.",
+)
+
+NOTES = Schema(
+    "notes",
+    (
+        Column("cohort", "str", "reference, generated, or empty for both"),
+        Column("kind", "str", "duplicate, coerced, excluded, ignored or warning"),
+        Column("column", "str", "Column that it is about, or empty"),
+        Column("row", "int", "Line of the file as a person sees it (the header is line 1), or missing"),
+        Column("value", "str", "Example of what was found"),
+        Column("message", "str", "What was done, in words"),
+    ),
+    description="What was coerced, excluded or found odd when the cohorts were read.",
+)
+
+SCHEMAS = {
+    schema.name: schema
+    for schema in (
+        PEOPLE,
+        VOLUMES,
+        QC,
+        MEASURES,
+        RESULTS,
+        DRAWS,
+        NULL_DRAWS,
+        BALANCE,
+        CURVES,
+        CORRELATIONS,
+        DOSE,
+        NOTES,
+    )
+}
+"""All tables of a run folder by name."""
