@@ -46,6 +46,14 @@ class NormTables:
     families: pd.DataFrame
     correlation: NDArray[np.float64]
 
+    def number(self, family: str, column: str) -> float:
+        """Return one number of ``norms.tsv``."""
+        return float(self.families[column].to_numpy(float)[self.position(family)])
+
+    def position(self, family: str) -> int:
+        """Return the row of a family."""
+        return list(self.families.index).index(family)
+
     @property
     def log_sd(self) -> NDArray[np.float64]:
         """Standard deviation of the log volume: a log-normal with CV c has ``sqrt(log(1 + c^2))``."""
@@ -117,8 +125,10 @@ def expected_volume(family: str, age: ArrayLike, sex: ArrayLike) -> NDArray[np.f
     >>> float(expected_volume("Hippocampus", [60.0], ["M"])[0])
     7880.0
     """
-    row = norm_tables().families.loc[family]
-    hemispheres = 2.0 if row["unit_of"] == "hemisphere" else 1.0
+    tables = norm_tables()
+    hemispheres = 2.0 if tables.families.at[family, "unit_of"] == "hemisphere" else 1.0
     male = np.asarray(sex, dtype=object) == "M"
-    at_sixty = np.where(male, float(row["mean_male_60y_ml"]), float(row["mean_female_60y_ml"]))
+    at_sixty = np.where(
+        male, tables.number(family, "mean_male_60y_ml"), tables.number(family, "mean_female_60y_ml")
+    )
     return np.asarray(hemispheres * MM3_PER_ML * at_sixty * age_factor(family, age), float)

@@ -199,10 +199,9 @@ def side_ratio(family: str) -> tuple[float, float]:
     + t^2), so t = s sqrt((1 - r) / (1 + r)).
     """
     tables = norm_tables()
-    row = tables.families.loc[family]
-    r = float(row["left_right_r"])
-    log_sd = float(tables.log_sd[tables.families.index.get_indexer([family])[0]])
-    return float(row["log_left_over_right"]) / 2, log_sd * float(np.sqrt((1 - r) / (1 + r)))
+    r = tables.number(family, "left_right_r")
+    log_sd = float(tables.log_sd[tables.position(family)])
+    return tables.number(family, "log_left_over_right") / 2, log_sd * float(np.sqrt((1 - r) / (1 + r)))
 
 
 def split_sides(

@@ -1,0 +1,1 @@
+"""Planted defects: one file each, found by `generation.planting`."""

@@ -1,0 +1,48 @@
+"""People with somebody else's age and sex: conditions lost, or a table joined wrongly."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from cohorts.cohort import Cohort
+from generation.planting import control
+from generation.volume_columns import share_of_rows
+
+CONDITIONS = (
+    "age",
+    "sex",
+    "requested_age",
+    "requested_sex",
+    "requested_ventricle_mm3",
+    "requested_brain_mm3",
+)
+
+
+@control(
+    label="Shuffled conditions",
+    unit="share of rows shuffled",
+    detects=(4, 5, 6),
+    severities=(0.1, 0.25, 0.5, 1.0),
+)
+def shuffled_conditions(cohort: Cohort, *, severity: float, rng: np.random.Generator) -> Cohort:
+    """Permute the conditions among a share of the rows; the brains stay.
+
+    Parameters
+    ----------
+    cohort : Cohort
+        Any.
+    severity : float
+        Share of rows, 0 to 1.
+    rng : numpy.random.Generator
+        Chooses the rows and their order.
+
+    Returns
+    -------
+    Cohort
+        With the same people table, in another order where shuffled.
+    """
+    people = cohort.people.copy()
+    rows = share_of_rows(len(people), severity, rng)
+    positions = [j for j, name in enumerate(people.columns) if name in CONDITIONS]
+    people.iloc[rows, positions] = people.iloc[rng.permutation(rows), positions].to_numpy()
+    return replace(cohort, people=people)

@@ -1,0 +1,42 @@
+"""Cohorts of volumes without images: what the audit uses, and what runs when nobody brings data."""
+
+from pathlib import Path
+
+from cohorts.cohort import Cohort
+from generation.norms import draw_people, draw_volumes, with_requests
+
+SOURCE = "generation.norms"
+
+
+def table_cohort(
+    n: int, *, seed: int, name: str, age: tuple[float, float] = (18.0, 90.0), sex_balance: float = 0.5
+) -> Cohort:
+    """Return a cohort of n people drawn from the norms: people, what would be asked for, and true volumes.
+
+    Parameters
+    ----------
+    n : int
+        Number of people.
+    seed : int
+        Person i depends on (seed, i) alone.
+    name : str
+        Name of the cohort.
+    age : tuple of float
+        Youngest and oldest, years.
+    sex_balance : float
+        Chance of being male.
+
+    Returns
+    -------
+    Cohort
+        Without images; `segmenter` is ``"truth"``.
+    """
+    people = draw_people(n, seed=seed, age=age, sex_balance=sex_balance)
+    volumes = draw_volumes(people, seed=seed)
+    return Cohort(
+        name=name,
+        people=with_requests(people, volumes),
+        volumes=volumes,
+        segmenter="truth",
+        source=Path(SOURCE),
+    )

@@ -1,0 +1,146 @@
+"""Plant a known defect in a cohort: the registry of controls and the one function that applies them.
+
+A control is a pure function with a severity; severity 0 changes nothing. Controls of level ``"table"``
+change the people and their true volumes (the simulator can draw the images of the changed table); controls
+of level ``"image"`` change one image and its labels together. Each declares by number which of the ten
+questions must see it.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any, Literal, TypeVar
+
+import numpy as np
+
+from cohorts.cohort import Cohort
+from cohorts.errors import DataError
+from cohorts.registry import Plugin, Registry
+from cohorts.volumes import LabelMap, Volume
+
+CONTROLS = Registry("controls")
+Level = Literal["table", "image"]
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def control(
+    *, label: str, unit: str, detects: Sequence[int], severities: Sequence[float], level: Level = "table"
+) -> Callable[[Function], Function]:
+    """Register a planted defect.
+
+    Parameters
+    ----------
+    label : str
+        How tables call it.
+    unit : str
+        What the severity counts, for example ``"share of volume"``.
+    detects : sequence of int
+        Questions (1 to 10) that declare to see it.
+    severities : sequence of float
+        Ladder for the audit, rising; none of them 0.
+    level : {"table", "image"}
+        What the function takes: ``f(cohort, *, severity, rng) -> Cohort`` (optionally with a ``training``
+        cohort), or ``f(image, labels, *, severity, rng) -> (Volume, LabelMap)``.
+
+    Returns
+    -------
+    callable
+        The decorator.
+    """
+    options = {"detects": tuple(detects), "severities": tuple(severities), "level": level}
+    return CONTROLS.register(label=label, unit=unit, options=options)
+
+
+def controls(level: Level | None = None) -> tuple[Plugin, ...]:
+    """Return all planted defects, or those of one level, by name."""
+    CONTROLS.discover("generation.controls")
+    return tuple(plugin for plugin in CONTROLS if level in (None, plugin.options["level"]))
+
+
+def plant(
+    name: str,
+    cohort: Cohort,
+    *,
+    severity: float,
+    seed: int,
+    training: Cohort | None = None,
+    **options: object,
+) -> Cohort:
+    """Return a cohort whose people and volumes carry a defect.
+
+    Parameters
+    ----------
+    name : str
+        A control of level ``"table"``, for example ``"regional_atrophy"``.
+    cohort : Cohort
+        With volumes, mm3.
+    severity : float
+        In the unit the control declares; 0 plants nothing.
+    seed : int
+        Makes the defect reproducible.
+    training : Cohort, optional
+        People a generator was trained on, for controls that copy them.
+    **options
+        Passed on, for example ``structure="Thalamus"``.
+
+    Returns
+    -------
+    Cohort
+        Named ``<cohort> + <control>``; without images, which no longer show these volumes.
+
+    Raises
+    ------
+    DataError
+        If the control is unknown or of another level, volumes are missing, or it needs a training cohort.
+    """
+    plugin = find_control(name, "table")
+    if cohort.volumes is None:
+        raise DataError(
+            f"control {name!r} changes volumes, cohort {cohort.name!r} has none; segment it first"
+        )
+    if "training" in plugin.parameters:
+        if training is None:
+            raise DataError(f"control {name!r} copies people; pass training=, the cohort to copy from")
+        options = {**options, "training": training}
+    changed: Cohort = plugin(cohort, severity=severity, rng=np.random.default_rng(seed), **options)
+    return replace(changed, name=f"{cohort.name} + {name}", images=None)
+
+
+def plant_in_image(
+    name: str, image: Volume, labels: LabelMap, *, severity: float, seed: int
+) -> tuple[Volume, LabelMap]:
+    """Return an image and its labels with a defect of level ``"image"``.
+
+    Parameters
+    ----------
+    name : str
+        For example ``"blur"``.
+    image, labels : Volume, LabelMap
+        Same grid.
+    severity : float
+        In the unit the control declares; 0 plants nothing.
+    seed : int
+        Makes the defect reproducible.
+
+    Returns
+    -------
+    tuple of Volume and LabelMap
+        New objects; the given ones stay as they are.
+
+    Raises
+    ------
+    DataError
+        If the control is unknown or of another level.
+    """
+    plugin = find_control(name, "image")
+    changed: tuple[Volume, LabelMap] = plugin(
+        image, labels, severity=severity, rng=np.random.default_rng(seed)
+    )
+    return changed
+
+
+def find_control(name: str, level: Level) -> Plugin:
+    """Return a control of a level; `DataError` names what exists."""
+    found = {plugin.name: plugin for plugin in controls(level)}
+    if name not in found:
+        raise DataError(f"expected a control of level {level!r}, got {name!r}; there are {', '.join(found)}")
+    return found[name]

@@ -1,0 +1,39 @@
+"""Small steps on a cohort's tables that several controls share."""
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from cohorts.cohort import Cohort
+from cohorts.errors import DataError
+
+
+def volumes_of(cohort: Cohort) -> pd.DataFrame:
+    """Return the volumes of a cohort, mm3; `DataError` if it has none."""
+    if cohort.volumes is None:
+        raise DataError(f"expected volumes, cohort {cohort.name!r} has none; segment it first")
+    return cohort.volumes
+
+
+def sided(volumes: pd.DataFrame, region: str) -> list[str]:
+    """Return the columns of a region, on both sides or the midline; `DataError` if there are none."""
+    names = [name for name in (f"Left-{region}", f"Right-{region}", region) if name in volumes]
+    if not names:
+        raise DataError(
+            f"expected a region of the cohort, got {region!r}; there are {', '.join(volumes.columns)}"
+        )
+    return names
+
+
+def move_to_csf(volumes: pd.DataFrame, lost: pd.Series) -> pd.DataFrame:
+    """Return volumes whose CSF has taken what was lost, where there is a CSF column; head size stays."""
+    if "CSF" not in volumes:
+        return volumes
+    return volumes.assign(CSF=volumes["CSF"] + lost)
+
+
+def share_of_rows(n: int, share: float, rng: np.random.Generator) -> NDArray[np.intp]:
+    """Return a random share of row numbers, rounded to whole rows; `DataError` unless it lies in 0 to 1."""
+    if not 0.0 <= share <= 1.0:
+        raise DataError(f"expected a share of rows from 0 to 1, got {share}; correct the severity")
+    return rng.permutation(n)[: round(share * n)]
