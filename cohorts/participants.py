@@ -1,0 +1,242 @@
+"""People of a cohort from a participants table, with a note on everything that was coerced or left out.
+
+Nothing ambiguous is guessed: a sex coded 0, 1 or 2, or an age in months, is an error that asks for one flag.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from cohorts.ages import parse_ages
+from cohorts.errors import DataError
+from cohorts.identity import bids_name, safe_id
+from cohorts.notes import Note
+from cohorts.people_columns import SYNONYMS, find_columns
+from cohorts.sexes import parse_sexes
+
+_TEXTS = ("site", "diagnosis", "session")
+_VOLUMES = ("requested_ventricle_mm3", "requested_brain_mm3")
+_BIDS_ID = r"^sub-[A-Za-z0-9]+_"
+
+
+class Participants(NamedTuple):
+    """Table of people as in `Cohort.people`, aligned with the raw table, and the notes."""
+
+    people: pd.DataFrame
+    notes: tuple[Note, ...]
+
+
+def parse_participants(
+    raw: pd.DataFrame, *, source: str, sex_coding: str | None = None, age_unit: str | None = None
+) -> Participants:
+    """Turn a raw table into people.
+
+    Parameters
+    ----------
+    raw : DataFrame
+        Columns as in `cohorts.people_columns.SYNONYMS`, others are ignored; its index holds the lines of the
+        file (see `cohorts.raw_tables`). Ids that repeat need a session or seed column (see
+        `cohorts.repeats`).
+    source : str
+        File, for messages and notes.
+    sex_coding : str or None
+        Meaning of coded sexes, for example ``1=M,0=F``.
+    age_unit : {None, "years", "months", "days"}
+        Unit of the ages; None means years, and refuses what looks otherwise.
+
+    Returns
+    -------
+    Participants
+        Rows that lack age or sex stay, with status ``excluded`` and the reason.
+
+    Raises
+    ------
+    DataError
+        For missing columns, unsafe or repeated ids, impossible ages, unknown codings, or when no row remains.
+    """
+    columns = find_columns(raw.columns)
+    _check_columns(columns, raw, source)
+    notes: list[Note] = []
+    people = _identities(raw, columns, source)
+    people["age"], people["sex"] = np.nan, pd.Series(np.nan, index=raw.index, dtype="str")
+    for prefix in ("", "requested_"):
+        _add_age_and_sex(people, raw, columns, prefix, source, sex_coding, age_unit, notes)
+    _fill_from_requests(people, columns, notes)
+    _add_others(people, raw, columns, source)
+    _add_status(people, raw, columns, source, notes)
+    _note_ignored(raw, columns, notes)
+    return Participants(_ordered(people), tuple(notes))
+
+
+def _check_columns(columns: dict[str, str], raw: pd.DataFrame, source: str) -> None:
+    asked = {
+        "participant_id": "participant_id" in columns,
+        "age": bool({"age", "age_months", "requested_age"} & set(columns)),
+        "sex": bool({"sex", "requested_sex"} & set(columns)),
+    }
+    missing = [name for name, present in asked.items() if not present]
+    if missing:
+        known = "; ".join(f"{name}: {', '.join(SYNONYMS[name][:6])}, …" for name in missing)
+        found = ", ".join(map(str, raw.columns[:20])) + (", …" if len(raw.columns) > 20 else "")
+        raise DataError(
+            f"{source}: no column for {' and '.join(missing)}; found {found}; rename a column ({known})"
+        )
+
+
+def _identities(raw: pd.DataFrame, columns: dict[str, str], source: str) -> pd.DataFrame:
+    """Ids, people and sessions; an id that repeats becomes unique by its session and seed."""
+    header = columns["participant_id"]
+    given = _texts(raw[header])
+    if given.isna().any():
+        raise DataError(
+            f"{source}: line {given.index[given.isna()][0]}: {header!r} is empty; every row needs an id"
+        )
+    ids = pd.Series(
+        [safe_id(v, where=f"{source}: line {i}") for i, v in given.items()], index=raw.index, dtype="str"
+    )
+    people = pd.DataFrame({"participant_id": ids, "person": ids})
+    _split_bids_names(people)
+    _tell_apart(people, raw, columns, source)
+    if "person" in columns:
+        persons = _texts(raw[columns["person"]])
+        people["person"] = persons.where(persons.notna(), people["person"])
+    return people
+
+
+def _split_bids_names(people: pd.DataFrame) -> None:
+    """Take person and session from ids such as ``sub-01_ses-2_T1w``."""
+    named = people["participant_id"].str.match(_BIDS_ID)
+    if not named.any():
+        return
+    split = [bids_name(identifier) for identifier in people.loc[named, "participant_id"]]
+    people.loc[named, "person"] = [name.person if name else "" for name in split]
+    sessions = pd.Series(
+        [name.session if name else "" for name in split], index=people.index[named], dtype="str"
+    )
+    if (sessions != "").any():
+        people["session"] = sessions[sessions != ""].reindex(people.index)
+
+
+def _tell_apart(people: pd.DataFrame, raw: pd.DataFrame, columns: dict[str, str], source: str) -> None:
+    for name, tag in (("session", "ses"), ("seed", "seed")):
+        repeated = people["participant_id"].duplicated(keep=False)
+        if name in columns and repeated.any():
+            values = _texts(raw[columns[name]]).fillna("none").str.replace(r"[^0-9A-Za-z]+", "", regex=True)
+            people.loc[repeated, "participant_id"] += f"_{tag}-" + values[repeated]
+    repeated = people["participant_id"].duplicated()
+    if repeated.any():
+        line = people.index[repeated][0]
+        raise DataError(
+            f"{source}: line {line}: participant_id {people.loc[line, 'participant_id']!r} repeats; "
+            "add a session or seed column that tells the rows apart"
+        )
+
+
+def _add_age_and_sex(
+    people: pd.DataFrame,
+    raw: pd.DataFrame,
+    columns: dict[str, str],
+    prefix: str,
+    source: str,
+    sex_coding: str | None,
+    age_unit: str | None,
+    notes: list[Note],
+) -> None:
+    months = not prefix and "age" not in columns and "age_months" in columns
+    age_column = columns.get("age_months" if months else f"{prefix}age")
+    if age_column is not None:
+        unit = "months" if months else age_unit
+        people[f"{prefix}age"] = parse_ages(_texts(raw[age_column]), source=source, unit=unit, notes=notes)
+    sex_column = columns.get(f"{prefix}sex")
+    if sex_column is not None:
+        people[f"{prefix}sex"] = parse_sexes(
+            _texts(raw[sex_column]), source=source, coding=sex_coding, notes=notes
+        )
+
+
+def _fill_from_requests(people: pd.DataFrame, columns: dict[str, str], notes: list[Note]) -> None:
+    """Let requested age and sex stand for age and sex where the table has no others."""
+    for name in ("age", "sex"):
+        if name not in columns and f"{name}_months" not in columns:
+            people[name] = people[f"requested_{name}"]
+            header = columns[f"requested_{name}"]
+            notes.append(Note("coerced", header, None, "", f"the requested {name} stands for the {name}"))
+
+
+def _add_others(people: pd.DataFrame, raw: pd.DataFrame, columns: dict[str, str], source: str) -> None:
+    for name in _TEXTS:
+        if name in columns:
+            people[name] = _texts(raw[columns[name]])
+    if "seed" in columns:
+        people["seed"] = _numbers(raw[columns["seed"]], source, whole=True)
+    for name in _VOLUMES:
+        if name in columns:
+            people[name] = _requested_volumes(_numbers(raw[columns[name]], source), source)
+
+
+def _requested_volumes(volumes: pd.Series, source: str) -> pd.Series:
+    known = volumes.dropna()
+    if len(known) and known.abs().max() < 1000:
+        raise DataError(
+            f"{source}: column {volumes.name!r} holds values up to {known.abs().max():g}; expected mm3 "
+            "(ventricles about 7,000 to 170,000, brains about 1,100,000 to 1,800,000); convert them to mm3"
+        )
+    return volumes
+
+
+def _add_status(
+    people: pd.DataFrame, raw: pd.DataFrame, columns: dict[str, str], source: str, notes: list[Note]
+) -> None:
+    reason = pd.Series("", index=people.index, dtype="str")
+    if "status" in columns:
+        excluded = _texts(raw[columns["status"]]).str.lower().eq("excluded")
+        given = _texts(raw[columns["reason"]]) if "reason" in columns else reason
+        reason = reason.mask(excluded, given.fillna("excluded in the table"))
+    for name in ("age", "sex"):
+        missing = people[name].isna() & (reason == "")
+        reason = reason.mask(missing, f"{name} is missing")
+        if missing.any():
+            message = f"{int(missing.sum())} of {len(people)} rows excluded: {name} is missing"
+            notes.append(
+                Note("excluded", columns.get(name, name), int(people.index[missing][0]), "", message)
+            )
+    people["status"] = np.where(reason == "", "ok", "excluded")
+    people["reason"] = reason
+    if (people["status"] == "excluded").all():
+        raise DataError(f"{source}: none of {len(people)} rows has both age and sex; fill the two columns in")
+
+
+def _note_ignored(raw: pd.DataFrame, columns: dict[str, str], notes: list[Note]) -> None:
+    ignored = [str(name) for name in raw.columns if name not in columns.values()]
+    if ignored:
+        shown = ", ".join(ignored[:30]) + (", …" if len(ignored) > 30 else "")
+        notes.append(Note("ignored", ignored[0], 1, "", f"{len(ignored)} columns not used: {shown}"))
+
+
+def _ordered(people: pd.DataFrame) -> pd.DataFrame:
+    first = [name for name in SYNONYMS if name in people.columns and name not in ("status", "reason")]
+    return people[[*first, "status", "reason"]]
+
+
+def _texts(values: pd.Series) -> pd.Series:
+    """Values as stripped text; whole floats lose their ``.0``; missing stays missing."""
+    if pd.api.types.is_float_dtype(values.dtype):
+        whole = values.dropna().eq(values.dropna().round()).all()
+        values = values.astype("Int64") if whole and values.abs().max() < 2**53 else values
+    texts = values.astype("str").str.strip()
+    return texts.where(values.notna() & (texts != ""))
+
+
+def _numbers(values: pd.Series, source: str, *, whole: bool = False) -> pd.Series:
+    texts = _texts(values)
+    numbers = pd.to_numeric(texts, errors="coerce")
+    bad = texts.notna() & (numbers.isna() | (whole & (numbers % 1 != 0)))
+    if bad.any():
+        line = bad.index[bad][0]
+        kind = "a whole number" if whole else "a number"
+        raise DataError(
+            f"{source}: line {line}, column {values.name!r}: {texts[line]!r} is not {kind}; correct it or "
+            "write n/a"
+        )
+    return numbers

@@ -1,0 +1,174 @@
+"""Tables as people send them: any delimiter, a byte-order mark, `n/a` in several spellings, repeated headers.
+
+Nothing is interpreted here. The index of the result is the line of the file as a person sees it: the header
+is line 1.
+"""
+
+import csv
+import io
+import os
+import re
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
+
+from cohorts.errors import DataError
+from cohorts.notes import Note
+from cohorts.tables import EXACT_FLOATS
+
+MISSING_WORDS = ("", "n/a", "N/A", "NA", "na", "NaN", "nan", "NULL", "null", "None", "none", ".", "#N/A")
+_DELIMITERS = "\t,;|"
+_UTF16 = (b"\xff\xfe", b"\xfe\xff")
+
+
+class RawTable(NamedTuple):
+    """A table with its lines as index, and notes on what was odd in its form."""
+
+    frame: pd.DataFrame
+    notes: tuple[Note, ...]
+
+
+def read_raw_table(
+    path: str | os.PathLike[str],
+    *,
+    encoding: str | None = None,
+    is_text: Callable[[str], bool] = lambda name: True,
+) -> RawTable:
+    """Read a delimited text table.
+
+    Parameters
+    ----------
+    path : path-like
+        Delimited by tabs, commas, semicolons, bars or spaces.
+    encoding : str or None
+        Of the file; None means UTF-8, with or without byte-order mark.
+    is_text : callable
+        Whether a column of this name keeps its text as it stands; the others become numbers where every
+        value is one.
+
+    Returns
+    -------
+    RawTable
+        Missing values are NaN.
+
+    Raises
+    ------
+    DataError
+        When the file is absent, empty, not text in this encoding, or its rows do not fit its header.
+    """
+    target = Path(path)
+    text = _decoded(target, encoding)
+    delimiter = _delimiter(text)
+    header = _header(text, delimiter, target)
+    frame = _parsed(text, delimiter, header, is_text, target)
+    frame = frame[frame.notna().any(axis=1)]
+    if frame.empty:
+        raise DataError(f"{target}: has a header but no rows; give a table with at least one person")
+    return _without_repeated_columns(frame, header, target)
+
+
+def _decoded(path: Path, encoding: str | None) -> str:
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError as error:
+        raise DataError(f"{path}: no such file; check the path") from error
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror}); give a table in a text file") from error
+    if content.startswith(_UTF16) and encoding is None:
+        raise DataError(f"{path}: is UTF-16; save it as UTF-8, or give encoding='utf-16'")
+    if b"\0" in content and encoding is None:
+        raise DataError(f"{path}: is not a text file; export the table as CSV or TSV")
+    text = _text(content, encoding, path)
+    if not text.strip():
+        raise DataError(f"{path}: is empty; give a table with a header and at least one row")
+    return text
+
+
+def _text(content: bytes, encoding: str | None, path: Path) -> str:
+    try:
+        return content.decode(encoding or "utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise DataError(
+            f"{path}: line {line}: byte 0x{content[error.start]:02X} is not {encoding or 'UTF-8'}; "
+            "save the file as UTF-8, or give its encoding, for example encoding='latin-1'"
+        ) from error
+    except LookupError as error:
+        raise DataError(f"{path}: no encoding is called {encoding!r}; use for example 'latin-1'") from error
+
+
+def _delimiter(text: str) -> str:
+    """Most frequent candidate in the header outside quotes; runs of white space when there is none."""
+    header = re.sub(r'"[^"]*"', "", text.lstrip("\r\n").partition("\n")[0])
+    best = max(_DELIMITERS, key=header.count)
+    if best in header:
+        return best
+    widths = {len(line.split()) for line in text.splitlines()[:20] if line.strip()}
+    return r"\s+" if len(widths) == 1 and widths != {1} else ","
+
+
+def _header(text: str, delimiter: str, path: Path) -> list[str]:
+    if delimiter == r"\s+":
+        return text.strip().partition("\n")[0].split()
+    header = [
+        name.strip() for name in next(csv.reader(io.StringIO(text.lstrip("\r\n")), delimiter=delimiter))
+    ]
+    if not any(header):
+        raise DataError(f"{path}: its first line names no columns; put a header there")
+    return header
+
+
+def _parsed(
+    text: str, delimiter: str, header: list[str], is_text: Callable[[str], bool], path: Path
+) -> pd.DataFrame:
+    """Columns are numbered here, because names may repeat."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            frame = pd.read_csv(
+                io.StringIO(text.lstrip("\r\n")),
+                sep=delimiter,
+                header=None,
+                names=list(range(len(header))),
+                skiprows=1,
+                index_col=False,
+                dtype={i: str for i, name in enumerate(header) if is_text(name)},
+                keep_default_na=False,
+                na_values=list(MISSING_WORDS),
+                skip_blank_lines=False,
+                skipinitialspace=True,
+                low_memory=False,
+                **EXACT_FLOATS,
+            )
+    except (pd.errors.ParserError, pd.errors.ParserWarning) as error:
+        raise DataError(
+            f"{path}: a row does not fit the header of {len(header)} columns ({str(error).strip()}); "
+            "check for delimiters inside values"
+        ) from error
+    frame.index = pd.RangeIndex(2, len(frame) + 2, name="line")
+    return frame
+
+
+def _without_repeated_columns(frame: pd.DataFrame, header: list[str], path: Path) -> RawTable:
+    """Drop a column that repeats another in name and content; refuse one that repeats it in name alone."""
+    keep: dict[str, int] = {}
+    repeated = []
+    for position, name in enumerate(header):
+        if name not in keep:
+            keep[name] = position
+        elif frame[position].equals(frame[keep[name]]):
+            repeated.append(name)
+        else:
+            raise DataError(
+                f"{path}: two columns are called {name!r} and differ; rename or remove one of them"
+            )
+    named = frame[list(keep.values())].set_axis(list(keep), axis=1)
+    note = (
+        Note("ignored", repeated[0], 1, "", f"repeated identical columns dropped: {', '.join(repeated)}")
+        if repeated
+        else None
+    )
+    return RawTable(named, (note,) if note else ())
