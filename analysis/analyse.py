@@ -1,0 +1,124 @@
+"""The whole analysis: two cohorts in, a scorecard and tables out."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from analysis import companions
+from analysis.design import describe_design
+from analysis.estimates.obedience import dose_table
+from analysis.evaluate import Pairs, evaluate_headline
+from analysis.frame import build_frame
+from analysis.registry import all_headlines
+from analysis.results import COLUMNS, ESTIMATES
+from analysis.sample import Samples, prepare_samples
+from analysis.scorecard import build_scorecard
+from analysis.settings import Settings
+from cohorts.cohort import Cohort, notes_table
+
+Progress = Callable[[str, int, int], None]
+"""Called as `progress(what, done, of)`."""
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """Everything that one analysis found.
+
+    Attributes
+    ----------
+    scorecard : dict
+        As in docs/architecture.md, without names and fingerprint.
+    tables : dict of str to DataFrame
+        By the name of their schema.
+    protocol : dict
+        What must agree before two analyses may be compared.
+    """
+
+    scorecard: dict[str, Any]
+    tables: dict[str, pd.DataFrame]
+    protocol: dict[str, Any]
+
+
+def analyse(
+    reference: Cohort, generated: Cohort, settings: Settings | None = None, *, progress: Progress | None = None
+) -> Analysis:
+    """Compare a generated with a reference cohort.
+
+    Parameters
+    ----------
+    reference, generated : Cohort
+        With volumes (mm³) from the same segmentation program.
+    settings : Settings, optional
+    progress : callable, optional
+        Called as `progress(what, done, of)` before every step.
+
+    Returns
+    -------
+    Analysis
+
+    Raises
+    ------
+    DataError
+        When the cohorts cannot be compared; the message names file and remedy.
+    """
+    settings = settings or Settings()
+    tell = progress or (lambda what, done, of: None)
+    samples = prepare_samples(reference, generated, min_people=settings.min_people)
+    frame = build_frame(samples, settings)
+    pairs = Pairs.of(frame)
+    headline_plugins, estimate_plugins = all_headlines(), list(ESTIMATES.discover("analysis.estimates"))
+    steps = len(headline_plugins) + len(estimate_plugins)
+    headlines = []
+    for i, plugin in enumerate(headline_plugins):
+        tell(plugin.label, i, steps)
+        headlines.append(evaluate_headline(plugin, pairs))
+    results = []
+    for i, plugin in enumerate(estimate_plugins, len(headline_plugins)):
+        tell(plugin.label, i, steps)
+        results.append(plugin(pairs))
+    tell("done", steps, steps)
+    tables = {
+        "people": _people(samples, reference, generated),
+        "volumes": companions.volumes_table(frame),
+        "results": _gather(results),
+        "draws": companions.draws_table(headlines),
+        "null_draws": companions.null_draws_table(headlines),
+        "balance": companions.balance_table(samples.reference, samples.generated),
+        "curves": companions.curve_table(pairs),
+        "correlations": companions.correlation_table(frame),
+        "dose": dose_table(pairs),
+        "notes": _notes(samples, reference, generated),
+    }
+    scorecard = build_scorecard(headlines, describe_design(frame), settings)
+    return Analysis(scorecard, tables, _protocol(settings, frame.structures, reference, headline_plugins))
+
+
+def _gather(results: list[pd.DataFrame]) -> pd.DataFrame:
+    filled = [table.reindex(columns=COLUMNS).astype(object) for table in results if len(table)]
+    table = pd.concat(filled, ignore_index=True) if filled else pd.DataFrame(columns=COLUMNS)
+    return table.infer_objects()
+
+
+def _people(samples: Samples, reference: Cohort, generated: Cohort) -> pd.DataFrame:
+    both = [c.people.assign(cohort=role) for role, c in (("reference", reference), ("generated", generated))]
+    table = pd.concat(both, ignore_index=True)
+    table["status"] = ["excluded" if out else "ok" for out in samples.excluded["excluded"]]
+    table["reason"] = samples.excluded["reason"].to_numpy()
+    return table
+
+
+def _notes(samples: Samples, reference: Cohort, generated: Cohort) -> pd.DataFrame:
+    parts = [notes_table(c.notes, cohort=role) for role, c in (("reference", reference), ("generated", generated))]
+    parts += [notes_table([note], cohort="" if role == "both" else role) for role, note in samples.notes]
+    return pd.concat([p for p in parts if len(p)] or parts[:1], ignore_index=True)
+
+
+def _protocol(settings: Settings, structures: tuple[str, ...], reference: Cohort, plugins: list[Any]) -> dict[str, Any]:
+    return {
+        "settings": settings.model_dump(mode="json"),
+        "structures": list(structures),
+        "segmenter": reference.segmenter,
+        "headlines": [plugin.name for plugin in plugins],
+    }

@@ -1,0 +1,69 @@
+"""What two cohorts allow: the reason a headline does not apply, or nothing."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from analysis.frame import Frame
+from analysis.sides import homologous
+
+MIN_EACH_SEX = 5
+MIN_AGE_SPREAD_YEARS = 2.0
+
+
+def missing_capability(name: str, frame: Frame) -> str:
+    """Return why a capability is missing, in words for the report; empty when it is there."""
+    return _CHECKS[name](frame)
+
+
+def _head_size(frame: Frame) -> str:
+    return "" if frame.has_tiv else "head size (TIV) is not in both tables"
+
+
+def _age(frame: Frame) -> str:
+    for role in ("reference", "generated"):
+        sample = getattr(frame, role).sample
+        if sample.age.std() < MIN_AGE_SPREAD_YEARS:
+            return f"all people of the {role} cohort have nearly the same age ({sample.age.mean():.0f} years)"
+    return ""
+
+
+def _sex(frame: Frame) -> str:
+    for role in ("reference", "generated"):
+        male = getattr(frame, role).sample.male
+        men, women = int(male.sum()), int((1 - male).sum())
+        if min(men, women) < MIN_EACH_SEX:
+            return f"the {role} cohort has {men} men and {women} women; {MIN_EACH_SEX} of each are needed"
+    return ""
+
+
+def _pairs(frame: Frame) -> str:
+    return "" if homologous(frame.structures) else "no structure is measured on both sides of the brain"
+
+
+def _several(frame: Frame) -> str:
+    return "" if len(frame.structures) >= 3 else "fewer than three structures are measured"
+
+
+def _requested(column: str, label: str) -> Callable[[Frame], str]:
+    def check(frame: Frame) -> str:
+        people = frame.generated.sample.people
+        if column not in people or people[column].notna().sum() == 0:
+            return f"the generated table has no requested {label} (column {column})"
+        values = people[column].dropna().to_numpy(dtype=float)
+        if np.ptp(values) == 0:
+            return f"every image was requested with the same {label}"
+        return ""
+
+    return check
+
+
+_CHECKS: dict[str, Callable[[Frame], str]] = {
+    "head size": _head_size,
+    "age": _age,
+    "sex": _sex,
+    "left and right": _pairs,
+    "several structures": _several,
+    "requested ventricle volume": _requested("requested_ventricle_mm3", "ventricle volume"),
+    "requested brain volume": _requested("requested_brain_mm3", "brain volume"),
+}

@@ -1,0 +1,121 @@
+"""What the requests behind a generated cohort allow one to conclude.
+
+A cohort that varies one condition at a time, or draws conditions independently of age, is good for
+question 6 and silent on others: where ventricles are requested equal at every age, a model that
+ages perfectly would still look as if it did not.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from analysis.conditions import LABELS, MEASURED
+from analysis.frame import Frame
+
+ONE_FACTOR_SHARE = 0.95
+MIN_REPEATS = 5
+FLAT_R = 0.1
+CLEAR_R = 0.3
+SEX_GAP_SD = 0.3
+FLAT_SEX_GAP_SD = 0.1
+
+
+@dataclass(frozen=True)
+class Design:
+    """How the generated cohort was asked for.
+
+    Attributes
+    ----------
+    kind : {"unconditional", "population", "one_factor", "crossed"}
+    statements : tuple of str
+        What can and cannot be said, for the report.
+    violated : dict of str to str
+        Assumption (`joint`, `age with the rest`, `sex with the rest`) -> why it does not hold.
+    """
+
+    kind: str
+    statements: tuple[str, ...]
+    violated: dict[str, str]
+
+
+def describe_design(frame: Frame) -> Design:
+    """Find out how the generated cohort was requested and which statements that supports."""
+    people = frame.generated.sample.people
+    requested = [c for c in LABELS if c in people and people[c].notna().all()]
+    if not requested:
+        return Design("unconditional", tuple(_range_statement(frame)), {})
+    kind = _kind(people, requested)
+    violated = _flat_with_age(frame, requested) | _flat_with_sex(frame, requested)
+    statements = []
+    if kind != "population":
+        combos = len(people[["age", *requested]].drop_duplicates())
+        how = "one condition at a time was varied" if kind == "one_factor" else "a grid of conditions was requested"
+        violated["joint"] = (
+            f"{how} ({combos} combinations for {len(people)} images), so the mix of conditions is not that of a "
+            "population and spread, covariation and distance between cohorts partly reflect the requests"
+        )
+    statements += list(violated.values()) + _range_statement(frame)
+    return Design(kind, tuple(statements), violated)
+
+
+def _kind(people: pd.DataFrame, requested: list[str]) -> str:
+    factors = people[["age", *requested]]
+    if len(factors.drop_duplicates()) * MIN_REPEATS > len(factors):
+        return "population"
+    moved = sum((factors[c] != factors[c].mode().iloc[0]).to_numpy().astype(int) for c in factors)
+    return "one_factor" if np.mean(moved <= 1) >= ONE_FACTOR_SHARE else "crossed"
+
+
+def _flat_with_age(frame: Frame, requested: list[str]) -> dict[str, str]:
+    sample, reference = frame.generated.sample, frame.reference.sample
+    if np.ptp(sample.age) == 0 or np.ptp(reference.age) == 0:
+        return {}
+    flat = []
+    for column in requested:
+        asked = sample.people[column].to_numpy(dtype=float)
+        r_asked = np.corrcoef(sample.age, asked)[0, 1] if np.ptp(asked) > 0 else 0.0
+        r_real = np.corrcoef(reference.age, MEASURED[column](reference))[0, 1]
+        if abs(r_asked) < FLAT_R and abs(r_real) > CLEAR_R:
+            flat.append(f"{LABELS[column]} (r with age {r_asked:+.2f} requested, {r_real:+.2f} in the reference)")
+    if not flat:
+        return {}
+    return {
+        "age with the rest": f"requests do not follow age as in people: {', '.join(flat)}; "
+        "ageing as a whole cannot be judged, only what the model adds at equal requests"
+    }
+
+
+def _flat_with_sex(frame: Frame, requested: list[str]) -> dict[str, str]:
+    sample, reference = frame.generated.sample, frame.reference.sample
+    flat = []
+    for column in requested:
+        asked = _sex_gap(sample.people[column].to_numpy(dtype=float), sample.male)
+        real = _sex_gap(MEASURED[column](reference), reference.male)
+        if abs(asked) < FLAT_SEX_GAP_SD and abs(real) > SEX_GAP_SD:
+            flat.append(f"{LABELS[column]} (men minus women {asked:+.2f} SD requested, {real:+.2f} in the reference)")
+    if not flat:
+        return {}
+    return {
+        "sex with the rest": f"men and women were requested alike in {', '.join(flat)}; "
+        "raw sex differences cannot be judged, only what the model adds at equal requests"
+    }
+
+
+def _sex_gap(values: np.ndarray, male: np.ndarray) -> float:
+    men, women = values[male == 1], values[male == 0]
+    spread = values.std()
+    if not len(men) or not len(women) or spread == 0:
+        return 0.0
+    return float((men.mean() - women.mean()) / spread)
+
+
+def _range_statement(frame: Frame) -> list[str]:
+    real, generated = frame.reference.sample.age, frame.generated.sample.age
+    outside = float(np.mean((generated < real.min()) | (generated > real.max())))
+    if outside == 0:
+        return []
+    return [
+        f"{outside:.0%} of the generated people are younger or older than anybody in the reference "
+        f"({real.min():.0f} to {real.max():.0f} years); their comparison rests on extrapolation"
+    ]

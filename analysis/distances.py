@@ -1,0 +1,90 @@
+"""Distances between people in the space of volumes, weighted and shared by the headlines that need them."""
+
+import numpy as np
+
+from analysis.frame import Frame, Prepared
+from analysis.pair import Pair, Role
+from analysis.weights import people_rng
+
+
+def distance_matrix(frame: Frame, first: Prepared, second: Prepared) -> np.ndarray:
+    """Return Euclidean distances of features between the pairwise rows of two cohorts, (n, m), float32."""
+    key = ("distance", id(first.features), id(second.features))
+    if key not in frame.cache:
+        a = first.features[first.pairwise_rows].astype(np.float32)
+        b = second.features[second.pairwise_rows].astype(np.float32)
+        squared = (a * a).sum(axis=1)[:, None] + (b * b).sum(axis=1)[None] - 2 * (a @ b.T)
+        matrix = np.sqrt(np.maximum(squared, 0.0))
+        if first.features is second.features:
+            np.fill_diagonal(matrix, 0.0)
+        frame.cache[key] = matrix
+    return frame.cache[key]
+
+
+def mean_distance(pair: Pair, first: Role, second: Role) -> np.ndarray:
+    """Return the weighted mean distance between two cohorts, or between the people of one, (B,).
+
+    Within one cohort a row is never paired with itself or with its own copies in a
+    bootstrap, which keeps the mean unbiased.
+    """
+    a, b = pair.side(first), pair.side(second)
+    d = distance_matrix(pair.frame, a.prepared, b.prepared)
+    w = a.weights[:, a.prepared.pairwise_rows].astype(np.float32)
+    v = b.weights[:, b.prepared.pairwise_rows].astype(np.float32)
+    total = np.einsum("bn,bn->b", w @ d, v, dtype=float)
+    n_pairs = w.sum(axis=1, dtype=float) * v.sum(axis=1, dtype=float)
+    if first == second:
+        n_pairs = n_pairs - (w * w).sum(axis=1, dtype=float)
+    return total / n_pairs
+
+
+def nearest_distance_medians(pair: Pair) -> tuple[np.ndarray, np.ndarray]:
+    """Return the median distance to the nearest other person, reference and generated, each (B,).
+
+    Both at the same n. In a bootstrap the distances are those of the cohort itself and only their median is
+    resampled: a person drawn twice is not a twin.
+    """
+    if pair.kind == "bootstrap":
+        if pair.full is None:
+            raise ValueError("a bootstrap pair needs the pair of the estimate")
+        return _resampled_median(pair, "reference"), _resampled_median(pair, "generated")
+    return _medians(pair, "reference"), _medians(pair, "generated")
+
+
+def _medians(pair: Pair, role: Role) -> np.ndarray:
+    side = pair.side(role)
+    if pair.kind == "full":
+        return np.array([np.median(_nearest(pair.frame, side.prepared, _equal_rows(pair, role)))])
+    members = side.weights[:, side.prepared.pairwise_rows] > 0
+    return np.array([np.median(_nearest(pair.frame, side.prepared, np.flatnonzero(m))) for m in members])
+
+
+def _equal_rows(pair: Pair, role: Role) -> np.ndarray:
+    """Positions among the pairwise rows: as many in both cohorts."""
+    sizes = {r: len(pair.side(r).prepared.pairwise_rows) for r in ("reference", "generated")}  # type: ignore[arg-type]
+    n = min(sizes.values())
+    rng = people_rng(pair.side(role).prepared.clusters.ids, pair.frame.settings.seed, "equal rows")
+    return np.sort(rng.permutation(sizes[role])[:n])
+
+
+def _nearest(frame: Frame, prepared: Prepared, positions: np.ndarray) -> np.ndarray:
+    """Distance of each row to the nearest row of another person, (len(positions),)."""
+    block = distance_matrix(frame, prepared, prepared)[np.ix_(positions, positions)].copy()
+    person = prepared.clusters.row_of[prepared.pairwise_rows[positions]]
+    if len(np.unique(person)) == len(person):
+        np.fill_diagonal(block, np.inf)
+    else:
+        block[person[:, None] == person[None]] = np.inf
+    return block.min(axis=1)
+
+
+def _resampled_median(pair: Pair, role: Role) -> np.ndarray:
+    full = pair.full if pair.full is not None else pair
+    positions = _equal_rows(full, role)
+    prepared = full.side(role).prepared
+    distances = _nearest(pair.frame, prepared, positions)
+    order = np.argsort(distances, kind="stable")
+    weights = pair.side(role).weights[:, prepared.pairwise_rows[positions[order]]]
+    cumulated = np.cumsum(weights, axis=1, dtype=float)
+    middle = np.argmax(cumulated >= cumulated[:, -1:] / 2, axis=1)
+    return distances[order][middle]

@@ -1,0 +1,49 @@
+"""Question 1: who had to be left out, by cohort, sex and age decade, and whose segmentation is trusted."""
+
+import numpy as np
+import pandas as pd
+from statsmodels.stats.proportion import proportion_confint
+
+from analysis.evaluate import Pairs
+from analysis.results import ESTIMATES
+from analysis.strata import decade
+
+QC_THRESHOLD = 0.65
+QC_RULE_SHARE = 0.95
+
+
+@ESTIMATES.register(label="Exclusions", unit="share", source=("Wu2024",))
+def exclusions(pairs: Pairs) -> pd.DataFrame:
+    """Return excluded and QC-passing shares with Wilson intervals."""
+    rows = pairs.full.frame.excluded
+    settings = pairs.full.frame.settings
+    out = []
+    for cohort, mine in rows.groupby("cohort", sort=False):
+        for stratum, mask in _strata(mine).items():
+            out.append(_share("excluded", str(cohort), stratum, mine["excluded"].to_numpy()[mask], settings.confidence))
+        lowest = mine["qc_lowest"].dropna().to_numpy()
+        if len(lowest):
+            row = _share("qc_reliable", str(cohort), "all", lowest > QC_THRESHOLD, settings.confidence)
+            out.append(row | {"margin_low": QC_RULE_SHARE, "margin_high": 1.0, "reason": "every QC score above 0.65"})
+    return pd.DataFrame(out)
+
+
+def _strata(rows: pd.DataFrame) -> dict[str, np.ndarray]:
+    masks = {"all": np.ones(len(rows), dtype=bool)}
+    for sex in ("F", "M"):
+        masks[sex] = (rows["sex"] == sex).to_numpy()
+    known = rows["age"].notna().to_numpy()
+    decades = np.where(known, decade(rows["age"].fillna(0).to_numpy()), "")
+    masks |= {name: decades == name for name in np.unique(decades[known])}
+    return {name: mask for name, mask in masks.items() if mask.any()}
+
+
+def _share(quantity: str, cohort: str, stratum: str, hits: np.ndarray, level: float) -> dict[str, object]:
+    count, n = int(hits.sum()), len(hits)
+    low, high = proportion_confint(count, n, alpha=1 - level, method="wilson")
+    sizes = {"n_reference": n if cohort == "reference" else 0, "n_generated": n if cohort == "generated" else 0}
+    return {
+        "question": 1, "analysis": "exclusions", "quantity": quantity, "structure": "", "stratum": stratum,
+        "headsize": "none", "cohort": cohort, "estimate": count / n, "ci_low": low, "ci_high": high, "ci_level": level,
+        "unit": "share", "verdict": "", "status": "ok", "reason": "", **sizes,
+    }  # fmt: skip

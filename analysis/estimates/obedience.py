@@ -1,0 +1,81 @@
+"""Question 6: requested against measured, for every condition that the table carries."""
+
+import numpy as np
+import pandas as pd
+
+from analysis.capabilities import missing_capability
+from analysis.conditions import LABELS, MEASURED, requested_and_measured, weighted_line
+from analysis.evaluate import Pairs
+from analysis.pair import Pair
+from analysis.results import ESTIMATES, estimate_rows, people_in
+
+REACH = (0.05, 0.95)
+
+
+@ESTIMATES.register(label="Requested against measured", unit="mm³", source=("Pinaya2022",))
+def obedience(pairs: Pairs) -> pd.DataFrame:
+    """Return slope, offset, correlation, error and reach of every requested volume."""
+    tables = [
+        _condition(pairs, column)
+        for column, label in LABELS.items()
+        if not missing_capability(f"requested {label}", pairs.full.frame)
+    ]
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
+
+
+def _condition(pairs: Pairs, column: str) -> pd.DataFrame:
+    settings, name = pairs.full.frame.settings, LABELS[column].replace(" ", "_")
+    x, y, rows = requested_and_measured(column, pairs.full.generated.prepared.sample)
+
+    def values(pair: Pair) -> np.ndarray:
+        w = pair.generated.weights[:, rows]
+        slope, _, r = weighted_line(x, y, w)
+        n = w.sum(axis=1, dtype=float)
+        error = (w.astype(float) @ (y - x)) / n
+        absolute = (w.astype(float) @ np.abs(y - x)) / n
+        return np.column_stack([slope, r, error, absolute])
+
+    estimate, draws = values(pairs.full)[0], values(pairs.bootstrap)
+    tables = []
+    for i, (quantity, unit, null) in enumerate(
+        (("slope", "mm³ per mm³", 1.0), ("r", "r", 0.0), ("mean_error", "mm³", 0.0), ("mean_absolute_error", "mm³", None))
+    ):
+        tables.append(
+            estimate_rows(
+                question=6, analysis="obedience", quantity=f"{name}_{quantity}", structures=[""],
+                estimate=estimate[i : i + 1], draws=draws[:, i : i + 1], settings=settings, unit=unit,
+                n=(0, people_in(pairs.full)[1]), cohort="generated", no_effect=null,
+            )  # fmt: skip
+        )
+    return pd.concat([*tables, _reach(x, y, name, people_in(pairs.full)[1])], ignore_index=True)
+
+
+def _reach(x: np.ndarray, y: np.ndarray, name: str, n: int) -> pd.DataFrame:
+    """Central 90 % of what was requested and of what was measured."""
+    rows = []
+    for what, values in (("requested", x), ("measured", y)):
+        low, median, high = np.quantile(values, [REACH[0], 0.5, REACH[1]])
+        rows.append(
+            {"question": 6, "analysis": "obedience", "quantity": f"{name}_{what}_range", "structure": "",
+             "stratum": "all", "headsize": "none", "cohort": "generated", "estimate": median, "ci_low": low,
+             "ci_high": high, "ci_level": REACH[1] - REACH[0], "n_reference": 0, "n_generated": n, "unit": "mm³",
+             "verdict": "", "status": "ok", "reason": "central 90 % of the images, not a confidence interval"}
+        )  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def dose_table(pairs: Pairs) -> pd.DataFrame:
+    """Return requested and measured values of every image and condition."""
+    sample = pairs.full.generated.prepared.sample
+    tables = []
+    for column in MEASURED:
+        if missing_capability(f"requested {LABELS[column]}", pairs.full.frame):
+            continue
+        x, y, rows = requested_and_measured(column, sample)
+        ids = sample.people["participant_id"].to_numpy()[rows]
+        tables.append(
+            pd.DataFrame(
+                {"participant_id": ids, "condition": LABELS[column], "requested": x, "measured": y, "unit": "mm³"}
+            )
+        )
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()

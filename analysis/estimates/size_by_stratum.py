@@ -1,0 +1,32 @@
+"""Question 2 by age decade and sex: pooled equality can hide a subgroup that fails."""
+
+import numpy as np
+import pandas as pd
+
+from analysis.evaluate import Pairs
+from analysis.results import ESTIMATES, estimate_rows
+from analysis.strata import restrict, shared_strata
+
+
+@ESTIMATES.register(label="Differences by age decade and sex", unit="SD")
+def size_by_stratum(pairs: Pairs) -> pd.DataFrame:
+    """Return the adjusted difference of every structure in every stratum with enough people."""
+    frame = pairs.full.frame
+    s = len(frame.structures)
+    margin = np.array([frame.settings.margin_of(name) for name in frame.structures])
+    tables = []
+    for name, reference, generated in shared_strata(frame):
+        full, bootstrap = (restrict(pair, reference, generated) for pair in (pairs.full, pairs.bootstrap))
+        tables.append(
+            estimate_rows(
+                question=2, analysis="size_by_stratum", quantity="adjusted_d", structures=frame.structures,
+                estimate=full.difference(frame.headsize)[0, :s], draws=bootstrap.difference(frame.headsize)[:, :s],
+                settings=frame.settings, unit="SD", n=(_people(frame.reference, reference), _people(frame.generated, generated)),
+                headsize=frame.headsize, stratum=name, margin=margin,
+            )  # fmt: skip
+        )
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
+
+
+def _people(prepared, mask: np.ndarray) -> int:  # type: ignore[no-untyped-def]
+    return len(np.unique(prepared.clusters.row_of[mask]))

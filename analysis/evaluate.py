@@ -1,0 +1,195 @@
+"""From a headline function to an estimate with interval, null, matched value and verdict."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from scipy.stats import norm
+
+from analysis.capabilities import missing_capability
+from analysis.frame import Frame
+from analysis.pair import Pair, bootstrap_pair, full_pair, split_pairs
+from cohorts.errors import MeasurementError
+from cohorts.registry import Plugin
+
+MAX_UNDEFINED_SHARE = 0.05
+POWER = 0.8
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Every weighting of one comparison, made once and shared by all headlines."""
+
+    full: Pair
+    bootstrap: Pair
+    null: Pair
+    matched: Pair
+    planted: Pair
+
+    @classmethod
+    def of(cls, frame: Frame) -> "Pairs":
+        """Draw bootstrap and splits for one frame."""
+        full = full_pair(frame)
+        return cls(full, bootstrap_pair(frame, full), *split_pairs(frame))
+
+
+@dataclass(frozen=True)
+class Headline:
+    """One evaluated headline.
+
+    Attributes
+    ----------
+    plugin : Plugin
+    status : {"ok", "not_applicable", "failed"}
+    reason : str
+    estimate : float
+        At the full n.
+    draws : ndarray, (B,)
+        Bootstrap values, moved so that their median is the estimate: resampling adds noise, and statistics that grow with
+        noise would otherwise be counted twice.
+    null, matched : ndarray, (K,)
+        Real against real and real against generated at `frame.split_size` people each.
+    judged : float
+        What the verdict is about: the estimate, or its excess over the null.
+    margin : tuple of float
+        For `judged`.
+    """
+
+    plugin: Plugin
+    frame: Frame
+    status: str = "ok"
+    reason: str = ""
+    estimate: float = math.nan
+    draws: np.ndarray = field(default_factory=lambda: np.empty(0))
+    null: np.ndarray = field(default_factory=lambda: np.empty(0))
+    matched: np.ndarray = field(default_factory=lambda: np.empty(0))
+    judged: float = math.nan
+    margin: tuple[float, float] = (math.nan, math.nan)
+
+    @property
+    def se(self) -> float:
+        """Standard error: the width of the central 95 % of the draws over that of a normal distribution."""
+        low, high = np.nanquantile(self.draws, [0.025, 0.975])
+        return float(high - low) / (2 * norm.ppf(0.975))
+
+    def interval(self, level: float) -> tuple[float, float]:
+        """Return the interval of the estimate at any level.
+
+        Up to 99 % from the draws themselves; beyond, where draws are too few, normal with the same standard error.
+        """
+        own = self.plugin.options["interval"]
+        if own is not None:
+            return own(self.frame, level)
+        if level <= 0.99:
+            tail = (1 - level) / 2
+            low, high = np.nanquantile(self.draws, [tail, 1 - tail])
+        else:
+            half = norm.ppf((1 + level) / 2) * self.se
+            low, high = self.estimate - half, self.estimate + half
+        bound_low, bound_high = self.plugin.bounds
+        return max(float(low), bound_low), min(float(high), bound_high)
+
+    def judged_interval(self, level: float) -> tuple[float, float]:
+        """Return the interval of what the verdict is about."""
+        low, high = self.interval(level)
+        shift = self.judged - self.estimate
+        return low + shift, high + shift
+
+    def verdict(self, alpha: float, n_headlines: int) -> str:
+        """Return `yes`, `no` or `cannot tell`.
+
+        Parameters
+        ----------
+        alpha : float
+            Chance of any false *no* over all headlines; each gets an equal part. A *yes* is two one-sided
+            tests at `alpha`.
+        n_headlines : int
+        """
+        if self.status != "ok":
+            return "not measured"
+        low, high = self.judged_interval(1 - 2 * alpha)
+        if self.margin[0] <= low and high <= self.margin[1]:
+            return "yes"
+        low, high = self.judged_interval(1 - alpha / n_headlines)
+        outside = low > self.margin[1] or high < self.margin[0]
+        return "no" if outside and self._beyond_null() else "cannot tell"
+
+    def _beyond_null(self) -> bool:
+        if not len(self.null):
+            return True
+        if np.mean(~np.isfinite(self.null)) > MAX_UNDEFINED_SHARE:
+            return False
+        low, high = np.nanquantile(self.null, [0.025, 0.975])
+        return not low <= float(np.nanmedian(self.matched)) <= high
+
+    def detectable(self, alpha: float, n_headlines: int) -> float:
+        """Return the smallest distance from the ideal that would be called *no* with 80 % power."""
+        edges = [abs(edge) for edge in self._margin_distances() if math.isfinite(edge)]
+        z = norm.ppf(1 - alpha / (2 * n_headlines)) + norm.ppf(POWER)
+        return max(edges, default=math.nan) + z * self.se
+
+    def _margin_distances(self) -> tuple[float, float]:
+        ideal = 0.0 if self.plugin.options["against_null"] else self.plugin.options["ideal"]
+        return self.margin[0] - ideal, self.margin[1] - ideal
+
+
+def evaluate_headlines(plugins: Sequence[Plugin], pairs: Pairs) -> list[Headline]:
+    """Evaluate every headline on the same replicates."""
+    return [evaluate_headline(plugin, pairs) for plugin in plugins]
+
+
+def evaluate_headline(plugin: Plugin, pairs: Pairs) -> Headline:
+    """Evaluate one headline; what cannot be computed is a status with a reason, never a number.
+
+    Parameters
+    ----------
+    plugin : Plugin
+    pairs : Pairs
+    """
+    frame = pairs.full.frame
+    for need in plugin.options["needs"]:
+        reason = missing_capability(need, frame)
+        if reason:
+            return Headline(plugin, frame, "not_applicable", reason)
+    try:
+        return _compute(plugin, pairs)
+    except (MeasurementError, np.linalg.LinAlgError) as error:
+        return Headline(plugin, frame, "failed", str(error))
+
+
+def _compute(plugin: Plugin, pairs: Pairs) -> Headline:
+    frame = pairs.full.frame
+    estimate = float(plugin(pairs.full)[0])
+    raw = np.asarray(plugin(pairs.bootstrap), dtype=float)
+    undefined = float(np.mean(~np.isfinite(raw)))
+    if not math.isfinite(estimate) or undefined > MAX_UNDEFINED_SHARE:
+        return Headline(plugin, frame, "failed", _undefined(estimate, undefined))
+    draws = raw - np.nanmedian(raw) + estimate
+    null, matched = _splits(plugin, pairs)
+    judged, margin = estimate, plugin.options["margin"]
+    if plugin.options["against_null"]:
+        judged = float(np.nanmedian(matched - null))
+        edges = margin(frame) if margin else (-math.inf, _planted_excess(plugin, pairs, null))
+    else:
+        edges = margin(frame)
+    return Headline(plugin, frame, "ok", "", estimate, draws, null, matched, judged, edges)
+
+
+def _undefined(estimate: float, undefined: float) -> str:
+    if math.isfinite(estimate):
+        return f"undefined in {undefined:.0%} of resamples: the reference's own effect is not clear at this n"
+    return "undefined: the reference's own effect is not larger than its noise at this n"
+
+
+def _splits(plugin: Plugin, pairs: Pairs) -> tuple[np.ndarray, np.ndarray]:
+    if not plugin.options["null"]:
+        return np.empty(0), np.empty(0)
+    most = plugin.options["max_splits"]
+    null, matched = (np.asarray(plugin(pair.first(most)), dtype=float) for pair in (pairs.null, pairs.matched))
+    return null, matched
+
+
+def _planted_excess(plugin: Plugin, pairs: Pairs, null: np.ndarray) -> float:
+    planted = np.asarray(plugin(pairs.planted.first(min(len(null), 40))), dtype=float)
+    return max(float(np.nanmedian(planted - null[: len(planted)])), 0.0)

@@ -1,0 +1,53 @@
+"""How many rows were left out, and how sure that difference is."""
+
+import numpy as np
+from statsmodels.stats.proportion import confint_proportions_2indep
+
+from analysis.frame import Frame
+from analysis.pair import Pair
+
+
+def exclusion_counts(frame: Frame) -> dict[str, tuple[int, int]]:
+    """Return excluded rows and all rows of each cohort."""
+    return {
+        role: (int(rows["excluded"].sum()), len(rows))
+        for role, rows in frame.excluded.groupby("cohort", sort=False)
+    }
+
+
+def exclusion_difference(pair: Pair) -> np.ndarray:
+    """Return the share of excluded rows, generated minus reference, (B,).
+
+    The bootstrap of a share is binomial and a split of a cohort is hypergeometric, so both are drawn
+    directly from the counts.
+    """
+    counts = exclusion_counts(pair.frame)
+    share = {role: out / total for role, (out, total) in counts.items()}
+    if pair.kind == "full":
+        return np.array([share["generated"] - share["reference"]])
+    rng = np.random.default_rng([pair.frame.settings.seed, 7])
+    size, (out_r, n_r), (out_g, n_g) = pair.n_replicates, counts["reference"], counts["generated"]
+    if pair.kind == "bootstrap":
+        return rng.binomial(n_g, share["generated"], size) / n_g - rng.binomial(n_r, share["reference"], size) / n_r
+    m = min(n_r // 2, n_g)
+    first = rng.hypergeometric(out_r, n_r - out_r, m, size)
+    if pair.kind == "matched":
+        return (rng.hypergeometric(out_g, n_g - out_g, m, size) - first) / m
+    rest = out_r - first
+    second = rng.hypergeometric(rest, n_r - m - rest, m, size)
+    return (second - first) / m
+
+
+def newcombe(frame: Frame, level: float) -> tuple[float, float]:
+    """Return Newcombe's hybrid score interval for the difference of two shares.
+
+    Unlike the bootstrap it is not empty of width when nobody was excluded.
+
+    References
+    ----------
+    Newcombe 1998, method 10 (key Newcombe1998).
+    """
+    counts = exclusion_counts(frame)
+    (out_r, n_r), (out_g, n_g) = counts["reference"], counts["generated"]
+    low, high = confint_proportions_2indep(out_g, n_g, out_r, n_r, method="newcomb", compare="diff", alpha=1 - level)
+    return float(low), float(high)

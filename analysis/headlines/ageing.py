@@ -1,0 +1,30 @@
+"""Does the cohort age as people do?
+
+The factor by which the generated map of age slopes over structures scales the real one. Slopes are per decade, adjusted
+for sex and head size, in standard deviations of the reference, so that small structures count like large ones.
+"""
+
+import numpy as np
+
+from analysis.agreement import recovered
+from analysis.pair import Pair
+from analysis.registry import headline
+
+
+@headline(
+    label="Age effects recovered",
+    unit="factor",
+    question=4,
+    ideal=1.0,
+    better="closer",
+    margin=lambda frame: (1 / frame.settings.recovery_margin, frame.settings.recovery_margin),
+    sentence="Structures change with age {estimate} times as fast as in real people.",
+    needs=("age",),
+    assumes=("age with the rest",),
+)
+def ageing(pair: Pair) -> np.ndarray:
+    """Return the factor that maps real to generated age slopes, (B,)."""
+    s = len(pair.frame.structures)
+    reference, se2 = pair.effect("reference", "age", pair.frame.headsize)
+    generated, _ = pair.effect("generated", "age", pair.frame.headsize)
+    return recovered(reference[:, :s], generated[:, :s], se2[:, :s])

@@ -1,0 +1,30 @@
+"""Can a classifier tell generated from real people by their volumes?
+
+The area under the curve of held-out scores of a ridge classifier on age- and sex-adjusted volumes and
+their squares: 0.5 means it cannot, 1 that it always can. It sees joint patterns that no single structure shows.
+"""
+
+import numpy as np
+
+from analysis.detection import held_out_auc
+from analysis.pair import Pair
+from analysis.registry import headline
+
+
+@headline(
+    label="Classifier, real or generated",
+    unit="AUC",
+    question=8,
+    ideal=0.5,
+    better="lower",
+    margin=None,
+    sentence="A classifier on volumes tells generated from real people with an area under the curve of {estimate}.",
+    source=("LopezPaz2017",),
+    against_null=True,
+    max_splits=40,
+    assumes=("joint",),
+    bounds=(0.0, 1.0),
+)
+def classifier(pair: Pair) -> np.ndarray:
+    """Return the area under the curve of the classifier two-sample test, (B,)."""
+    return held_out_auc(pair)

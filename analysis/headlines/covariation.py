@@ -1,0 +1,45 @@
+"""Do structures vary together as they do in people, beyond age, sex and head size?
+
+The factor by which the generated correlations between structures scale the real ones; noise in the reference's
+correlations is taken out. 1: the pattern is there; 0: structures vary independently.
+"""
+
+import numpy as np
+
+from analysis.agreement import recovered
+from analysis.pair import Pair, Role
+from analysis.registry import headline
+
+
+@headline(
+    label="Correlations between structures recovered",
+    unit="factor",
+    question=3,
+    ideal=1.0,
+    better="closer",
+    margin=lambda frame: (1 / frame.settings.recovery_margin, frame.settings.recovery_margin),
+    sentence="Correlations between structures are {estimate} times as strong as in real people.",
+    needs=("several structures",),
+    logarithmic=True,
+    assumes=("joint",),
+)
+def covariation(pair: Pair) -> np.ndarray:
+    """Return the factor that maps real to generated correlations between structures, (B,)."""
+    reference, n = _correlations(pair, "reference")
+    generated, _ = _correlations(pair, "generated")
+    noise = (1 - reference**2) ** 2 / np.maximum(n - 1, 1)[:, None]
+    return recovered(reference, generated, noise)
+
+
+def _correlations(pair: Pair, role: Role) -> tuple[np.ndarray, np.ndarray]:
+    side = pair.side(role)
+    rows = side.prepared.pairwise_rows
+    z = side.prepared.residuals[rows]
+    w = side.weights[:, rows].astype(np.float32)
+    upper = np.triu_indices(z.shape[1], k=1)
+    n = w.sum(axis=1, dtype=float)
+    mean, square = (w @ z) / n[:, None], (w @ z**2) / n[:, None]
+    sd = np.sqrt(np.maximum(square - mean**2, 1e-12))
+    products = (w @ (z[:, upper[0]] * z[:, upper[1]])) / n[:, None]
+    covariance = products - mean[:, upper[0]] * mean[:, upper[1]]
+    return covariance / (sd[:, upper[0]] * sd[:, upper[1]]), n

@@ -1,0 +1,30 @@
+"""Are the generated people different persons, or a few persons many times?
+
+The median distance of a generated person to the nearest other generated person, over the same for real people
+at the same n. 1: as different from each other as real people; 0: each has a twin in the cohort.
+"""
+
+import numpy as np
+
+from analysis.distances import nearest_distance_medians
+from analysis.pair import Pair
+from analysis.registry import headline
+
+
+@headline(
+    label="Distance to the nearest other person",
+    unit="ratio",
+    question=8,
+    ideal=1.0,
+    better="closer",
+    margin=lambda frame: (1 / frame.settings.spread_margin - 1, frame.settings.spread_margin - 1),
+    sentence="A generated person is {estimate} times as far from its nearest neighbour as a real one.",
+    against_null=True,
+    logarithmic=True,
+    assumes=("joint",),
+    bounds=(0.0, np.inf),
+)
+def distinct(pair: Pair) -> np.ndarray:
+    """Return the ratio of median nearest-neighbour distances, generated over reference, (B,)."""
+    reference, generated = nearest_distance_medians(pair)
+    return generated / reference

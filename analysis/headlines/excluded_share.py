@@ -1,0 +1,29 @@
+"""How many more people than in the reference had to be left out?
+
+Rows without usable volumes: failed segmentations, missing structures, implausible values. A model that fails on old
+brains looks good once they are gone, so this stands before everything else.
+"""
+
+import numpy as np
+
+from analysis.exclusion import exclusion_difference, newcombe
+from analysis.pair import Pair
+from analysis.registry import headline
+
+
+@headline(
+    label="Excluded, beyond the reference",
+    unit="share",
+    question=1,
+    ideal=0.0,
+    better="lower",
+    margin=lambda frame: (-np.inf, 0.05),
+    sentence="{estimate} more of the generated rows than of the real ones had to be left out.",
+    interval=newcombe,
+    percent=True,
+    source=("Newcombe1998",),
+    bounds=(-1.0, 1.0),
+)
+def excluded_share(pair: Pair) -> np.ndarray:
+    """Return the share of excluded rows, generated minus reference, (B,)."""
+    return exclusion_difference(pair)

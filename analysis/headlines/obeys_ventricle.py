@@ -1,0 +1,28 @@
+"""Does the measured ventricle volume follow the requested one, millilitre by millilitre?
+
+The slope of measured on requested lateral ventricle volume (both sides, with the inferior horns). A correlation of
+.97 says nothing of bias: a model that answers half of each request has it too.
+"""
+
+import numpy as np
+
+from analysis.conditions import weighted_slope
+from analysis.pair import Pair
+from analysis.registry import headline
+
+
+@headline(
+    label="Ventricle volume, measured per requested",
+    unit="mm³ per mm³",
+    question=6,
+    ideal=1.0,
+    better="closer",
+    margin=lambda frame: (0.8, 1.2),
+    sentence="Each requested millilitre of ventricle adds {estimate} measured millilitres.",
+    needs=("requested ventricle volume",),
+    source=("Pinaya2022",),
+    null=False,
+)
+def obeys_ventricle(pair: Pair) -> np.ndarray:
+    """Return the slope of measured on requested ventricle volume, (B,)."""
+    return weighted_slope("requested_ventricle_mm3", pair)

@@ -1,0 +1,28 @@
+"""Do men and women of equal head size differ as people do?
+
+The subtle part of sex differences. Small, hence often out of reach at a few hundred people.
+"""
+
+import numpy as np
+
+from analysis.agreement import recovered
+from analysis.pair import Pair
+from analysis.registry import headline
+
+
+@headline(
+    label="Sex differences recovered, given head size",
+    unit="factor",
+    question=5,
+    ideal=1.0,
+    better="closer",
+    margin=lambda frame: (1 / frame.settings.recovery_margin, frame.settings.recovery_margin),
+    sentence="Men and women of equal head size differ {estimate} times as much as real ones.",
+    needs=("sex", "head size"),
+)
+def sex_given_head(pair: Pair) -> np.ndarray:
+    """Return the factor that maps real to generated sex differences given head size, (B,)."""
+    s = len(pair.frame.structures)
+    reference, se2 = pair.effect("reference", "sex", "covariate")
+    generated, _ = pair.effect("generated", "sex", "covariate")
+    return recovered(reference[:, :s], generated[:, :s], se2[:, :s])

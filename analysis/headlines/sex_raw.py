@@ -1,0 +1,29 @@
+"""Do men and women differ as people do, head size included?
+
+The factor by which the generated map of sex differences scales the real one, adjusted for age, not for head
+size. Most of it is head size; its companion `sex_given_head` asks for the rest.
+"""
+
+import numpy as np
+
+from analysis.agreement import recovered
+from analysis.pair import Pair
+from analysis.registry import headline
+
+
+@headline(
+    label="Sex differences recovered, raw volumes",
+    unit="factor",
+    question=5,
+    ideal=1.0,
+    better="closer",
+    margin=lambda frame: (1 / frame.settings.recovery_margin, frame.settings.recovery_margin),
+    sentence="Men and women differ {estimate} times as much as real ones, raw volumes.",
+    needs=("sex",),
+    assumes=("sex with the rest",),
+)
+def sex_raw(pair: Pair) -> np.ndarray:
+    """Return the factor that maps real to generated raw sex differences, (B,)."""
+    reference, se2 = pair.effect("reference", "sex", "none")
+    generated, _ = pair.effect("generated", "sex", "none")
+    return recovered(reference, generated, se2)

@@ -1,0 +1,24 @@
+"""Is the head the right size? Everything else is read against it, so it is tested first.
+
+Adjusted for age and sex. A generator that makes every head 5 % too small passes any test on shares of head size.
+"""
+
+import numpy as np
+
+from analysis.pair import Pair
+from analysis.registry import headline
+
+
+@headline(
+    label="Head size (TIV), difference",
+    unit="SD",
+    question=2,
+    ideal=0.0,
+    better="closer",
+    margin=lambda frame: (-frame.settings.margin_of("TIV"), frame.settings.margin_of("TIV")),
+    sentence="Heads differ by {estimate} standard deviations of real people of the same age and sex.",
+    needs=("head size",),
+)
+def size_head(pair: Pair) -> np.ndarray:
+    """Return the adjusted difference of head size in reference standard deviations, (B,)."""
+    return pair.difference("none")[:, -1]

@@ -1,0 +1,29 @@
+"""The share of structures with a small difference, |d| < 0.2: the headline of BrainSynth.
+
+The number means nothing without n: two halves of the same 100 people already fail a third of their structures. It is
+therefore judged by how far it falls below the same share for real against real.
+"""
+
+import numpy as np
+
+from analysis.pair import Pair
+from analysis.registry import headline
+
+
+@headline(
+    label="Structures within 0.2 SD",
+    unit="share",
+    question=2,
+    ideal=1.0,
+    better="higher",
+    margin=lambda frame: (-frame.settings.share_margin, np.inf),
+    sentence="{estimate} of the structures differ by less than 0.2 standard deviations.",
+    source=("Peng2023",),
+    against_null=True,
+    percent=True,
+    bounds=(0.0, 1.0),
+)
+def size_within(pair: Pair) -> np.ndarray:
+    """Return the share of structures with an adjusted difference below the margin, (B,)."""
+    d = pair.difference(pair.frame.headsize)[:, : len(pair.frame.structures)]
+    return (np.abs(d) < pair.frame.settings.margin).mean(axis=1)

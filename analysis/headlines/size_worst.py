@@ -1,0 +1,26 @@
+"""The structure that differs most: a share of good structures can hide one bad one.
+
+The largest of many differences is large by chance too, so it is judged by its excess over real against real.
+"""
+
+import numpy as np
+
+from analysis.pair import Pair
+from analysis.registry import headline
+
+
+@headline(
+    label="Largest difference of any structure",
+    unit="SD",
+    question=2,
+    ideal=0.0,
+    better="lower",
+    margin=lambda frame: (-np.inf, frame.settings.margin),
+    sentence="The structure that differs most differs by {estimate} standard deviations.",
+    against_null=True,
+    bounds=(0.0, np.inf),
+)
+def size_worst(pair: Pair) -> np.ndarray:
+    """Return the largest absolute adjusted difference over structures, (B,)."""
+    d = pair.difference(pair.frame.headsize)[:, : len(pair.frame.structures)]
+    return np.nanmax(np.abs(d), axis=1)

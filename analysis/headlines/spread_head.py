@@ -1,0 +1,23 @@
+"""Do heads vary in size as real ones do, among people of the same age and sex?"""
+
+import numpy as np
+
+from analysis.pair import Pair
+from analysis.registry import headline
+
+
+@headline(
+    label="Spread of head size (TIV)",
+    unit="ratio of SDs",
+    question=3,
+    ideal=1.0,
+    better="closer",
+    margin=lambda frame: (1 / frame.settings.spread_margin, frame.settings.spread_margin),
+    sentence="Head size varies {estimate} times as much as in real people of the same age and sex.",
+    needs=("head size",),
+    logarithmic=True,
+    bounds=(0.0, np.inf),
+)
+def spread_head(pair: Pair) -> np.ndarray:
+    """Return the ratio of residual standard deviations of head size, generated over reference, (B,)."""
+    return pair.residual_sd("generated", "none")[:, -1] / pair.residual_sd("reference", "none")[:, -1]

@@ -1,0 +1,30 @@
+"""Do regional volumes vary as real ones do, among people of the same age, sex and head size?
+
+The geometric mean over structures of the ratio of standard deviations. Generators tend to under-disperse: they draw
+the middle of the population again and again.
+"""
+
+import numpy as np
+
+from analysis.pair import Pair
+from analysis.registry import headline
+
+
+@headline(
+    label="Spread of regional volumes, typical structure",
+    unit="ratio of SDs",
+    question=3,
+    ideal=1.0,
+    better="closer",
+    margin=lambda frame: (1 / frame.settings.spread_margin, frame.settings.spread_margin),
+    sentence="A typical structure varies {estimate} times as much as in comparable real people.",
+    logarithmic=True,
+    assumes=("joint",),
+    bounds=(0.0, np.inf),
+)
+def spread_structures(pair: Pair) -> np.ndarray:
+    """Return the geometric mean of the ratios of residual standard deviations, (B,)."""
+    s = len(pair.frame.structures)
+    with np.errstate(divide="ignore"):
+        logs = [np.log(pair.residual_sd(role, pair.frame.headsize)[:, :s]) for role in ("reference", "generated")]
+    return np.exp((logs[1] - logs[0]).mean(axis=1))

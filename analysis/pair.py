@@ -1,0 +1,218 @@
+"""Two weighted cohorts, and the quantities that headlines and tables are made of.
+
+A `Pair` holds weights for B replicates. Everything here is an array whose first axis runs over
+replicates, so one function serves the estimate, the bootstrap and the real-against-real null.
+"""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+
+from analysis.frame import Frame, Prepared
+from analysis.regression import Fit, Moments, fit, moments, with_group
+from analysis.settings import HeadSize
+from analysis.weights import bootstrap_weights, ones, people_rng, split_weights, subset_weights
+
+Kind = Literal["full", "bootstrap", "null", "matched", "planted"]
+Role = Literal["reference", "generated"]
+
+
+@dataclass(frozen=True)
+class Weighted:
+    """One cohort with weights.
+
+    Attributes
+    ----------
+    prepared : Prepared
+    weights : ndarray, (B, n)
+    """
+
+    prepared: Prepared
+    weights: np.ndarray
+
+    @cached_property
+    def moments(self) -> Moments:
+        """Sums of products of the whole design and the volumes."""
+        return moments(self.prepared.design, self.prepared.outcomes, self.weights)
+
+    @cached_property
+    def share_moments(self) -> Moments:
+        """The same for volumes over head size."""
+        if self.prepared.shares is None:
+            raise ValueError("shares need head size; check Frame.has_tiv first")
+        return moments(self.prepared.design, self.prepared.shares, self.weights)
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two weighted cohorts on one frame.
+
+    Attributes
+    ----------
+    frame : Frame
+    reference, generated : Weighted
+        In a null pair both are groups of the reference.
+    kind : str
+        What the weights are: `full` (ones), `bootstrap`, `null`, `matched` or `planted` (0/1 memberships).
+    full : Pair or None
+        For a bootstrap, the pair of the estimate; statistics that cannot be refitted
+        2,000 times resample what was computed there.
+    """
+
+    frame: Frame
+    reference: Weighted
+    generated: Weighted
+    kind: Kind
+    full: "Pair | None" = None
+    cache: dict[object, np.ndarray] = field(default_factory=dict, repr=False, compare=False)
+
+    def side(self, role: Role) -> Weighted:
+        """Return one of the two cohorts."""
+        return self.reference if role == "reference" else self.generated
+
+    @property
+    def n_replicates(self) -> int:
+        """Number of replicates B."""
+        return len(self.reference.weights)
+
+    def first(self, most: int) -> "Pair":
+        """Return the pair of the first `most` replicates."""
+        if self.n_replicates <= most:
+            return self
+        sides = (Weighted(w.prepared, w.weights[:most]) for w in (self.reference, self.generated))
+        return Pair(self.frame, *sides, self.kind, self.full)
+
+    # --- one cohort at a time ---
+
+    def within(self, role: Role, *, tiv: bool, spline: bool, share: bool = False) -> tuple[Fit, list[int]]:
+        """Fit every structure within one cohort on age, sex and, if asked, head size."""
+        columns = self.frame.model(tiv=tiv, spline=spline)
+        side = self.side(role)
+        return fit((side.share_moments if share else side.moments).select(columns)), columns
+
+    def residual_sd(self, role: Role, headsize: HeadSize) -> np.ndarray:
+        """Return the standard deviation of comparable people (same age, sex and head size), (B, s)."""
+        key = ("sd", role, headsize)
+        if key not in self.cache:
+            fitted, _ = self.within(role, tiv=headsize == "covariate", spline=True, share=headsize == "share")
+            self.cache[key] = np.sqrt(fitted.variance)
+        return self.cache[key]
+
+    def effect(self, role: Role, name: Literal["age", "sex"], headsize: HeadSize) -> tuple[np.ndarray, np.ndarray]:
+        """Return an age or sex effect of every structure and its squared standard error.
+
+        Units: reference standard deviations per decade (age), reference standard deviations (sex, men minus women).
+
+        Returns
+        -------
+        tuple of ndarray, (B, s)
+        """
+        fitted, columns = self.within(role, tiv=headsize == "covariate", spline=False, share=headsize == "share")
+        at = columns.index(self.frame.columns.index(name))
+        return fitted.beta[:, at], fitted.standard_error2(at)
+
+    def means(self, role: Role) -> np.ndarray:
+        """Return mean volumes on the frame's scale, (B, s)."""
+        m = self.side(role).moments
+        return m.xy[:, 0] / m.n[:, None]
+
+    def variances(self, role: Role) -> np.ndarray:
+        """Return variances with n in the denominator on the frame's scale, (B, s)."""
+        m = self.side(role).moments
+        return np.maximum(m.yy / m.n[:, None] - self.means(role) ** 2, 0.0)
+
+    # --- differences ---
+
+    def difference(self, headsize: HeadSize) -> np.ndarray:
+        """Return generated minus reference, adjusted for age and sex, in SDs of comparable reference people.
+
+        `covariate` also adjusts for head size (and leaves head size itself out); `share` compares volumes over
+        head size; `pooled_residual` is the published convention of `published_difference` with residuals.
+
+        Returns
+        -------
+        ndarray, (B, s)
+        """
+        if headsize == "pooled_residual":
+            return self.published_difference(residual=True)
+        share = headsize == "share"
+        columns = self.frame.model(tiv=headsize == "covariate")
+        parts = [(w.share_moments if share else w.moments).select(columns) for w in (self.reference, self.generated)]
+        beta = fit(with_group(*parts)).beta[:, -1]
+        sd = self.residual_sd("reference", headsize)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return beta / sd
+
+    def published_difference(self, *, residual: bool) -> np.ndarray:
+        """Return Cohen's d as published for brain generators, unadjusted for age and sex.
+
+        d = (mean_generated - mean_reference) / sqrt((var_reference + var_generated) / 2), variances with n.
+        With `residual`, head size is first regressed out with one slope pooled over both cohorts.
+
+        References
+        ----------
+        Wu et al. 2024 (key Wu2024): the released procedure.
+        """
+        sides = [self.reference.moments, self.generated.moments]
+        if residual:
+            at = self.frame.columns.index("tiv")
+            sides = [m.without_linear(self.pooled_headsize_slope, column=at) for m in sides]
+        mean = [m.xy[:, 0] / m.n[:, None] for m in sides]
+        variance = [np.maximum(m.yy / m.n[:, None] - u**2, 0.0) for m, u in zip(sides, mean, strict=True)]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return (mean[1] - mean[0]) / np.sqrt((variance[0] + variance[1]) / 2)
+
+    @property
+    def pooled_headsize_slope(self) -> np.ndarray:
+        """Slope of every volume on head size, one for both cohorts together, nothing else adjusted, (B, s)."""
+        pooled = self.reference.moments + self.generated.moments
+        return fit(pooled.select([0, self.frame.columns.index("tiv")])).beta[:, 1]
+
+
+def full_pair(frame: Frame) -> Pair:
+    """Return the pair of the estimate: every row once."""
+    return Pair(
+        frame,
+        Weighted(frame.reference, ones(len(frame.reference.sample))),
+        Weighted(frame.generated, ones(len(frame.generated.sample))),
+        "full",
+    )
+
+
+def bootstrap_pair(frame: Frame, full: Pair) -> Pair:
+    """Return bootstrap replicates; people are drawn with replacement within each cohort."""
+    s = frame.settings
+    sides = []
+    for role, prepared in (("reference", frame.reference), ("generated", frame.generated)):
+        rng = people_rng(prepared.clusters.ids, s.seed, f"bootstrap {role}")
+        sides.append(Weighted(prepared, bootstrap_weights(prepared.clusters, s.n_resamples, rng)))
+    return Pair(frame, sides[0], sides[1], "bootstrap", full)
+
+
+def split_pairs(frame: Frame) -> tuple[Pair, Pair, Pair]:
+    """Return real against real, real against generated, and real against real shifted by the margin.
+
+    All three use groups of `frame.split_size` people; the first group is the same in all of them, so their
+    differences are paired. The third measures the distance that a difference of exactly the margin would make.
+
+    Returns
+    -------
+    tuple of Pair
+        `null`, `matched`, `planted`.
+    """
+    s, m = frame.settings, frame.split_size
+    clusters = frame.reference.clusters
+    rng = people_rng(clusters.ids, s.seed, "splits")
+    first, second = split_weights(clusters, m, s.n_splits, rng)
+    rng = people_rng(frame.generated.clusters.ids, s.seed, "matched")
+    third = subset_weights(frame.generated.clusters, m, s.n_splits, rng)
+    one = Weighted(frame.reference, first)
+    other = Weighted(frame.reference, second)
+    shifted = Weighted(frame.reference.shifted(s.margin), second)
+    return (
+        Pair(frame, one, other, "null"),
+        Pair(frame, one, Weighted(frame.generated, third), "matched"),
+        Pair(frame, one, shifted, "planted"),
+    )

@@ -1,0 +1,87 @@
+"""Where headlines register themselves."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from analysis.frame import Frame
+from analysis.pair import Pair
+from cohorts.registry import UNBOUNDED, Plugin, Registry
+
+HEADLINES = Registry("headlines")
+
+HeadlineFunction = Callable[[Pair], np.ndarray]
+Margin = Callable[[Frame], tuple[float, float]]
+Interval = Callable[[Frame, float], tuple[float, float]]
+
+
+def headline(
+    *,
+    label: str,
+    unit: str,
+    question: int,
+    ideal: float,
+    better: str,
+    margin: Margin | None,
+    sentence: str,
+    needs: tuple[str, ...] = (),
+    source: tuple[str, ...] = (),
+    against_null: bool = False,
+    null: bool = True,
+    max_splits: int = 10_000,
+    interval: Interval | None = None,
+    logarithmic: bool = False,
+    assumes: tuple[str, ...] = (),
+    bounds: tuple[float, float] = UNBOUNDED,
+    percent: bool = False,
+) -> Callable[[HeadlineFunction], HeadlineFunction]:
+    """Register a headline: a function of a `Pair` that returns one number per replicate, (B,).
+
+    Parameters
+    ----------
+    label, unit, better, source
+        As in `cohorts.registry.Plugin`.
+    question : int
+        One of the ten questions.
+    ideal : float
+        Value of a perfect generator.
+    margin : callable or None
+        Lowest and highest value that still count as good. None for headlines judged against real-against-real,
+        whose margin is the distance made by a planted difference of `Settings.margin`.
+    sentence : str
+        Plain-language reading; `{estimate}`, `{low}`, `{high}`, `{null}` are filled in.
+    needs : tuple of str
+        Capabilities (`analysis.capabilities`) without which the headline does not apply.
+    against_null : bool
+        The number depends on n even for a perfect generator, so its verdict is about the excess over the
+        same number for real against real at the same n.
+    null : bool
+        Whether real against real has a meaning.
+    max_splits : int
+        Fewer splits than the settings ask for, where one evaluation is expensive.
+    interval : callable or None
+        `f(frame, level)` when something better than the bootstrap exists.
+    logarithmic : bool
+        The number is a ratio; its loss in comparisons is the absolute logarithm.
+    assumes : tuple of str
+        What the requests behind the cohort must be like (`analysis.design`) for a verdict.
+    bounds : tuple of float
+        Range that the number cannot leave.
+    percent : bool
+        Whether pages should print the number as a percentage.
+    """
+    options: dict[str, Any] = {
+        "question": question, "ideal": ideal, "margin": margin, "sentence": sentence, "needs": needs,
+        "against_null": against_null, "null": null, "max_splits": max_splits, "interval": interval,
+        "logarithmic": logarithmic, "assumes": assumes, "percent": percent,
+    }  # fmt: skip
+    return HEADLINES.register(
+        label=label, unit=unit, better=better, bounds=bounds, source=source, options=options
+    )
+
+
+def all_headlines() -> list[Plugin]:
+    """Return every headline, by question and name."""
+    found = HEADLINES.discover("analysis.headlines")
+    return sorted(found, key=lambda plugin: (plugin.options["question"], plugin.name))

@@ -1,0 +1,135 @@
+"""Weighted least squares for many outcomes and many replicates at once.
+
+Least squares needs the data only through sums of products. With weights (B, n) these sums are one
+matrix product for all replicates, so 2,000 bootstrap fits of 101 structures cost about as much
+as reading the table.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+BLOCK_ROWS = 4096
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Weighted sums of products of a design and its outcomes.
+
+    Attributes
+    ----------
+    n : ndarray, (B,)
+        Sum of weights.
+    xx : ndarray, (B, p, p)
+    xy : ndarray, (B, p, s)
+    yy : ndarray, (B, s)
+        Sums of squares of each outcome.
+    """
+
+    n: np.ndarray
+    xx: np.ndarray
+    xy: np.ndarray
+    yy: np.ndarray
+
+    def __add__(self, other: "Moments") -> "Moments":
+        return Moments(self.n + other.n, self.xx + other.xx, self.xy + other.xy, self.yy + other.yy)
+
+    def select(self, columns: list[int]) -> "Moments":
+        """Return the moments of the model that keeps only some design columns."""
+        return Moments(self.n, self.xx[:, columns][:, :, columns], self.xy[:, columns], self.yy)
+
+    def without_linear(self, slope: np.ndarray, *, column: int) -> "Moments":
+        """Return the moments of the outcomes minus `slope` (B or 1, s) times one design column."""
+        x = self.xx[:, :, column]  # (B, p)
+        xy = self.xy - x[:, :, None] * slope[:, None, :]
+        yy = self.yy - 2 * slope * self.xy[:, column] + slope**2 * self.xx[:, column, column][:, None]
+        return Moments(self.n, self.xx, xy, yy)
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Least-squares fits of every outcome in every replicate.
+
+    Attributes
+    ----------
+    beta : ndarray, (B, p, s)
+    variance : ndarray, (B, s)
+        Residual variance with n - p degrees of freedom.
+    inverse : ndarray, (B, p, p)
+        Inverse of the sum of products; times `variance` it is the classical covariance of `beta`.
+    """
+
+    beta: np.ndarray
+    variance: np.ndarray
+    inverse: np.ndarray
+
+    def standard_error2(self, column: int) -> np.ndarray:
+        """Return the classical squared standard error of one coefficient, shape (B, s)."""
+        return self.inverse[:, column, column][:, None] * self.variance
+
+
+def moments(design: np.ndarray, outcomes: np.ndarray, weights: np.ndarray) -> Moments:
+    """Return weighted sums of products, accumulated over blocks of rows.
+
+    Parameters
+    ----------
+    design : ndarray, (n, p)
+    outcomes : ndarray, (n, s)
+    weights : ndarray, (B, n)
+    """
+    (n, p), s = design.shape, outcomes.shape[1]
+    upper = np.triu_indices(p)
+    width = len(upper[0]) + p * s + s
+    total = np.zeros((len(weights), width))
+    for start in range(0, n, BLOCK_ROWS):
+        rows = slice(start, start + BLOCK_ROWS)
+        x, y = design[rows], outcomes[rows]
+        products = (x[:, :, None] * y[:, None, :]).reshape(len(x), p * s)  # (rows, p * s)
+        block = np.concatenate([x[:, upper[0]] * x[:, upper[1]], products, y * y], axis=1)
+        total += weights[:, rows].astype(float) @ block
+    return _unpack(total, p, s, weights)
+
+
+def _unpack(total: np.ndarray, p: int, s: int, weights: np.ndarray) -> Moments:
+    upper = np.triu_indices(p)
+    k = len(upper[0])
+    xx = np.empty((len(total), p, p))
+    xx[:, upper[0], upper[1]] = total[:, :k]
+    xx[:, upper[1], upper[0]] = total[:, :k]
+    xy = total[:, k : k + p * s].reshape(-1, p, s)
+    return Moments(weights.sum(axis=1, dtype=float), xx, xy, total[:, k + p * s :])
+
+
+def fit(m: Moments) -> Fit:
+    """Solve the normal equations of every replicate.
+
+    A replicate whose design is singular (possible only when few people are drawn) takes the
+    minimum-norm solution.
+
+    Examples
+    --------
+    >>> x = np.column_stack([np.ones(3), [0.0, 1.0, 2.0]])
+    >>> y = np.array([[1.0], [3.0], [5.0]])
+    >>> fit(moments(x, y, np.ones((1, 3)))).beta.round(6).tolist()
+    [[[1.0], [2.0]]]
+    """
+    inverse = np.linalg.pinv(m.xx, rcond=1e-10, hermitian=True)
+    beta = inverse @ m.xy
+    rss = m.yy - np.einsum("bps,bps->bs", beta, m.xy)
+    freedom = np.maximum(m.n - m.xx.shape[1], 1.0)[:, None]
+    return Fit(beta, np.maximum(rss, 0.0) / freedom, inverse)
+
+
+def with_group(reference: Moments, generated: Moments) -> Moments:
+    """Pool two cohorts and append the group indicator (0 reference, 1 generated) as last column.
+
+    The first design column must be the constant.
+    """
+    pooled = reference + generated
+    b, p = pooled.xx.shape[:2]
+    xx = np.empty((b, p + 1, p + 1))
+    xx[:, :p, :p] = pooled.xx
+    xx[:, p, :p] = xx[:, :p, p] = generated.xx[:, 0]
+    xx[:, p, p] = generated.n
+    xy = np.concatenate([pooled.xy, generated.xy[:, :1]], axis=1)
+    return Moments(pooled.n, xx, xy, pooled.yy)

@@ -1,0 +1,144 @@
+"""Rows of the results table, from estimates and their bootstrap draws."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pandas as pd
+from scipy.stats import false_discovery_control, norm
+
+from analysis.pair import Pair
+from analysis.settings import Settings
+from cohorts.registry import Registry
+from cohorts.schemas import RESULTS
+
+POWER = 0.8
+COLUMNS = [column.name for column in RESULTS.columns]
+ESTIMATES = Registry("estimates")
+
+
+def centred(draws: np.ndarray, estimate: np.ndarray) -> np.ndarray:
+    """Move bootstrap draws (B, s) so that their median is the estimate (s,)."""
+    return draws - np.nanmedian(draws, axis=0) + estimate
+
+
+def estimate_rows(
+    *,
+    question: int,
+    analysis: str,
+    quantity: str,
+    structures: Sequence[str],
+    estimate: np.ndarray,
+    draws: np.ndarray,
+    settings: Settings,
+    unit: str,
+    n: tuple[int, int],
+    cohort: str = "difference",
+    headsize: str = "none",
+    stratum: str = "all",
+    null: np.ndarray | None = None,
+    margin: np.ndarray | None = None,
+    no_effect: float | None = 0.0,
+) -> pd.DataFrame:
+    """Return one row per structure with interval, p values, null range, margin, detectable effect and verdict.
+
+    Parameters
+    ----------
+    structures : sequence of str, (s,)
+    estimate : ndarray, (s,)
+    draws : ndarray, (B, s)
+    n : tuple of int
+        People of reference and generated cohort.
+    null : ndarray, (K, s), optional
+        The same quantity, reference against reference.
+    margin : ndarray, (s,) or (s, 2), optional
+        Equivalence margin, symmetric or as edges; adds `p_equivalence` and a verdict per structure.
+    no_effect : float or None
+        Value without an effect, tested by `p`; None when a test has no meaning.
+
+    Notes
+    -----
+    p values take the estimate as normal with the standard deviation of its draws. q is Benjamini-Hochberg over the rows of
+    this call. A structure is *yes* when its 1 - 2 alpha interval lies inside the margin, *no* when it differs from the
+    nearer edge at alpha after Holm's correction over structures.
+    """
+    estimate = np.asarray(estimate, dtype=float)
+    moved = centred(np.asarray(draws, dtype=float), estimate)
+    tail = (1 - settings.confidence) / 2
+    low, high = np.nanquantile(moved, [tail, 1 - tail], axis=0)
+    se = np.nanstd(moved, axis=0)
+    table = pd.DataFrame({"structure": list(structures), "estimate": estimate, "ci_low": low, "ci_high": high})
+    table = table.assign(
+        question=question, analysis=analysis, quantity=quantity, stratum=stratum, headsize=headsize, cohort=cohort,
+        ci_level=settings.confidence, n_reference=n[0], n_generated=n[1], unit=unit, verdict="",
+    )  # fmt: skip
+    if no_effect is not None:
+        table["p"] = two_sided_p(estimate - no_effect, se)
+        table["q"] = benjamini_hochberg(table["p"].to_numpy())
+        table["mde"] = (norm.ppf(1 - settings.alpha / 2) + norm.ppf(POWER)) * se
+    if null is not None and len(null):
+        table["null_low"], table["null_median"], table["null_high"] = np.nanquantile(null, [0.025, 0.5, 0.975], axis=0)
+    if margin is not None:
+        _add_equivalence(table, estimate, se, moved, margin, settings)
+    bad = ~np.isfinite(estimate)
+    table["status"] = np.where(bad, "failed", "ok")
+    table["reason"] = np.where(bad, "undefined on these people", "")
+    return table.reindex(columns=COLUMNS)
+
+
+def _add_equivalence(
+    table: pd.DataFrame, estimate: np.ndarray, se: np.ndarray, draws: np.ndarray, margin: np.ndarray, settings: Settings
+) -> None:
+    edges = np.asarray(margin, dtype=float)
+    low, high = (edges[:, 0], edges[:, 1]) if edges.ndim == 2 else (-edges, edges)
+    table["margin_low"], table["margin_high"] = low, high
+    with np.errstate(divide="ignore", invalid="ignore"):
+        table["p_equivalence"] = np.maximum(norm.sf((estimate - low) / se), norm.sf((high - estimate) / se))
+        beyond = np.minimum(1.0, 2 * norm.sf(np.maximum(estimate - high, low - estimate) / se))
+    inside = np.nanquantile(draws, [settings.alpha, 1 - settings.alpha], axis=0)
+    same = (low <= inside[0]) & (inside[1] <= high)
+    different = (holm(beyond) < settings.alpha) & ((estimate > high) | (estimate < low))
+    verdict = np.where(same, "yes", np.where(different, "no", "cannot tell"))
+    table["verdict"] = np.where(np.isfinite(estimate), verdict, "")
+
+
+def two_sided_p(difference: np.ndarray, se: np.ndarray) -> np.ndarray:
+    """Return normal two-sided p values; an exact zero with no spread is p = 1."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        z = np.abs(difference) / se
+    return np.where(np.isnan(z) & np.isfinite(difference), 1.0, 2 * norm.sf(z))
+
+
+def benjamini_hochberg(p: np.ndarray) -> np.ndarray:
+    """Return adjusted p values; missing ones stay missing."""
+    q = np.full(len(p), np.nan)
+    known = np.isfinite(p)
+    if known.any():
+        q[known] = false_discovery_control(p[known], method="bh")
+    return q
+
+
+def holm(p: np.ndarray) -> np.ndarray:
+    """Return Holm's step-down adjusted p values; missing ones stay missing.
+
+    Examples
+    --------
+    >>> holm(np.array([0.01, 0.04, 0.03])).round(4).tolist()
+    [0.03, 0.06, 0.06]
+    """
+    adjusted = np.full(len(p), np.nan)
+    known = np.flatnonzero(np.isfinite(p))
+    order = known[np.argsort(p[known])]
+    factors = np.arange(len(order), 0, -1)
+    adjusted[order] = np.minimum(np.maximum.accumulate(p[order] * factors), 1.0)
+    return adjusted
+
+
+def people_in(pair: Pair) -> tuple[int, int]:
+    """Return how many people (not rows) both cohorts have."""
+    return len(pair.reference.prepared.clusters), len(pair.generated.prepared.clusters)
+
+
+def evaluate_on(function: Callable[[Pair], np.ndarray], *pairs: Pair) -> list[np.ndarray]:
+    """Return one quantity on several pairs: the first as (s,), the others as (B, s)."""
+    first, *rest = pairs
+    return [function(first)[0], *(function(pair) for pair in rest)]
