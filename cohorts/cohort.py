@@ -1,5 +1,6 @@
 """A cohort: people, their volumes or images, and notes on everything that was changed on the way in."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -7,13 +8,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from cohorts.assembly import Reading, assemble
 from cohorts.errors import DataError
+from cohorts.locations import locate
 from cohorts.notes import Note, notes_table
 from cohorts.structures import TIV
 
 OK = "ok"
 EXCLUDED = "excluded"
-__all__ = ["EXCLUDED", "OK", "Cohort", "Note", "notes_table"]
+__all__ = ["EXCLUDED", "OK", "Cohort", "Note", "notes_table", "read_cohort"]
 
 _REQUIRED = ("participant_id", "person", "age", "sex")
 
@@ -108,6 +111,91 @@ class Cohort:
             volumes=None if self.volumes is None else self.volumes.iloc[positions],
             qc=None if self.qc is None else self.qc.iloc[positions],
             images=None if self.images is None else tuple(self.images[i] for i in positions),
+        )
+
+
+def read_cohort(
+    path: str | os.PathLike[str],
+    *,
+    name: str | None = None,
+    participants: str | os.PathLike[str] | None = None,
+    volumes: str | os.PathLike[str] | None = None,
+    qc: str | os.PathLike[str] | None = None,
+    images: str | None = None,
+    sex_coding: str | None = None,
+    age_unit: str | None = None,
+    volume_unit: str | None = None,
+    repeats: str | None = None,
+    segmenter: str | None = None,
+    encoding: str | None = None,
+    min_people: int = 2,
+) -> Cohort:
+    """Read a cohort: a BIDS folder, a folder of images with a table, or tables alone.
+
+    Parameters
+    ----------
+    path : path-like
+        Folder (``participants.tsv`` and ``sub-*/[ses-*/]anat/*_T1w.nii.gz``, or images beside a table), or a
+        table of people, with or without their volumes.
+    name : str or None
+        What the report calls it; None takes the name of the file or folder.
+    participants, volumes, qc : path-like or None
+        Tables that lie elsewhere. They are joined by id, see `cohorts.identity.match_ids`.
+    images : str or None
+        Pattern below the folder, for example ``*_SS.nii.gz``, where the usual places do not fit.
+    sex_coding : str or None
+        Meaning of coded sexes, for example ``1=M,0=F``.
+    age_unit : {None, "years", "months", "days"}
+        Unit of the ages; None means years, and refuses what looks otherwise.
+    volume_unit : {None, "mm3", "mL"}
+        Unit of the volumes; None means mm3, and refuses what looks otherwise.
+    repeats : {None, "first"}
+        What to do with rows that share an id but not their values: refuse them, or keep the first.
+    segmenter : str or None
+        Who measured the volumes; None infers it from the names of the columns.
+    encoding : str or None
+        Of the tables; None means UTF-8.
+    min_people : int
+        Fewer usable people are refused.
+
+    Returns
+    -------
+    Cohort
+        With the rows that cannot be used, as ``excluded`` and with a reason.
+
+    Raises
+    ------
+    DataError
+        Whenever something is missing, broken or ambiguous; says where, what was found and what to do.
+    """
+    source = Path(path)
+    parts = assemble(
+        locate(source, participants=participants, volumes=volumes, qc=qc, images=images),
+        Reading(sex_coding, age_unit, volume_unit, repeats, encoding),
+    )
+    cohort = Cohort(
+        name=name or source.resolve().name.partition(".")[0],
+        people=parts.people,
+        volumes=parts.volumes,
+        qc=parts.qc,
+        images=parts.images,
+        segmenter=segmenter or parts.segmenter,
+        source=source,
+        notes=parts.notes,
+    )
+    _check_enough(cohort, min_people)
+    return cohort
+
+
+def _check_enough(cohort: Cohort, min_people: int) -> None:
+    included = cohort.included
+    if included.n_people < min_people:
+        reasons = cohort.people.loc[cohort.people["status"] == EXCLUDED, "reason"].value_counts()
+        said = "; ".join(f"{count} excluded: {reason}" for reason, count in reasons.head(5).items())
+        raise DataError(
+            f"{cohort.source}: {included.n_people} of {len(cohort)} rows can be used, at least "
+            f"{min_people} people are "
+            f"needed{' (' + said + ')' if said else ''}; add people or repair the excluded rows"
         )
 
 

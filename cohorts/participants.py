@@ -210,7 +210,7 @@ def _add_status(
 def _note_ignored(raw: pd.DataFrame, columns: dict[str, str], notes: list[Note]) -> None:
     ignored = [str(name) for name in raw.columns if name not in columns.values()]
     if ignored:
-        shown = ", ".join(ignored[:30]) + (", …" if len(ignored) > 30 else "")
+        shown = ", ".join(ignored[:10]) + (", …" if len(ignored) > 10 else "")
         notes.append(Note("ignored", ignored[0], 1, "", f"{len(ignored)} columns not used: {shown}"))
 
 

@@ -20,7 +20,8 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
     "site": ("site", "site_id", "scanner", "scanner_id", "center", "centre", "acquisition_site"),
     "diagnosis": ("diagnosis", "dx", "group", "diagnostic_group", "dx_group", "clinical_group"),
     "session": (
-        "session", "session_id", "ses", "visit", "visit_id", "timepoint", "time_point", "wave", "run", "run_id",
+        "session", "session_id", "ses", "visit", "visit_id", "timepoint", "time_point", "wave", "run",
+        "run_id",
     ),
     "seed": ("seed", "noise_seed", "random_seed", "sample_seed"),
     "requested_age": ("requested_age", "prompt_age", "age_requested"),

@@ -78,10 +78,10 @@ def _refusal(values: pd.Series, words: pd.Series, bad: pd.Series, coding: str | 
     where = f"{source}: line {line}, column {values.name!r}: sex {values[line]!r}"
     if coding is None and words[bad].str.fullmatch(r"[+-]?\d+").all():
         codes = sorted(words[bad].unique())
-        example = ",".join(f"{code}={sex}" for code, sex in zip(codes, ["M", "F"], strict=False))
+        both = [",".join(f"{c}={s}" for c, s in zip(codes, order, strict=False)) for order in ("MF", "FM")]
         return (
             f"{where} is a code (found {', '.join(codes)}), and which one is male is not said; "
-            f"state the coding, for example sex_coding='{example}'"
+            f"state the coding, sex_coding={both[0]!r} or {both[1]!r}"
         )
     known = "M, F, male, female" if coding is None else f"M, F, or the coding {coding!r}"
     return f"{where} is unknown; expected {known}; correct it, or write n/a"

@@ -1,0 +1,183 @@
+"""Where the parts of a cohort lie: a BIDS folder, a flat folder, or tables named one by one."""
+
+import csv
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from cohorts.errors import DataError
+from cohorts.structures import canonical_name
+
+IMAGE_ENDINGS = (".nii.gz", ".nii", ".mgz", ".mgh")
+_T1W = ("_T1w.nii.gz", "_T1w.nii")
+_TABLES = (".tsv", ".csv", ".txt")
+_PARTICIPANTS = ("participants.tsv", "participants.csv")
+
+
+@dataclass(frozen=True)
+class Locations:
+    """Files of a cohort.
+
+    Parameters
+    ----------
+    people : Path
+        Table of people, perhaps with their volumes.
+    volumes, qc : Path or None
+        Tables apart.
+    images : tuple of Path
+        Image files, sorted; empty when there are none.
+    folder : Path or None
+        The folder in which images were looked for.
+    """
+
+    people: Path
+    volumes: Path | None = None
+    qc: Path | None = None
+    images: tuple[Path, ...] = ()
+    folder: Path | None = None
+
+
+def locate(
+    path: Path,
+    *,
+    participants: str | os.PathLike[str] | None = None,
+    volumes: str | os.PathLike[str] | None = None,
+    qc: str | os.PathLike[str] | None = None,
+    images: str | None = None,
+) -> Locations:
+    """Find the files of a cohort.
+
+    Parameters
+    ----------
+    path : Path
+        Folder or table.
+    participants, volumes, qc : path-like or None
+        Tables that lie elsewhere.
+    images : str or None
+        Pattern below the folder.
+
+    Returns
+    -------
+    Locations
+
+    Raises
+    ------
+    DataError
+        When the path does not exist, a folder has no table of people or several, or the pattern finds
+        nothing.
+    """
+    given = {name: None if p is None else Path(p) for name, p in (("volumes", volumes), ("qc", qc))}
+    people = None if participants is None else Path(participants)
+    if path.is_dir():
+        found = find_images(path, images)
+        table = people or _people_table(path)
+        return Locations(table, given["volumes"] or _derived_volumes(path), given["qc"], found, path)
+    if not path.exists():
+        raise DataError(f"{path}: no such file or folder; check the path")
+    if people is not None and given["volumes"] is None and given["qc"] is None:
+        given["volumes"] = path
+    return Locations(people or path, given["volumes"], given["qc"])
+
+
+def find_images(folder: Path, pattern: str | None = None) -> tuple[Path, ...]:
+    """Find the T1-weighted images of a folder.
+
+    Parameters
+    ----------
+    folder : Path
+        BIDS (``sub-*/[ses-*/]anat/*_T1w.nii[.gz]``) or flat.
+    pattern : str or None
+        Where the usual places do not fit, for example ``*_SS.nii.gz``.
+
+    Returns
+    -------
+    tuple of Path
+        Sorted. In a flat folder, only ``*_T1w.nii[.gz]`` where there are any, else every image.
+
+    Raises
+    ------
+    DataError
+        When the pattern finds no image.
+    """
+    if pattern is not None:
+        found = tuple(sorted(path for path in folder.glob(pattern) if path.name.endswith(IMAGE_ENDINGS)))
+        if not found:
+            raise DataError(
+                f"{folder}: no image fits the pattern {pattern!r}; images end in .nii, .nii.gz or .mgz"
+            )
+        return found
+    bids = tuple(sorted(_bids_images(folder)))
+    if bids:
+        return bids
+    flat = sorted(path for path in folder.iterdir() if path.name.endswith(IMAGE_ENDINGS))
+    return tuple([path for path in flat if path.name.endswith(_T1W)] or flat)
+
+
+def image_stem(path: Path) -> str:
+    """File name without its image ending.
+
+    Parameters
+    ----------
+    path : Path
+        Image file.
+
+    Returns
+    -------
+    str
+    """
+    ending = next((e for e in IMAGE_ENDINGS if path.name.lower().endswith(e)), "")
+    return path.name[: len(path.name) - len(ending)]
+
+
+def _bids_images(folder: Path) -> Iterator[Path]:
+    """Three levels by hand: quick where a folder holds 100,000 people."""
+    for person in _folders(folder, "sub-"):
+        for visit in (person, *_folders(person, "ses-")):
+            anat = Path(visit) / "anat"
+            if anat.is_dir():
+                yield from (path for path in anat.iterdir() if path.name.endswith(_T1W))
+
+
+def _folders(folder: str | Path, prefix: str) -> list[str]:
+    with os.scandir(folder) as entries:
+        return [entry.path for entry in entries if entry.name.startswith(prefix) and entry.is_dir()]
+
+
+def _people_table(folder: Path) -> Path:
+    for name in _PARTICIPANTS:
+        if (folder / name).is_file():
+            return folder / name
+    tables = sorted(path for path in folder.iterdir() if path.suffix.lower() in _TABLES and path.is_file())
+    if len(tables) == 1:
+        return tables[0]
+    found = f"found {', '.join(path.name for path in tables[:10])}" if tables else "found no table"
+    raise DataError(
+        f"{folder}: expected participants.tsv or one table of people with id, age and sex; {found}; "
+        "name it with participants=..."
+    )
+
+
+def _derived_volumes(folder: Path) -> Path | None:
+    """Return the one volume table below ``derivatives``, if there is exactly one."""
+    candidates = sorted(
+        path for path in (folder / "derivatives").glob("*/*") if path.suffix.lower() in _TABLES
+    )
+    tables = [path for path in candidates if _names_structures(path)]
+    if len(tables) > 1:
+        raise DataError(
+            f"{folder}: several volume tables "
+            f"({', '.join(str(path.relative_to(folder)) for path in tables[:6])}); "
+            "choose one with volumes=..."
+        )
+    return tables[0] if tables else None
+
+
+def _names_structures(path: Path) -> bool:
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as stream:
+            header = stream.readline()
+    except (OSError, UnicodeDecodeError):
+        return False
+    names = next(csv.reader([header], delimiter="\t" if "\t" in header else ","), [])
+    return sum(canonical_name(name.strip().removeprefix("vol_")) is not None for name in names) >= 3
