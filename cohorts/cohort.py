@@ -1,14 +1,16 @@
 """A cohort: people, their volumes or images, and notes on everything that was changed on the way in."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from cohorts.assembly import Reading, assemble
+from cohorts.bids import write_bids
 from cohorts.errors import DataError
 from cohorts.locations import locate
 from cohorts.notes import Note, notes_table
@@ -16,7 +18,7 @@ from cohorts.structures import TIV
 
 OK = "ok"
 EXCLUDED = "excluded"
-__all__ = ["EXCLUDED", "OK", "Cohort", "Note", "notes_table", "read_cohort"]
+__all__ = ["EXCLUDED", "OK", "Cohort", "Note", "notes_table", "read_cohort", "write_cohort"]
 
 _REQUIRED = ("participant_id", "person", "age", "sex")
 
@@ -185,6 +187,41 @@ def read_cohort(
     )
     _check_enough(cohort, min_people)
     return cohort
+
+
+def write_cohort(
+    cohort: Cohort, folder: str | os.PathLike[str], *, generated_by: Sequence[Mapping[str, Any]] = ()
+) -> Path:
+    """Write a cohort as a BIDS folder: participants, data dictionary, description, volumes; not its images.
+
+    Parameters
+    ----------
+    cohort : Cohort
+        What to write. Images are written where `cohorts.bids.image_path` says.
+    folder : path-like
+        Made when missing.
+    generated_by : sequence of mapping
+        ``GeneratedBy`` of BIDS: what made the images, with its version and settings.
+
+    Returns
+    -------
+    Path
+        The folder; `read_cohort` reads it back.
+
+    Raises
+    ------
+    DataError
+        When two ids become the same BIDS subject.
+    """
+    return write_bids(
+        folder,
+        name=cohort.name,
+        people=cohort.people,
+        volumes=cohort.volumes,
+        qc=cohort.qc,
+        segmenter=cohort.segmenter,
+        generated_by=generated_by,
+    )
 
 
 def _check_enough(cohort: Cohort, min_people: int) -> None:

@@ -72,7 +72,8 @@ def locate(
     if path.is_dir():
         found = find_images(path, images)
         table = people or _people_table(path)
-        return Locations(table, given["volumes"] or _derived_volumes(path), given["qc"], found, path)
+        derived = given["volumes"] or _derived_volumes(path)
+        return Locations(table, derived, given["qc"] or _sibling_qc(derived), found, path)
     if not path.exists():
         raise DataError(f"{path}: no such file or folder; check the path")
     if people is not None and given["volumes"] is None and given["qc"] is None:
@@ -163,7 +164,7 @@ def _derived_volumes(folder: Path) -> Path | None:
     candidates = sorted(
         path for path in (folder / "derivatives").glob("*/*") if path.suffix.lower() in _TABLES
     )
-    tables = [path for path in candidates if _names_structures(path)]
+    tables = [path for path in candidates if path.stem != "qc" and _names_structures(path)]
     if len(tables) > 1:
         raise DataError(
             f"{folder}: several volume tables "
@@ -171,6 +172,12 @@ def _derived_volumes(folder: Path) -> Path | None:
             "choose one with volumes=..."
         )
     return tables[0] if tables else None
+
+
+def _sibling_qc(volumes: Path | None) -> Path | None:
+    """Return the table of quality scores beside the volumes, if there is one."""
+    names = ("qc.tsv", "qc.csv")
+    return next((volumes.with_name(n) for n in names if volumes and volumes.with_name(n).is_file()), None)
 
 
 def _names_structures(path: Path) -> bool:

@@ -32,6 +32,14 @@ PEOPLE = Schema(
     optional=PEOPLE_OPTIONAL,
 )
 
+PARTICIPANTS = Schema(
+    "participants",
+    (*PEOPLE_COLUMNS, _STATUS, _REASON),
+    description="People of one cohort, as BIDS keeps them.",
+    extra=PEOPLE.extra,
+    optional=(*PEOPLE_OPTIONAL, "status", "reason"),
+)
+
 VOLUMES = Schema(
     "volumes",
     (_COHORT, _ID),
@@ -45,6 +53,9 @@ QC = Schema(
     description="Quality of the segmentation per group of structures.",
     extra=Column("{group}", "float", "Quality score of the group, 0 (bad) to 1 (good)"),
 )
+
+SUBJECT_VOLUMES = Schema("volumes", (_ID,), extra=VOLUMES.extra, description="Volumes of one cohort.")
+SUBJECT_QC = Schema("qc", (_ID,), extra=QC.extra, description="Quality of the segmentation of one cohort.")
 
 MEASURES = Schema(
     "measures",
