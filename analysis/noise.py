@@ -1,0 +1,79 @@
+"""Measurement noise of every structure, from two visits of the same people."""
+
+import numpy as np
+import pandas as pd
+
+from analysis.sample import Sample, prepare_samples
+from analysis.settings import Settings
+from cohorts.cohort import Cohort
+from cohorts.errors import DataError
+from cohorts.structures import TIV
+from cohorts.tables import Column, Schema
+
+NOISE = Schema(
+    "noise",
+    (
+        Column("structure", "str", "FreeSurfer name, or TIV"),
+        Column("noise_sd", "float", "Within-person over between-person standard deviation", "SD"),
+        Column("noise_percent", "float", "Within-person standard deviation over the mean volume", "%"),
+        Column("reliability", "float", "Intraclass correlation ICC(1,1) of one measurement"),
+        Column("n_people", "int", "People measured twice"),
+    ),
+    description="Measurement noise from two visits of the same people; usable as margin input.",
+)
+
+
+def estimate_noise(first: Cohort, second: Cohort, settings: Settings) -> pd.DataFrame:
+    """Estimate within-person noise from people measured twice.
+
+    Parameters
+    ----------
+    first, second : Cohort
+        The same people (matched by `person`), one row each.
+    settings : Settings
+
+    Returns
+    -------
+    DataFrame
+        Columns of `NOISE`.
+
+    Raises
+    ------
+    DataError
+        When fewer people than `settings.min_people` are in both.
+
+    Notes
+    -----
+    Within-person variance is half the mean squared difference; a change between visits counts as noise, so short intervals
+    are needed. ICC(1,1) = (MSB - MSW) / (MSB + MSW), Shrout & Fleiss 1979 (key Shrout1979).
+    """
+    samples = prepare_samples(first, second, min_people=settings.min_people)
+    a, b = _matched(samples.reference, samples.generated, settings.min_people)
+    names = [*a.structures, *([] if a.tiv is None else [TIV])]
+    one, two = (np.column_stack([s.column(name) for name in names]) for s in (a, b))
+    within = ((one - two) ** 2).mean(axis=0) / 2
+    person = (one + two) / 2
+    between = 2 * person.var(axis=0, ddof=1)  # mean square between people
+    mean = person.mean(axis=0)
+    true_variance = np.maximum((between - within) / 2, 0.0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        noise_sd = np.sqrt(within / (true_variance + within))
+        reliability = (between - within) / (between + within)
+    return pd.DataFrame(
+        {"structure": names, "noise_sd": noise_sd, "noise_percent": 100 * np.sqrt(within) / mean,
+         "reliability": reliability, "n_people": len(a)}
+    )  # fmt: skip
+
+
+def _matched(first: Sample, second: Sample, min_people: int) -> tuple[Sample, Sample]:
+    keys = [pd.Index(s.people["person"].astype(str)) for s in (first, second)]
+    both = sorted(set(keys[0]) & set(keys[1]))
+    if len(both) < min_people:
+        raise DataError(
+            f"{len(both)} people are in both visits ({len(first)} and {len(second)} rows); at least {min_people} are "
+            "needed. Both tables must use the same ids"
+        )
+    for sample, key in zip((first, second), keys, strict=True):
+        if not key.is_unique:
+            raise DataError(f"{sample.name}: a person stands in several rows; give one row per person and visit")
+    return first.take(keys[0].get_indexer(both)), second.take(keys[1].get_indexer(both))

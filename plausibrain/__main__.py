@@ -1,0 +1,5 @@
+"""`python -m plausibrain` is the command `plausibrain`."""
+
+from plausibrain.cli import main
+
+main()

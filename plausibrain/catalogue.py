@@ -1,0 +1,22 @@
+"""Every plug-in that this installation can run, from the registries."""
+
+from typing import Any
+
+from analysis.registry import all_headlines
+from analysis.results import ESTIMATES
+from cohorts.registry import Plugin
+
+
+def catalogue() -> list[dict[str, Any]]:
+    """Return one entry per plug-in: kind, name, label, unit, direction, question, source and first line of its docs."""
+    headlines = [_entry("headline", p) for p in all_headlines()]
+    estimates = [_entry("estimate", p) for p in ESTIMATES.discover("analysis.estimates")]
+    return headlines + estimates
+
+
+def _entry(kind: str, plugin: Plugin) -> dict[str, Any]:
+    return {
+        "kind": kind, "name": plugin.name, "label": plugin.label, "unit": plugin.unit, "better": plugin.better,
+        "question": plugin.options.get("question"), "source": list(plugin.source), "summary": plugin.summary,
+        "missing": list(plugin.missing),
+    }  # fmt: skip

@@ -1,0 +1,215 @@
+"""The command line: what to run. Every command reads and writes files; nothing is computed here."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+
+from cohorts.errors import PlausibrainError
+from plausibrain.installation import check_installation
+
+EXIT_DATA_ERROR = 2
+
+app = typer.Typer(
+    name="plausibrain",
+    help="A benchmark for generative models of T1-weighted brain MRI: are the brains anatomically plausible?",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+Out = Annotated[Path, typer.Option("--out", help="Folder to write.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="No progress on stderr.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
+
+
+def main() -> None:
+    """Run the command line; errors of the project end in one line on stderr and exit code 2."""
+    try:
+        check_installation()
+        app()
+    except PlausibrainError as error:
+        _fail(str(error))
+    except KeyboardInterrupt:
+        print("plausibrain: stopped", file=sys.stderr)
+        sys.exit(130)
+
+
+def _fail(message: str) -> NoReturn:
+    print(f"plausibrain: {message}", file=sys.stderr)
+    sys.exit(EXIT_DATA_ERROR)
+
+
+@app.command()
+def run(
+    config: Annotated[Path | None, typer.Argument(help="YAML file; or give the flags below.")] = None,
+    *,
+    reference: Annotated[Path | None, typer.Option(help="Real cohort: BIDS folder, images with a table, or a table.")] = None,
+    generated: Annotated[Path | None, typer.Option(help="Generated cohort, in any of the same forms.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Run folder to write.")] = None,
+    name: Annotated[str | None, typer.Option(help="Title of the report.")] = None,
+    reference_name: Annotated[str | None, typer.Option(help="What the report calls the reference.")] = None,
+    generated_name: Annotated[str | None, typer.Option(help="What the report calls the generated cohort.")] = None,
+    reference_sex_coding: Annotated[str | None, typer.Option(help='Meaning of sex codes, e.g. "1=M,0=F".')] = None,
+    generated_sex_coding: Annotated[str | None, typer.Option(help='Meaning of sex codes, e.g. "1=M,0=F".')] = None,
+    reference_age_unit: Annotated[str | None, typer.Option(help="years or months.")] = None,
+    generated_age_unit: Annotated[str | None, typer.Option(help="years or months.")] = None,
+    segmenter: Annotated[str | None, typer.Option(help="Program that measured both tables, if they do not show it.")] = None,
+    repeats: Annotated[str | None, typer.Option(help="first: keep the first of rows with the same id.")] = None,
+    noise: Annotated[Path | None, typer.Option(help="Table of measurement noise (plausibrain noise) for the margins.")] = None,
+    resamples: Annotated[int | None, typer.Option(min=100, help="Bootstrap resamples.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Seed of every random step.")] = None,
+    headsize: Annotated[str | None, typer.Option(help="none, share, pooled_residual or covariate.")] = None,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
+) -> None:
+    """Compare a generated with a real cohort and write a report."""
+    from plausibrain.pipeline import run as run_pipeline
+    from plausibrain.progress import progress_bar
+    from plausibrain.requests import config_from_flags
+
+    sources = {
+        "reference": {"path": reference, "name": reference_name, "sex_coding": reference_sex_coding,
+                      "age_unit": reference_age_unit, "segmenter": segmenter, "repeats": repeats},
+        "generated": {"path": generated, "name": generated_name, "sex_coding": generated_sex_coding,
+                      "age_unit": generated_age_unit, "segmenter": segmenter, "repeats": repeats},
+    }  # fmt: skip
+    settings = {"n_resamples": resamples, "seed": seed, "headsize": headsize}
+    wanted = config_from_flags(config, sources, settings, out=out, name=name, noise=noise)
+    with progress_bar("analysis", quiet=quiet) as progress:
+        page = run_pipeline(wanted, progress=progress)
+    _show_run(wanted.out, page, as_json=as_json)
+
+
+def _show_run(folder: Path, page: Path, *, as_json: bool) -> None:
+    scorecard = json.loads((folder / "scorecard.json").read_text(encoding="utf-8"))
+    if as_json:
+        print(json.dumps(scorecard, indent=1, ensure_ascii=False))
+        return
+    for question in scorecard["questions"]:
+        print(f"{question['number']:>2}  {question['name']:<28} {question['verdict']}")
+    print(f"\n{scorecard['sentence']}\n\nreport: {page}")
+
+
+@app.command()
+def report(
+    folder: Annotated[Path, typer.Argument(help="Run folder.")],
+    *,
+    out: Annotated[Path | None, typer.Option(help="Page to write; report.html in the run folder by default.")] = None,
+) -> None:
+    """Write the report of a run folder again, from its tables."""
+    from reports.report import write_report
+
+    print(write_report(folder, out))
+
+
+@app.command()
+def compare(
+    runs: Annotated[list[Path], typer.Argument(help="Two or more run folders; differences are against the first.")],
+    *,
+    out: Out,
+) -> None:
+    """Compare runs of several models on one page."""
+    from reports.compare import compare_runs
+
+    print(compare_runs(runs, out))
+
+
+@app.command()
+def check(
+    folder: Annotated[Path, typer.Argument(help="Run folder of the new checkpoint.")],
+    *,
+    baseline: Annotated[Path, typer.Option(help="Run folder, or a file from `plausibrain baseline`.")],
+    rules: Annotated[Path | None, typer.Option(help="YAML file of rules; sensible ones by default.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for JUnit XML, Markdown and JSON.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Check a new checkpoint against a baseline. Exit: 0 pass, 1 fail, 2 error, 3 inconclusive or missing."""
+    from reports.check import check_run
+    from reports.check_text import as_json as to_json
+
+    result = check_run(folder, baseline=baseline, rules=rules, out=out)
+    print(to_json(result) if as_json else result.text)
+    raise typer.Exit(result.exit_code)
+
+
+@app.command()
+def baseline(folder: Annotated[Path, typer.Argument(help="Run folder.")], *, out: Out) -> None:
+    """Write the baseline file that `plausibrain check` compares with."""
+    from reports.baseline import write_baseline
+
+    print(write_baseline(folder, out))
+
+
+@app.command()
+def noise(
+    first: Annotated[Path, typer.Argument(help="Table of the first visit.")],
+    second: Annotated[Path, typer.Argument(help="Table of the second visit of the same people.")],
+    *,
+    out: Annotated[Path, typer.Option("--out", help="Table of noise per structure to write.")],
+    sex_coding: Annotated[str | None, typer.Option(help='Meaning of sex codes, e.g. "1=M,0=F".')] = None,
+) -> None:
+    """Estimate the measurement noise of every structure from two visits of the same people."""
+    from plausibrain.requests import write_noise
+
+    print(write_noise(first, second, out, sex_coding=sex_coding))
+
+
+@app.command()
+def demo(
+    *,
+    out: Out = Path("demo"),
+    n: Annotated[int, typer.Option(min=50, help="People per cohort.")] = 400,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of every person.")] = 0,
+    quiet: Quiet = False,
+) -> None:
+    """Run the whole job on cohorts drawn from published norms: a sound model, a defective one, comparison and check."""
+    from plausibrain.demo import run_demo
+
+    run_demo(out, n=n, seed=seed, quiet=quiet)
+
+
+@app.command()
+def plan(
+    *,
+    margin: Annotated[float, typer.Option(min=0.01, help="Equivalence margin, standard deviations.")] = 0.2,
+    effect: Annotated[float, typer.Option(min=0.0, help="True difference to be prepared for, standard deviations.")] = 0.0,
+    power: Annotated[float, typer.Option(min=0.05, max=0.999, help="Wanted chance of the right verdict.")] = 0.8,
+    alpha: Annotated[float, typer.Option(min=0.0001, max=0.5, help="Chance of a false verdict.")] = 0.05,
+    n_reference: Annotated[int | None, typer.Option(min=2, help="Real people, if their number is fixed.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say how many images a verdict needs, before any are generated."""
+    from analysis.planning import plan_sample_size
+
+    answer = plan_sample_size(margin=margin, effect=effect, power=power, alpha=alpha, n_reference=n_reference)
+    print(json.dumps(answer, indent=1) if as_json else answer["sentence"])
+
+
+@app.command()
+def metrics(*, as_json: AsJson = False) -> None:
+    """List every headline with its question, unit, direction and source."""
+    from plausibrain.catalogue import catalogue
+
+    rows = catalogue()
+    if as_json:
+        print(json.dumps(rows, indent=1, ensure_ascii=False))
+        return
+    for row in rows:
+        print(f"{row['kind']:<10} {row['question'] or '':>2}  {row['name']:<18} {row['label']} [{row['unit']}]")
+
+
+@app.command()
+def doctor(*, as_json: AsJson = False) -> None:
+    """Show what is installed, what is missing, and what to do about it."""
+    from plausibrain.doctor import examine
+
+    findings = examine()
+    print(json.dumps(findings, indent=1) if as_json else _lines(findings))
+
+
+def _lines(findings: dict[str, Any]) -> str:
+    return "\n".join(f"{key:<22} {value}" for key, value in findings.items())

@@ -1,0 +1,128 @@
+"""What one run is told: two cohorts, settings, a folder. The same from flags and from a YAML file."""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from analysis.settings import Settings
+from cohorts.cohort import Cohort, read_cohort
+from cohorts.errors import DataError
+
+
+class Source(BaseModel):
+    """Where a cohort comes from and how ambiguous columns are to be read.
+
+    Attributes
+    ----------
+    path : Path
+        BIDS folder, folder of images with a table, or a table.
+    name : str or None
+        What pages call it; None takes the file or folder name.
+    participants, volumes, qc : Path or None
+        Tables that lie elsewhere, joined by id.
+    sex_coding : str or None
+        Meaning of coded sexes, for example `1=M,0=F`.
+    age_unit : str or None
+        `years` or `months`.
+    volume_unit : str or None
+        `mm3`, `ml` or `cm3`.
+    repeats : str or None
+        What to do with repeated ids: `first`.
+    segmenter : str or None
+        Program that measured the volumes, when the table does not show it.
+    encoding : str or None
+        Text encoding of the tables, when it is not UTF-8.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    path: Path
+    name: str | None = None
+    participants: Path | None = None
+    volumes: Path | None = None
+    qc: Path | None = None
+    sex_coding: str | None = None
+    age_unit: str | None = None
+    volume_unit: str | None = None
+    repeats: str | None = None
+    segmenter: str | None = None
+    encoding: str | None = None
+
+    def read(self) -> Cohort:
+        """Read the cohort."""
+        return read_cohort(**self.model_dump())
+
+
+class RunConfig(BaseModel):
+    """Everything that `plausibrain run` needs.
+
+    Attributes
+    ----------
+    reference, generated : Source
+    out : Path
+        Run folder.
+    name : str or None
+        Title of the report; None takes the name of the generated cohort.
+    settings : Settings
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    reference: Source
+    generated: Source
+    out: Path
+    name: str | None = None
+    settings: Settings = Field(default_factory=Settings)
+
+
+def read_config(path: Path) -> RunConfig:
+    """Read a run configuration from YAML; paths in it are relative to the file.
+
+    Parameters
+    ----------
+    path : Path
+
+    Raises
+    ------
+    DataError
+        When the file is missing, is not YAML, or a field is unknown or has a wrong value (every such field is named).
+    """
+    content = _parse(path)
+    for part in ("reference", "generated"):
+        if isinstance(content.get(part), str):
+            content[part] = {"path": content[part]}
+        _resolve(content.get(part), ("path", "participants", "volumes", "qc"), path.parent)
+    _resolve(content, ("out",), path.parent)
+    try:
+        return RunConfig.model_validate(content)
+    except ValidationError as error:
+        raise DataError(f"{path}: {describe(error)}") from error
+
+
+def _parse(path: Path) -> dict[str, Any]:
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror}); give the path of a YAML file") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: is not YAML ({error})") from error
+    if not isinstance(content, dict):
+        raise DataError(f"{path}: expected fields such as reference, generated, out; see docs/tables.md")
+    return content
+
+
+def _resolve(content: Any, fields: tuple[str, ...], folder: Path) -> None:
+    if isinstance(content, dict):
+        for name in fields:
+            if isinstance(content.get(name), str):
+                content[name] = str(folder / Path(content[name]).expanduser())
+
+
+def describe(error: ValidationError) -> str:
+    """Return what is wrong with every field, in one line each."""
+    return "; ".join(
+        f"{'.'.join(str(part) for part in e['loc']) or 'settings'}: {e['msg'].lower()} (got {e['input']!r})"
+        for e in error.errors(include_url=False)
+    )

@@ -1,0 +1,25 @@
+"""What is installed, what is missing, and what to do about it."""
+
+from shutil import which
+from typing import Any
+
+from plausibrain.installation import shadowed_packages
+from plausibrain.provenance import hardware, versions
+
+
+def examine() -> dict[str, Any]:
+    """Return versions, hardware, the accelerator, and optional tools with the way to get them."""
+    found: dict[str, Any] = {**versions(), **hardware()}
+    found["accelerator"] = _accelerator()
+    found["mri_synthseg"] = which("mri_synthseg") or "not found; comes with FreeSurfer 7.3.2 or later"
+    shadowed = shadowed_packages()
+    found["packages"] = "all from this installation" if not shadowed else f"shadowed: {shadowed}"
+    return found
+
+
+def _accelerator() -> str:
+    import torch
+
+    if torch.cuda.is_available():
+        return f"{torch.cuda.get_device_name(0)}, CUDA {torch.version.cuda}"
+    return "none; everything runs on the CPU"

@@ -1,0 +1,87 @@
+"""From two cohorts to a run folder with its report."""
+
+import datetime
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+from analysis.analyse import Analysis, Progress, analyse
+from cohorts.cohort import Cohort
+from cohorts.schemas import SCHEMAS
+from cohorts.store import write_text_atomic
+from cohorts.tables import write_table
+from plausibrain.config import RunConfig
+from plausibrain.provenance import METRIC_VERSION, describe_cohort, fingerprint, hardware, versions
+from reports.report import write_report
+
+OPTIONAL_TABLES = ("dose", "curves", "null_draws")
+
+
+def run(config: RunConfig, *, progress: Progress | None = None) -> Path:
+    """Read both cohorts, analyse them and write run folder and report.
+
+    Parameters
+    ----------
+    config : RunConfig
+    progress : callable, optional
+        As in `analysis.analyse.analyse`.
+
+    Returns
+    -------
+    Path
+        The report.
+
+    Raises
+    ------
+    DataError
+        When a cohort cannot be read or the two cannot be compared.
+    """
+    reference, generated = config.reference.read(), config.generated.read()
+    return run_cohorts(reference, generated, config, progress=progress)
+
+
+def run_cohorts(
+    reference: Cohort, generated: Cohort, config: RunConfig, *, progress: Progress | None = None
+) -> Path:
+    """Analyse two cohorts that are already in memory; see `run`."""
+    start = time.monotonic()
+    analysis = analyse(reference, generated, config.settings, progress=progress)
+    record = _record(config, analysis, reference, generated, time.monotonic() - start)
+    write_run_folder(config.out, analysis, record)
+    return write_report(config.out)
+
+
+def write_run_folder(folder: Path, analysis: Analysis, record: dict[str, Any]) -> None:
+    """Write `run.json`, `scorecard.json` and the tables of one run, each atomically."""
+    for name, table in analysis.tables.items():
+        if name in OPTIONAL_TABLES and not len(table):
+            (folder / "tables" / f"{name}.tsv").unlink(missing_ok=True)
+            continue
+        write_table(table, folder / "tables" / f"{name}.tsv", SCHEMAS[name])
+    names = {key: record[key] for key in ("name", "fingerprint", "reference", "generated")}
+    _write_json(folder / "scorecard.json", {"schema": 1, **names, **analysis.scorecard})
+    _write_json(folder / "run.json", record)
+
+
+def _record(
+    config: RunConfig, analysis: Analysis, reference: Cohort, generated: Cohort, seconds: float
+) -> dict[str, Any]:
+    protocol = {"metric_version": METRIC_VERSION, **analysis.protocol}
+    return {
+        "schema": 1,
+        "name": config.name or generated.name,
+        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "seconds": round(seconds, 2),
+        "fingerprint": fingerprint(protocol),
+        "protocol": protocol,
+        "config": config.model_dump(mode="json"),
+        "reference": describe_cohort(reference),
+        "generated": describe_cohort(generated),
+        "versions": versions(),
+        "hardware": hardware(),
+    }
+
+
+def _write_json(path: Path, content: dict[str, Any]) -> None:
+    write_text_atomic(path, json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n")

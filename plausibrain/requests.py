@@ -1,0 +1,67 @@
+"""From command-line flags to a configuration."""
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from analysis.noise import NOISE, estimate_noise
+from analysis.settings import Settings
+from cohorts.cohort import read_cohort
+from cohorts.errors import DataError
+from cohorts.tables import read_table, write_table
+from plausibrain.config import RunConfig, describe, read_config
+
+
+def config_from_flags(
+    config: Path | None,
+    sources: Mapping[str, Mapping[str, Any]],
+    settings: Mapping[str, Any],
+    *,
+    out: Path | None,
+    name: str | None,
+    noise: Path | None,
+) -> RunConfig:
+    """Return the configuration of `plausibrain run`; flags go before the file.
+
+    Raises
+    ------
+    DataError
+        When a cohort or the output folder is given in neither, or a value is wrong.
+    """
+    base = read_config(config).model_dump() if config else {}
+    for role, flags in sources.items():
+        base[role] = (base.get(role) or {}) | _given(flags)
+        if "path" not in base[role]:
+            raise DataError(f"no {role} cohort: give --{role} PATH, or a YAML file with a field {role!r}")
+    base["settings"] = (base.get("settings") or {}) | _given(settings)
+    if noise is not None:
+        base["settings"]["noise"] = read_noise(noise)
+    base |= _given({"out": out, "name": name})
+    if "out" not in base:
+        raise DataError("no run folder: give --out FOLDER, or a YAML file with a field 'out'")
+    try:
+        return RunConfig.model_validate(base)
+    except ValidationError as error:
+        raise DataError(describe(error)) from error
+
+
+def _given(flags: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in flags.items() if value is not None}
+
+
+def read_noise(path: Path) -> dict[str, float]:
+    """Return measurement noise per structure, in standard deviations between people, from a table of `write_noise`."""
+    table = read_table(path, NOISE)
+    pairs = zip(table["structure"].astype(str), table["noise_sd"].astype(float), strict=True)
+    return {structure: value for structure, value in pairs if math.isfinite(value)}
+
+
+def write_noise(first: Path, second: Path, out: Path, *, sex_coding: str | None = None) -> Path:
+    """Estimate measurement noise from two visits and write it as a table."""
+    visits = [read_cohort(path, sex_coding=sex_coding) for path in (first, second)]
+    return write_table(estimate_noise(visits[0], visits[1], Settings()), out, NOISE)
+
+
