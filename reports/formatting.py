@@ -14,15 +14,16 @@ MAX_DECIMALS = 4
 #: Stored unit -> (factor, shown unit).
 SHOWN_UNITS: dict[str, tuple[float, str]] = {
     "mm3": (1e-3, "mL"),
+    "mm³": (1e-3, "mL"),
     "mm3/year": (1e-3, "mL/year"),
-    "mm3 per mm3": (1.0, "mL per mL"),
-    "fraction": (100.0, "%"),
+    "mm³ per mm³": (1.0, "mL per mL"),
     "share": (100.0, "%"),
-    "proportion": (100.0, "%"),
-    "percent": (1.0, "%"),
-    "percent/year": (1.0, "%/year"),
+    # Words that say what a bare number is; the label says so already.
+    "factor": (1.0, ""),
     "ratio": (1.0, ""),
-    "1": (1.0, ""),
+    "ratio of SDs": (1.0, ""),
+    "AUC": (1.0, ""),
+    "0 to 1": (1.0, ""),
 }
 
 

@@ -1,0 +1,123 @@
+"""What a figure is: a function of a table and an axes, a selection of rows, and a description in words.
+
+A figure file in `reports.figures` registers itself with `figure`. Each panel becomes its own SVG, so that the
+page arranges panels as its width allows.
+"""
+
+from collections.abc import Callable, Hashable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+from markupsafe import Markup
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.figure import Figure
+
+from cohorts.registry import Plugin, Registry
+from reports.run_folder import Run
+from reports.svg import PIXELS_PER_INCH, drawing, to_svg
+
+FIGURES = Registry("figures")
+
+Draw = Callable[..., Axes]
+Select = Callable[[Run], pd.DataFrame]
+Describe = Callable[[pd.DataFrame], str]
+Size = Callable[[pd.DataFrame], tuple[float, float]]
+
+
+def figure(
+    *,
+    label: str,
+    question: int,
+    order: int,
+    select: Select,
+    describe: Describe,
+    size: Size,
+    caption: str,
+    panel: str = "",
+    key: str = "",
+) -> Callable[[Draw], Draw]:
+    """Register a figure.
+
+    Parameters
+    ----------
+    label : str
+        Title above the figure.
+    question : int
+        Number of the question whose section shows it; 0 for the section on what was done.
+    order : int
+        Place among the figures of its question.
+    select : callable
+        Picks from a run the rows to draw; an empty table means that there is nothing to show.
+    describe : callable
+        Says what one panel shows, with numbers: the text for people who do not see it.
+    size : callable
+        Width and height of a panel, CSS pixels.
+    caption : str
+        How to read the figure.
+    panel : str
+        Column with one value per panel; empty for a single panel.
+    key : {"", "cohorts", "verdicts"}
+        Which key of colours and shapes stands above the panels.
+    """
+    options = {
+        "question": question, "order": order, "select": select, "describe": describe, "size": size,
+        "caption": caption, "panel": panel, "key": key,
+    }  # fmt: skip
+    return FIGURES.register(label=label, options=options)
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A figure ready for the page."""
+
+    name: str
+    label: str
+    caption: str
+    key: str
+    panels: tuple[Markup, ...]
+
+
+def figures_of(run: Run, question: int) -> list[Drawn]:
+    """Draw the figures of one question that the run has numbers for, in order.
+
+    Parameters
+    ----------
+    run : Run
+    question : int
+        0 for the section on what was done.
+    """
+    plugins = FIGURES.discover("reports.figures")
+    chosen = [plugin for plugin in plugins if plugin.options["question"] == question]
+    drawn = (_drawn(plugin, run) for plugin in sorted(chosen, key=lambda p: (p.options["order"], p.name)))
+    return [figure for figure in drawn if figure.panels]
+
+
+def _drawn(plugin: Plugin, run: Run) -> Drawn:
+    table = plugin.options["select"](run)
+    panels = tuple(
+        _panel(plugin, rows, f"{plugin.name}-{i}") for i, rows in enumerate(_split(table, plugin.options))
+    )
+    return Drawn(plugin.name, plugin.label, plugin.options["caption"], plugin.options["key"], panels)
+
+
+def _split(table: pd.DataFrame, options: Any) -> Iterator[pd.DataFrame]:
+    """Rows of each panel, in the order in which the panels first occur."""
+    if table.empty:
+        return
+    column = options["panel"]
+    if not column:
+        yield table
+        return
+    groups: dict[Hashable, pd.DataFrame] = dict(iter(table.groupby(column, sort=False)))
+    yield from groups.values()
+
+
+def _panel(plugin: Plugin, table: pd.DataFrame, name: str) -> Markup:
+    width, height = plugin.options["size"](table)
+    with drawing(name):
+        canvas = Figure(figsize=(width / PIXELS_PER_INCH, height / PIXELS_PER_INCH), layout="constrained")
+        FigureCanvasSVG(canvas)
+        plugin.function(table, ax=canvas.add_subplot())
+        return to_svg(canvas, name=name, title=plugin.options["describe"](table))

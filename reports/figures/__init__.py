@@ -1,0 +1,1 @@
+"""Figures of the report, one file each; they register themselves with `reports.figure.figure`."""

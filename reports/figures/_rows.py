@@ -1,0 +1,118 @@
+"""Rows of structures with left and right on one line: the shared drawing of the forest figures."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from reports.formatting import MISSING, estimate, interval, shown_unit
+from reports.structure_names import region_label, side, structure_label
+from reports.svg import BAND, INK_3, VERDICT_COLOURS, tip
+
+ROW_PX, HEAD_PX, AXIS_PX = 19, 34, 46
+#: Triangles point to the side they mean; midline structures are round.
+MARKERS = {"left": "<", "right": ">", "": "o"}
+#: Fill repeats the verdict for readers who do not see the colour: full, half, empty.
+FILLS = {"no": "full", "cannot tell": "left", "yes": "none", "": "none"}
+_OFFSETS = {"left": -0.2, "right": 0.2, "": 0.0}
+
+
+def sorted_regions(table: pd.DataFrame) -> list[str]:
+    """Region labels from the lowest to the highest estimate (mean of both sides)."""
+    return list(
+        table.assign(region=table.structure.map(region_label))
+        .groupby("region")
+        .estimate.mean()
+        .sort_values()
+        .index
+    )
+
+
+def rows_size(table: pd.DataFrame) -> tuple[float, float]:
+    """Width and height that give each region one line, CSS pixels."""
+    return 540.0, HEAD_PX + AXIS_PX + ROW_PX * table.structure.map(region_label).nunique()
+
+
+def draw_rows(table: pd.DataFrame, ax: Axes, *, ideal: float, label: str) -> Axes:
+    """Draw estimate, interval and margin band of each structure, one line per region.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Columns of ``results.tsv``, one row per structure, and ``group``, ``axis_low``, ``axis_high``.
+    ax : Axes
+    ideal : float
+        Where the reference line stands.
+    label : str
+        What the axis shows.
+    """
+    regions = sorted_regions(table)
+    lines = {region: line for line, region in enumerate(regions)}
+    y = table.structure.map(region_label).map(lines).to_numpy(dtype=float)
+    _margins(table, y, ax)
+    ax.axvline(ideal, color=INK_3, linewidth=0.9, linestyle=(0, (2, 2)), zorder=1)
+    for (verdict, hand), rows in table.assign(_y=y, _side=table.structure.map(side)).groupby(
+        ["verdict", "_side"]
+    ):
+        _points(rows, ax, verdict=str(verdict), hand=str(hand))
+    ax.set_yticks(range(len(regions)), regions)
+    ax.set_ylim(-0.7, len(regions) - 0.3)
+    ax.set_xlim(table.axis_low.iloc[0], table.axis_high.iloc[0])
+    ax.tick_params(axis="y", length=0)
+    ax.spines["left"].set_visible(False)
+    ax.set(xlabel=label, title=table.group.iloc[0])
+    return ax
+
+
+def _margins(table: pd.DataFrame, y: np.ndarray, ax: Axes) -> None:
+    """Shade what counts as close enough, row by row, because the margin of a noisy structure is wider."""
+    known = table.margin_low.notna() & table.margin_high.notna()
+    bands = table[known].assign(_y=y[known]).groupby("_y")[["margin_low", "margin_high"]].agg("max")
+    ax.barh(
+        bands.index.to_numpy(),
+        bands.margin_high - bands.margin_low,
+        left=bands.margin_low,
+        height=1.0,
+        color=BAND,
+        zorder=0,
+    )
+
+
+def _points(rows: pd.DataFrame, ax: Axes, *, verdict: str, hand: str) -> None:
+    colour, y = VERDICT_COLOURS.get(verdict, VERDICT_COLOURS[""]), rows._y + _OFFSETS[hand]
+    ax.hlines(y, rows.ci_low, rows.ci_high, color=colour, linewidth=1.3, zorder=2)
+    (marks,) = ax.plot(
+        rows.estimate, y, marker=MARKERS[hand], fillstyle=FILLS.get(verdict, "none"),
+        markerfacecoloralt="none", linestyle="none", markersize=6, color=colour, zorder=3,
+    )  # fmt: skip
+    tip(marks, list(rows.apply(point_text, axis=1)))
+
+
+def point_text(row: pd.Series) -> str:
+    """Say what one mark shows: structure, estimate, interval, verdict."""
+    unit = shown_unit(row.unit)
+    value = estimate(row.estimate, row.ci_low, row.ci_high, row.unit)
+    span = interval(row.ci_low, row.ci_high, row.unit)
+    parts = [
+        f"{value} {unit}".strip(),
+        f"({span})" if span != MISSING else "",
+        f"– {row.verdict}" if row.verdict else "",
+    ]
+    return f"{structure_label(row.structure)}: {' '.join(part for part in parts if part)}"
+
+
+def describe_rows(table: pd.DataFrame) -> str:
+    """Say in words what a panel of rows shows."""
+    ordered = table.sort_values("estimate", kind="stable")
+    lowest, highest = ordered.iloc[0], ordered.iloc[-1]
+    verdicts = table.verdict.value_counts()
+    tally = ", ".join(f"{verdicts[word]} {word}" for word in ("yes", "cannot tell", "no") if word in verdicts)
+    ends = f"from {point_text(lowest)} to {point_text(highest)}" if len(table) > 1 else point_text(lowest)
+    return f"{table.group.iloc[0]}, {len(table)} estimates{f' ({tally})' if tally else ''}, {ends}."
+
+
+def with_axis(table: pd.DataFrame, *, ideal: float) -> pd.DataFrame:
+    """Add the limits that all panels of a figure share."""
+    ends = table[["estimate", "ci_low", "ci_high", "margin_low", "margin_high"]].to_numpy(dtype=float)
+    low, high = min(np.nanmin(ends), ideal), max(np.nanmax(ends), ideal)
+    pad = 0.04 * (high - low)
+    return table.assign(axis_low=low - pad, axis_high=high + pad)

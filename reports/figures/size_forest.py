@@ -1,0 +1,42 @@
+"""Difference of every structure, with its interval and what counts as close enough."""
+
+import pandas as pd
+from matplotlib.axes import Axes
+
+from reports.figure import figure
+from reports.figures._rows import describe_rows, draw_rows, rows_size, with_axis
+from reports.run_folder import Run
+from reports.selection import select_results
+from reports.structure_names import group, sort_by_structure
+
+
+def select(run: Run) -> pd.DataFrame:
+    """Take adjusted differences of all structures, with their group."""
+    table = select_results(run, question=2, quantities=("adjusted_d", "hedges_g"), cohort="difference")
+    if table.empty:
+        return table
+    return with_axis(sort_by_structure(table.assign(group=table.structure.map(group))), ideal=0.0)
+
+
+@figure(
+    label="Difference of each structure from the reference",
+    question=2,
+    order=1,
+    select=select,
+    describe=describe_rows,
+    size=rows_size,
+    caption="Positive: larger in the generated cohort. Lines are intervals; the band is what counts as close "
+    "enough. Structures are sorted by their difference within each group.",
+    panel="group",
+    key="verdicts",
+)
+def size_forest(table: pd.DataFrame, *, ax: Axes) -> Axes:
+    """Draw the differences of one group of structures.
+
+    Parameters
+    ----------
+    table : DataFrame
+        One row per structure, columns of ``results.tsv``.
+    ax : Axes
+    """
+    return draw_rows(table, ax, ideal=0.0, label=f"Difference ({table.unit.iloc[0]} of the reference)")

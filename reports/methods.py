@@ -1,0 +1,243 @@
+"""The methods text of a report, written from what the run holds: nothing is claimed that did not happen.
+
+Every sentence hangs on a row, a setting or a headline of the run. A number that a sentence needs and the
+run does not state leaves the sentence out.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+import pandas as pd
+
+from reports.formatting import count, fixed, interval, is_missing, listing, number, percent
+from reports.quantities import HEADSIZES
+from reports.run_folder import Run
+from reports.selection import usable
+
+COHORTS = ("reference", "generated")
+SEGMENTERS: Mapping[str, str] = MappingProxyType(
+    {
+        "synthseg": "Regional volumes come from SynthSeg [@Billot2023].",
+        "freesurfer": "Regional volumes come from FreeSurfer [@Fischl2002; @Desikan2006].",
+        "synthseg_style": "Regional volumes come from the built-in segmentation network, which was trained "
+        "by domain randomisation as proposed for SynthSeg [@Billot2023].",
+    }
+)
+#: What was done for a headline that has a number.
+HEADLINES: Mapping[str, str] = MappingProxyType(
+    {
+        "excluded_share": "Shares of excluded rows are compared with Newcombe’s hybrid score interval "
+        "[@Newcombe1998].",
+        "size_within": "The share of structures within 0.2 standard deviations follows BrainSynth’s claim "
+        "that more than half of all regions differ by a small effect [@Peng2023].",
+        "obeys_ventricle": "Obedience is judged by the slope of measured on requested volume, because a "
+        "correlation, the published number [@Pinaya2022], says nothing of bias.",
+        "wasabi": "WASABI, an optimal-transport distance between cloud and cloud of regional volumes over "
+        "head size [@Jafrasteh2025], is computed on standardised volumes.",
+        "energy": "The energy distance [@Szekely2013] compares the joint distribution of all volumes.",
+        "classifier": "The classifier two-sample test [@LopezPaz2017] asks whether a classifier can tell the "
+        "cohorts apart.",
+    }
+)
+#: What was done for a quantity that has rows.
+QUANTITIES: Mapping[str, str] = MappingProxyType(
+    {
+        "adjusted_d": "Differences of volumes are adjusted for age (restricted cubic spline with knots set "
+        "by the reference [@Harrell2015]) and sex as far as these vary, and given in standard deviations of "
+        "comparable people of the reference.",
+        "hedges_g": "Hedges’ g [@Hedges1981] is given unadjusted beside them.",
+        "cohens_d": "Cohen’s d is also given as in the procedure published for brain generators [@Wu2024].",
+        "sd_ratio": "Spread is compared by ratios of standard deviations of people of the same age and sex "
+        "[@Wierenga2022], on the logarithmic scale.",
+        "age_deming_slope": "Agreement of the two maps of age effects over structures is given as Deming "
+        "slope [@Cornbleet1979], which allows for error in both, as concordance [@Lin1989] and as share of "
+        "equal signs.",
+        "sex_deming_slope": "The same three numbers are given for the maps of sex differences.",
+        "age_slope": "Age effects are linear slopes within each cohort, adjusted for sex.",
+    }
+)
+
+
+@dataclass(frozen=True)
+class Paragraph:
+    """A heading and its sentences, with citations as ``[@Key]``."""
+
+    title: str
+    text: str
+
+
+def methods(run: Run) -> list[Paragraph]:
+    """Write the methods paragraphs of a run; paragraphs without a sentence are left out."""
+    parts = {
+        "Cohorts": _cohorts(run),
+        "Estimates": _estimates(run),
+        "Head size": _head_size(run),
+        "Intervals": _intervals(run),
+        "Real against real": _real_against_real(run),
+        "Verdicts": _verdicts(run),
+        "Not measured": _not_measured(run),
+    }
+    written = {title: " ".join(sentences) for title, sentences in parts.items()}
+    return [Paragraph(title, text) for title, text in written.items() if text]
+
+
+# --- cohorts ---
+
+
+def _cohorts(run: Run) -> Iterator[str]:
+    people = run.table("people")
+    for role in COHORTS:
+        rows = people[people.cohort == role]
+        if len(rows):
+            yield f"{_cohort_facts(run, role, rows)} {_excluded(rows)}".strip()
+    yield from _segmenter(run)
+
+
+def _cohort_facts(run: Run, role: str, rows: pd.DataFrame) -> str:
+    name = str((run.scorecard.get(role) or {}).get("name") or "")
+    kept = included(rows)
+    persons = kept.person.nunique() if "person" in kept else len(kept)
+    clusters = f" of {count(persons)} people" if persons < len(kept) else ""
+    named = f" (“{name}”)" if name else ""
+    return (
+        f"The {role} cohort{named} has {count(len(kept))} rows{clusters} in the "
+        f"analysis{_ages(kept)}{_sexes(kept)}."
+    )
+
+
+def included(people: pd.DataFrame) -> pd.DataFrame:
+    """Rows that took part in the analysis."""
+    return people[people.status == "ok"]
+
+
+def _ages(rows: pd.DataFrame) -> str:
+    ages = rows.age.dropna()
+    if len(ages) < 2:
+        return ""
+    low, high = number(ages.min()), number(ages.max())
+    return f", aged {low} to {high} years (mean {fixed(ages.mean(), 1)}, SD {fixed(ages.std(), 1)})"
+
+
+def _sexes(rows: pd.DataFrame) -> str:
+    known = rows.sex[rows.sex.isin(["F", "M"])]
+    return f", {percent((known == 'F').mean())} women" if len(known) else ""
+
+
+def _excluded(rows: pd.DataFrame) -> str:
+    out = rows[rows.status != "ok"]
+    if out.empty:
+        return "No row was excluded."
+    reasons = out.reason.replace("", "no reason given").value_counts()
+    listed = listing([f"{count(n)} for “{reason}”" for reason, n in reasons.head(5).items()])
+    more = " and other reasons" if len(reasons) > 5 else ""
+    return f"{count(len(out))} rows were excluded: {listed}{more}."
+
+
+def _segmenter(run: Run) -> Iterator[str]:
+    names = {str((run.scorecard.get(role) or {}).get("segmenter") or "") for role in COHORTS}
+    if len(names) == 1:
+        yield from (SEGMENTERS[name] for name in names if name in SEGMENTERS)
+
+
+# --- statistics ---
+
+
+def _estimates(run: Run) -> Iterator[str]:
+    present = set(usable(run.table("results")).quantity)
+    yield from (sentence for quantity, sentence in QUANTITIES.items() if quantity in present)
+    measured = {headline["name"] for headline in measured_headlines(run)}
+    yield from (sentence for name, sentence in HEADLINES.items() if name in measured)
+
+
+def measured_headlines(run: Run) -> list[Mapping[str, Any]]:
+    """Headlines of the scorecard that have a number."""
+    headlines = [headline for question in run.questions for headline in question["headlines"]]
+    return [h for h in headlines if h.get("status", "ok") == "ok" and not is_missing(h.get("estimate"))]
+
+
+def _head_size(run: Run) -> Iterator[str]:
+    present = set(usable(run.table("results")).headsize)
+    main = str(run.settings.get("headsize", ""))
+    if main in present and main in HEADSIZES:
+        yield f"Headline numbers use this head-size convention: {HEADSIZES[main]}."
+    others = [label for name, label in HEADSIZES.items() if name in present and name != main]
+    if others:
+        yield f"Tables also give {listing(others)}."
+
+
+def _intervals(run: Run) -> Iterator[str]:
+    resamples, level = run.settings.get("n_resamples"), run.settings.get("confidence")
+    if not is_missing(resamples) and not is_missing(level):
+        yield (
+            f"Intervals ({percent(level)}) come from {count(resamples)} bootstrap resamples of people within "
+            "each cohort; several rows of one person are drawn together."
+        )
+    results = usable(run.table("results"))
+    if results.q.notna().any():
+        yield "q values control the false discovery rate over structures [@Benjamini1995]."
+    if results.mde.notna().any():
+        yield "The smallest detectable effect is what a two-sided test would find with 80 % power."
+
+
+def _real_against_real(run: Run) -> Iterator[str]:
+    nulls = [h["null"] for h in measured_headlines(run) if isinstance(h.get("null"), Mapping)]
+    nulls = [null for null in nulls if not is_missing(null.get("median"))]
+    splits = [int(null["splits"]) for null in nulls if not is_missing(null.get("splits"))]
+    sizes = sorted({int(null["n"]) for null in nulls if not is_missing(null.get("n"))})
+    if not nulls:
+        return
+    times = f" {_span(splits)} times" if splits else ""
+    each = f" of {listing([count(n) for n in sizes])} people" if sizes else ""
+    yield (
+        f"For the calibrated null, the reference was split{times} at random into two disjoint groups{each}, "
+        "and each number was computed between them exactly as between the two cohorts."
+    )
+
+
+def _span(values: list[int]) -> str:
+    low, high = min(values), max(values)
+    return count(low) if low == high else f"{count(low)} to {count(high)}"
+
+
+def _verdicts(run: Run) -> Iterator[str]:
+    stated, margin = run.settings.get("alpha"), run.settings.get("margin")
+    if is_missing(stated):
+        return
+    alpha = float(stated)  # type: ignore[arg-type]
+    yield (
+        f"An answer is yes when the {percent(1 - 2 * alpha)} interval lies inside the margin, that "
+        f"is, when two one-sided tests reject both sides at {percent(alpha)} [@Schuirmann1987; @Lakens2017]."
+    )
+    yield (
+        "It is no when the interval lies outside the margin at a level that keeps the chance of any false "
+        "no in the whole "
+        f"scorecard below {percent(alpha)}, and cannot tell otherwise."
+    )
+    if not is_missing(margin):
+        yield f"The margin for standardised differences is {number(margin)} SD{_noise(run)}."
+    if (run.table("results").verdict != "").any():
+        yield "Verdicts for single structures are corrected over structures by Holm’s method [@Holm1979]."
+
+
+def _noise(run: Run) -> str:
+    noise = run.settings.get("noise")
+    if not isinstance(noise, Mapping) or not noise:
+        return ""
+    values = [float(value) for value in noise.values() if not is_missing(value)]
+    wider = sum(value > float(run.settings["margin"]) for value in values)
+    return (
+        f", or the measurement noise of the structure where that is larger ({count(wider)} of "
+        f"{count(len(values))} structures; noise {interval(min(values), max(values))} SD)"
+    )
+
+
+def _not_measured(run: Run) -> Iterator[str]:
+    for question in run.questions:
+        if question["verdict"] == "not measured":
+            yield f"“{question['name']}” was not measured: {question.get('reason') or 'no reason was given'}."
+    failed = run.table("results")
+    failed = failed[failed.status != "ok"]
+    if len(failed):
+        yield f"{count(len(failed))} estimates could not be made; their rows give the reason."

@@ -1,0 +1,197 @@
+"""The report page of a run: one self-contained HTML file organised by the ten questions."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from cohorts.store import write_text_atomic
+from reports.environment import render
+from reports.figure import Drawn, figures_of
+from reports.formatting import MISSING, count, fixed, is_missing, number, percent
+from reports.methods import COHORTS, included, methods
+from reports.questions import ASKED
+from reports.references import Bibliography
+from reports.result_tables import ResultTable, tables_of
+from reports.run_folder import Run, read_run
+
+#: Notes beyond this many are counted, not listed; all stand in the table of notes.
+MAX_NOTES = 200
+
+
+@dataclass(frozen=True)
+class Section:
+    """One question with everything the page shows of it."""
+
+    question: Mapping[str, Any]
+    asked: str
+    figures: list[Drawn]
+    tables: list[ResultTable]
+
+
+def write_report(run: Path, out: Path | None = None) -> Path:
+    """Write the report of a run folder.
+
+    Parameters
+    ----------
+    run : Path
+        Folder with ``run.json``, ``scorecard.json`` and ``tables/``.
+    out : Path, optional
+        File to write; ``report.html`` in the run folder when left out.
+
+    Returns
+    -------
+    Path
+        The file that was written. The same run gives the same bytes.
+
+    Raises
+    ------
+    DataError
+        When the folder lacks a file, or a file comes from another version.
+    """
+    target = out or run / "report.html"
+    write_text_atomic(target, page(read_run(run)))
+    return target
+
+
+def page(run: Run) -> str:
+    """Build the text of the page."""
+    bibliography = Bibliography()
+    paragraphs = [(p.title, bibliography.pieces(p.text)) for p in methods(run)]
+    return render(
+        "report.html",
+        card=run.scorecard,
+        sections=[_section(run, question) for question in run.questions],
+        facts=list(_facts(run)),
+        methods=paragraphs,
+        design=_design(run),
+        balance=_balance(run),
+        balance_figures=figures_of(run, 0),
+        notes=_notes(run),
+        settings=list(_flat(run.settings)),
+        record=list(_flat(run.record)),
+        references=bibliography.cited,
+    )
+
+
+def _section(run: Run, question: Mapping[str, Any]) -> Section:
+    shown = dict(question) | {"headlines": [_headline(h) for h in question["headlines"]]}
+    number_ = int(question["number"])
+    return Section(shown, ASKED.get(number_, ""), figures_of(run, number_), tables_of(run, number_))
+
+
+def _headline(headline: Mapping[str, Any]) -> dict[str, Any]:
+    """Fill in what a scorecard may leave out, so that the page can rely on it."""
+    keys = (
+        "estimate",
+        "ci_low",
+        "ci_high",
+        "margin_low",
+        "margin_high",
+        "ideal",
+        "mde",
+        "n_reference",
+        "n_generated",
+    )
+    texts = ("label", "unit", "verdict", "sentence", "caveat", "better_text", "reason")
+    filled = (
+        dict.fromkeys(keys) | dict.fromkeys(texts, "") | {k: v for k, v in headline.items() if v is not None}
+    )
+    filled["label"] = filled["label"] or filled["name"]
+    for name in ("null", "matched"):
+        filled[name] = {"median": None, "low": None, "high": None, "n": None, "splits": None} | (
+            headline.get(name) or {}
+        )
+    return filled
+
+
+# --- facts about the cohorts ---
+
+
+def _facts(run: Run) -> Iterator[tuple[str, str]]:
+    """Name and describe each cohort in a line."""
+    people = run.table("people")
+    for role in COHORTS:
+        stated = run.scorecard.get(role) or {}
+        rows = included(people[people.cohort == role])
+        parts = [
+            str(stated.get("name") or ""),
+            f"n = {count(len(rows))}" if len(rows) else "",
+            _demography(rows),
+        ]
+        yield role.capitalize(), ", ".join(part for part in parts if part) or MISSING
+
+
+def _demography(rows: pd.DataFrame) -> str:
+    ages, sexes = rows.age.dropna(), rows.sex[rows.sex.isin(["F", "M"])]
+    parts = [f"{fixed(ages.mean(), 0)} ± {fixed(ages.std(), 0)} years"] if len(ages) > 1 else []
+    parts += [f"{percent((sexes == 'F').mean())} women"] if len(sexes) else []
+    return ", ".join(parts)
+
+
+@dataclass(frozen=True)
+class BalanceRow:
+    """One variable of the balance table as text."""
+
+    label: str
+    reference: str
+    generated: str
+    smd: str
+
+
+def _balance(run: Run) -> list[BalanceRow]:
+    return [_balance_row(row) for _, row in run.table("balance").iterrows()]
+
+
+def _balance_row(row: pd.Series) -> BalanceRow:
+    def side(cohort: str) -> str:
+        if row.level:
+            return percent(row[cohort])
+        spread = row[f"{cohort}_sd"]
+        return f"{fixed(row[cohort], 1)}{'' if is_missing(spread) else f' ± {fixed(spread, 1)}'}"
+
+    label = f"{row.variable} {row.level}".strip()
+    return BalanceRow(label, side("reference"), side("generated"), fixed(row.smd, 2, signed=True))
+
+
+def _design(run: Run) -> list[str]:
+    design = run.scorecard.get("design") or {}
+    return [str(statement) for statement in design.get("statements") or []]
+
+
+@dataclass(frozen=True)
+class Notes:
+    """Notes on the cohorts, and how many more there are."""
+
+    rows: list[dict[str, str]]
+    hidden: int
+
+
+def _notes(run: Run) -> Notes:
+    table = run.table("notes")
+    shown = table.head(MAX_NOTES)
+    lines = shown.row.map(count)
+    shown = shown.assign(row=lines.where(shown.row.notna(), ""))
+    rows = [{str(key): value for key, value in row.items()} for row in shown.to_dict("records")]
+    return Notes(rows, len(table) - len(shown))
+
+
+def _flat(record: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Entries of a nested record as ``outer / inner`` and text, in the order of the record."""
+    for key, value in record.items():
+        name = f"{prefix}{key}".replace("_", " ")
+        if isinstance(value, Mapping) and value:
+            yield from _flat(value, f"{name} / ")
+        else:
+            yield name, _plain(value)
+
+
+def _plain(value: object) -> str:
+    if value is None or value in ("", [], {}):
+        return MISSING
+    if isinstance(value, bool) or not isinstance(value, float):
+        return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return number(value, significant=6)

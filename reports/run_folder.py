@@ -1,0 +1,132 @@
+"""A run folder as the report reads it: record, scorecard and tables, each checked when it is opened."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from cohorts.errors import DataError
+from cohorts.schemas import SCHEMAS
+from cohorts.tables import read_table
+
+SCORECARD_SCHEMA = 1
+N_QUESTIONS = 10
+
+#: Without these there is no report; every other table is optional, because a run may not have measured it.
+REQUIRED_TABLES = ("results",)
+
+
+@dataclass
+class Run:
+    """One run folder.
+
+    Attributes
+    ----------
+    path : Path
+        The folder.
+    record : mapping
+        Content of ``run.json``.
+    scorecard : mapping
+        Content of ``scorecard.json``.
+    """
+
+    path: Path
+    record: Mapping[str, Any]
+    scorecard: Mapping[str, Any]
+    _tables: dict[str, pd.DataFrame] = field(default_factory=dict, repr=False)
+
+    def table(self, name: str) -> pd.DataFrame:
+        """Read ``tables/NAME`` once; an empty table when an optional one does not exist.
+
+        Raises
+        ------
+        DataError
+            When a required table is missing, or a table does not follow its schema.
+        """
+        if name not in self._tables:
+            self._tables[name] = _read_table(self.path / "tables", name)
+        return self._tables[name]
+
+    @property
+    def questions(self) -> Sequence[Mapping[str, Any]]:
+        """The ten questions of the scorecard, in order."""
+        return sorted(self.scorecard["questions"], key=lambda question: question["number"])
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """Settings of the analysis; empty when the scorecard states none."""
+        return self.scorecard.get("settings") or {}
+
+
+def read_run(path: Path) -> Run:
+    """Read the record and the scorecard of a run folder, and check that it has the tables a report needs.
+
+    Parameters
+    ----------
+    path : Path
+        Folder written by ``plausibrain run``.
+
+    Raises
+    ------
+    DataError
+        When the folder, a file or a field is missing, or comes from another version of the scorecard.
+    """
+    if not path.is_dir():
+        raise DataError(
+            f"expected a run folder, but {path} is not a folder; give the folder that `run` wrote"
+        )
+    scorecard = _read_json(path / "scorecard.json")
+    _check_scorecard(scorecard, path / "scorecard.json")
+    run = Run(path, _read_json(path / "run.json"), scorecard)
+    for name in REQUIRED_TABLES:
+        run.table(name)
+    return run
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise DataError(f"expected {path}, but there is no such file; run the analysis again") from None
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise DataError(f"{path} is not readable JSON ({error}); run the analysis again") from error
+    if not isinstance(content, dict):
+        raise DataError(f"expected one JSON object in {path}, but it holds a {type(content).__name__}")
+    return content
+
+
+def _check_scorecard(scorecard: Mapping[str, Any], path: Path) -> None:
+    found = scorecard.get("schema")
+    if found != SCORECARD_SCHEMA:
+        raise DataError(
+            f"{path} has schema {found!r}, but this version reads schema {SCORECARD_SCHEMA}; "
+            "run the analysis again with this version, or use the version that wrote it"
+        )
+    questions = scorecard.get("questions")
+    if not isinstance(questions, list) or len(questions) != N_QUESTIONS:
+        count = len(questions) if isinstance(questions, list) else "no list"
+        raise DataError(
+            f"expected {N_QUESTIONS} questions in {path}, but it has {count}; run the analysis again"
+        )
+    for question in questions:
+        missing = [key for key in ("number", "name", "verdict", "headlines") if key not in question]
+        if missing:
+            raise DataError(f"a question in {path} lacks {', '.join(missing)}; run the analysis again")
+
+
+def _read_table(folder: Path, name: str) -> pd.DataFrame:
+    """Read one table; text that is missing becomes empty text, because a page shows both alike."""
+    schema = SCHEMAS[name]
+    found = [path for suffix in ("tsv", "parquet") if (path := folder / f"{name}.{suffix}").is_file()]
+    if not found:
+        if name in REQUIRED_TABLES:
+            raise DataError(
+                f"expected the table {folder / name}.tsv, but there is none; run the analysis again"
+            )
+        return schema.empty()
+    table = read_table(found[0], schema)
+    texts = [column.name for column in schema.columns if column.dtype == "str" and column.name in table]
+    return table.assign(**{column: table[column].astype(object).fillna("").astype("str") for column in texts})

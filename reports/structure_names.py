@@ -1,0 +1,113 @@
+"""How a page calls a structure, and in which group and order it stands."""
+
+from functools import cache
+
+import pandas as pd
+
+from cohorts.structures import STRUCTURES, TIV, find_structure
+
+HEAD, TISSUE, DEEP, FLUID, CORTEX, OTHER = (
+    "Head size",
+    "Cortex, white matter and cerebellum",
+    "Deep grey matter and brain stem",
+    "Ventricles and CSF",
+    "Cortical parcels",
+    "Other",
+)
+GROUPS = (HEAD, TISSUE, DEEP, FLUID, CORTEX, OTHER)
+_LARGE = {"Cerebral-White-Matter", "Cerebral-Cortex", "Cerebellum-White-Matter", "Cerebellum-Cortex"}
+_ORDER = {structure.name: place for place, structure in enumerate(STRUCTURES)}
+_PLAIN = {
+    TIV: "Head size (TIV)",
+    "Inf-Lat-Vent": "Inferior lateral ventricle",
+    "VentralDC": "Ventral diencephalon",
+    "Accumbens-area": "Accumbens",
+    "3rd-Ventricle": "Third ventricle",
+    "4th-Ventricle": "Fourth ventricle",
+    "Brain-Stem": "Brain stem",
+    "CSF": "CSF",
+}
+#: Desikan-Killiany parcels whose words run together in the colour table.
+_PARCELS = {
+    "bankssts": "Banks of superior temporal sulcus",
+    "caudalanteriorcingulate": "Caudal anterior cingulate",
+    "caudalmiddlefrontal": "Caudal middle frontal",
+    "inferiorparietal": "Inferior parietal",
+    "inferiortemporal": "Inferior temporal",
+    "isthmuscingulate": "Isthmus cingulate",
+    "lateraloccipital": "Lateral occipital",
+    "lateralorbitofrontal": "Lateral orbitofrontal",
+    "medialorbitofrontal": "Medial orbitofrontal",
+    "middletemporal": "Middle temporal",
+    "parsopercularis": "Pars opercularis",
+    "parsorbitalis": "Pars orbitalis",
+    "parstriangularis": "Pars triangularis",
+    "posteriorcingulate": "Posterior cingulate",
+    "rostralanteriorcingulate": "Rostral anterior cingulate",
+    "rostralmiddlefrontal": "Rostral middle frontal",
+    "superiorfrontal": "Superior frontal",
+    "superiorparietal": "Superior parietal",
+    "superiortemporal": "Superior temporal",
+    "frontalpole": "Frontal pole",
+    "temporalpole": "Temporal pole",
+    "transversetemporal": "Transverse temporal",
+}
+
+
+@cache
+def region_label(name: str) -> str:
+    """Name the region of a structure without its hemisphere.
+
+    Examples
+    --------
+    >>> region_label("Left-Hippocampus"), region_label("ctx-rh-caudalanteriorcingulate")
+    ('Hippocampus', 'Caudal anterior cingulate')
+    """
+    found = find_structure(name)
+    region = found.region if found else name
+    if region in _PLAIN:
+        return _PLAIN[region]
+    if found and found.atlas == "dk":
+        parcel = region.removeprefix("ctx-")
+        return _PARCELS.get(parcel, parcel.capitalize())
+    return region.replace("-", " ").capitalize() if found else name
+
+
+@cache
+def side(name: str) -> str:
+    """Name the hemisphere: ``left``, ``right``, or empty for midline and unknown structures."""
+    found = find_structure(name)
+    return found.hemisphere if found and found.hemisphere in ("left", "right") else ""
+
+
+@cache
+def structure_label(name: str) -> str:
+    """Name a structure as a reader would: ``Left-Hippocampus`` -> ``Hippocampus, left``."""
+    return f"{region_label(name)}, {side(name)}" if side(name) else region_label(name)
+
+
+@cache
+def group(name: str) -> str:
+    """Name the group of `GROUPS` a structure belongs to."""
+    found = find_structure(name)
+    if name == TIV:
+        return HEAD
+    if found is None:
+        return OTHER
+    if found.atlas == "dk":
+        return CORTEX
+    if found.region in _LARGE:
+        return TISSUE
+    return FLUID if found.tissue == "csf" else DEEP
+
+
+def place(name: str) -> tuple[int, int, str]:
+    """Sort key of a structure: group, then the order of the atlas, then name."""
+    return GROUPS.index(group(name)), _ORDER.get(name, len(_ORDER)), name
+
+
+def sort_by_structure(table: pd.DataFrame, column: str = "structure") -> pd.DataFrame:
+    """Sort rows by group and atlas order of their structure; rows of one structure keep their order."""
+    keys = sorted(table[column].unique(), key=place)
+    order = {name: rank for rank, name in enumerate(keys)}
+    return table.sort_values(column, key=lambda names: names.map(order), kind="stable")
