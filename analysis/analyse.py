@@ -95,6 +95,18 @@ def analyse(
     return Analysis(scorecard, tables, _protocol(settings, frame.structures, reference, headline_plugins))
 
 
+def judge(reference: Cohort, generated: Cohort, settings: Settings | None = None) -> dict[str, Any]:
+    """Return the scorecard alone: every headline and verdict, no tables.
+
+    What simulations of the benchmark itself call thousands of times; see `analyse` for the arguments.
+    """
+    settings = settings or Settings()
+    frame = build_frame(prepare_samples(reference, generated, min_people=settings.min_people), settings)
+    pairs = Pairs.of(frame)
+    headlines = [evaluate_headline(plugin, pairs) for plugin in all_headlines()]
+    return build_scorecard(headlines, describe_design(frame), settings)
+
+
 def _gather(results: list[pd.DataFrame]) -> pd.DataFrame:
     filled = [table.reindex(columns=COLUMNS).astype(object) for table in results if len(table)]
     table = pd.concat(filled, ignore_index=True) if filled else pd.DataFrame(columns=COLUMNS)

@@ -1,10 +1,6 @@
 """Classifier two-sample test on volumes, with held-out scores only."""
 
 import numpy as np
-from sklearn.linear_model import RidgeClassifier
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
-
 from analysis.pair import Pair, Role
 from analysis.weights import people_rng
 
@@ -55,15 +51,44 @@ def _fit_and_score(pair: Pair, rows: list[np.ndarray]) -> list[np.ndarray]:
         rng = people_rng(prepared.clusters.ids, pair.frame.settings.seed, f"folds {role}")
         fold_of_person = rng.permutation(len(prepared.clusters)) % N_FOLDS
         folds.append(fold_of_person[prepared.clusters.row_of[mine]])
-    x, fold = np.vstack(parts), np.concatenate(folds)
-    label = np.r_[np.zeros(len(rows[0]), dtype=int), np.ones(len(rows[1]), dtype=int)]
-    scores = np.zeros(len(x))
-    for k in range(N_FOLDS):
-        test = fold == k
-        if test.any() and len(np.unique(label[~test])) == 2:
-            model = make_pipeline(StandardScaler(), RidgeClassifier(alpha=PENALTY, class_weight="balanced"))
-            scores[test] = model.fit(x[~test], label[~test]).decision_function(x[test])
+    label = np.r_[-np.ones(len(rows[0])), np.ones(len(rows[1]))]
+    scores = cross_validated_scores(np.vstack(parts), label, np.concatenate(folds))
     return [scores[: len(rows[0])], scores[len(rows[0]) :]]
+
+
+def cross_validated_scores(x: np.ndarray, label: np.ndarray, fold: np.ndarray) -> np.ndarray:
+    """Return held-out scores of a ridge classifier, both classes weighted alike.
+
+    Parameters
+    ----------
+    x : ndarray, (n, f)
+    label : ndarray, (n,)
+        -1 or 1.
+    fold : ndarray of int, (n,)
+        Every fold is scored by a model that has not seen it.
+
+    Returns
+    -------
+    ndarray, (n,)
+
+    Notes
+    -----
+    The normal equations of all people less those of one fold give each model at the cost of one small
+    solve; `tests/golden` compares with scikit-learn's RidgeClassifier.
+    """
+    centred = x - x.mean(axis=0)
+    scale = centred.std(axis=0)
+    z = np.column_stack([centred / np.where(scale > 0, scale, 1.0), np.ones(len(x))])
+    weight = np.where(label > 0, 0.5 / (label > 0).mean(), 0.5 / (label < 0).mean())
+    weighted = z * weight[:, None]
+    gram, moment = weighted.T @ z, weighted.T @ label
+    penalty = np.diag(np.r_[np.full(x.shape[1], PENALTY), 0.0])  # the intercept is not penalised
+    scores = np.zeros(len(x))
+    for k in np.unique(fold):
+        out = fold == k
+        g = gram - weighted[out].T @ z[out] + penalty
+        scores[out] = z[out] @ np.linalg.solve(g, moment - weighted[out].T @ label[out])
+    return scores
 
 
 def weighted_auc(

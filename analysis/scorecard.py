@@ -67,9 +67,10 @@ def headline_entry(h: Headline, design: Design, settings: Settings, n_judged: in
         return entry | blank | {"ci_level": settings.confidence, "verdict": NOT_MEASURED, "sentence": h.reason}
     verdict, caveat = _verdict(h, design, settings, n_judged)
     low, high = h.interval(settings.confidence)
+    shift = h.estimate - h.judged  # margins of an excess over the null, moved to the scale of the estimate
     numbers = {
         "estimate": h.estimate, "ci_low": low, "ci_high": high, "ci_level": settings.confidence, "se": h.se,
-        "judged": h.judged, "margin_low": h.margin[0], "margin_high": h.margin[1],
+        "judged": h.judged, "margin_low": h.margin[0] + shift, "margin_high": h.margin[1] + shift,
         "mde": h.detectable(settings.alpha, n_judged),
     }  # fmt: skip
     entry |= {key: finite(value) for key, value in numbers.items()}
@@ -124,7 +125,9 @@ def _sentence(h: Headline, entry: dict[str, Any], verdict: str, caveat: str) -> 
     text = h.plugin.options["sentence"].format(estimate=show(entry["estimate"], percent=percent))
     if entry["null"]:
         text += f" Real against real at n = {entry['null']['n']}: {show(entry['null']['median'], percent=percent)}."
-    if verdict == CANNOT_TELL and not caveat:
+    if caveat:
+        text += " The requests behind this cohort do not support a verdict."
+    elif verdict == CANNOT_TELL:
         text += " This n cannot tell whether that matters."
     return text
 
