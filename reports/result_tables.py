@@ -190,15 +190,16 @@ def _strata(rows: pd.DataFrame) -> ResultTable:
     """One row per stratum: n, the smallest detectable effect, and how many structures got which verdict."""
     main = next(cohort for cohort in MAIN_COHORTS if (rows.cohort == cohort).any())
     chosen = rows[rows.cohort == main]
-    summaries = (
-        chosen.groupby("stratum", sort=False).apply(_stratum_summary, include_groups=False).reset_index()
+    summaries = pd.DataFrame(
+        [{"stratum": name} | _stratum_summary(part) for name, part in chosen.groupby("stratum", sort=False)]
     )
     columns: list[Column] = [
         ("Stratum", lambda row: Cell(row.stratum, kind="name")),
         ("n ref. / gen.", _count_cell),
         ("Smallest detectable", _mde_cell),
-        ("Median absolute estimate", lambda row: _typical_cell(row.typical, row.unit)),
-        ("Largest", lambda row: Cell(row.largest, kind="text")),
+        ("Median estimate", lambda row: _typical_cell(row.typical, row.unit)),
+        ("Lowest", lambda row: Cell(row.lowest, kind="text")),
+        ("Highest", lambda row: Cell(row.highest, kind="text")),
     ]
     if (chosen.verdict != "").any():
         columns += [(word.capitalize(), _tally_cell(word)) for word in VERDICTS]
@@ -206,16 +207,25 @@ def _strata(rows: pd.DataFrame) -> ResultTable:
 
 
 def _stratum_summary(rows: pd.DataFrame) -> dict[str, Any]:
-    known = rows.dropna(subset=["estimate"])
-    summary: dict[str, Any] = {
-        "n_reference": rows.n_reference.max(), "n_generated": rows.n_generated.max(),
-        "mde": rows.mde.median(), "unit": rows.unit.iloc[0], "typical": known.estimate.abs().median(), "largest": MISSING,
-    }  # fmt: skip
-    if len(known):
-        far = known.iloc[int(known.estimate.abs().argmax())]
-        value = formatting.estimate(far.estimate, far.ci_low, far.ci_high, far.unit)
-        summary["largest"] = f"{structure_label(far.structure) if far.structure else 'Whole brain'}, {value}"
-    return summary | {word: int((rows.verdict == word).sum()) for word in VERDICTS}
+    known = rows.dropna(subset=["estimate"]).sort_values("estimate", kind="stable")
+    return {
+        "n_reference": rows.n_reference.max(),
+        "n_generated": rows.n_generated.max(),
+        "mde": rows.mde.median(),
+        "unit": rows.unit.iloc[0],
+        "typical": known.estimate.median(),
+        "lowest": _named_estimate(known.head(1)),
+        "highest": _named_estimate(known.tail(1)),
+    } | {word: int((rows.verdict == word).sum()) for word in VERDICTS}
+
+
+def _named_estimate(rows: pd.DataFrame) -> str:
+    """Estimate and structure of one row; an en dash for none."""
+    if rows.empty:
+        return MISSING
+    row = rows.iloc[0]
+    value = formatting.estimate(row.estimate, row.ci_low, row.ci_high, row.unit)
+    return f"{value} ({structure_label(row.structure)})" if row.structure else value
 
 
 def _typical_cell(value: float, unit: str) -> Cell:

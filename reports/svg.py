@@ -1,8 +1,9 @@
 """Matplotlib figures as inline SVG: text stays text, colours follow the page, ids do not clash.
 
 Matplotlib writes fixed colours, a font list, metadata and ids that repeat from figure to figure. Here the
-palette becomes CSS custom properties (so that dark mode and print work), fonts are inherited from the page, ids
-that nothing refers to are dropped and the rest get the figure's own prefix. The same numbers give the same bytes.
+palette becomes CSS custom properties (so that dark mode and print work), fonts are inherited from the page,
+ids that nothing refers to are dropped and the rest get the figure's own prefix. The same numbers give the same
+bytes.
 """
 
 import json
@@ -37,7 +38,7 @@ _TIPS = "tips:"
 _COORDINATES = {"d", "x", "y", "transform", "width", "height"}
 PIXELS_PER_INCH = 72  # matplotlib's SVG unit is the point; it is shown as one CSS pixel
 
-STYLE: dict[str, Any] = {
+STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "text.parse_math": False,
     "axes.unicode_minus": True,
