@@ -1,0 +1,190 @@
+"""Read a run or a baseline file, and write the baseline file of a run.
+
+A baseline file is one JSON file that can be kept under version control: name, date, n, estimates with
+intervals and standard errors, protocol, fingerprint, hashes of the people, and the bootstrap draws as 32-bit
+floats (relative rounding 6e-8), compressed. With the draws a later check can still compare draw by draw.
+"""
+
+import base64
+import binascii
+import json
+import zlib
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from pydantic import BaseModel, ValidationError
+
+from cohorts.errors import DataError
+from cohorts.schemas import DRAWS
+from cohorts.store import write_text_atomic
+from cohorts.tables import read_table
+from reports.baseline_snapshot import Facts, Snapshot
+from reports.run_folder import read_run
+
+KIND = "plausibrain baseline"
+SCHEMA = 1
+MAX_DRAWS = 50_000_000  # numbers in a baseline file; 200 MB. More than that is not a baseline.
+
+
+class PackedDraws(BaseModel):
+    """Bootstrap draws in a JSON file: little-endian float32, row by row, zlib, base64."""
+
+    columns: tuple[str, ...]
+    draw: tuple[int, ...]
+    data: str
+
+
+def read_snapshot(path: Path) -> Snapshot:
+    """Read a run folder or a baseline file.
+
+    Parameters
+    ----------
+    path : Path
+        Folder with ``run.json``, ``scorecard.json`` and ``tables/draws.tsv``, or a file that
+        :func:`write_baseline` wrote.
+
+    Returns
+    -------
+    Snapshot
+        The headlines with what is needed to compare them.
+
+    Raises
+    ------
+    DataError
+        A file is missing, unreadable, or not of this schema.
+    """
+    if path.is_dir():
+        return _read_run(path)
+    if path.is_file():
+        return _read_baseline(path)
+    raise DataError(f"expected a run folder or a baseline file, but {path} does not exist")
+
+
+def write_baseline(run: Path, out: Path, *, draws: bool = True) -> Path:
+    """Write the baseline file of a run.
+
+    Parameters
+    ----------
+    run : Path
+        Run folder.
+    out : Path
+        File to write, JSON; an existing one is replaced in one step.
+    draws : bool
+        Keep the bootstrap draws, so that a later check can pair them. Without, the file is small and standard
+        errors are combined as if the runs were independent.
+
+    Returns
+    -------
+    Path
+        The file written.
+
+    Raises
+    ------
+    DataError
+        The run folder is incomplete.
+    """
+    if not run.is_dir():
+        raise DataError(f"expected a run folder to make a baseline of, but got {run}")
+    snapshot = read_snapshot(run)
+    content = {
+        "kind": KIND,
+        "schema": SCHEMA,
+        "written": datetime.now(tz=UTC).isoformat(timespec="seconds"),
+        "run": json.loads(snapshot.facts.model_dump_json()),
+        "draws": _pack(snapshot.draws) if draws and snapshot.draws is not None else None,
+    }
+    return write_text_atomic(out, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+
+
+def _read_run(folder: Path) -> Snapshot:
+    run = read_run(folder)
+    facts = _validate(
+        {
+            "name": run.scorecard.get("name"),
+            "date": run.record.get("created"),
+            "fingerprint": run.scorecard.get("fingerprint"),
+            "protocol": run.record.get("protocol") or {},
+            "seed": run.settings.get("seed"),
+            "reference": run.record.get("reference") or {},
+            "generated": run.record.get("generated") or {},
+            "questions": run.questions,
+        },
+        folder / "scorecard.json",
+    )
+    draws = read_table(folder / "tables" / "draws.tsv", DRAWS)
+    return Snapshot(facts=facts, source=folder, draws=draws.set_index("draw"))
+
+
+def _read_baseline(path: Path) -> Snapshot:
+    content = _read_json(path)
+    if content.get("kind") != KIND or content.get("schema") != SCHEMA:
+        raise DataError(
+            f"{path} is not a baseline file of schema {SCHEMA} (kind {content.get('kind')!r}, schema "
+            f"{content.get('schema')!r}): write one with `plausibrain baseline RUN --out FILE`"
+        )
+    packed = content.get("draws")
+    draws = None if packed is None else _unpack(packed, path)
+    return Snapshot(facts=_validate(content.get("run"), path), source=path, draws=draws)
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise DataError(f"{path} is missing: is this a complete run folder?") from None
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise DataError(f"{path} is not readable JSON ({error})") from None
+    if not isinstance(content, dict):
+        raise DataError(f"{path}: expected a JSON object, but got {type(content).__name__}")
+    return content
+
+
+def _validate(content: object, path: Path) -> Facts:
+    try:
+        facts = Facts.model_validate(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise DataError(f"{path}: {place}: {first['msg']} (got {first['input']!r})") from None
+    names = [headline.name for question in facts.questions for headline in question.headlines]
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        raise DataError(
+            f"{path}: each headline needs a name of its own, but these repeat: {', '.join(repeated)}"
+        )
+    return facts
+
+
+def _pack(draws: pd.DataFrame) -> dict[str, Any]:
+    data = zlib.compress(draws.to_numpy(dtype="<f4").tobytes(), level=9)
+    return {
+        "columns": list(draws.columns),
+        "draw": [int(number) for number in draws.index],
+        "data": base64.b64encode(data).decode("ascii"),
+    }
+
+
+def _unpack(packed: object, path: Path) -> pd.DataFrame:
+    try:
+        parts = PackedDraws.model_validate(packed)
+        shape = (len(parts.draw), len(parts.columns))
+        values = np.frombuffer(_inflate(parts.data, 4 * shape[0] * shape[1]), dtype="<f4").reshape(shape)
+    except (ValidationError, ValueError, zlib.error, binascii.Error) as error:
+        raise DataError(
+            f"{path}: its bootstrap draws cannot be read ({error}); write the baseline again"
+        ) from None
+    return pd.DataFrame(values.astype(np.float64), index=list(parts.draw), columns=list(parts.columns))
+
+
+def _inflate(data: str, n_bytes: int) -> bytes:
+    """Decompress exactly ``n_bytes``; what unfolds to more is not ours and could fill the memory."""
+    if n_bytes > 4 * MAX_DRAWS:
+        raise ValueError(f"{n_bytes} bytes of draws are more than {4 * MAX_DRAWS}")
+    stream = zlib.decompressobj()
+    content = stream.decompress(base64.b64decode(data, validate=True), max_length=n_bytes + 1)
+    if len(content) != n_bytes or not stream.eof:
+        raise ValueError(f"expected {n_bytes} bytes of draws, but got another length")
+    return content

@@ -1,0 +1,293 @@
+"""The judgement of a regression check: pass, fail, inconclusive or missing, one per rule and headline."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import pandas as pd
+from scipy.stats import norm
+
+from reports.baseline_snapshot import Headline, Snapshot
+from reports.compare_equal_n import at_equal_n
+from reports.compare_protocol import Pairing, joint_draws, pairing
+from reports.compare_statistics import POWER, Joint, join, loss_interval, on_scale
+from reports.formatting import shown_unit
+from reports.rules import Rule, Rules
+
+Outcome = Literal["pass", "fail", "inconclusive", "missing", "left out"]
+Status = Literal["pass", "fail", "inconclusive", "missing"]
+EXIT_CODES: dict[str, int] = {"pass": 0, "fail": 1, "inconclusive": 3, "missing": 3}
+ORDER: tuple[Outcome, ...] = ("fail", "missing", "inconclusive", "pass", "left out")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One rule applied to one headline.
+
+    ``worsening`` is the loss of the run minus the loss of the baseline, in the headline's unit, or a
+    logarithm where ``ratio``; ``low`` is its lower bound at the level shared by the whole check (it decides
+    *fail*), ``high`` its upper bound at the level of one headline (it decides *pass*).
+    """
+
+    rule: str
+    name: str
+    outcome: Outcome
+    reason: str
+    baseline: Headline | None = None
+    run: Headline | None = None
+    question: str = ""
+    worsening: float = math.nan
+    low: float = math.nan
+    high: float = math.nan
+    tolerance: float = math.nan
+    joint: Joint | None = None
+    ratio: bool = False
+    advice: str = ""
+
+    @property
+    def label(self) -> str:
+        """Label of the headline, or its name where there is none."""
+        known = self.run or self.baseline
+        return known.title if known else self.name
+
+    @property
+    def unit(self) -> str:
+        """Unit of the headline as stored."""
+        known = self.run or self.baseline
+        return known.unit if known else ""
+
+    @property
+    def shown_unit(self) -> str:
+        """Unit of the worsening for people; a factor has none."""
+        return "" if self.ratio else shown_unit(self.unit)
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """What a regression check found.
+
+    Attributes
+    ----------
+    status : str
+        ``pass``, ``fail``, ``inconclusive`` or ``missing``; the worst of the rows.
+    rows : tuple of Row
+        One per rule and headline, worst first.
+    text, markdown : str
+        The result for a terminal and for a pull request.
+    files : tuple of Path
+        What was written.
+    """
+
+    run: Snapshot
+    baseline: Snapshot
+    pairing: Pairing
+    alpha: float
+    n_tests: int
+    rows: tuple[Row, ...]
+    status: Status
+    text: str = ""
+    markdown: str = ""
+    files: tuple[Path, ...] = field(default=())
+
+    @property
+    def exit_code(self) -> int:
+        """0 pass, 1 fail, 3 inconclusive or missing (2, usage or data error, is raised instead)."""
+        return EXIT_CODES[self.status]
+
+    def count(self, outcome: Outcome) -> int:
+        """Count the rows with this outcome."""
+        return sum(row.outcome == outcome for row in self.rows)
+
+
+@dataclass(frozen=True)
+class _Case:
+    """One headline on its way to a row."""
+
+    rule: Rule
+    name: str
+    baseline: Headline | None
+    run: Headline | None
+    question: str
+
+
+def judge(run: Snapshot, baseline: Snapshot, rules: Rules) -> CheckResult:
+    """Hold a run against a baseline.
+
+    Parameters
+    ----------
+    run, baseline : Snapshot
+        Of the same protocol (the caller has seen to that).
+    rules : Rules
+        What is allowed.
+
+    Returns
+    -------
+    CheckResult
+        Without text and files.
+
+    Raises
+    ------
+    DataError
+        A rule can never apply.
+
+    Notes
+    -----
+    With K comparisons the lower bound of each has the one-sided error alpha / K, so that the chance of any
+    false *fail* is at most alpha (Bonferroni); the upper bound has alpha, so that no headline passes wrongly
+    more often.
+    """
+    names = list(dict.fromkeys([*baseline.headlines, *run.headlines]))
+    table = rules.assign(names)
+    cases = [_case(rule, name, run, baseline) for rule, mine in table for name in mine]
+    n_tests = sum(_comparable(case) for case in cases)
+    draws = joint_draws([baseline, run])
+    rows = [_row(case, draws, rules.alpha, n_tests) for case in cases]
+    rows += [_unmatched(rule) for rule, mine in table if not mine and rule.required]
+    rows.sort(key=lambda row: ORDER.index(row.outcome))
+    return CheckResult(
+        run, baseline, pairing(baseline, run), rules.alpha, n_tests, tuple(rows), _status(rows)
+    )
+
+
+def _case(rule: Rule, name: str, run: Snapshot, baseline: Snapshot) -> _Case:
+    question = run.questions.get(name) or baseline.questions.get(name)
+    title = f"{question.number}. {question.name}" if question else ""
+    old, new = at_equal_n([baseline.headlines.get(name), run.headlines.get(name)])
+    return _Case(rule, name, old, new, title)
+
+
+def _comparable(case: _Case) -> bool:
+    return bool(case.baseline and case.baseline.usable and case.run and case.run.usable)
+
+
+def _status(rows: Sequence[Row]) -> Status:
+    outcomes = {row.outcome for row in rows}
+    if "fail" in outcomes:
+        return "fail"
+    if "missing" in outcomes:
+        return "missing"
+    if "inconclusive" in outcomes:
+        return "inconclusive"
+    return "pass" if "pass" in outcomes else "missing"
+
+
+def _unmatched(rule: Rule) -> Row:
+    return Row(
+        rule.title,
+        rule.title,
+        "missing",
+        "no headline of the run or of the baseline has a name that matches the rule",
+        advice="Correct the pattern (`plausibrain metrics` lists the names), or set `required: false`.",
+    )
+
+
+def _row(case: _Case, draws: Sequence[pd.DataFrame | None], alpha: float, n_tests: int) -> Row:
+    if case.baseline and case.run and _comparable(case):
+        return _compared(case, case.baseline, case.run, draws, alpha, n_tests)
+    return _not_compared(case)
+
+
+def _not_compared(case: _Case) -> Row:
+    had = bool(case.baseline and case.baseline.usable)
+    if not had and not case.rule.required:
+        return Row(
+            case.rule.title, case.name, "left out", _absence("the baseline", case.baseline),
+            case.baseline, case.run, case.question, advice=_new_number(case),
+        )  # fmt: skip
+    where, headline = ("the run", case.run) if had else ("the baseline", case.baseline)
+    advice = (
+        "Find out why the run has no such number (its report says so under the question) and repeat it."
+        if had
+        else "Make a baseline that has the number, or take the headline out of the required rules."
+    )
+    return Row(
+        case.rule.title, case.name, "missing", _absence(where, headline),
+        case.baseline, case.run, case.question, advice=advice,
+    )  # fmt: skip
+
+
+def _absence(where: str, headline: Headline | None) -> str:
+    return f"{where} has no number: {headline.problem if headline else 'no such headline'}"
+
+
+def _new_number(case: _Case) -> str:
+    new = case.run is not None and case.run.usable
+    return "Write a new baseline to have it checked from now on." if new else ""
+
+
+def _compared(
+    case: _Case,
+    baseline: Headline,
+    run: Headline,
+    draws: Sequence[pd.DataFrame | None],
+    alpha: float,
+    n_tests: int,
+) -> Row:
+    columns = [
+        table[case.name].to_numpy() if table is not None and case.name in table else None for table in draws
+    ]
+    ratio = baseline.ratio_scale and run.ratio_scale
+    joint = join(baseline, run, *columns, ratio=ratio)
+    ideal = float(on_scale(run.ideal, ratio=ratio))
+    change = loss_interval(joint, better=run.better, ideal=ideal, alpha_low=alpha / n_tests, alpha_high=alpha)
+    tolerance = case.rule.tolerance(baseline, ratio=ratio)
+    outcome, reason = _decide(run, case.rule, change.low, change.high, tolerance)
+    return Row(
+        case.rule.title, case.name, outcome, reason, baseline, run, case.question,
+        change.estimate, change.low, change.high, tolerance, joint, ratio,
+        advice=_advice(outcome, reason, joint, run, tolerance, alpha),
+    )  # fmt: skip
+
+
+FORBIDDEN = "its verdict is one that the rule forbids"
+
+
+def _decide(run: Headline, rule: Rule, low: float, high: float, tolerance: float) -> tuple[Outcome, str]:
+    if run.verdict and run.verdict in rule.verdict_not:
+        return "fail", f"{FORBIDDEN}: {run.verdict}"
+    if not (math.isfinite(low) and math.isfinite(high)):
+        return "missing", "neither draws nor an interval say how sure the numbers are"
+    if low > tolerance:
+        return "fail", "worse than the baseline by more than is allowed, beyond chance"
+    if high <= tolerance:
+        return "pass", "not worse than the baseline by more than is allowed"
+    return "inconclusive", "its interval reaches both sides of what is allowed"
+
+
+def _advice(
+    outcome: Outcome, reason: str, joint: Joint, run: Headline, tolerance: float, alpha: float
+) -> str:
+    if outcome == "fail" and reason.startswith(FORBIDDEN):
+        return "The report of the run says under this question what differs from real people."
+    if outcome == "fail":
+        return (
+            "Compare both runs (`plausibrain compare BASELINE RUN --out DIR`) to see which structures "
+            "moved. If the "
+            "change is wanted, write a new baseline or allow more in the rules."
+        )
+    if outcome == "inconclusive":
+        return _more_people(joint, run, tolerance, alpha)
+    return ""
+
+
+def _more_people(joint: Joint, run: Headline, tolerance: float, alpha: float) -> str:
+    """How many people would decide: the interval shrinks with the root of n."""
+    if tolerance <= 0:
+        return "With nothing allowed only a resolved improvement passes: set absolute, relative or margin."
+    reach = (float(norm.isf(alpha)) + float(norm.ppf(POWER))) * joint.se_difference
+    needed = run.n_generated * (reach / tolerance) ** 2
+    if not math.isfinite(needed) or needed <= run.n_generated:
+        return "The estimate lies near the limit: more people than now, or a wider tolerance, would decide."
+    return (
+        f"About {_round_up(needed):,} generated people instead of {run.n_generated:,.0f} would decide it, "
+        "if nothing "
+        "has changed (with the same metadata rows and seeds as the baseline fewer are enough)."
+    )
+
+
+def _round_up(number: float) -> int:
+    """Round up to two significant digits: the estimate is no better than that."""
+    step = 10 ** max(0, math.floor(math.log10(number)) - 1)
+    return math.ceil(number / step) * step

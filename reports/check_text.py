@@ -1,0 +1,278 @@
+"""A regression check in words: for a terminal, for a pull request (Markdown) and as JSON.
+
+The Markdown is written for somebody who sees this check for the first time: what got worse, by how much, how
+sure that is, what was allowed, on how many people it rests, and what to do next.
+"""
+
+import json
+import math
+import re
+from collections.abc import Sequence
+
+from cohorts.tables import finite_or_none
+from reports.check_outcomes import CheckResult, Outcome, Row
+from reports.formatting import (
+    count,
+    decimals_for,
+    estimate,
+    fixed,
+    interval,
+    interval_decimals,
+    number,
+    scaled,
+    shown_unit,
+)
+
+HEADINGS: dict[Outcome, str] = {
+    "fail": "Worse than allowed",
+    "missing": "Missing",
+    "inconclusive": "Inconclusive: too few people to tell",
+}
+MAX_DETAILS = 20  # headlines per outcome in Markdown; GitHub cuts comments at 65,536 characters
+SENTENCES = {
+    "pass": "No headline is worse than the baseline by more than is allowed.",
+    "fail": "{fail} of {tested} headlines {are} worse than the baseline by more than is allowed.",
+    "missing": "{missing} of {tested} headlines cannot be compared, and what is missing does not pass.",
+    "inconclusive": "{inconclusive} of {tested} headlines may or may not be worse than allowed: too few "
+    "people to tell.",
+}
+NOTHING = "Nothing was compared, and what is missing does not pass."
+
+
+def sentence(result: CheckResult) -> str:
+    """Return the outcome of a check in one sentence."""
+    tested = len(result.rows) - result.count("left out")
+    if not tested:
+        return NOTHING
+    counts: dict[str, object] = {
+        "fail": result.count("fail"),
+        "missing": result.count("missing"),
+        "inconclusive": result.count("inconclusive"),
+    }
+    return SENTENCES[result.status].format(
+        tested=tested, are="is" if counts["fail"] == 1 else "are", **counts
+    )
+
+
+def facts(row: Row) -> list[tuple[str, str]]:
+    """List what is known about a row as pairs of term and text, in reading order."""
+    pairs = [("Reason", row.reason)]
+    if row.baseline and row.baseline.usable:
+        pairs.append(("Baseline", _value(row, "baseline")))
+    if row.run and row.run.usable:
+        pairs.append(("Run", _value(row, "run")))
+    if row.joint:
+        pairs += [("Worse by", worsening(row)), ("Allowed", f"{allowed(row)} (rule `{row.rule}`)")]
+    return pairs + ([("Next", row.advice)] if row.advice else [])
+
+
+def facts_of(row: Row) -> str:
+    """Return the facts of a row as plain lines."""
+    return "\n".join(f"{term}: {text}" for term, text in facts(row))
+
+
+def _value(row: Row, which: str) -> str:
+    h = row.run if which == "run" else row.baseline
+    if h is None:
+        return ""
+    shown = estimate(h.estimate, h.ci_low, h.ci_high, h.unit)
+    wanted = f"ideal {number(h.ideal, h.unit)}" if h.better == "closer" else f"{h.better} is better"
+    return (
+        f"{_with_unit(shown, shown_unit(h.unit))} ({h.ci_level:.0%} interval "
+        f"{interval(h.ci_low, h.ci_high, h.unit)}; "
+        f"{wanted}; "
+        f"{count(h.n_generated)} generated, {count(h.n_reference)} reference people)"
+    )
+
+
+def worsening(row: Row) -> str:
+    """Return by how much the run is worse, with both bounds; a negative number is an improvement."""
+    value, low, high = changes(row)
+    return f"{_with_unit(value, row.shown_unit)} (surely at least {low}, surely at most {high})"
+
+
+def changes(row: Row) -> tuple[str, str, str]:
+    """Return worsening, lower and upper bound as text; factors where the headline is a ratio."""
+    numbers = (row.worsening, row.low, row.high)
+    if row.ratio:
+        decimals = decimals_for(math.exp(row.high) - math.exp(row.low))
+        value, low, high = (f"×{fixed(math.exp(item), decimals)}" for item in numbers)
+    else:
+        decimals = interval_decimals(row.low, row.high, row.unit)
+        value, low, high = (fixed(scaled(item, row.unit), decimals, signed=True) for item in numbers)
+    return value, low, high
+
+
+def allowed(row: Row) -> str:
+    """Return the allowed worsening with its unit."""
+    return _with_unit(_tolerance(row), row.shown_unit)
+
+
+def _tolerance(row: Row) -> str:
+    if row.ratio:
+        return f"×{number(math.exp(row.tolerance))}"
+    return number(row.tolerance, row.unit)
+
+
+def _with_unit(text: str, unit: str) -> str:
+    return f"{text} {unit}" if unit else text
+
+
+def plain(result: CheckResult) -> str:
+    """Return the check as lines for a terminal, worst first."""
+    lines = [
+        f"{result.status.upper()}  {sentence(result)}",
+        f"run       {result.run.name}  ({result.run.source})",
+    ]
+    lines += [f"baseline  {result.baseline.name}  ({result.baseline.source})", result.pairing.sentence, ""]
+    for row in result.rows:
+        lines.append(f"{row.outcome:<13} {row.label}  [{row.name}]")
+        if row.joint:
+            lines.append(f"{'':13} worse by {worsening(row)}; allowed {allowed(row)}")
+        if row.outcome != "pass":
+            lines.append(f"{'':13} {row.reason}. {row.advice}".rstrip())
+    return "\n".join(_one_line(line) for line in lines) + "\n"
+
+
+def markdown(result: CheckResult) -> str:
+    """Return the check as Markdown for a pull request or a job summary."""
+    parts = [
+        f"## Regression check: {result.status.upper()}",
+        f"**{sentence(result)}**",
+        f"Run {_code(result.run.name)} against baseline {_code(result.baseline.name)}"
+        + (f" of {_escape(result.baseline.facts.date)}" if result.baseline.facts.date else "")
+        + f" · {count(result.run.n_generated)} generated and {count(result.run.n_reference)} reference "
+        "people in the "
+        f"run, {count(result.baseline.n_generated)} and {count(result.baseline.n_reference)} in the "
+        "baseline.",
+    ]
+    for outcome in HEADINGS:
+        parts += _details(outcome, [row for row in result.rows if row.outcome == outcome])
+    parts += ["### All headlines", _table(result.rows), _how_to_read(result)]
+    return "\n\n".join(parts) + "\n"
+
+
+def markdown_error(message: str) -> str:
+    """Return Markdown for a check that could not be made."""
+    first, *rest = message.splitlines()
+    lines = "\n".join(f"- {_escape(line.strip())}" for line in rest)
+    return f"## Regression check: NOT MADE\n\n**{_escape(first)}**\n" + (f"\n{lines}\n" if rest else "")
+
+
+def _details(outcome: Outcome, rows: Sequence[Row]) -> list[str]:
+    if not rows:
+        return []
+    parts = [f"### {HEADINGS[outcome]}"]
+    for row in rows[:MAX_DETAILS]:
+        where = f" ({_escape(row.question)})" if row.question else ""
+        items = "\n".join(f"- {term}: {_escape(text)}" for term, text in facts(row))
+        parts.append(f"**{_escape(row.label)}**{where}\n\n{items}")
+    left = len(rows) - MAX_DETAILS
+    return parts + ([f"… and {left} more in the table below."] if left > 0 else [])
+
+
+def _table(rows: Sequence[Row]) -> str:
+    lines = ["| Outcome | Headline | Baseline | Run | Worse by | At least | At most | Allowed |"]
+    lines += ["| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |"]
+    return "\n".join(lines + [f"| {' | '.join(_cells(row))} |" for row in rows])
+
+
+def _cells(row: Row) -> list[str]:
+    values = [
+        estimate(h.estimate, h.ci_low, h.ci_high, h.unit) if h and h.usable else "–"
+        for h in (row.baseline, row.run)
+    ]
+    unit = shown_unit(row.unit)
+    label = _escape(row.label) + (f" ({_escape(unit)})" if unit else "")
+    return [row.outcome, label, *values, *changes(row), _tolerance(row)]
+
+
+def _how_to_read(result: CheckResult) -> str:
+    bound = result.alpha / max(result.n_tests, 1)
+    return (
+        "<details><summary>How to read this</summary>\n\n"
+        "*Worse by* is how much further the run is from what is wanted than the baseline; a negative "
+        "number is an "
+        f"improvement. *At least* is its lower bound with a one-sided error of {bound:.2g}, which keeps "
+        "the chance of any "
+        f"false fail among {result.n_tests} comparisons below {result.alpha:.0%}; *at most* is its upper "
+        "bound with an error "
+        f"of {result.alpha:.0%}. A headline fails when *at least* exceeds *allowed*, passes when *at most* "
+        "does not, and is "
+        f"inconclusive otherwise. {_escape(result.pairing.sentence)}{_how_combined(result)} Protocol "
+        "fingerprint "
+        f"{_code(result.run.facts.fingerprint)} in both.\n\n</details>"
+    )
+
+
+def _how_combined(result: CheckResult) -> str:
+    if any(row.joint and not row.joint.from_draws for row in result.rows):
+        return (
+            " Where bootstrap draws are absent, standard errors are combined as if the runs were "
+            "independent, which is "
+            "cautious when they share people."
+        )
+    return ""
+
+
+def as_json(result: CheckResult) -> str:
+    """Return the check as JSON, full precision; a number that is missing is null."""
+    content = {
+        "schema": 1,
+        "status": result.status,
+        "exit_code": result.exit_code,
+        "sentence": sentence(result),
+        "run": {"name": result.run.name, "source": str(result.run.source)},
+        "baseline": {"name": result.baseline.name, "source": str(result.baseline.source)},
+        "fingerprint": result.run.facts.fingerprint,
+        "alpha": result.alpha,
+        "comparisons": result.n_tests,
+        "reference_people": result.pairing.reference,
+        "generated_people": result.pairing.generated,
+        "rows": [_json_row(row) for row in result.rows],
+    }
+    return json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _json_row(row: Row) -> dict[str, object]:
+    numbers = {
+        "baseline": row.baseline.estimate if row.baseline else None,
+        "run": row.run.estimate if row.run else None,
+        "worsening": row.worsening,
+        "at_least": row.low,
+        "at_most": row.high,
+        "allowed": row.tolerance,
+        "se": row.joint.se_difference if row.joint else None,
+        "n_generated": row.run.n_generated if row.run else None,
+        "n_reference": row.run.n_reference if row.run else None,
+    }
+    return {
+        "headline": row.name,
+        "label": row.label,
+        "question": row.question,
+        "rule": row.rule,
+        "outcome": row.outcome,
+        "unit": row.unit,
+        "worsening_scale": "logarithm" if row.ratio else "unit",
+        **{name: None if value is None else finite_or_none(value) for name, value in numbers.items()},
+        "from_draws": row.joint.from_draws if row.joint else None,
+        "reason": row.reason,
+        "next": row.advice,
+    }
+
+
+def _one_line(text: str) -> str:
+    """Drop control characters, so that a name can neither break a line nor steer a terminal."""
+    return re.sub(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+", " ", text)
+
+
+def _escape(text: str) -> str:
+    """Escape what Markdown or HTML would read as mark-up, pipes of tables and mentions."""
+    safe = _one_line(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    safe = re.sub(r"([\\`*_\[\]|~#])", r"\\\1", safe)
+    return safe.replace("@", "@\N{WORD JOINER}")
+
+
+def _code(text: str) -> str:
+    """Set as code where the text allows it, else escape it."""
+    return _escape(text) if re.search(r"[`|<>&\\@]", _one_line(text)) else f"`{_one_line(text)}`"

@@ -1,0 +1,92 @@
+"""Compare runs: one page and one table for two or more models measured by one protocol."""
+
+from collections.abc import Sequence
+from itertools import combinations
+from pathlib import Path
+
+from cohorts.errors import DataError
+from cohorts.store import write_text_atomic
+from reports.baseline import read_snapshot
+from reports.baseline_snapshot import Snapshot
+from reports.compare_page import comparison_page
+from reports.compare_protocol import pairing, require_same_protocol
+from reports.compare_results import compare_snapshots
+from reports.compare_structures import moved_structures
+from reports.compare_tables import write_comparison
+from reports.run_folder import read_run
+
+PAGE = "compare.html"
+
+
+def compare_runs(runs: Sequence[Path], out: Path) -> Path:
+    """Compare two or more runs.
+
+    Parameters
+    ----------
+    runs : sequence of Path
+        Run folders of one protocol; differences are shown against the first.
+    out : Path
+        Folder for ``compare.html``, ``compare.tsv`` (every headline of every pair), ``ranks.tsv`` and
+        ``moved.tsv`` (structures), each with its data dictionary.
+
+    Returns
+    -------
+    Path
+        The page.
+
+    Raises
+    ------
+    DataError
+        Fewer than two runs, one given twice, a broken folder, or different protocols (the message lists each
+        field that differs).
+    """
+    folders = _distinct(runs)
+    snapshots = [read_snapshot(folder) for folder in folders]
+    for snapshot in snapshots[1:]:
+        require_same_protocol(snapshots[0], snapshot)
+    comparison = compare_snapshots(snapshots, run_names(snapshots))
+    opened = [read_run(folder) for folder in folders]
+    moved = {
+        (a, b): moved_structures(
+            opened[a],
+            opened[b],
+            shared_reference=pairing(snapshots[a], snapshots[b]).reference == "same",
+        )
+        for a, b in combinations(range(len(folders)), 2)
+    }
+    write_comparison(comparison, moved, out)
+    return write_text_atomic(out / PAGE, comparison_page(comparison, moved))
+
+
+def _distinct(runs: Sequence[Path]) -> list[Path]:
+    folders = list(runs)
+    for folder in folders:
+        if not folder.is_dir():
+            raise DataError(f"expected a run folder, but got {folder}")
+    if len({folder.resolve() for folder in folders}) < max(len(folders), 2):
+        raise DataError(
+            f"expected two or more different run folders, but got {', '.join(map(str, folders)) or 'none'}"
+        )
+    return folders
+
+
+def run_names(snapshots: Sequence[Snapshot]) -> tuple[str, ...]:
+    """Return what to call each run: its name, with the folder where names repeat, numbered where both do.
+
+    Parameters
+    ----------
+    snapshots : sequence of Snapshot
+
+    Returns
+    -------
+    tuple of str
+        All different.
+    """
+    names = [snapshot.name for snapshot in snapshots]
+    names = [
+        f"{name} ({snapshot.source.name})" if names.count(name) > 1 else name
+        for name, snapshot in zip(names, snapshots, strict=True)
+    ]
+    return tuple(
+        f"{name} #{place}" if names.count(name) > 1 else name for place, name in enumerate(names, start=1)
+    )

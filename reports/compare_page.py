@@ -1,0 +1,250 @@
+"""The comparison page: what its template shows, in words and positions; no statistics here."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from reports.compare_figures import MARKS, dumbbells, scale_rows
+from reports.compare_protocol import pairing
+from reports.compare_results import MIXED, NOT_RESOLVED, Comparison, Group, Line, Pair
+from reports.environment import render
+from reports.formatting import estimate, interval, listing, number, shown_unit
+from reports.structure_names import structure_label
+
+Moved = Mapping[tuple[int, int], pd.DataFrame]
+FDR = 0.05
+SHOWN_STRUCTURES = 12  # per pair before the fold; the rest is in the table below it
+
+
+@dataclass(frozen=True)
+class QuestionRow:
+    """One line of the table that answers first."""
+
+    number: int
+    name: str
+    verdicts: tuple[str, ...]
+    outcome: str
+    resolved: bool
+    because: str
+
+
+def comparison_page(comparison: Comparison, moved: Moved) -> str:
+    """Return the page of a comparison.
+
+    Parameters
+    ----------
+    comparison : Comparison
+        What was found.
+    moved : mapping of (first, second) to DataFrame
+        Structures that moved, by places of the runs.
+
+    Returns
+    -------
+    str
+        One self-contained HTML document.
+    """
+    measured = [group for group in comparison.groups if group.lines]
+    return render(
+        "compare.html",
+        comparison=comparison,
+        names=comparison.names,
+        marks=[MARKS[place % len(MARKS)] for place in range(len(comparison.runs))],
+        answer=answer(comparison),
+        lede=lede(comparison),
+        questions=[_question(comparison, group) for group in measured],
+        unmeasured=_unmeasured(comparison),
+        scale=scale_rows(comparison.lines),
+        sharing=_sharing(comparison),
+        moved=[_moved(comparison, places, table) for places, table in moved.items() if places[0] == 0],
+        groups=[_group(group) for group in measured],
+        pair_with_first=pair_with_first,
+    )
+
+
+def _unmeasured(comparison: Comparison) -> dict[str, list[str]]:
+    """Names of the questions without a headline, by reason."""
+    reasons: dict[str, list[str]] = {}
+    for group in comparison.groups:
+        if not group.lines:
+            reasons.setdefault(group.reason, []).append(f"{group.number}. {group.name}")
+    return reasons
+
+
+def wins(comparison: Comparison) -> dict[int, list[str]]:
+    """Return the names of the questions that each run wins, by place."""
+    won: dict[int, list[str]] = {place: [] for place in range(len(comparison.runs))}
+    for group in comparison.groups:
+        if group.winner is not None:
+            won[group.winner].append(group.name)
+    return won
+
+
+def answer(comparison: Comparison) -> str:
+    """Return which run is better, in a few words."""
+    won = {place: names for place, names in wins(comparison).items() if names}
+    if len(won) == 1:
+        (place,) = won
+        measured = sum(bool(group.lines) for group in comparison.groups)
+        n_won = f"{len(won[place])} of {measured} questions"
+        return f"{comparison.names[place]} is better on {n_won}"
+    if won:
+        return "None is better throughout" if len(comparison.runs) > 2 else "Neither is better throughout"
+    if any(group.mixed for group in comparison.groups):
+        return "Mixed: better on some headlines, worse on others"
+    if any(_beaten(group) for group in comparison.groups):
+        return "No single winner"
+    return "Not resolved: nothing tells these runs apart"
+
+
+def lede(comparison: Comparison) -> str:
+    """Return on what each run is better and what is not resolved, in full sentences."""
+    parts = [
+        f"{comparison.names[place]} is nearer to what is wanted, beyond chance, on {listing(_quoted(names))}."
+        for place, names in wins(comparison).items()
+        if names
+    ]
+    measured = [group for group in comparison.groups if group.lines]
+    partly = [group.name for group in measured if group.winner is None and not group.mixed and _beaten(group)]
+    mixed = [group.name for group in measured if group.winner is None and group.mixed]
+    still = [group.name for group in measured if group.winner is None and group.name not in [*mixed, *partly]]
+    parts += [f"On {listing(_quoted(partly))} some runs are told apart."] if partly else []
+    parts += [f"Mixed on {listing(_quoted(mixed))}."] if mixed else []
+    if len(still) == len(measured):
+        return "On every measured question the difference is within chance at this number of people."
+    return " ".join([*parts, f"Not resolved: {listing(_quoted(still))}." if still else ""]).strip()
+
+
+def _quoted(names: Sequence[str]) -> list[str]:
+    return [f"“{name}”" for name in names]
+
+
+def _beaten(group: Group) -> list[tuple[int, int]]:
+    """Pairs (better, worse) of runs that the question tells apart."""
+    places = range(len(group.verdicts))
+    return [(a, b) for a in places for b in places if a != b and group.beats(a, b)]
+
+
+def _question(comparison: Comparison, group: Group) -> QuestionRow:
+    names, winner = comparison.names, group.winner
+    if winner is not None:
+        outcome, because = names[winner], _decisive(comparison, group)
+    elif group.mixed:
+        outcome, because = MIXED, _decisive(comparison, group)
+    elif _beaten(group):
+        outcome = ", ".join(f"{names[a]} over {names[b]}" for a, b in _beaten(group))
+        because = _decisive(comparison, group)
+    else:
+        outcome, because = NOT_RESOLVED, _blind(group)
+    return QuestionRow(group.number, group.name, group.verdicts, outcome, outcome != NOT_RESOLVED, because)
+
+
+def _decisive(comparison: Comparison, group: Group) -> str:
+    """Name the clearest headline for each pair of runs that the question tells apart."""
+    winner = group.winner
+    texts = []
+    for place in range(len(comparison.names)) if winner is None else [winner]:
+        for other in range(len(comparison.names)):
+            found = [
+                (line, pair)
+                for line in group.lines
+                for pair in line.pairs
+                if pair.nearer == place and other in (pair.first, pair.second) and other != place
+            ]
+            if found:
+                texts.append(_change(comparison, *max(found, key=lambda item: _clarity(item[1])), place))
+    return "; ".join(texts)
+
+
+def _clarity(pair: Pair) -> float:
+    error = pair.joint.se_difference
+    return abs(pair.difference.estimate) / error if error > 0 else float("inf")
+
+
+def _change(comparison: Comparison, line: Line, pair: Pair, nearer: int) -> str:
+    """Say by how much one run is nearer: "Size, d: A 0.02, B 0.47 SD (nearer by 0.33 to 0.55)"."""
+    further = pair.first if nearer == pair.second else pair.second
+    unit, change = line.known.unit, pair.worsening
+    values = [
+        f"{comparison.names[place]} {estimate(h.estimate, h.ci_low, h.ci_high, h.unit)}"
+        for place in (nearer, further)
+        if (h := line.headlines[place]) is not None
+    ]
+    low, high = sorted((abs(change.low), abs(change.high)))
+    if pair.ratio:
+        reach = f"nearer by a factor of {interval(math.exp(low), math.exp(high))}"
+    else:
+        reach = f"{_WORDS[line.known.better]} by {interval(low, high, unit=unit)}"
+    return f"{line.known.title}: {', '.join(values)} {shown_unit(unit)}".rstrip() + f" ({reach})"
+
+
+_WORDS = {"closer": "nearer", "higher": "higher", "lower": "lower"}
+
+
+def _blind(group: Group) -> str:
+    """Say what this n would have seen, on the first headline that both runs have."""
+    for line in group.lines:
+        for pair in line.pairs:
+            seen = number(pair.resolvable, line.known.unit, significant=2)
+            unit = shown_unit(line.known.unit)
+            return f"{line.known.title}: differences from {f'{seen} {unit}'.strip()} would have been seen"
+    return "; ".join(sorted({problem for line in group.lines for problem in line.problems if problem}))
+
+
+def _group(group: Group) -> dict[str, Any]:
+    rows = [(f"{group.number}. {group.name}", group.ranks)] + [
+        (line.known.title, line.ranks) for line in group.lines
+    ]
+    ranked = [(label, ranks.tolist()) for label, ranks in rows if np.isfinite(ranks).all()]
+    return {"number": group.number, "name": group.name, "lines": group.lines, "rank_rows": ranked}
+
+
+def pair_with_first(line: Line, place: int) -> Pair | None:
+    """Return a headline's comparison of a run with the first one, or None."""
+    return next((pair for pair in line.pairs if (pair.first, pair.second) == (0, place)), None)
+
+
+def _sharing(comparison: Comparison) -> list[dict[str, Any]]:
+    """List what each pair shares, and what that saves: median correlation of the headlines over draws."""
+    rows = []
+    for first, second in combinations(range(len(comparison.runs)), 2):
+        found = [
+            pair.joint.correlation
+            for line in comparison.lines
+            for pair in line.pairs
+            if (pair.first, pair.second) == (first, second)
+        ]
+        rows.append(
+            {
+                "names": (comparison.names[first], comparison.names[second]),
+                "pairing": pairing(comparison.runs[first], comparison.runs[second]),
+                "correlation": float(pd.Series(found, dtype=float).median()),
+            }
+        )
+    return rows
+
+
+def _moved(comparison: Comparison, places: tuple[int, int], table: pd.DataFrame) -> dict[str, Any]:
+    found = table[table.q < FDR]
+    mark = MARKS[places[1] % len(MARKS)]
+    rows = [
+        row | {"mark": mark}
+        for row in dumbbells(table.assign(label=[structure_label(str(name)) for name in table.structure]))
+    ]
+    shared = pairing(*(comparison.runs[place] for place in places))
+    return {
+        "first": comparison.names[places[0]],
+        "second": comparison.names[places[1]],
+        "shared": shared.reference == "same",
+        "paired": shared.generated == "same",
+        "n": len(table),
+        "moved": len(found),
+        "toward": int((found.nearer == 2).sum()),
+        "away": int((found.nearer == 1).sum()),
+        "rows": rows[:SHOWN_STRUCTURES],
+        "rest": rows[SHOWN_STRUCTURES:],
+    }

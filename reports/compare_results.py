@@ -1,0 +1,263 @@
+"""Every headline of several runs, held against each other."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+
+from reports.baseline_snapshot import Headline, Snapshot
+from reports.compare_equal_n import at_equal_n
+from reports.compare_protocol import joint_draws
+from reports.compare_statistics import (
+    Draws,
+    Interval,
+    Joint,
+    difference_interval,
+    difference_p,
+    family_level,
+    join,
+    loss,
+    loss_interval,
+    mean_ranks,
+    on_scale,
+    rank_shares,
+    resolvable,
+)
+
+ALPHA = 0.05  # chance of any false finding in the whole comparison
+NOT_RESOLVED = "not resolved"
+MIXED = "mixed"
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One headline of two runs: second against first.
+
+    ``difference`` is second minus first with its interval at the level shared by all pairs; ``worsening`` is
+    the loss of the second minus that of the first, a logarithm where ``ratio``. ``nearer`` is the place of
+    the run that is resolved to be nearer the ideal, or None.
+    """
+
+    name: str
+    first: int
+    second: int
+    joint: Joint
+    difference: Interval
+    worsening: Interval
+    p: float
+    resolvable: float
+    ratio: bool
+
+    @property
+    def resolved(self) -> bool:
+        """True when the interval of the difference excludes zero."""
+        return self.difference.low > 0 or self.difference.high < 0
+
+    @property
+    def nearer(self) -> int | None:
+        """Place of the run that is nearer the ideal beyond chance."""
+        if self.worsening.low > 0:
+            return self.first
+        return self.second if self.worsening.high < 0 else None
+
+
+@dataclass(frozen=True)
+class Line:
+    """One headline over all runs."""
+
+    name: str
+    headlines: tuple[Headline | None, ...]
+    pairs: tuple[Pair, ...]
+    losses: Draws | None
+    ranks: Draws
+
+    @property
+    def known(self) -> Headline:
+        """The headline as the first run that has it states it."""
+        return next(headline for headline in self.headlines if headline is not None)
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """Per run why it has no number here; empty text where it has one."""
+        return tuple("no such headline" if h is None else h.problem for h in self.headlines)
+
+    @property
+    def winner(self) -> int | None:
+        """Place of the run that is resolved to be nearer the ideal than every other one."""
+        others = len(self.headlines) - 1
+        for place in range(len(self.headlines)):
+            if sum(pair.nearer == place for pair in self.pairs) == others:
+                return place
+        return None
+
+
+@dataclass(frozen=True)
+class Group:
+    """One question: its lines, and who wins it."""
+
+    number: int
+    name: str
+    verdicts: tuple[str, ...]
+    lines: tuple[Line, ...]
+    ranks: Draws
+    reason: str
+
+    def score(self, first: int, second: int) -> tuple[int, int]:
+        """Count the headlines on which either of two runs is resolved to be nearer."""
+        pairs = [
+            pair for line in self.lines for pair in line.pairs if {pair.first, pair.second} == {first, second}
+        ]
+        return sum(pair.nearer == first for pair in pairs), sum(pair.nearer == second for pair in pairs)
+
+    def beats(self, place: int, other: int) -> bool:
+        """Tell whether a run is nearer on some headline of the question and further on none."""
+        for_it, against_it = self.score(place, other)
+        return for_it > 0 and against_it == 0
+
+    @property
+    def winner(self) -> int | None:
+        """Place of the run that beats every other, or None."""
+        places = range(len(self.verdicts))
+        for place in places:
+            if all(self.beats(place, other) for other in places if other != place):
+                return place
+        return None
+
+    @property
+    def mixed(self) -> bool:
+        """True when two runs are each nearer on some headline of the question."""
+        return any(min(self.score(a, b)) > 0 for a, b in combinations(range(len(self.verdicts)), 2))
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Several runs of one protocol, compared."""
+
+    runs: tuple[Snapshot, ...]
+    names: tuple[str, ...]
+    groups: tuple[Group, ...]
+    n_tests: int
+    level: float
+
+    @property
+    def lines(self) -> tuple[Line, ...]:
+        """Every headline, in the order of the questions."""
+        return tuple(line for group in self.groups for line in group.lines)
+
+
+def compare_snapshots(runs: Sequence[Snapshot], names: Sequence[str]) -> Comparison:
+    """Compare every headline of every pair of runs.
+
+    Parameters
+    ----------
+    runs : sequence of Snapshot
+        Two or more, of one protocol (the caller has seen to that).
+    names : sequence of str
+        What to call them, all different.
+
+    Returns
+    -------
+    Comparison
+        Intervals at the level at which the chance of any false finding is at most 5 % over all headlines and
+        pairs (Bonferroni).
+    """
+    order: dict[str, int] = {}
+    for run in runs:
+        for name, question in run.questions.items():
+            order.setdefault(name, question.number)
+    headlines = {name: tuple(run.headlines.get(name) for run in runs) for name in order}
+    counts = [sum(h is not None and h.usable for h in at_equal_n(found)) for found in headlines.values()]
+    n_tests = sum(count * (count - 1) // 2 for count in counts)
+    level = family_level(n_tests, ALPHA)
+    draws = joint_draws(runs)
+    lines = {name: _line(name, found, draws, level) for name, found in headlines.items()}
+    groups = tuple(
+        _group(number, runs, [lines[name] for name in order if order[name] == number])
+        for number in sorted({question.number for run in runs for question in run.facts.questions})
+    )
+    return Comparison(tuple(runs), tuple(names), groups, n_tests, level)
+
+
+def _line(
+    name: str, stated: Sequence[Headline | None], draws: Sequence[pd.DataFrame | None], level: float
+) -> Line:
+    found = at_equal_n(stated)
+    usable = [place for place, headline in enumerate(found) if headline is not None and headline.usable]
+    columns = [_column(*parts, name) for parts in zip(stated, found, draws, strict=True)]
+    ratio = all(headline.ratio_scale for place in usable if (headline := found[place]) is not None)
+    pairs = tuple(
+        _pair(name, (first, second), (columns[a], columns[b]), (a, b), level, ratio=ratio)
+        for a, b in combinations(usable, 2)
+        if (first := found[a]) is not None and (second := found[b]) is not None
+    )
+    losses = _losses(found, columns, ratio=ratio)
+    ranks = np.full((len(found),) * 2, np.nan) if losses is None else rank_shares(losses)
+    return Line(name, found, pairs, losses, ranks)
+
+
+def _pair(
+    name: str,
+    headlines: tuple[Headline, Headline],
+    columns: tuple[Draws | None, Draws | None],
+    places: tuple[int, int],
+    level: float,
+    *,
+    ratio: bool,
+) -> Pair:
+    joint = join(*headlines, *columns)
+    tail, known = (1 - level) / 2, headlines[0]
+    scaled = join(*headlines, *columns, ratio=True) if ratio else joint
+    ideal = float(on_scale(known.ideal, ratio=ratio))
+    change = loss_interval(scaled, better=known.better, ideal=ideal, alpha_low=tail, alpha_high=tail)
+    return Pair(
+        name,
+        *places,
+        joint,
+        difference_interval(joint, level),
+        change,
+        difference_p(joint),
+        resolvable(joint, level),
+        ratio,
+    )
+
+
+def _column(
+    stated: Headline | None, found: Headline | None, draws: pd.DataFrame | None, name: str
+) -> Draws | None:
+    """Draws of a headline, moved along where its excess over the null stands for it."""
+    if stated is None or found is None or draws is None or name not in draws:
+        return None
+    shift = found.estimate - stated.estimate if found.usable else 0.0
+    return np.asarray(draws[name].to_numpy() + shift, dtype=np.float64)
+
+
+def _losses(
+    found: Sequence[Headline | None], columns: Sequence[Draws | None], *, ratio: bool
+) -> Draws | None:
+    """Loss in each joint draw, (B, R); None when a run has no number or no draws of the headline."""
+    losses = [
+        loss(
+            on_scale(column, ratio=ratio),
+            better=headline.better,
+            ideal=float(on_scale(headline.ideal, ratio=ratio)),
+        )
+        for headline, column in zip(found, columns, strict=True)
+        if headline is not None and headline.usable and column is not None
+    ]
+    return np.column_stack(losses) if len(losses) == len(found) else None
+
+
+def _group(number: int, runs: Sequence[Snapshot], lines: Sequence[Line]) -> Group:
+    questions = [next((q for q in run.facts.questions if q.number == number), None) for run in runs]
+    losses = [line.losses for line in lines if line.losses is not None]
+    ranks = rank_shares(mean_ranks(np.stack(losses))) if losses else np.full((len(runs),) * 2, np.nan)
+    return Group(
+        number,
+        next((question.name for question in questions if question), ""),
+        tuple(question.verdict if question else "not measured" for question in questions),
+        tuple(lines),
+        ranks,
+        next((question.reason for question in questions if question and question.reason), ""),
+    )
