@@ -41,7 +41,8 @@ class _Grid:
     @property
     def voxel_volume_mm3(self) -> float:
         """Volume of a voxel, mm3."""
-        return float(abs(np.linalg.det(self.affine[:3, :3])))
+        step_i, step_j, step_k = self.affine[:3, :3].T
+        return float(abs(step_i @ np.cross(step_j, step_k)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +69,8 @@ class Volume(_Grid):
     remarks: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        _set_grid(self, np.ascontiguousarray(_three_axes(self.data), dtype=np.float32))
+        with np.errstate(over="ignore", invalid="ignore"):  # what float32 cannot hold becomes infinite
+            _set_grid(self, np.ascontiguousarray(_three_axes(self.data), dtype=np.float32))
 
 
 @dataclass(frozen=True, eq=False)
