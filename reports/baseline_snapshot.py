@@ -40,9 +40,10 @@ class Null(BaseModel):
 class Headline(BaseModel):
     """One headline number of a scorecard; a number that is missing is NaN, with status and reason.
 
-    ``against_null`` marks a number that depends on n even for a perfect generator: its margin is about
-    ``judged``, the excess over real against real at ``null.n`` people on each side. ``logarithmic`` marks a
-    ratio, whose distance from the ideal is the absolute logarithm of their quotient.
+    ``against_null`` marks a number that depends on n even for a perfect generator: it is judged by its excess
+    over real against real at ``null.n`` people on each side (``judged``), and its margin is moved to the
+    scale of the estimate. ``logarithmic`` marks a ratio, whose distance from the ideal is the absolute
+    logarithm of their quotient.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -104,25 +105,30 @@ class Headline(BaseModel):
 
     @property
     def margin(self) -> float:
-        """Distance from the ideal to the nearer end of the margin, or NaN where no margin is set.
-
-        In the headline's unit, or a logarithm on the ratio scale.
-        """
+        """Distance to the nearer end of the margin, NaN without one; a logarithm for ratios."""
         ends = [end for end in (self.margin_low, self.margin_high) if math.isfinite(end)]
         return min((abs(self.distance(end)) for end in ends), default=NO_NUMBER)
 
-    def distance(self, end: float) -> float:
-        """Signed distance of an end of the margin from what is ideal for it."""
+    @property
+    def away(self) -> float:
+        """Distance from what is wanted: from the ideal, or from real against real; the number itself "
+        "without.
+        """
+        if self.against_null and math.isfinite(self.judged):
+            return abs(self.judged)
+        return abs(self.distance(self.estimate) if math.isfinite(self.ideal) else self.estimate)
+
+    def distance(self, value: float) -> float:
+        """Signed distance of a value from what the margin is around: the ideal, or real against real."""
         if self.against_null:
-            return end
-        if self.ratio_scale and end > 0:
-            return math.log(end / self.ideal)
-        return end - self.ideal
+            return value - (self.estimate - self.judged)
+        if self.ratio_scale and value > 0:
+            return math.log(value / self.ideal)
+        return value - self.ideal
 
     def in_margins(self, value: float) -> float:
-        """Signed distance of a value from the ideal, in margins of its side; NaN without a margin."""
-        shift = self.judged - self.estimate if self.against_null else 0.0
-        away = self.distance(value + shift)
+        """Signed distance of a value, in margins of its side; NaN without a margin."""
+        away = self.distance(value)
         side = abs(self.distance(self.margin_low if away < 0 else self.margin_high))
         return away / (side if math.isfinite(side) and side > 0 else self.margin)
 

@@ -232,7 +232,7 @@ def _compared(
     joint = join(baseline, run, *columns, ratio=ratio)
     ideal = float(on_scale(run.ideal, ratio=ratio))
     change = loss_interval(joint, better=run.better, ideal=ideal, alpha_low=alpha / n_tests, alpha_high=alpha)
-    tolerance = case.rule.tolerance(baseline, ratio=ratio)
+    tolerance = case.rule.tolerance(baseline)
     outcome, reason = _decide(run, case.rule, change.low, change.high, tolerance)
     return Row(
         case.rule.title, case.name, outcome, reason, baseline, run, case.question,

@@ -36,6 +36,7 @@ SENTENCES = {
     "inconclusive": "{inconclusive} of {tested} headlines may or may not be worse than allowed: too few "
     "people to tell.",
 }
+NEXT = "Next"
 NOTHING = "Nothing was compared, and what is missing does not pass."
 
 
@@ -62,8 +63,8 @@ def facts(row: Row) -> list[tuple[str, str]]:
     if row.run and row.run.usable:
         pairs.append(("Run", _value(row, "run")))
     if row.joint:
-        pairs += [("Worse by", worsening(row)), ("Allowed", f"{allowed(row)} (rule `{row.rule}`)")]
-    return pairs + ([("Next", row.advice)] if row.advice else [])
+        pairs += [("Worse by", worsening(row)), ("Allowed", f"{allowed(row)} (rule {row.rule})")]
+    return pairs + ([(NEXT, row.advice)] if row.advice else [])
 
 
 def facts_of(row: Row) -> str:
@@ -88,7 +89,7 @@ def _value(row: Row, which: str) -> str:
 def worsening(row: Row) -> str:
     """Return by how much the run is worse, with both bounds; a negative number is an improvement."""
     value, low, high = changes(row)
-    return f"{_with_unit(value, row.shown_unit)} (surely at least {low}, surely at most {high})"
+    return f"{_with_unit(value, row.shown_unit)} (at least {low}, at most {high})"
 
 
 def changes(row: Row) -> tuple[str, str, str]:
@@ -165,7 +166,9 @@ def _details(outcome: Outcome, rows: Sequence[Row]) -> list[str]:
     parts = [f"### {HEADINGS[outcome]}"]
     for row in rows[:MAX_DETAILS]:
         where = f" ({_escape(row.question)})" if row.question else ""
-        items = "\n".join(f"- {term}: {_escape(text)}" for term, text in facts(row))
+        pairs = facts(row)
+        # The advice is our own text and holds commands; everything else may hold names that others chose.
+        items = "\n".join(f"- {term}: {text if term == NEXT else _escape(text)}" for term, text in pairs)
         parts.append(f"**{_escape(row.label)}**{where}\n\n{items}")
     left = len(rows) - MAX_DETAILS
     return parts + ([f"… and {left} more in the table below."] if left > 0 else [])
@@ -208,7 +211,8 @@ def _how_to_read(result: CheckResult) -> str:
 def _how_combined(result: CheckResult) -> str:
     if any(row.joint and not row.joint.from_draws for row in result.rows):
         return (
-            " Where bootstrap draws are absent, standard errors are combined as if the runs were "
+            " Where bootstrap draws are absent or do not vary, standard errors are combined as if the runs "
+            "were "
             "independent, which is "
             "cautious when they share people."
         )

@@ -60,6 +60,8 @@ def _excess(headline: Headline, reason: str) -> Headline:
             "estimate": headline.judged,
             "ci_low": headline.ci_low + shift,
             "ci_high": headline.ci_high + shift,
+            "margin_low": headline.margin_low + shift,
+            "margin_high": headline.margin_high + shift,
             "ideal": 0.0,
         }
     )

@@ -186,12 +186,14 @@ _WORDS = {"closer": "nearer", "higher": "higher", "lower": "lower"}
 
 
 def _blind(group: Group) -> str:
-    """Say what this n would have seen, on the first headline that both runs have."""
-    for line in group.lines:
-        for pair in line.pairs:
-            seen = number(pair.resolvable, line.known.unit, significant=2)
-            unit = shown_unit(line.known.unit)
-            return f"{line.known.title}: differences from {f'{seen} {unit}'.strip()} would have been seen"
+    """Say what this n would have seen, or that runs differ without one being nearer."""
+    pairs = [(line, pair) for line in group.lines for pair in line.pairs]
+    for line, pair in pairs:
+        if pair.resolved:
+            return f"{line.known.title}: the runs differ, which is nearer is not resolved"
+    for line, pair in pairs:
+        seen, unit = number(pair.resolvable, line.known.unit, significant=2), shown_unit(line.known.unit)
+        return f"{line.known.title}: differences from {f'{seen} {unit}'.strip()} would have been seen"
     return "; ".join(sorted({problem for line in group.lines for problem in line.problems if problem}))
 
 

@@ -194,12 +194,12 @@ def loss_interval(
     A distance from an ideal folds at the ideal, where its bootstrap draws are biased upwards and their
     percentiles do not cover. With n, b the two estimates minus the ideal and s, t = ±1,
 
-    .. math:: |n| - |b| = \max_s \min_t (s n - t b),
+    .. math:: |n| - |b| = \max_s \min_t (s n - t b) = \min_t \max_s (s n - t b),
 
-    so "worse by more than x" means that for one s both sums exceed x: each is tested at the level, and the
-    test of both has at most that error (intersection-union test, Berger 1982). The upper bound needs the
-    other order, min over t of max over s. A bound chooses between two sides of the ideal, s for the lower
-    and t for the upper; while that side is unknown either can be wrong, so each gets half of the error.
+    so bounds of the four sums give bounds of the worsening. Say it is at most x: for the true side t of b,
+    both s n - t b are. The lower bound exceeds x only when for every t, so also for the true one, one of two
+    sums is wrongly found above x. Two can be wrong only while the side s of n is unknown; each then gets
+    half of the error. The upper bound is the mirror image, with the side of b.
     """
     if better != "closer":
         sign = -1.0 if better == "higher" else 1.0
@@ -209,14 +209,14 @@ def loss_interval(
     z_low = _folded_z(alpha_low, joint.second - ideal, joint.se_second)
     z_high = _folded_z(alpha_high, joint.first - ideal, joint.se_first)
     half_minus, half_plus = z_low * joint.se_difference, z_low * joint.se_sum
-    low = max(
-        min(minus - half_minus, plus - half_plus),
-        min(-plus - half_plus, -minus - half_minus),
+    low = min(
+        max(minus - half_minus, -plus - half_plus),
+        max(plus - half_plus, -minus - half_minus),
     )
     half_minus, half_plus = z_high * joint.se_difference, z_high * joint.se_sum
-    high = min(
-        max(minus + half_minus, -plus + half_plus),
-        max(plus + half_plus, -minus + half_minus),
+    high = max(
+        min(minus + half_minus, plus + half_plus),
+        min(-plus + half_plus, -minus + half_minus),
     )
     return Interval(estimate, float(low), float(high))
 

@@ -16,7 +16,6 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from cohorts.errors import DataError
 from reports.baseline_snapshot import Headline
-from reports.compare_statistics import loss, on_scale
 
 VERDICTS = ("yes", "no", "cannot tell", "not measured")
 Verdict = Literal["yes", "no", "cannot tell", "not measured"]
@@ -68,26 +67,14 @@ class Rule(BaseModel):
         """Tell whether the rule speaks about a headline."""
         return any(fnmatchcase(name, pattern) for pattern in self.headlines)
 
-    def tolerance(self, baseline: Headline, *, ratio: bool) -> float:
+    def tolerance(self, baseline: Headline) -> float:
         """Return the allowed worsening against this baseline.
 
-        Parameters
-        ----------
-        baseline : Headline
-        ratio : bool
-            Worsening is a logarithm; ``absolute`` is then one too, so that 0.05 allows a factor of 1.05.
-
-        Returns
-        -------
-        float
-            In the headline's unit, or a logarithm.
+        In the headline's unit. Where its worsening is a logarithm (ratios) so are all three amounts: an
+        ``absolute`` of 0.05 then allows a factor of 1.05.
         """
-        estimate, ideal = (
-            float(on_scale(value, ratio=ratio)) for value in (baseline.estimate, baseline.ideal)
-        )
-        away = abs(float(loss(estimate, better=baseline.better, ideal=ideal)))
         of_margin = self.margin * baseline.margin
-        return max(self.absolute, self.relative * away, of_margin if of_margin > 0 else 0.0)
+        return max(self.absolute, self.relative * baseline.away, of_margin if of_margin > 0 else 0.0)
 
 
 class Rules(BaseModel):
