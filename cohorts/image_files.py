@@ -59,9 +59,10 @@ def decode(path: Path) -> Decoded:
     try:
         with _open(path, ending) as stream:
             form = _check_header(path, stream.read(540), ending)
-        image = _load(path, ending, form)
-        data = _squeeze(np.asanyarray(image.dataobj), path)
-        return Decoded(data, _checked_affine(image, path), _remarks(image))
+        with np.errstate(all="ignore"):  # a broken header is found by the checks, not by a floating-point warning
+            image = _load(path, ending, form)
+            data = _squeeze(np.asanyarray(image.dataobj), path)
+            return Decoded(data, _checked_affine(image, path), _remarks(image))
     except FileNotFoundError as error:
         raise DataError(f"{path}: no such file; check the path") from error
     except (*_BROKEN, HeaderDataError, nib.filebasedimages.ImageFileError) as error:
