@@ -8,7 +8,7 @@ from cohorts.registry import Plugin
 
 
 def catalogue() -> list[dict[str, Any]]:
-    """Return one entry per plug-in: kind, name, label, unit, direction, question, source and first line of its docs."""
+    """Return one entry per plug-in: kind, name, label, unit, direction, question, source, summary."""
     headlines = [_entry("headline", p) for p in all_headlines()]
     estimates = [_entry("estimate", p) for p in ESTIMATES.discover("analysis.estimates")]
     return headlines + estimates
@@ -16,7 +16,7 @@ def catalogue() -> list[dict[str, Any]]:
 
 def _entry(kind: str, plugin: Plugin) -> dict[str, Any]:
     return {
-        "kind": kind, "name": plugin.name, "label": plugin.label, "unit": plugin.unit, "better": plugin.better,
-        "question": plugin.options.get("question"), "source": list(plugin.source), "summary": plugin.summary,
+        "kind": kind, "name": plugin.name, "label": plugin.label, "unit": plugin.unit,
+        "better": plugin.better, "question": plugin.options.get("question"), "source": list(plugin.source), "summary": plugin.summary,
         "missing": list(plugin.missing),
     }  # fmt: skip

@@ -47,19 +47,35 @@ def _fail(message: str) -> NoReturn:
 def run(
     config: Annotated[Path | None, typer.Argument(help="YAML file; or give the flags below.")] = None,
     *,
-    reference: Annotated[Path | None, typer.Option(help="Real cohort: BIDS folder, images with a table, or a table.")] = None,
-    generated: Annotated[Path | None, typer.Option(help="Generated cohort, in any of the same forms.")] = None,
+    reference: Annotated[
+        Path | None, typer.Option(help="Real cohort: BIDS folder, images with a table, or a table.")
+    ] = None,
+    generated: Annotated[
+        Path | None, typer.Option(help="Generated cohort, in any of the same forms.")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Run folder to write.")] = None,
     name: Annotated[str | None, typer.Option(help="Title of the report.")] = None,
     reference_name: Annotated[str | None, typer.Option(help="What the report calls the reference.")] = None,
-    generated_name: Annotated[str | None, typer.Option(help="What the report calls the generated cohort.")] = None,
-    reference_sex_coding: Annotated[str | None, typer.Option(help='Meaning of sex codes, e.g. "1=M,0=F".')] = None,
-    generated_sex_coding: Annotated[str | None, typer.Option(help='Meaning of sex codes, e.g. "1=M,0=F".')] = None,
+    generated_name: Annotated[
+        str | None, typer.Option(help="What the report calls the generated cohort.")
+    ] = None,
+    reference_sex_coding: Annotated[
+        str | None, typer.Option(help='Meaning of sex codes, e.g. "1=M,0=F".')
+    ] = None,
+    generated_sex_coding: Annotated[
+        str | None, typer.Option(help='Meaning of sex codes, e.g. "1=M,0=F".')
+    ] = None,
     reference_age_unit: Annotated[str | None, typer.Option(help="years or months.")] = None,
     generated_age_unit: Annotated[str | None, typer.Option(help="years or months.")] = None,
-    segmenter: Annotated[str | None, typer.Option(help="Program that measured both tables, if they do not show it.")] = None,
-    repeats: Annotated[str | None, typer.Option(help="first: keep the first of rows with the same id.")] = None,
-    noise: Annotated[Path | None, typer.Option(help="Table of measurement noise (plausibrain noise) for the margins.")] = None,
+    segmenter: Annotated[
+        str | None, typer.Option(help="Program that measured both tables, if they do not show it.")
+    ] = None,
+    repeats: Annotated[
+        str | None, typer.Option(help="first: keep the first of rows with the same id.")
+    ] = None,
+    noise: Annotated[
+        Path | None, typer.Option(help="Table of measurement noise (plausibrain noise) for the margins.")
+    ] = None,
     resamples: Annotated[int | None, typer.Option(min=100, help="Bootstrap resamples.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Seed of every random step.")] = None,
     headsize: Annotated[str | None, typer.Option(help="none, share, pooled_residual or covariate.")] = None,
@@ -98,7 +114,9 @@ def _show_run(folder: Path, page: Path, *, as_json: bool) -> None:
 def report(
     folder: Annotated[Path, typer.Argument(help="Run folder.")],
     *,
-    out: Annotated[Path | None, typer.Option(help="Page to write; report.html in the run folder by default.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Page to write; report.html in the run folder by default.")
+    ] = None,
 ) -> None:
     """Write the report of a run folder again, from its tables."""
     from reports.report import write_report
@@ -108,7 +126,9 @@ def report(
 
 @app.command()
 def compare(
-    runs: Annotated[list[Path], typer.Argument(help="Two or more run folders; differences are against the first.")],
+    runs: Annotated[
+        list[Path], typer.Argument(help="Two or more run folders; differences are against the first.")
+    ],
     *,
     out: Out,
 ) -> None:
@@ -166,7 +186,7 @@ def demo(
     seed: Annotated[int, typer.Option(min=0, help="Seed of every person.")] = 0,
     quiet: Quiet = False,
 ) -> None:
-    """Run the whole job on cohorts drawn from published norms: a sound model, a defective one, comparison and check."""
+    """Run the whole job on cohorts drawn from published norms: two models, comparison and check."""
     from plausibrain.demo import run_demo
 
     run_demo(out, n=n, seed=seed, quiet=quiet)
@@ -176,10 +196,16 @@ def demo(
 def plan(
     *,
     margin: Annotated[float, typer.Option(min=0.01, help="Equivalence margin, standard deviations.")] = 0.2,
-    effect: Annotated[float, typer.Option(min=0.0, help="True difference to be prepared for, standard deviations.")] = 0.0,
-    power: Annotated[float, typer.Option(min=0.05, max=0.999, help="Wanted chance of the right verdict.")] = 0.8,
+    effect: Annotated[
+        float, typer.Option(min=0.0, help="True difference to be prepared for, standard deviations.")
+    ] = 0.0,
+    power: Annotated[
+        float, typer.Option(min=0.05, max=0.999, help="Wanted chance of the right verdict.")
+    ] = 0.8,
     alpha: Annotated[float, typer.Option(min=0.0001, max=0.5, help="Chance of a false verdict.")] = 0.05,
-    n_reference: Annotated[int | None, typer.Option(min=2, help="Real people, if their number is fixed.")] = None,
+    n_reference: Annotated[
+        int | None, typer.Option(min=2, help="Real people, if their number is fixed.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Say how many images a verdict needs, before any are generated."""
@@ -199,7 +225,9 @@ def metrics(*, as_json: AsJson = False) -> None:
         print(json.dumps(rows, indent=1, ensure_ascii=False))
         return
     for row in rows:
-        print(f"{row['kind']:<10} {row['question'] or '':>2}  {row['name']:<18} {row['label']} [{row['unit']}]")
+        print(
+            f"{row['kind']:<10} {row['question'] or '':>2}  {row['name']:<18} {row['label']} [{row['unit']}]"
+        )
 
 
 @app.command()

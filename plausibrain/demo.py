@@ -16,7 +16,9 @@ from reports.compare import compare_runs
 DEFECTS = (("regional_atrophy", 0.1), ("flat_ageing", 1.0))
 
 
-def run_demo(out: Path, *, n: int, seed: int, quiet: bool = False, say: Callable[[str], None] = print) -> Path:
+def run_demo(
+    out: Path, *, n: int, seed: int, quiet: bool = False, say: Callable[[str], None] = print
+) -> Path:
     """Draw cohorts from published norms, analyse, compare and check them.
 
     Parameters
@@ -40,8 +42,8 @@ def run_demo(out: Path, *, n: int, seed: int, quiet: bool = False, say: Callable
     defective = sound
     for control, severity in DEFECTS:
         defective = plant(control, defective, severity=severity, seed=seed)
-    for cohort, folder in ((reference, "reference"), (sound, "sound"), (defective, "defective")):
-        write_cohort(cohort, out / "cohorts" / folder)
+    for cohort, place in ((reference, "reference"), (sound, "sound"), (defective, "defective")):
+        write_cohort(cohort, out / "cohorts" / place)
     folders = []
     for cohort, name in ((sound, "sound"), (defective, "defective")):
         folder = out / name
@@ -58,4 +60,6 @@ def run_demo(out: Path, *, n: int, seed: int, quiet: bool = False, say: Callable
 
 def _config(folder: Path, name: str) -> RunConfig:
     source = Source(path=Path("generation.norms"))
-    return RunConfig(reference=source, generated=source, out=folder, name=f"{name} model", settings=Settings())
+    return RunConfig(
+        reference=source, generated=source, out=folder, name=f"{name} model", settings=Settings()
+    )

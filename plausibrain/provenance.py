@@ -13,7 +13,18 @@ import pandas as pd
 from analysis.weights import people_hash
 from cohorts.cohort import Cohort
 
-PACKAGES = ("plausibrain", "numpy", "scipy", "pandas", "statsmodels", "scikit-learn", "pot", "torch", "monai", "nibabel")
+PACKAGES = (
+    "plausibrain",
+    "numpy",
+    "scipy",
+    "pandas",
+    "statsmodels",
+    "scikit-learn",
+    "pot",
+    "torch",
+    "monai",
+    "nibabel",
+)
 METRIC_VERSION = 1
 """Raised whenever a headline changes its definition: runs before and after are then not comparable."""
 

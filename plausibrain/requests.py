@@ -53,7 +53,7 @@ def _given(flags: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def read_noise(path: Path) -> dict[str, float]:
-    """Return measurement noise per structure, in standard deviations between people, from a table of `write_noise`."""
+    """Return noise per structure, in standard deviations between people, from a table of `write_noise`."""
     table = read_table(path, NOISE)
     pairs = zip(table["structure"].astype(str), table["noise_sd"].astype(float), strict=True)
     return {structure: value for structure, value in pairs if math.isfinite(value)}
@@ -63,5 +63,3 @@ def write_noise(first: Path, second: Path, out: Path, *, sex_coding: str | None 
     """Estimate measurement noise from two visits and write it as a table."""
     visits = [read_cohort(path, sex_coding=sex_coding) for path in (first, second)]
     return write_table(estimate_noise(visits[0], visits[1], Settings()), out, NOISE)
-
-

@@ -1,0 +1,47 @@
+# Two commands are enough: `make demo` and `make test`. Both set everything up in .venv first.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test setup lint format types imports quick validate clean
+
+demo: .venv/installed
+	$(BIN)/plausibrain demo --out demo
+
+test: .venv/tested-tools lint imports types
+	$(BIN)/python -m pytest -n auto
+
+setup: .venv/tested-tools
+
+.venv/installed: pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --editable .
+	touch $@
+
+.venv/tested-tools: .venv/installed
+	$(BIN)/python -m pip install --quiet --editable ".[test,synthseg]"
+	touch $@
+
+lint: .venv/tested-tools
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+imports: .venv/tested-tools
+	$(BIN)/lint-imports
+
+types: .venv/tested-tools
+	$(BIN)/mypy
+
+quick: .venv/tested-tools
+	$(BIN)/python -m pytest -n auto -m "not slow"
+
+format: .venv/tested-tools
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+# Every number of docs/validation.md, from a folder of real data (see docs/validation.md).
+validate: .venv/installed
+	$(BIN)/python benchmarks/validate.py $(DATA)
+
+clean:
+	rm -rf .venv demo runs build dist *.egg-info
