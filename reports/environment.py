@@ -15,8 +15,9 @@ def environment() -> Environment:
     Returns
     -------
     Environment
-        Autoescape is on for every template. Filters: ``number``, ``count``, ``p_value``, ``percent``,
-        ``listing``, ``shown_unit``; functions: ``estimate``, ``interval``, ``strip``.
+        Autoescape is on for every template. Filters: ``number``, ``bound``, ``count``, ``p_value``,
+        ``percent``, ``listing``, ``shown_unit``, ``typographic``, ``first_sentence``, ``plain_answer``;
+        functions: ``estimate``, ``interval``, ``strip``.
     """
     built = Environment(
         loader=PackageLoader("reports", "templates"),
@@ -32,6 +33,10 @@ def environment() -> Environment:
         formatting.p_value,
         formatting.percent,
         formatting.listing,
+        formatting.bound,
+        formatting.typographic,
+        formatting.first_sentence,
+        formatting.plain_answer,
         formatting.shown_unit,
     ):
         built.filters[function.__name__] = function

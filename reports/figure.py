@@ -6,7 +6,7 @@ page arranges panels as its width allows.
 
 from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 from markupsafe import Markup
@@ -37,6 +37,7 @@ def figure(
     caption: str,
     panel: str = "",
     key: str = "",
+    layout: Literal["constrained", "none"] = "constrained",
 ) -> Callable[[Draw], Draw]:
     """Register a figure.
 
@@ -60,10 +61,12 @@ def figure(
         Column with one value per panel; empty for a single panel.
     key : {"", "cohorts", "verdicts"}
         Which key of colours and shapes stands above the panels.
+    layout : {"constrained", "none"}
+        ``none`` when the function places its axes itself.
     """
     options = {
         "question": question, "order": order, "select": select, "describe": describe, "size": size,
-        "caption": caption, "panel": panel, "key": key,
+        "caption": caption, "panel": panel, "key": key, "layout": layout,
     }  # fmt: skip
     return FIGURES.register(label=label, options=options)
 
@@ -117,7 +120,7 @@ def _split(table: pd.DataFrame, options: Any) -> Iterator[pd.DataFrame]:
 def _panel(plugin: Plugin, table: pd.DataFrame, name: str) -> Markup:
     width, height = plugin.options["size"](table)
     with drawing(name):
-        canvas = Figure(figsize=(width / PIXELS_PER_INCH, height / PIXELS_PER_INCH), layout="constrained")
+        canvas = Figure((width / PIXELS_PER_INCH, height / PIXELS_PER_INCH), layout=plugin.options["layout"])
         FigureCanvasSVG(canvas)
         plugin.function(table, ax=canvas.add_subplot())
         return to_svg(canvas, name=name, title=plugin.options["describe"](table))

@@ -5,6 +5,7 @@ digits. Volumes are stored in mm³ and shown in mL. A missing number is an en da
 """
 
 import math
+import re
 from collections.abc import Sequence
 
 MISSING = "–"
@@ -23,6 +24,10 @@ SHOWN_UNITS: dict[str, tuple[float, str]] = {
     "ratio": (1.0, ""),
     "ratio of SDs": (1.0, ""),
     "AUC": (1.0, ""),
+    "r": (1.0, ""),
+    "slope": (1.0, ""),
+    "coefficient": (1.0, ""),
+    "1e-4": (1.0, "×10⁻⁴"),
     "0 to 1": (1.0, ""),
 }
 
@@ -129,6 +134,59 @@ def count(value: object) -> str:
 def percent(value: object, *, decimals: int = 0) -> str:
     """Write a fraction as a percentage."""
     return MISSING if is_missing(value) else f"{fixed(100 * float(value), decimals)} %"  # type: ignore[arg-type]
+
+
+def bound(value: object, unit: object = "") -> str:
+    """Write a chosen number, such as a margin, without digits that say nothing.
+
+    Examples
+    --------
+    >>> bound(0.2), bound(-0.2), bound(0.8, "share"), bound(1 / 1.33)
+    ('0.2', '−0.2', '80', '0.752')
+    """
+    shown = scaled(value, unit)
+    return MISSING if is_missing(shown) else f"{shown:,.3g}".replace("-", MINUS)
+
+
+def typographic(text: str) -> str:
+    """Give a sentence true minus signs, and spaces that do not break between a number and its unit.
+
+    Examples
+    --------
+    >>> typographic("d = -0.2 at n = 137, 28 %") == "d = −0.2 at n\u00a0=\u00a0137, 28\u00a0%"
+    True
+    """
+    text = re.sub(r"(?<![\w.)-])-(?=\d)", MINUS, text)
+    text = re.sub(r"\bn = (?=\d)", "n\u00a0=\u00a0", text)
+    return re.sub(r"(?<=\d) (?=%|SD\b|mL\b|years\b)", "\u00a0", text)
+
+
+def sentences(text: str) -> list[str]:
+    """Split a text into sentences.
+
+    Examples
+    --------
+    >>> sentences("Heads differ by 0.4 SD. Real against real: 0.")
+    ['Heads differ by 0.4 SD.', 'Real against real: 0.']
+    """
+    return re.split(r"(?<=[.!?])\s+(?=[A-Z0-9“])", text.strip())
+
+
+def first_sentence(text: str) -> str:
+    """Keep the first sentence of a text."""
+    return sentences(text)[0]
+
+
+def plain_answer(text: str) -> str:
+    """Keep what a text says of the generated cohort: each sentence once, none on real against real.
+
+    Examples
+    --------
+    >>> plain_answer("Heads differ. Real against real at n = 9: 0. Heads differ.")
+    'Heads differ.'
+    """
+    kept = dict.fromkeys(s for s in sentences(text) if not s.startswith("Real against real"))
+    return " ".join(kept) or text
 
 
 def listing(items: Sequence[str]) -> str:

@@ -5,19 +5,30 @@ from types import MappingProxyType
 
 QUANTITIES: Mapping[str, str] = MappingProxyType(
     {
+        "excluded": "Excluded",
+        "qc_reliable": "All quality scores reliable",
         "adjusted_d": "Adjusted difference",
         "hedges_g": "Hedges’ g, raw",
-        "cohens_d": "Cohen’s d as published (reference minus generated)",
+        "cohens_d": "Cohen’s d, published procedure",
         "sd_ratio": "Ratio of standard deviations",
-        "share_in_tails": "Share of people outside the central 95 % of the reference",
+        "share_in_tails": "People outside the central 95 % of the reference",
         "asymmetry_index": "Left–right asymmetry index",
         "allometric_slope": "Slope of log volume on log head size",
         "age_r": "Correlation with age, raw",
         "age_slope": "Change with age",
         "age_beta": "Change with age, standardised",
+        "age_deming_slope": "Age effects, Deming slope",
+        "age_concordance": "Age effects, concordance",
+        "age_sign_agreement": "Age effects of equal sign",
         "sex_d": "Sex difference, raw (men minus women)",
         "sex_d_adjusted": "Sex difference, adjusted for age (men minus women)",
-        "exclusion_rate": "Excluded",
+        "sex_deming_slope": "Sex differences, Deming slope",
+        "sex_concordance": "Sex differences, concordance",
+        "sex_sign_agreement": "Sex differences of equal sign",
+        "ventricle_volume_r": "Ventricle volume, correlation with the request",
+        "brain_volume_r": "Brain volume, correlation with the request",
+        "wasabi_published": "WASABI, exactly as published",
+        "wasabi_plain": "WASABI, disjoint draws without rescaling",
     }
 )
 HEADSIZES: Mapping[str, str] = MappingProxyType(

@@ -1,7 +1,7 @@
 """The report page of a run: one self-contained HTML file organised by the ten questions."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,8 +11,8 @@ import pandas as pd
 from cohorts.store import write_text_atomic
 from reports.environment import render
 from reports.figure import Drawn, figures_of
-from reports.formatting import MISSING, count, fixed, is_missing, number, percent
-from reports.methods import COHORTS, included, methods
+from reports.formatting import MISSING, count, fixed, is_missing, listing, number, percent
+from reports.methods import COHORTS, included, measured_headlines, methods
 from reports.questions import ASKED
 from reports.references import Bibliography
 from reports.result_tables import ResultTable, tables_of
@@ -28,6 +28,7 @@ class Section:
 
     question: Mapping[str, Any]
     asked: str
+    caveats: list[tuple[str, str]]
     figures: list[Drawn]
     tables: list[ResultTable]
 
@@ -65,6 +66,7 @@ def page(run: Run) -> str:
         "report.html",
         card=run.scorecard,
         sections=[_section(run, question) for question in run.questions],
+        n_judged=len(measured_headlines(run)),
         facts=list(_facts(run)),
         methods=paragraphs,
         design=_design(run),
@@ -79,8 +81,18 @@ def page(run: Run) -> str:
 
 def _section(run: Run, question: Mapping[str, Any]) -> Section:
     shown = dict(question) | {"headlines": [_headline(h) for h in question["headlines"]]}
-    number_ = int(question["number"])
-    return Section(shown, ASKED.get(number_, ""), figures_of(run, number_), tables_of(run, number_))
+    place = int(question["number"])
+    caveats = _caveats(shown["headlines"])
+    return Section(shown, ASKED.get(place, ""), caveats, figures_of(run, place), tables_of(run, place))
+
+
+def _caveats(headlines: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
+    """List each caveat once, with the headlines it belongs to."""
+    owners: dict[str, list[str]] = {}
+    for headline in headlines:
+        if headline["caveat"]:
+            owners.setdefault(str(headline["caveat"]), []).append(str(headline["label"]))
+    return [(caveat, listing(labels)) for caveat, labels in owners.items()]
 
 
 def _headline(headline: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from reports import formatting
 from reports.formatting import MISSING, is_missing
 from reports.quantities import SHORT_HEADSIZES, headsize_label, quantity_label
 from reports.run_folder import Run
-from reports.selection import primary_headsize
+from reports.selection import COHORTS, primary_headsize
 from reports.structure_names import sort_by_structure, structure_label
 
 #: Cohort whose verdict, margin and null stand in the row, in order of preference.
@@ -42,7 +42,7 @@ Column = tuple[str, Callable[[pd.Series], Cell]]
 
 
 def tables_of(run: Run, question: int) -> list[ResultTable]:
-    """Build the tables of one question: per quantity the estimates, then other conventions, then strata.
+    """Build the tables of one question: numbers of the whole brain first, then each quantity by structure.
 
     Parameters
     ----------
@@ -51,35 +51,66 @@ def tables_of(run: Run, question: int) -> list[ResultTable]:
     """
     results = run.table("results")
     results = results[results.question == question]
-    return [table for _, rows in results.groupby("quantity", sort=False) for table in _of_quantity(run, rows)]
+    whole, regional = results[results.structure == ""], results[results.structure != ""]
+    tables = [*_whole_brain(whole)]
+    for _, rows in regional.groupby("quantity", sort=False):
+        tables += _of_quantity(run, rows)
+    return tables
 
 
 def _of_quantity(run: Run, rows: pd.DataFrame) -> Iterator[ResultTable]:
-    everyone = rows[rows.stratum == "all"]
+    everyone, strata = rows[rows.stratum == "all"], rows[rows.stratum != "all"]
     if not everyone.empty:
-        headsize = primary_headsize(run, everyone)
-        yield _estimates(everyone[everyone.headsize == headsize])
+        yield _estimates(everyone[everyone.headsize == primary_headsize(run, everyone)])
         if everyone.headsize.nunique() > 1:
             yield _conventions(everyone)
-    strata = rows[rows.stratum != "all"]
     if not strata.empty:
         yield _strata(strata[strata.headsize == primary_headsize(run, strata)])
+
+
+def _whole_brain(rows: pd.DataFrame) -> Iterator[ResultTable]:
+    """Numbers that belong to no structure: one row per quantity, then one table per quantity with strata."""
+    everyone, strata = rows[rows.stratum == "all"], rows[rows.stratum != "all"]
+    if not everyone.empty:
+        keys = ["quantity", "headsize"]
+        columns: list[Column] = [("Number", _quantity_cell)]
+        several = everyone.headsize.nunique() > 1
+        columns += [("Head size", _headsize_cell)] if several else []
+        yield _by_cohort(everyone, keys, columns, "Numbers of the whole brain", "")
+    for quantity, part in strata.groupby("quantity", sort=False):
+        title = f"{quantity_label(str(quantity))}: by sex and age"
+        columns = [("Stratum", lambda row: Cell(row.stratum, kind="name"))]
+        yield _by_cohort(part, ["stratum"], columns, title, _note(part))
 
 
 # --- cells ---
 
 
 def _name_cell(row: pd.Series) -> Cell:
-    return Cell(structure_label(row.structure) if row.structure else "Whole brain", kind="name")
+    return Cell(structure_label(row.structure), kind="name")
+
+
+def _quantity_cell(row: pd.Series) -> Cell:
+    return Cell(quantity_label(row.quantity), kind="name")
+
+
+def _headsize_cell(row: pd.Series) -> Cell:
+    return Cell(SHORT_HEADSIZES.get(row.headsize, row.headsize), kind="text")
+
+
+def _reason_cell(row: pd.Series) -> Cell:
+    return Cell(row.reason, kind="text")
 
 
 def estimate_cell(row: pd.Series) -> Cell:
-    """Estimate with its interval below; the reason where there is no number."""
+    """Write an estimate with its interval below; the reason where there is no number."""
     if is_missing(row.estimate):
         return Cell(MISSING, below=row.reason or row.status)
     text = formatting.estimate(row.estimate, row.ci_low, row.ci_high, row.unit)
     below = formatting.interval(row.ci_low, row.ci_high, row.unit)
-    return Cell(text, formatting.scaled(row.estimate, row.unit), "" if below == MISSING else below)
+    unit = formatting.shown_unit(row.unit) if row.structure == "" else ""
+    value = formatting.scaled(row.estimate, row.unit)
+    return Cell(f"{text} {unit}".rstrip(), value, "" if below == MISSING else below)
 
 
 def _null_cell(row: pd.Series) -> Cell:
@@ -117,25 +148,29 @@ def _sortable(value: object) -> float | None:
 
 def _estimates(rows: pd.DataFrame) -> ResultTable:
     """One row per structure: each cohort's estimate, and what belongs to the comparison."""
-    cohorts = [cohort for cohort in ("reference", "generated", "difference") if (rows.cohort == cohort).any()]
-    main = next(cohort for cohort in MAIN_COHORTS if cohort in cohorts)
-    base = sort_by_structure(rows[rows.cohort == main].drop_duplicates("structure"))
-    sides = {
-        cohort: rows[rows.cohort == cohort].drop_duplicates("structure").set_index("structure", drop=False)
+    columns: list[Column] = [("Structure", _name_cell)]
+    return _by_cohort(sort_by_structure(rows), ["structure"], columns, _title(rows), _note(rows))
+
+
+def _by_cohort(
+    rows: pd.DataFrame, keys: list[str], first: list[Column], title: str, note: str
+) -> ResultTable:
+    """One row per key with one column per cohort; the rest of the row belongs to the main cohort."""
+    rows = rows.assign(key=rows[keys].agg("\t".join, axis=1))
+    ranked = rows.sort_values("cohort", key=lambda names: names.map(MAIN_COHORTS.index), kind="stable")
+    main = ranked.drop_duplicates("key").set_index("key", drop=False).loc[rows.key.drop_duplicates()]
+    cohorts = [cohort for cohort in COHORTS if (rows.cohort == cohort).any()]
+    sides = [
+        _side_column(_estimate_heading(rows, cohort), rows[rows.cohort == cohort], "key")
         for cohort in cohorts
-    }
-    heads = [_estimate_heading(rows, cohort) for cohort in cohorts]
-    columns = [("Structure", _name_cell), *_side_columns(heads, sides), *_comparison_columns(base)]
-    return ResultTable(_title(rows), _note(rows), *_fill(base, columns))
+    ]
+    return ResultTable(title, note, *_fill(main, [*first, *sides, *_comparison_columns(main)]))
 
 
-def _side_columns(heads: list[str], sides: dict[str, pd.DataFrame]) -> list[Column]:
-    def cell(side: pd.DataFrame) -> Callable[[pd.Series], Cell]:
-        return lambda row: (
-            estimate_cell(side.loc[row.structure]) if row.structure in side.index else Cell(MISSING)
-        )
-
-    return [(head, cell(side)) for head, side in zip(heads, sides.values(), strict=True)]
+def _side_column(head: str, rows: pd.DataFrame, key: str) -> Column:
+    """Make a column of estimates that are looked up by a key of the row."""
+    cells = {str(row[key]): estimate_cell(row) for _, row in rows.drop_duplicates(key).iterrows()}
+    return head, lambda row: cells.get(str(row[key]), Cell(MISSING))
 
 
 def _comparison_columns(rows: pd.DataFrame) -> list[Column]:
@@ -150,11 +185,13 @@ def _comparison_columns(rows: pd.DataFrame) -> list[Column]:
         ("mde", ("Smallest detectable", _mde_cell)),
     ]
     kept = [column for name, column in candidates if rows[name].notna().any()]
-    return [*kept, ("Close enough?", _verdict_cell)] if (rows.verdict != "").any() else kept
+    kept += [("Close enough?", _verdict_cell)] if (rows.verdict != "").any() else []
+    explained = (rows.status == "ok") & (rows.reason != "")
+    return [*kept, ("Note", _reason_cell)] if explained.any() else kept
 
 
 def _estimate_heading(rows: pd.DataFrame, cohort: str) -> str:
-    unit = formatting.shown_unit(rows.unit.iloc[0])
+    unit = formatting.shown_unit(rows.unit.iloc[0]) if rows.unit.nunique() == 1 else ""
     name = "Estimate" if rows.cohort.nunique() == 1 else cohort.capitalize()
     return f"{name} ({unit})" if unit else name
 
@@ -165,7 +202,8 @@ def _title(rows: pd.DataFrame) -> str:
 
 def _note(rows: pd.DataFrame) -> str:
     level = rows.ci_level.dropna()
-    parts = [headsize_label(rows.headsize.iloc[0])]
+    headsize = rows.headsize.iloc[0]
+    parts = [headsize_label(headsize)] if headsize != "none" else []
     parts += [f"{100 * level.iloc[0]:g} % intervals"] if len(level) else []
     return "; ".join(part for part in parts if part)
 
@@ -173,17 +211,16 @@ def _note(rows: pd.DataFrame) -> str:
 def _conventions(rows: pd.DataFrame) -> ResultTable:
     """One row per structure, one column per head-size convention."""
     main = next(cohort for cohort in MAIN_COHORTS if (rows.cohort == cohort).any())
-    chosen = rows[rows.cohort == main]
-    sides = {
-        headsize: side.drop_duplicates("structure").set_index("structure", drop=False)
+    chosen = sort_by_structure(rows[rows.cohort == main])
+    sides = [
+        _side_column(SHORT_HEADSIZES.get(str(headsize), str(headsize)), side, "structure")
         for headsize, side in chosen.groupby("headsize", sort=False)
-    }
-    heads = [SHORT_HEADSIZES.get(str(headsize), str(headsize)) for headsize in sides]
-    base = sort_by_structure(chosen.drop_duplicates("structure"))
-    columns = [("Structure", _name_cell), *_side_columns(heads, {str(k): v for k, v in sides.items()})]
-    unit = formatting.shown_unit(rows.unit.iloc[0])
-    note = "; ".join(part for part in (main, unit) if part)
-    return ResultTable(f"{_title(rows)}: head-size conventions", note, *_fill(base, columns))
+    ]
+    note = "; ".join(part for part in (main, formatting.shown_unit(rows.unit.iloc[0])) if part)
+    base = chosen.drop_duplicates("structure")
+    return ResultTable(
+        f"{_title(rows)}: head-size conventions", note, *_fill(base, [("Structure", _name_cell), *sides])
+    )
 
 
 def _strata(rows: pd.DataFrame) -> ResultTable:
@@ -225,7 +262,7 @@ def _named_estimate(rows: pd.DataFrame) -> str:
         return MISSING
     row = rows.iloc[0]
     value = formatting.estimate(row.estimate, row.ci_low, row.ci_high, row.unit)
-    return f"{value} ({structure_label(row.structure)})" if row.structure else value
+    return f"{value} ({structure_label(row.structure)})"
 
 
 def _typical_cell(value: float, unit: str) -> Cell:

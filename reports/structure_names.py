@@ -4,19 +4,20 @@ from functools import cache
 
 import pandas as pd
 
-from cohorts.structures import STRUCTURES, TIV, find_structure
+from cohorts.structures import STRUCTURES, TIV, find_structure, region_of
 
-HEAD, TISSUE, DEEP, FLUID, CORTEX, OTHER = (
-    "Head size",
-    "Cortex, white matter and cerebellum",
+WHOLE, DEEP, FLUID, CORTEX, OTHER = (
+    "Head, cortex, white matter and cerebellum",
     "Deep grey matter and brain stem",
     "Ventricles and CSF",
     "Cortical parcels",
     "Other",
 )
-GROUPS = (HEAD, TISSUE, DEEP, FLUID, CORTEX, OTHER)
+GROUPS = (WHOLE, DEEP, FLUID, CORTEX, OTHER)
 _LARGE = {"Cerebral-White-Matter", "Cerebral-Cortex", "Cerebellum-White-Matter", "Cerebellum-Cortex"}
-_ORDER = {structure.name: place for place, structure in enumerate(STRUCTURES)}
+#: Region -> place of its first structure in the table.
+_FIRST = {found.region: place for place, found in reversed(list(enumerate(STRUCTURES)))}
+_SIDES = ("left", "right", "")
 _PLAIN = {
     TIV: "Head size (TIV)",
     "Inf-Lat-Vent": "Inferior lateral ventricle",
@@ -90,20 +91,23 @@ def structure_label(name: str) -> str:
 def group(name: str) -> str:
     """Name the group of `GROUPS` a structure belongs to."""
     found = find_structure(name)
-    if name == TIV:
-        return HEAD
     if found is None:
-        return OTHER
+        return WHOLE if name == TIV else OTHER
     if found.atlas == "dk":
         return CORTEX
     if found.region in _LARGE:
-        return TISSUE
+        return WHOLE
     return FLUID if found.tissue == "csf" else DEEP
 
 
-def place(name: str) -> tuple[int, int, str]:
-    """Sort key of a structure: group, then the order of the atlas, then name."""
-    return GROUPS.index(group(name)), _ORDER.get(name, len(_ORDER)), name
+def place(name: str) -> tuple[int, int, int, str]:
+    """Sort key of a structure: group, region in the order of the atlas, left before right, name."""
+    return (
+        GROUPS.index(group(name)),
+        -1 if name == TIV else _FIRST.get(region_of(name), len(_FIRST)),
+        _SIDES.index(side(name)),
+        name,
+    )
 
 
 def sort_by_structure(table: pd.DataFrame, column: str = "structure") -> pd.DataFrame:

@@ -2,8 +2,8 @@
 
 Matplotlib writes fixed colours, a font list, metadata and ids that repeat from figure to figure. Here the
 palette becomes CSS custom properties (so that dark mode and print work), fonts are inherited from the page,
-ids that nothing refers to are dropped and the rest get the figure's own prefix. The same numbers give the same
-bytes.
+ids that nothing refers to are dropped and the rest get the prefix of their figure. The same numbers give the
+same bytes.
 """
 
 import json

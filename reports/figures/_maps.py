@@ -13,7 +13,7 @@ from reports.selection import select_results, usable
 from reports.structure_names import GROUPS, group, region_label, sort_by_structure, structure_label
 from reports.svg import GENERATED, INK_2, INK_3, RULE_STRONG, tip
 
-SHAPES = dict(zip(GROUPS, ("P", "s", "o", "v", ".", "x"), strict=True))
+SHAPES = dict(zip(GROUPS, ("s", "o", "v", "D", "x"), strict=True))
 N_NAMED = 4
 
 

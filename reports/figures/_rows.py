@@ -8,7 +8,8 @@ from reports.formatting import MISSING, estimate, interval, shown_unit
 from reports.structure_names import region_label, side, structure_label
 from reports.svg import BAND, INK_3, VERDICT_COLOURS, tip
 
-ROW_PX, HEAD_PX, AXIS_PX = 19, 34, 46
+ROW_PX, HEAD_PX, AXIS_PX = 19, 30, 46
+WIDTH_PX, LABELS_PX, MARGIN_PX = 528.0, 208, 12
 #: Triangles point to the side they mean; midline structures are round.
 MARKERS = {"left": "<", "right": ">", "": "o"}
 #: Fill repeats the verdict for readers who do not see the colour: full, half, empty.
@@ -29,7 +30,7 @@ def sorted_regions(table: pd.DataFrame) -> list[str]:
 
 def rows_size(table: pd.DataFrame) -> tuple[float, float]:
     """Width and height that give each region one line, CSS pixels."""
-    return 540.0, HEAD_PX + AXIS_PX + ROW_PX * table.structure.map(region_label).nunique()
+    return WIDTH_PX, HEAD_PX + AXIS_PX + ROW_PX * table.structure.map(region_label).nunique()
 
 
 def draw_rows(table: pd.DataFrame, ax: Axes, *, ideal: float, label: str) -> Axes:
@@ -45,6 +46,7 @@ def draw_rows(table: pd.DataFrame, ax: Axes, *, ideal: float, label: str) -> Axe
     label : str
         What the axis shows.
     """
+    _same_frame(table, ax)
     regions = sorted_regions(table)
     lines = {region: line for line, region in enumerate(regions)}
     y = table.structure.map(region_label).map(lines).to_numpy(dtype=float)
@@ -61,6 +63,18 @@ def draw_rows(table: pd.DataFrame, ax: Axes, *, ideal: float, label: str) -> Axe
     ax.spines["left"].set_visible(False)
     ax.set(xlabel=label, title=table.group.iloc[0])
     return ax
+
+
+def _same_frame(table: pd.DataFrame, ax: Axes) -> None:
+    """Place the axes alike in all panels, so that values stand below each other."""
+    width, height = rows_size(table)
+    box = (
+        LABELS_PX / width,
+        AXIS_PX / height,
+        1 - (LABELS_PX + MARGIN_PX) / width,
+        1 - (AXIS_PX + HEAD_PX) / height,
+    )
+    ax.set_position(box)
 
 
 def _margins(table: pd.DataFrame, y: np.ndarray, ax: Axes) -> None:

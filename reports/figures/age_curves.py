@@ -9,17 +9,23 @@ from reports.run_folder import Run
 from reports.structure_names import sort_by_structure, structure_label
 from reports.svg import COHORT_COLOURS
 
-MAX_PANELS = 12
+#: Shown first where the run has them: one of each kind of tissue, on the left where there are two.
+FIRST = (
+    "Left-Cerebral-Cortex", "Left-Cerebral-White-Matter", "Left-Lateral-Ventricle", "Left-Hippocampus",
+    "Left-Amygdala", "Left-Thalamus", "Left-Putamen", "3rd-Ventricle", "Left-Cerebellum-Cortex",
+)  # fmt: skip
+MAX_PANELS = 9
 LINES = {"F": "solid", "M": (0, (4, 2)), "all": "solid"}
 NAMES = {"F": "women", "M": "men", "all": "all"}
 
 
 def select(run: Run) -> pd.DataFrame:
-    """Age curves of at most `MAX_PANELS` structures, in anatomical order."""
+    """Age curves of at most `MAX_PANELS` structures, well-known ones first."""
     table = run.table("curves").dropna(subset=["age", "estimate"])
     if table.empty:
         return table
-    kept = list(dict.fromkeys(table.structure))[:MAX_PANELS]
+    present = list(dict.fromkeys(table.structure))
+    kept = sorted(present, key=lambda name: name not in FIRST)[:MAX_PANELS]
     return sort_by_structure(table[table.structure.isin(kept)])
 
 
@@ -42,7 +48,7 @@ def describe(table: pd.DataFrame) -> str:
     order=1,
     select=select,
     describe=describe,
-    size=lambda _: (350.0, 230.0),
+    size=lambda _: (340.0, 225.0),
     caption="Expected volume with its interval. Solid: women; dashed: men. Curves end where a cohort has no "
     "people.",
     panel="structure",

@@ -21,7 +21,7 @@ def select(run: Run) -> pd.DataFrame:
     order=2,
     select=select,
     describe=describe_map,
-    size=lambda _: (620.0, 600.0),
+    size=lambda _: (560.0, 540.0),
     caption="One mark per structure, with intervals. On the dotted line both cohorts age alike; the solid "
     "line, where shown, is the agreement found, allowing for error in both (Deming). Names mark the largest "
     "disagreements.",

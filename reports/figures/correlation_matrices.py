@@ -12,9 +12,7 @@ from reports.svg import INK_2, PAPER
 
 SHORT = dict(
     zip(
-        GROUPS,
-        ("Head", "Cortex, white\nmatter, cerebellum", "Deep grey", "CSF", "Cortical\nparcels", "Other"),
-        strict=True,
+        GROUPS, ("Head, cortex,\nwhite matter", "Deep grey", "CSF", "Cortical\nparcels", "Other"), strict=True
     )
 )
 
@@ -51,7 +49,7 @@ def square(table: pd.DataFrame) -> pd.DataFrame:
     order=2,
     select=select,
     describe=describe,
-    size=lambda _: (500.0, 470.0),
+    size=lambda _: (520.0, 400.0),
     caption="Correlation over people of each structure with each other one. Where the two pictures differ, "
     "the generated anatomy is put together differently.",
     panel="cohort",

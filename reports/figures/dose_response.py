@@ -9,21 +9,17 @@ from reports.formatting import SHOWN_UNITS, fixed, number, shown_unit
 from reports.run_folder import Run
 from reports.svg import GENERATED, INK_3
 
-LABELS = {
-    "requested_age": "Age",
-    "requested_ventricle_mm3": "Ventricle volume",
-    "requested_brain_mm3": "Brain volume",
-}
 #: More points than this are drawn as a sample, because the page must stay small.
 MAX_POINTS = 800
 N_BINS = 8
+MAX_LEVELS = 15
 
 
 def select(run: Run) -> pd.DataFrame:
     """Take requested and measured values in the shown unit, one panel per condition."""
     table = run.table("dose").dropna(subset=["requested", "measured"])
     factor = table.unit.map(lambda unit: SHOWN_UNITS.get(unit, (1.0, unit))[0])
-    label = table.condition.map(lambda name: LABELS.get(name, name))
+    label = table.condition.str.replace("_", " ").str.capitalize()
     return table.assign(requested=table.requested * factor, measured=table.measured * factor, label=label)
 
 
@@ -50,8 +46,8 @@ def describe(table: pd.DataFrame) -> str:
     select=select,
     describe=describe,
     size=lambda _: (430.0, 400.0),
-    caption="One dot per image; the dotted line is perfect obedience; large marks are medians of equally "
-    "large groups of requests, with the middle half.",
+    caption="One dot per image; the dotted line is perfect obedience; large marks are medians, with the "
+    "middle half, at each request or over groups of similar requests.",
     panel="condition",
 )
 def dose_response(table: pd.DataFrame, *, ax: Axes) -> Axes:
@@ -67,7 +63,7 @@ def dose_response(table: pd.DataFrame, *, ax: Axes) -> Axes:
     ax.scatter(dots.requested, dots.measured, s=8, color=GENERATED, alpha=0.35, linewidths=0)
     ends = np.array([table.requested.min(), table.requested.max()])
     ax.plot(ends, ends, color=INK_3, linewidth=1.1, linestyle=(0, (2, 2)))
-    groups = table.groupby(pd.qcut(table.requested, N_BINS, duplicates="drop"), observed=True)
+    groups = table.groupby(_requests(table.requested), observed=True)
     middle, quartiles = (
         groups.requested.median(),
         groups.measured.quantile(np.array([0.25, 0.5, 0.75])).unstack(),
@@ -78,3 +74,10 @@ def dose_response(table: pd.DataFrame, *, ax: Axes) -> Axes:
     unit = shown_unit(table.unit.iloc[0])
     ax.set(title=table.label.iloc[0], xlabel=f"Requested ({unit})", ylabel=f"Measured ({unit})")
     return ax
+
+
+def _requests(requested: pd.Series) -> pd.Series:
+    """Group requests: by value where few were made, else into equally large groups."""
+    if requested.nunique() <= MAX_LEVELS:
+        return requested
+    return pd.qcut(requested, N_BINS, duplicates="drop")

@@ -19,7 +19,7 @@ def select(run: Run) -> pd.DataFrame:
     order=1,
     select=select,
     describe=describe_map,
-    size=lambda _: (620.0, 600.0),
+    size=lambda _: (560.0, 540.0),
     caption="One mark per structure, with intervals; positive means larger in men. On the dotted line both "
     "cohorts agree. Names mark the largest disagreements.",
 )

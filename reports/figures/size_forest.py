@@ -29,6 +29,7 @@ def select(run: Run) -> pd.DataFrame:
     "enough. Structures are sorted by their difference within each group.",
     panel="group",
     key="verdicts",
+    layout="none",
 )
 def size_forest(table: pd.DataFrame, *, ax: Axes) -> Axes:
     """Draw the differences of one group of structures.

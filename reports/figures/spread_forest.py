@@ -41,6 +41,7 @@ def _logarithmic_axis(table: pd.DataFrame) -> pd.DataFrame:
     "Below 1 the generated people are more alike than real ones; the band is what counts as close enough.",
     panel="group",
     key="verdicts",
+    layout="none",
 )
 def spread_forest(table: pd.DataFrame, *, ax: Axes) -> Axes:
     """Draw the ratios of one group of structures.

@@ -56,7 +56,7 @@ def describe(table: pd.DataFrame) -> str:
     order=2,
     select=select,
     describe=describe,
-    size=lambda _: (350.0, 150.0),
+    size=lambda _: (340.0, 150.0),
     caption="Raw volumes, not adjusted for age, sex or head size. The bar below each pair of distributions "
     "marks the middle half, its notch the median, the thin line the middle 90 %.",
     panel="structure",
