@@ -6,8 +6,8 @@ import numpy as np
 def recovered(reference: np.ndarray, generated: np.ndarray, reference_se2: np.ndarray) -> np.ndarray:
     """Return the factor by which the generated map scales the reference map.
 
-    1 when every effect is reproduced, 0 when none is, 0.5 when all are halved. The reference's own noise would pull
-    the factor towards zero; its expected share is taken out of the denominator.
+    1 when every effect is reproduced, 0 when none is, 0.5 when all are halved. The reference's own noise
+    would pull the factor towards zero; its expected share is taken out of the denominator.
 
     Parameters
     ----------
@@ -40,7 +40,9 @@ def recovered(reference: np.ndarray, generated: np.ndarray, reference_se2: np.nd
     return np.where(usable, (reference * generated).sum(axis=1) / np.where(usable, signal, 1.0), np.nan)
 
 
-def deming_slope(reference: np.ndarray, generated: np.ndarray, variance_ratio: np.ndarray | float) -> np.ndarray:
+def deming_slope(
+    reference: np.ndarray, generated: np.ndarray, variance_ratio: np.ndarray | float
+) -> np.ndarray:
     """Return the Deming slope of generated on reference effects, both measured with error.
 
     Parameters

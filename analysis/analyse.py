@@ -42,7 +42,11 @@ class Analysis:
 
 
 def analyse(
-    reference: Cohort, generated: Cohort, settings: Settings | None = None, *, progress: Progress | None = None
+    reference: Cohort,
+    generated: Cohort,
+    settings: Settings | None = None,
+    *,
+    progress: Progress | None = None,
 ) -> Analysis:
     """Compare a generated with a reference cohort.
 
@@ -122,12 +126,16 @@ def _people(samples: Samples, reference: Cohort, generated: Cohort) -> pd.DataFr
 
 
 def _notes(samples: Samples, reference: Cohort, generated: Cohort) -> pd.DataFrame:
-    parts = [notes_table(c.notes, cohort=role) for role, c in (("reference", reference), ("generated", generated))]
+    parts = [
+        notes_table(c.notes, cohort=role) for role, c in (("reference", reference), ("generated", generated))
+    ]
     parts += [notes_table([note], cohort="" if role == "both" else role) for role, note in samples.notes]
     return pd.concat([p for p in parts if len(p)] or parts[:1], ignore_index=True)
 
 
-def _protocol(settings: Settings, structures: tuple[str, ...], reference: Cohort, plugins: list[Any]) -> dict[str, Any]:
+def _protocol(
+    settings: Settings, structures: tuple[str, ...], reference: Cohort, plugins: list[Any]
+) -> dict[str, Any]:
     return {
         "settings": settings.model_dump(mode="json"),
         "structures": list(structures),

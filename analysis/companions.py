@@ -22,7 +22,10 @@ def balance_table(reference: Sample, generated: Sample) -> pd.DataFrame:
     ----------
     Austin 2009, section 2 (key Austin2009): the difference over the root of the mean variance.
     """
-    rows = [_balance_row("age", "", reference.age, generated.age), _balance_row("sex", "M", reference.male, generated.male)]
+    rows = [
+        _balance_row("age", "", reference.age, generated.age),
+        _balance_row("sex", "M", reference.male, generated.male),
+    ]
     if "site" in reference.people and "site" in generated.people:
         sites = [s.people["site"].astype("string").fillna("") for s in (reference, generated)]
         for level in sorted((set(sites[0]) | set(sites[1])) - {""}):
@@ -30,7 +33,9 @@ def balance_table(reference: Sample, generated: Sample) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _balance_row(variable: str, level: str, reference: np.ndarray, generated: np.ndarray) -> dict[str, object]:
+def _balance_row(
+    variable: str, level: str, reference: np.ndarray, generated: np.ndarray
+) -> dict[str, object]:
     spread = np.sqrt((reference.var(ddof=1) + generated.var(ddof=1)) / 2)
     gap = generated.mean() - reference.mean()
     return {
@@ -70,7 +75,13 @@ def _curves(pairs: Pairs, role: Role, sex: str) -> pd.DataFrame:
         for name, values in (("estimate", full), ("ci_low", low), ("ci_high", high))
     }
     return pd.DataFrame(
-        {"structure": np.repeat(names, len(ages)), "sex": sex, "age": np.tile(ages, len(names)), "cohort": role, **parts}
+        {
+            "structure": np.repeat(names, len(ages)),
+            "sex": sex,
+            "age": np.tile(ages, len(names)),
+            "cohort": role,
+            **parts,
+        }
     )
 
 
@@ -116,7 +127,11 @@ def null_draws_table(headlines: Sequence[Headline]) -> pd.DataFrame:
         for h in headlines
         if len(h.null)
     ]
-    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=["split", "headline", "null", "matched"])
+    return (
+        pd.concat(tables, ignore_index=True)
+        if tables
+        else pd.DataFrame(columns=["split", "headline", "null", "matched"])
+    )
 
 
 def people_table(frame: Frame, samples_excluded: pd.DataFrame) -> pd.DataFrame:

@@ -23,7 +23,9 @@ def measured_brain(sample: Sample) -> np.ndarray:
 
     Parcels are parts of the cortex and do not count twice.
     """
-    tissue = [n for n in sample.structures if structure(n).atlas == "aseg" and structure(n).tissue in BRAIN_TISSUES]
+    tissue = [
+        n for n in sample.structures if structure(n).atlas == "aseg" and structure(n).tissue in BRAIN_TISSUES
+    ]
     return _total(sample, tissue, "brain tissue")
 
 
@@ -52,7 +54,9 @@ def weighted_slope(column: str, pair: Pair) -> np.ndarray:
     return weighted_line(x, y, pair.generated.weights[:, rows])[0]
 
 
-def weighted_line(x: np.ndarray, y: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def weighted_line(
+    x: np.ndarray, y: np.ndarray, weights: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return slope, intercept and correlation of y on x for every row of weights, each (B,).
 
     Examples

@@ -50,7 +50,11 @@ def describe_design(frame: Frame) -> Design:
     statements = []
     if kind != "population":
         combos = len(people[["age", *requested]].drop_duplicates())
-        how = "one condition at a time was varied" if kind == "one_factor" else "a grid of conditions was requested"
+        how = (
+            "one condition at a time was varied"
+            if kind == "one_factor"
+            else "a grid of conditions was requested"
+        )
         violated["joint"] = (
             f"{how} ({combos} combinations for {len(people)} images), so the mix of conditions is not that of a "
             "population and spread, covariation and distance between cohorts partly reflect the requests"
@@ -77,7 +81,9 @@ def _flat_with_age(frame: Frame, requested: list[str]) -> dict[str, str]:
         r_asked = np.corrcoef(sample.age, asked)[0, 1] if np.ptp(asked) > 0 else 0.0
         r_real = np.corrcoef(reference.age, MEASURED[column](reference))[0, 1]
         if abs(r_asked) < FLAT_R and abs(r_real) > CLEAR_R:
-            flat.append(f"{LABELS[column]} (r with age {r_asked:+.2f} requested, {r_real:+.2f} in the reference)")
+            flat.append(
+                f"{LABELS[column]} (r with age {r_asked:+.2f} requested, {r_real:+.2f} in the reference)"
+            )
     if not flat:
         return {}
     return {
@@ -93,7 +99,9 @@ def _flat_with_sex(frame: Frame, requested: list[str]) -> dict[str, str]:
         asked = _sex_gap(sample.people[column].to_numpy(dtype=float), sample.male)
         real = _sex_gap(MEASURED[column](reference), reference.male)
         if abs(asked) < FLAT_SEX_GAP_SD and abs(real) > SEX_GAP_SD:
-            flat.append(f"{LABELS[column]} (men minus women {asked:+.2f} SD requested, {real:+.2f} in the reference)")
+            flat.append(
+                f"{LABELS[column]} (men minus women {asked:+.2f} SD requested, {real:+.2f} in the reference)"
+            )
     if not flat:
         return {}
     return {

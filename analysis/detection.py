@@ -1,6 +1,7 @@
 """Classifier two-sample test on volumes, with held-out scores only."""
 
 import numpy as np
+
 from analysis.pair import Pair, Role
 from analysis.weights import people_rng
 
@@ -15,7 +16,9 @@ def held_out_auc(pair: Pair) -> np.ndarray:
     """
     if pair.kind == "bootstrap" and pair.full is not None:
         scores, rows = _scored(pair.full)
-        sides = [pair.side(role).weights[:, r] for role, r in zip(("reference", "generated"), rows, strict=True)]  # type: ignore[arg-type]
+        sides = [
+            pair.side(role).weights[:, r] for role, r in zip(("reference", "generated"), rows, strict=True)
+        ]  # type: ignore[arg-type]
         return weighted_auc(scores[0], scores[1], sides[0], sides[1])
     if pair.kind == "full":
         scores, rows = _scored(pair)

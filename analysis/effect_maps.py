@@ -26,7 +26,8 @@ def agreement_rows(
 ) -> pd.DataFrame:
     """Return Deming slope, concordance and sign agreement of generated against reference effects.
 
-    The Deming slope takes the ratio of the mean squared standard errors of both maps as its ratio of error variances.
+    The Deming slope takes the ratio of the mean squared standard errors of both maps as its ratio of error
+    variances.
     """
     tables = []
     for quantity, (function, unit, no_effect) in STATISTICS.items():
@@ -37,8 +38,15 @@ def agreement_rows(
         estimate, draws, null = evaluate_on(value, pairs.full, pairs.bootstrap, pairs.null)
         tables.append(
             estimate_rows(
-                **common, quantity=f"{effect}_{quantity}", structures=[""], estimate=estimate, draws=draws, null=null,
-                unit=unit, headsize=headsize, no_effect=no_effect,
+                **common,
+                quantity=f"{effect}_{quantity}",
+                structures=[""],
+                estimate=estimate,
+                draws=draws,
+                null=null,
+                unit=unit,
+                headsize=headsize,
+                no_effect=no_effect,
             )  # fmt: skip  # type: ignore[arg-type]
         )
     return pd.concat(tables, ignore_index=True)

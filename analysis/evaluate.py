@@ -46,8 +46,8 @@ class Headline:
     estimate : float
         At the full n.
     draws : ndarray, (B,)
-        Bootstrap values, moved so that their median is the estimate: resampling adds noise, and statistics that grow with
-        noise would otherwise be counted twice.
+        Bootstrap values, moved so that their median is the estimate: resampling adds noise, and statistics
+        that grow with noise would otherwise be counted twice.
     null, matched : ndarray, (K,)
         Real against real and real against generated at `frame.split_size` people each.
     judged : float
@@ -76,7 +76,8 @@ class Headline:
     def interval(self, level: float) -> tuple[float, float]:
         """Return the interval of the estimate at any level.
 
-        Up to 99 % from the draws themselves; beyond, where draws are too few, normal with the same standard error.
+        Up to 99 % from the draws themselves; beyond, where draws are too few, normal with the same standard
+        error.
         """
         own = self.plugin.options["interval"]
         if own is not None:
@@ -186,7 +187,9 @@ def _splits(plugin: Plugin, pairs: Pairs) -> tuple[np.ndarray, np.ndarray]:
     if not plugin.options["null"]:
         return np.empty(0), np.empty(0)
     most = plugin.options["max_splits"]
-    null, matched = (np.asarray(plugin(pair.first(most)), dtype=float) for pair in (pairs.null, pairs.matched))
+    null, matched = (
+        np.asarray(plugin(pair.first(most)), dtype=float) for pair in (pairs.null, pairs.matched)
+    )
     return null, matched
 
 

@@ -28,7 +28,10 @@ def exclusion_difference(pair: Pair) -> np.ndarray:
     rng = np.random.default_rng([pair.frame.settings.seed, 7])
     size, (out_r, n_r), (out_g, n_g) = pair.n_replicates, counts["reference"], counts["generated"]
     if pair.kind == "bootstrap":
-        return rng.binomial(n_g, share["generated"], size) / n_g - rng.binomial(n_r, share["reference"], size) / n_r
+        return (
+            rng.binomial(n_g, share["generated"], size) / n_g
+            - rng.binomial(n_r, share["reference"], size) / n_r
+        )
     m = min(n_r // 2, n_g)
     first = rng.hypergeometric(out_r, n_r - out_r, m, size)
     if pair.kind == "matched":
@@ -49,5 +52,7 @@ def newcombe(frame: Frame, level: float) -> tuple[float, float]:
     """
     counts = exclusion_counts(frame)
     (out_r, n_r), (out_g, n_g) = counts["reference"], counts["generated"]
-    low, high = confint_proportions_2indep(out_g, n_g, out_r, n_r, method="newcomb", compare="diff", alpha=1 - level)
+    low, high = confint_proportions_2indep(
+        out_g, n_g, out_r, n_r, method="newcomb", compare="diff", alpha=1 - level
+    )
     return float(low), float(high)

@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 
 from analysis.regression import fit, moments
-from analysis.sides import homologous
 from analysis.sample import Sample, Samples
 from analysis.settings import HeadSize, Settings
+from analysis.sides import homologous
 from analysis.weights import Clusters, ones, people_rng
 
 SPLINE_QUANTILES = (0.05, 0.35, 0.65, 0.95)
@@ -30,7 +30,8 @@ class Prepared:
     design : ndarray, (n, p)
         Columns as `Frame.columns`; the first is the constant.
     outcomes : ndarray, (n, s + 1) or (n, s)
-        Volumes, and head size last where it is known, in reference standard deviations from the reference mean.
+        Volumes, and head size last where it is known, in reference standard deviations from the reference
+        mean.
     shares : ndarray, (n, s) or None
         Volumes over head size on their own reference scale.
     features : ndarray, (n, f)
@@ -152,7 +153,9 @@ def build_frame(samples: Samples, settings: Settings) -> Frame:
     shares = _shares(*both)
     features = _deviations(x, scaled, columns)
     s = len(samples.reference.structures)
-    regions = _deviations(x, [r if r is not None else v[:, :s] for r, v in zip(shares, scaled, strict=True)], columns)
+    regions = _deviations(
+        x, [r if r is not None else v[:, :s] for r, v in zip(shares, scaled, strict=True)], columns
+    )
     prepared = [
         Prepared(
             sample=both[i],
@@ -261,7 +264,9 @@ def _shares(reference: Sample, generated: Sample) -> tuple[np.ndarray | None, np
     return (raw[0] - center) / scale, (raw[1] - center) / scale
 
 
-def _deviations(designs: list[np.ndarray], outcomes: list[np.ndarray], columns: tuple[str, ...]) -> list[np.ndarray]:
+def _deviations(
+    designs: list[np.ndarray], outcomes: list[np.ndarray], columns: tuple[str, ...]
+) -> list[np.ndarray]:
     """Remove what age and sex predict in the reference, in reference residual standard deviations."""
     model = [i for i, name in enumerate(columns) if name != "tiv"]
     x = designs[0][:, model]

@@ -75,5 +75,7 @@ def _matched(first: Sample, second: Sample, min_people: int) -> tuple[Sample, Sa
         )
     for sample, key in zip((first, second), keys, strict=True):
         if not key.is_unique:
-            raise DataError(f"{sample.name}: a person stands in several rows; give one row per person and visit")
+            raise DataError(
+                f"{sample.name}: a person stands in several rows; give one row per person and visit"
+            )
     return first.take(keys[0].get_indexer(both)), second.take(keys[1].get_indexer(both))

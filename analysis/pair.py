@@ -100,16 +100,21 @@ class Pair:
             self.cache[key] = np.sqrt(fitted.variance)
         return self.cache[key]
 
-    def effect(self, role: Role, name: Literal["age", "sex"], headsize: HeadSize) -> tuple[np.ndarray, np.ndarray]:
+    def effect(
+        self, role: Role, name: Literal["age", "sex"], headsize: HeadSize
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Return an age or sex effect of every structure and its squared standard error.
 
-        Units: reference standard deviations per decade (age), reference standard deviations (sex, men minus women).
+        Units: reference standard deviations per decade (age), reference standard deviations (sex, men minus
+        women).
 
         Returns
         -------
         tuple of ndarray, (B, s)
         """
-        fitted, columns = self.within(role, tiv=headsize == "covariate", spline=False, share=headsize == "share")
+        fitted, columns = self.within(
+            role, tiv=headsize == "covariate", spline=False, share=headsize == "share"
+        )
         at = columns.index(self.frame.columns.index(name))
         return fitted.beta[:, at], fitted.standard_error2(at)
 
@@ -128,8 +133,9 @@ class Pair:
     def difference(self, headsize: HeadSize) -> np.ndarray:
         """Return generated minus reference, adjusted for age and sex, in SDs of comparable reference people.
 
-        `covariate` also adjusts for head size (and leaves head size itself out); `share` compares volumes over
-        head size; `pooled_residual` is the published convention of `published_difference` with residuals.
+        `covariate` also adjusts for head size (and leaves head size itself out); `share` compares volumes
+        over head size; `pooled_residual` is the published convention of `published_difference` with
+        residuals.
 
         Returns
         -------
@@ -139,7 +145,10 @@ class Pair:
             return self.published_difference(residual=True)
         share = headsize == "share"
         columns = self.frame.model(tiv=headsize == "covariate")
-        parts = [(w.share_moments if share else w.moments).select(columns) for w in (self.reference, self.generated)]
+        parts = [
+            (w.share_moments if share else w.moments).select(columns)
+            for w in (self.reference, self.generated)
+        ]
         beta = fit(with_group(*parts)).beta[:, -1]
         sd = self.residual_sd("reference", headsize)
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -195,7 +204,8 @@ def split_pairs(frame: Frame) -> tuple[Pair, Pair, Pair]:
     """Return real against real, real against generated, and real against real shifted by the margin.
 
     All three use groups of `frame.split_size` people; the first group is the same in all of them, so their
-    differences are paired. The third measures the distance that a difference of exactly the margin would make.
+    differences are paired. The third measures the distance that a difference of exactly the margin would
+    make.
 
     Returns
     -------

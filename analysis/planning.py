@@ -7,7 +7,9 @@ from scipy.optimize import brentq
 from scipy.stats import norm
 
 
-def verdict_power(n_reference: float, n_generated: float, *, margin: float, effect: float, alpha: float) -> float:
+def verdict_power(
+    n_reference: float, n_generated: float, *, margin: float, effect: float, alpha: float
+) -> float:
     """Return the chance of the right verdict on one standardised difference.
 
     Inside the margin the right verdict is *yes* (both one-sided tests at alpha), outside it is *no* (the
@@ -60,7 +62,9 @@ def plan_sample_size(
     def gap(n: float) -> float:
         return verdict_power(n_reference or n, n, margin=margin, effect=effect, alpha=alpha) - power
 
-    question = f"a difference of {effect:g} SD called {right!r} at a margin of {margin:g} SD with {power:.0%} chance"
+    question = (
+        f"a difference of {effect:g} SD called {right!r} at a margin of {margin:g} SD with {power:.0%} chance"
+    )
     if gap(1e8) < 0:
         limit = verdict_power(n_reference or 1e8, 1e8, margin=margin, effect=effect, alpha=alpha)
         sentence = f"{question}: no number of images is enough"
@@ -68,5 +72,7 @@ def plan_sample_size(
         return {"n_generated": None, "n_reference": n_reference, "verdict": right, "sentence": sentence}
     n = 2 if gap(2) >= 0 else math.ceil(brentq(gap, 2, 1e8))
     real = n_reference or n
-    sentence = f"{question}: {n} images against {real} real people, for one structure; more for all of them together"
+    sentence = (
+        f"{question}: {n} images against {real} real people, for one structure; more for all of them together"
+    )
     return {"n_generated": n, "n_reference": real, "verdict": right, "sentence": sentence}

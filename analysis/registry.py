@@ -47,8 +47,8 @@ def headline(
     ideal : float
         Value of a perfect generator.
     margin : callable or None
-        Lowest and highest value that still count as good. None for headlines judged against real-against-real,
-        whose margin is the distance made by a planted difference of `Settings.margin`.
+        Lowest and highest value that still count as good. None for headlines judged against
+        real-against-real, whose margin is the distance made by a planted difference of `Settings.margin`.
     sentence : str
         Plain-language reading; `{estimate}`, `{low}`, `{high}`, `{null}` are filled in.
     needs : tuple of str

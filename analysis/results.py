@@ -66,7 +66,9 @@ def estimate_rows(
     tail = (1 - settings.confidence) / 2
     low, high = np.nanquantile(moved, [tail, 1 - tail], axis=0)
     se = np.nanstd(moved, axis=0)
-    table = pd.DataFrame({"structure": list(structures), "estimate": estimate, "ci_low": low, "ci_high": high})
+    table = pd.DataFrame(
+        {"structure": list(structures), "estimate": estimate, "ci_low": low, "ci_high": high}
+    )
     table = table.assign(
         question=question, analysis=analysis, quantity=quantity, stratum=stratum, headsize=headsize, cohort=cohort,
         ci_level=settings.confidence, n_reference=n[0], n_generated=n[1], unit=unit, verdict="",
@@ -76,7 +78,9 @@ def estimate_rows(
         table["q"] = benjamini_hochberg(table["p"].to_numpy())
         table["mde"] = (norm.ppf(1 - settings.alpha / 2) + norm.ppf(POWER)) * se
     if null is not None and len(null):
-        table["null_low"], table["null_median"], table["null_high"] = np.nanquantile(null, [0.025, 0.5, 0.975], axis=0)
+        table["null_low"], table["null_median"], table["null_high"] = np.nanquantile(
+            null, [0.025, 0.5, 0.975], axis=0
+        )
     if margin is not None:
         _add_equivalence(table, estimate, se, moved, margin, settings)
     bad = ~np.isfinite(estimate)
@@ -86,7 +90,12 @@ def estimate_rows(
 
 
 def _add_equivalence(
-    table: pd.DataFrame, estimate: np.ndarray, se: np.ndarray, draws: np.ndarray, margin: np.ndarray, settings: Settings
+    table: pd.DataFrame,
+    estimate: np.ndarray,
+    se: np.ndarray,
+    draws: np.ndarray,
+    margin: np.ndarray,
+    settings: Settings,
 ) -> None:
     edges = np.asarray(margin, dtype=float)
     low, high = (edges[:, 0], edges[:, 1]) if edges.ndim == 2 else (-edges, edges)

@@ -121,13 +121,17 @@ def prepare_samples(reference: Cohort, generated: Cohort, *, min_people: int) ->
         samples[role], status = _complete(cohort, structures, use_tiv=use_tiv)
         rows.append(status.assign(cohort=role))
         _check_enough(role, cohort, samples[role], min_people)
-    return Samples(samples["reference"], samples["generated"], pd.concat(rows, ignore_index=True), tuple(notes))
+    return Samples(
+        samples["reference"], samples["generated"], pd.concat(rows, ignore_index=True), tuple(notes)
+    )
 
 
 def _check_comparable(reference: Cohort, generated: Cohort) -> None:
     for role, cohort in (("reference", reference), ("generated", generated)):
         if cohort.volumes is None:
-            raise DataError(f"{role} cohort {cohort.source}: no volumes; segment the images first or give a volume table")
+            raise DataError(
+                f"{role} cohort {cohort.source}: no volumes; segment the images first or give a volume table"
+            )
     known = {reference.segmenter, generated.segmenter} - {"unknown", None}
     if len(known) > 1:
         raise DataError(
@@ -150,9 +154,14 @@ def _analysed(cohort: Cohort) -> list[str]:
     return names
 
 
-def _common_structures(reference: Cohort, generated: Cohort, notes: list[tuple[str, Note]]) -> tuple[str, ...]:
+def _common_structures(
+    reference: Cohort, generated: Cohort, notes: list[tuple[str, Note]]
+) -> tuple[str, ...]:
     in_reference, in_generated = _analysed(reference), _analysed(generated)
-    for role, mine, other in (("reference", in_reference, in_generated), ("generated", in_generated, in_reference)):
+    for role, mine, other in (
+        ("reference", in_reference, in_generated),
+        ("generated", in_generated, in_reference),
+    ):
         alone = [name for name in mine if name not in other]
         if alone:
             message = f"{len(alone)} structures are only in the {role} table and are left out: {_some(alone)}"
@@ -172,7 +181,9 @@ def _usable(name: str, reference: Cohort, generated: Cohort, notes: list[tuple[s
         values = cohort.volumes.loc[_ok(cohort), name].to_numpy(dtype=float)
         present = values[np.isfinite(values)]
         if len(present) < (1 - MAX_MISSING_SHARE) * len(values):
-            message = f"{name} is missing in {len(values) - len(present)} of {len(values)} rows and is left out"
+            message = (
+                f"{name} is missing in {len(values) - len(present)} of {len(values)} rows and is left out"
+            )
         elif len(present) and np.ptp(present) == 0:
             message = f"{name} is the same ({present[0]:g} mm³) in every row and is left out"
         else:
@@ -195,7 +206,11 @@ def _complete(cohort: Cohort, structures: tuple[str, ...], *, use_tiv: bool) -> 
     keep = _ok(cohort) & complete
     status = cohort.people[["participant_id", "person", "age", "sex"]].copy()
     status["excluded"] = ~keep
-    given = cohort.people["reason"].fillna("").astype(str) if "reason" in cohort.people else pd.Series("", cohort.people.index)
+    given = (
+        cohort.people["reason"].fillna("").astype(str)
+        if "reason" in cohort.people
+        else pd.Series("", cohort.people.index)
+    )
     status["qc_lowest"] = np.nan if cohort.qc is None else cohort.qc.min(axis=1).to_numpy()
     status["reason"] = np.where(keep, "", np.where(_ok(cohort), "a volume is missing", given))
     people = cohort.people.loc[keep].reset_index(drop=True)

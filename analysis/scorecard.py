@@ -24,7 +24,9 @@ def build_scorecard(headlines: Sequence[Headline], design: Design, settings: Set
     settings : Settings
     """
     n_judged = sum(h.status == "ok" for h in headlines)
-    entries = [(h.plugin.options["question"], headline_entry(h, design, settings, n_judged)) for h in headlines]
+    entries = [
+        (h.plugin.options["question"], headline_entry(h, design, settings, n_judged)) for h in headlines
+    ]
     questions = [_question(q, [entry for number, entry in entries if number == q.number]) for q in QUESTIONS]
     verdict = combine([q["verdict"] for q in questions])
     return {
@@ -63,8 +65,12 @@ def headline_entry(h: Headline, design: Design, settings: Settings, n_judged: in
         "n_reference": len(h.frame.reference.clusters), "n_generated": len(h.frame.generated.clusters), "caveat": "",
     }  # fmt: skip
     if h.status != "ok":
-        blank = dict.fromkeys(("estimate", "ci_low", "ci_high", "se", "mde", "margin_low", "margin_high", "null", "matched"))
-        return entry | blank | {"ci_level": settings.confidence, "verdict": NOT_MEASURED, "sentence": h.reason}
+        blank = dict.fromkeys(
+            ("estimate", "ci_low", "ci_high", "se", "mde", "margin_low", "margin_high", "null", "matched")
+        )
+        return (
+            entry | blank | {"ci_level": settings.confidence, "verdict": NOT_MEASURED, "sentence": h.reason}
+        )
     verdict, caveat = _verdict(h, design, settings, n_judged)
     low, high = h.interval(settings.confidence)
     shift = h.estimate - h.judged  # margins of an excess over the null, moved to the scale of the estimate
@@ -150,7 +156,10 @@ def _why(question: Question, entries: list[dict[str, Any]]) -> str:
 
 
 def _overall(verdict: str, questions: list[dict[str, Any]]) -> str:
-    groups = {v: [q["name"].rstrip("?").lower() for q in questions if q["verdict"] == v] for v in (NO, CANNOT_TELL, YES)}
+    groups = {
+        v: [q["name"].rstrip("?").lower() for q in questions if q["verdict"] == v]
+        for v in (NO, CANNOT_TELL, YES)
+    }
     words = {NO: "Different from real people", CANNOT_TELL: "Undecided at this n", YES: "Like real people"}
     parts = [f"{words[v]}: {', '.join(names)}." for v, names in groups.items() if names]
     unmeasured = sum(q["verdict"] == NOT_MEASURED for q in questions)

@@ -47,7 +47,9 @@ def transport_distance(pair: Pair) -> np.ndarray:
 
 def _rows(pair: Pair, role: Role) -> np.ndarray:
     prepared = pair.side(role).prepared
-    n = min(len(pair.reference.prepared.sample), len(pair.generated.prepared.sample), pair.frame.settings.wasabi_n)
+    n = min(
+        len(pair.reference.prepared.sample), len(pair.generated.prepared.sample), pair.frame.settings.wasabi_n
+    )
     rng = people_rng(prepared.clusters.ids, pair.frame.settings.seed, "transport rows")
     return np.sort(rng.permutation(len(prepared.sample))[:n])
 

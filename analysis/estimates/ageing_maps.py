@@ -28,6 +28,7 @@ def ageing_maps(pairs: Pairs) -> pd.DataFrame:
             ("age_slope", "% per year", _percent_per_year),
             ("age_beta", "SD per decade", _beta),
         ):
+
             def value(role: Role, pair: Pair, h=headsize, f=function, s=len(names)) -> np.ndarray:  # type: ignore[no-untyped-def]
                 return f(role, pair, h)[:, :s]
 

@@ -20,11 +20,17 @@ def exclusions(pairs: Pairs) -> pd.DataFrame:
     out = []
     for cohort, mine in rows.groupby("cohort", sort=False):
         for stratum, mask in _strata(mine).items():
-            out.append(_share("excluded", str(cohort), stratum, mine["excluded"].to_numpy()[mask], settings.confidence))
+            out.append(
+                _share(
+                    "excluded", str(cohort), stratum, mine["excluded"].to_numpy()[mask], settings.confidence
+                )
+            )
         lowest = mine["qc_lowest"].dropna().to_numpy()
         if len(lowest):
             row = _share("qc_reliable", str(cohort), "all", lowest > QC_THRESHOLD, settings.confidence)
-            out.append(row | {"margin_low": QC_RULE_SHARE, "margin_high": 1.0, "reason": "every QC score above 0.65"})
+            out.append(
+                row | {"margin_low": QC_RULE_SHARE, "margin_high": 1.0, "reason": "every QC score above 0.65"}
+            )
     return pd.DataFrame(out)
 
 
@@ -41,7 +47,10 @@ def _strata(rows: pd.DataFrame) -> dict[str, np.ndarray]:
 def _share(quantity: str, cohort: str, stratum: str, hits: np.ndarray, level: float) -> dict[str, object]:
     count, n = int(hits.sum()), len(hits)
     low, high = proportion_confint(count, n, alpha=1 - level, method="wilson")
-    sizes = {"n_reference": n if cohort == "reference" else 0, "n_generated": n if cohort == "generated" else 0}
+    sizes = {
+        "n_reference": n if cohort == "reference" else 0,
+        "n_generated": n if cohort == "generated" else 0,
+    }
     return {
         "question": 1, "analysis": "exclusions", "quantity": quantity, "structure": "", "stratum": stratum,
         "headsize": "none", "cohort": cohort, "estimate": count / n, "ci_low": low, "ci_high": high, "ci_level": level,

@@ -38,13 +38,26 @@ def _condition(pairs: Pairs, column: str) -> pd.DataFrame:
     estimate, draws = values(pairs.full)[0], values(pairs.bootstrap)
     tables = []
     for i, (quantity, unit, null) in enumerate(
-        (("slope", "mm³ per mm³", 1.0), ("r", "r", 0.0), ("mean_error", "mm³", 0.0), ("mean_absolute_error", "mm³", None))
+        (
+            ("slope", "mm³ per mm³", 1.0),
+            ("r", "r", 0.0),
+            ("mean_error", "mm³", 0.0),
+            ("mean_absolute_error", "mm³", None),
+        )
     ):
         tables.append(
             estimate_rows(
-                question=6, analysis="obedience", quantity=f"{name}_{quantity}", structures=[""],
-                estimate=estimate[i : i + 1], draws=draws[:, i : i + 1], settings=settings, unit=unit,
-                n=(0, people_in(pairs.full)[1]), cohort="generated", no_effect=null,
+                question=6,
+                analysis="obedience",
+                quantity=f"{name}_{quantity}",
+                structures=[""],
+                estimate=estimate[i : i + 1],
+                draws=draws[:, i : i + 1],
+                settings=settings,
+                unit=unit,
+                n=(0, people_in(pairs.full)[1]),
+                cohort="generated",
+                no_effect=null,
             )  # fmt: skip
         )
     return pd.concat([*tables, _reach(x, y, name, people_in(pairs.full)[1])], ignore_index=True)
@@ -75,7 +88,13 @@ def dose_table(pairs: Pairs) -> pd.DataFrame:
         ids = sample.people["participant_id"].to_numpy()[rows]
         tables.append(
             pd.DataFrame(
-                {"participant_id": ids, "condition": LABELS[column], "requested": x, "measured": y, "unit": "mm³"}
+                {
+                    "participant_id": ids,
+                    "condition": LABELS[column],
+                    "requested": x,
+                    "measured": y,
+                    "unit": "mm³",
+                }
             )
         )
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()

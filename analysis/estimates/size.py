@@ -13,7 +13,9 @@ from analysis.results import ESTIMATES, estimate_rows, evaluate_on, people_in
 from analysis.settings import HeadSize
 
 
-@ESTIMATES.register(label="Differences of volumes", unit="SD", source=("Hedges1981", "Wu2024", "Schuirmann1987"))
+@ESTIMATES.register(
+    label="Differences of volumes", unit="SD", source=("Hedges1981", "Wu2024", "Schuirmann1987")
+)
 def size(pairs: Pairs) -> pd.DataFrame:
     """Return adjusted, raw and published differences of every structure."""
     frame = pairs.full.frame

@@ -19,10 +19,18 @@ def size_by_stratum(pairs: Pairs) -> pd.DataFrame:
         full, bootstrap = (restrict(pair, reference, generated) for pair in (pairs.full, pairs.bootstrap))
         tables.append(
             estimate_rows(
-                question=2, analysis="size_by_stratum", quantity="adjusted_d", structures=frame.structures,
-                estimate=full.difference(frame.headsize)[0, :s], draws=bootstrap.difference(frame.headsize)[:, :s],
-                settings=frame.settings, unit="SD", n=(_people(frame.reference, reference), _people(frame.generated, generated)),
-                headsize=frame.headsize, stratum=name, margin=margin,
+                question=2,
+                analysis="size_by_stratum",
+                quantity="adjusted_d",
+                structures=frame.structures,
+                estimate=full.difference(frame.headsize)[0, :s],
+                draws=bootstrap.difference(frame.headsize)[:, :s],
+                settings=frame.settings,
+                unit="SD",
+                n=(_people(frame.reference, reference), _people(frame.generated, generated)),
+                headsize=frame.headsize,
+                stratum=name,
+                margin=margin,
             )  # fmt: skip
         )
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()

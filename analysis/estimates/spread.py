@@ -19,11 +19,18 @@ def spread(pairs: Pairs) -> pd.DataFrame:
     parts += [_tails(pairs), *_asymmetry(pairs)]
     if pairs.full.frame.has_tiv:
         parts += _allometry(pairs)
-    return pd.concat(parts, ignore_index=True).drop_duplicates(["quantity", "structure", "headsize", "cohort"])
+    return pd.concat(parts, ignore_index=True).drop_duplicates(
+        ["quantity", "structure", "headsize", "cohort"]
+    )
 
 
 def _common(pairs: Pairs) -> dict[str, object]:
-    return {"question": 3, "analysis": "spread", "settings": pairs.full.frame.settings, "n": people_in(pairs.full)}
+    return {
+        "question": 3,
+        "analysis": "spread",
+        "settings": pairs.full.frame.settings,
+        "n": people_in(pairs.full),
+    }
 
 
 def _sd_ratios(pairs: Pairs, headsize: str) -> pd.DataFrame:
@@ -46,7 +53,17 @@ def _sd_ratios(pairs: Pairs, headsize: str) -> pd.DataFrame:
 
 def _from_logarithm(table: pd.DataFrame) -> pd.DataFrame:
     """Turn a table of log ratios into ratios; tests and verdicts stay those of the logarithm."""
-    columns = ["estimate", "ci_low", "ci_high", "null_low", "null_median", "null_high", "margin_low", "margin_high", "mde"]
+    columns = [
+        "estimate",
+        "ci_low",
+        "ci_high",
+        "null_low",
+        "null_median",
+        "null_high",
+        "margin_low",
+        "margin_high",
+        "mde",
+    ]
     return table.assign(**{name: np.exp(table[name]) for name in columns})
 
 
@@ -75,9 +92,15 @@ def _asymmetry(pairs: Pairs) -> list[pd.DataFrame]:
 
     def index(role: Role, pair: Pair) -> np.ndarray:
         side = pair.side(role)
-        return 100 * (side.weights.astype(float) @ side.prepared.asymmetry) / side.weights.sum(axis=1, dtype=float)[:, None]
+        return (
+            100
+            * (side.weights.astype(float) @ side.prepared.asymmetry)
+            / side.weights.sum(axis=1, dtype=float)[:, None]
+        )
 
-    return both_and_difference(pairs, index, _common(pairs), quantity="asymmetry_index", structures=names, unit="%")
+    return both_and_difference(
+        pairs, index, _common(pairs), quantity="asymmetry_index", structures=names, unit="%"
+    )
 
 
 def _allometry(pairs: Pairs) -> list[pd.DataFrame]:
@@ -88,7 +111,9 @@ def _allometry(pairs: Pairs) -> list[pd.DataFrame]:
         return _log_log_slope(pair.side(role), frame.model(tiv=False))
 
     names = list(frame.structures)
-    return both_and_difference(pairs, slope, _common(pairs), quantity="allometric_slope", structures=names, unit="")
+    return both_and_difference(
+        pairs, slope, _common(pairs), quantity="allometric_slope", structures=names, unit=""
+    )
 
 
 def _log_log_slope(side: Weighted, adjusted: list[int]) -> np.ndarray:
@@ -116,6 +141,7 @@ def both_and_difference(  # type: ignore[no-untyped-def]
     """
     tables = []
     for cohort in ("reference", "generated", "difference"):
+
         def value(pair: Pair, cohort: str = cohort) -> np.ndarray:
             if cohort != "difference":
                 return function(cohort, pair)
@@ -124,8 +150,15 @@ def both_and_difference(  # type: ignore[no-untyped-def]
         estimate, draws, null = evaluate_on(value, pairs.full, pairs.bootstrap, pairs.null)
         tables.append(
             estimate_rows(
-                **common, quantity=quantity, structures=structures, estimate=estimate, draws=draws, unit=unit,
-                cohort=cohort, headsize=headsize, null=null if cohort == "difference" else None,
+                **common,
+                quantity=quantity,
+                structures=structures,
+                estimate=estimate,
+                draws=draws,
+                unit=unit,
+                cohort=cohort,
+                headsize=headsize,
+                null=null if cohort == "difference" else None,
                 margin=margin if cohort == "difference" else None,
             )  # fmt: skip  # type: ignore[arg-type]
         )

@@ -1,9 +1,9 @@
 """Question 8: WASABI exactly as published, beside the same number against a disjoint null.
 
-As published, every cohort is rescaled to one grand mean (which divides out a global volume bias), regions are not
-standardised, and the spread over subsamples is shown. The rows `wasabi_plain` do without the rescaling and are
-set against disjoint halves of the reference at the same n. The repeats are subsamples without replacement: their
-spread is not a standard error and no interval is given for it.
+As published, every cohort is rescaled to one grand mean (which divides out a global volume bias), regions
+are not standardised, and the spread over subsamples is shown. The rows `wasabi_plain` do without the
+rescaling and are set against disjoint halves of the reference at the same n. The repeats are subsamples
+without replacement: their spread is not a standard error and no interval is given for it.
 """
 
 import numpy as np
@@ -11,10 +11,10 @@ import pandas as pd
 
 from analysis.evaluate import Pairs
 from analysis.frame import Frame
+from analysis.results import ESTIMATES
 from analysis.sample import Sample
 from analysis.sides import homologous
 from analysis.transport import assignment_cost
-from analysis.results import ESTIMATES
 from analysis.weights import people_rng
 
 PUBLISHED_FACTOR = 1e4
@@ -40,7 +40,9 @@ def wasabi_published(pairs: Pairs) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _row(quantity: str, values: np.ndarray, n: int, reason: str, null: np.ndarray | None = None) -> dict[str, object]:
+def _row(
+    quantity: str, values: np.ndarray, n: int, reason: str, null: np.ndarray | None = None
+) -> dict[str, object]:
     low, high = np.quantile(values, [0.025, 0.975])
     row: dict[str, object] = {
         "question": 8, "analysis": "wasabi", "quantity": quantity, "structure": "", "stratum": "all", "headsize": "share",
@@ -69,7 +71,9 @@ def rescale(generated: np.ndarray, reference: np.ndarray) -> np.ndarray:
     return generated / generated.mean() * reference.mean()
 
 
-def subsampled(reference: np.ndarray, generated: np.ndarray, n: int, frame: Frame, purpose: str) -> np.ndarray:
+def subsampled(
+    reference: np.ndarray, generated: np.ndarray, n: int, frame: Frame, purpose: str
+) -> np.ndarray:
     """Return squared 2-Wasserstein distances, times 1e4, of repeated subsamples without replacement."""
     rng = people_rng(frame.reference.clusters.ids, frame.settings.seed, f"wasabi {purpose}")
     values = [

@@ -1,7 +1,8 @@
-"""Does the cohort age as people do?
+"""How much of real ageing the cohort shows.
 
-The factor by which the generated map of age slopes over structures scales the real one. Slopes are per decade, adjusted
-for sex and head size, in standard deviations of the reference, so that small structures count like large ones.
+The factor by which the generated map of age slopes over structures scales the real one. Slopes are per
+decade, adjusted for sex and head size, in standard deviations of the reference, so that small structures
+count like large ones.
 """
 
 import numpy as np

@@ -1,8 +1,8 @@
-"""Are left and right as unequal as in people?
+"""How much of the real left-right asymmetry the cohort shows.
 
-Every pair of homologous structures has a small, consistent asymmetry. The factor is 1 when the generated cohort
-reproduces it, 0 when its brains are mirror images of themselves, and -1 when left and right were exchanged, which
-no comparison of volumes averaged over hemispheres can notice.
+Every pair of homologous structures has a small, consistent asymmetry. The factor is 1 when the generated
+cohort reproduces it, 0 when its brains are mirror images of themselves, and -1 when left and right were
+exchanged, which no comparison of volumes averaged over hemispheres can notice.
 """
 
 import numpy as np

@@ -1,7 +1,7 @@
-"""Can a classifier tell generated from real people by their volumes?
+"""How well a classifier tells generated from real people by their volumes.
 
-The area under the curve of held-out scores of a ridge classifier on age- and sex-adjusted volumes and
-their squares: 0.5 means it cannot, 1 that it always can. It sees joint patterns that no single structure shows.
+The area under the curve of held-out scores of a ridge classifier on age- and sex-adjusted volumes and their
+squares: 0.5 means it cannot, 1 that it always can. It sees joint patterns that no single structure shows.
 """
 
 import numpy as np

@@ -1,7 +1,7 @@
-"""Do structures vary together as they do in people, beyond age, sex and head size?
+"""How strongly structures vary together, beside real people of the same age, sex and head size.
 
-The factor by which the generated correlations between structures scale the real ones; noise in the reference's
-correlations is taken out. 1: the pattern is there; 0: structures vary independently.
+The factor by which the generated correlations between structures scale the real ones; noise in the
+reference's correlations is taken out. 1: the pattern is there; 0: structures vary independently.
 """
 
 import numpy as np

@@ -1,4 +1,4 @@
-"""Are the generated people different persons, or a few persons many times?
+"""How far generated people are from each other: different persons, or a few persons many times.
 
 The median distance of a generated person to the nearest other generated person, over the same for real people
 at the same n. 1: as different from each other as real people; 0: each has a twin in the cohort.

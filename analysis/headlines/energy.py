@@ -1,8 +1,9 @@
-"""How far apart are the two clouds of people in the space of all volumes?
+"""How far apart the two clouds of people are in the space of all volumes.
 
-The energy distance over its largest possible value, so 0 means the same distribution and 1 none in common. Volumes are taken as
-deviations from what the reference predicts for the person's age and sex, so that another age mix is not a distance.
-The estimate is unbiased (pairs of a row with itself do not count), hence it may fall below zero by chance.
+The energy distance over its largest possible value, so 0 means the same distribution and 1 none in common.
+Volumes are taken as deviations from what the reference predicts for the person's age and sex, so that
+another age mix is not a distance. The estimate is unbiased (pairs of a row with itself do not count), hence
+it may fall below zero by chance.
 """
 
 import numpy as np

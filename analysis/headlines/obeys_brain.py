@@ -1,7 +1,8 @@
-"""Does the measured brain volume follow the requested one?
+"""How far the measured brain volume follows the requested one.
 
-The slope of measured on requested brain volume (all tissue, without ventricles and other fluid). What a model calls
-brain volume may be normalised for head size; then the offset differs, the slope should not be far from one.
+The slope of measured on requested brain volume (all tissue, without ventricles and other fluid). What a
+model calls brain volume may be normalised for head size; then the offset differs, the slope should not be
+far from one.
 """
 
 import numpy as np

@@ -1,7 +1,7 @@
-"""Does the measured ventricle volume follow the requested one, millilitre by millilitre?
+"""How far the measured ventricle volume follows the requested one, millilitre by millilitre.
 
-The slope of measured on requested lateral ventricle volume (both sides, with the inferior horns). A correlation of
-.97 says nothing of bias: a model that answers half of each request has it too.
+The slope of measured on requested lateral ventricle volume (both sides, with the inferior horns). A
+correlation of .97 says nothing of bias: a model that answers half of each request has it too.
 """
 
 import numpy as np

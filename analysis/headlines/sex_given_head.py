@@ -1,4 +1,4 @@
-"""Do men and women of equal head size differ as people do?
+"""How much of the real sex difference men and women of equal head size show.
 
 The subtle part of sex differences. Small, hence often out of reach at a few hundred people.
 """

@@ -1,4 +1,4 @@
-"""Do men and women differ as people do, head size included?
+"""How much of the real sex difference the cohort shows, head size included.
 
 The factor by which the generated map of sex differences scales the real one, adjusted for age, not for head
 size. Most of it is head size; its companion `sex_given_head` asks for the rest.

@@ -1,6 +1,7 @@
 """Is the head the right size? Everything else is read against it, so it is tested first.
 
-Adjusted for age and sex. A generator that makes every head 5 % too small passes any test on shares of head size.
+Adjusted for age and sex. A generator that makes every head 5 % too small passes any test on shares of head
+size.
 """
 
 import numpy as np

@@ -1,4 +1,4 @@
-"""Do heads vary in size as real ones do, among people of the same age and sex?"""
+"""How much heads vary in size beside real ones, among people of the same age and sex."""
 
 import numpy as np
 

@@ -1,7 +1,7 @@
-"""Do regional volumes vary as real ones do, among people of the same age, sex and head size?
+"""How much regional volumes vary beside real ones, among people of the same age, sex and head size.
 
-The geometric mean over structures of the ratio of standard deviations. Generators tend to under-disperse: they draw
-the middle of the population again and again.
+The geometric mean over structures of the ratio of standard deviations. Generators tend to under-disperse:
+they draw the middle of the population again and again.
 """
 
 import numpy as np
@@ -26,5 +26,7 @@ def spread_structures(pair: Pair) -> np.ndarray:
     """Return the geometric mean of the ratios of residual standard deviations, (B,)."""
     s = len(pair.frame.structures)
     with np.errstate(divide="ignore"):
-        logs = [np.log(pair.residual_sd(role, pair.frame.headsize)[:, :s]) for role in ("reference", "generated")]
+        logs = [
+            np.log(pair.residual_sd(role, pair.frame.headsize)[:, :s]) for role in ("reference", "generated")
+        ]
     return np.exp((logs[1] - logs[0]).mean(axis=1))

@@ -1,8 +1,8 @@
 """WASABI with every region on the same footing: exact optimal transport between two sets of people.
 
-The published number is dominated by cortex and white matter (95 % of the variance); here volumes over head size,
-averaged over hemispheres, are taken in reference standard deviations after age and sex. The number
-is never zero and falls with n, so it is judged by its excess over disjoint halves of the reference.
+The published number is dominated by cortex and white matter (95 % of the variance); here volumes over head
+size, averaged over hemispheres, are taken in reference standard deviations after age and sex. The number is
+never zero and falls with n, so it is judged by its excess over disjoint halves of the reference.
 """
 
 import numpy as np
