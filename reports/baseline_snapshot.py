@@ -111,9 +111,7 @@ class Headline(BaseModel):
 
     @property
     def away(self) -> float:
-        """Distance from what is wanted: from the ideal, or from real against real; the number itself "
-        "without.
-        """
+        """Distance from the ideal, or from real against real; without an ideal the number itself."""
         if self.against_null and math.isfinite(self.judged):
             return abs(self.judged)
         return abs(self.distance(self.estimate) if math.isfinite(self.ideal) else self.estimate)

@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import Literal
 
 import pandas as pd
-from scipy.stats import norm
 
 from reports.baseline_snapshot import Headline, Snapshot
 from reports.compare_equal_n import at_equal_n
 from reports.compare_protocol import Pairing, joint_draws, pairing
-from reports.compare_statistics import POWER, Joint, join, loss_interval, on_scale
+from reports.compare_statistics import POWER, Joint, join, loss_interval, on_scale, upper_quantile
 from reports.formatting import shown_unit
 from reports.rules import Rule, Rules
 
@@ -276,7 +275,7 @@ def _more_people(joint: Joint, run: Headline, tolerance: float, alpha: float) ->
     """How many people would decide: the interval shrinks with the root of n."""
     if tolerance <= 0:
         return "With nothing allowed only a resolved improvement passes: set absolute, relative or margin."
-    reach = (float(norm.isf(alpha)) + float(norm.ppf(POWER))) * joint.se_difference
+    reach = (upper_quantile(alpha) + upper_quantile(1 - POWER)) * joint.se_difference
     needed = run.n_generated * (reach / tolerance) ** 2
     if not math.isfinite(needed) or needed <= run.n_generated:
         return "The estimate lies near the limit: more people than now, or a wider tolerance, would decide."

@@ -8,6 +8,7 @@ nothing cancels.
 
 import math
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
@@ -79,7 +80,7 @@ def spread(draws: Draws) -> float:
     if finite.size < max(MIN_DRAWS, 0.95 * draws.size):
         return math.nan
     low, high = np.quantile(finite, [0.025, 0.975])
-    width = float((high - low) / (2 * norm.ppf(0.975)))
+    width = float((high - low) / (2 * two_sided_z(0.95)))
     return width if width > 0 else float(finite.std())
 
 
@@ -131,7 +132,12 @@ def _stated_error(headline: Headline, *, ratio: bool) -> float:
 
 def two_sided_z(level: float) -> float:
     """Return the normal quantile of a two-sided interval of this level, such as 1.96 for 0.95."""
-    return float(norm.ppf(0.5 + level / 2))
+    return upper_quantile((1 - level) / 2)
+
+
+def upper_quantile(alpha: float) -> float:
+    """Return the point that a standard normal exceeds with this probability, such as 1.645 for 0.05."""
+    return -NormalDist().inv_cdf(alpha)
 
 
 def family_level(n_tests: int, alpha: float = 0.05) -> float:
@@ -157,7 +163,7 @@ def difference_p(joint: Joint) -> float:
 
 def resolvable(joint: Joint, level: float) -> float:
     """Return the smallest difference that an interval of this level finds with 80 % power."""
-    return (two_sided_z(level) + float(norm.ppf(POWER))) * joint.se_difference
+    return (two_sided_z(level) + upper_quantile(1 - POWER)) * joint.se_difference
 
 
 def loss(values: float | Draws, *, better: Better, ideal: float) -> Draws:
@@ -223,13 +229,13 @@ def loss_interval(
 
 def _folded_z(alpha: float, distance: float, error: float) -> float:
     """Quantile of a bound that rests on the side of an estimate: half the error while the side is unknown."""
-    unknown = abs(distance) <= float(norm.isf(alpha / 2)) * error
-    return float(norm.isf(alpha / 2 if unknown else alpha))
+    unknown = abs(distance) <= upper_quantile(alpha / 2) * error
+    return upper_quantile(alpha / 2 if unknown else alpha)
 
 
 def _bounds(estimate: float, error: float, alpha_low: float, alpha_high: float) -> Interval:
-    low = estimate - float(norm.isf(alpha_low)) * error
-    return Interval(estimate, low, estimate + float(norm.isf(alpha_high)) * error)
+    low = estimate - upper_quantile(alpha_low) * error
+    return Interval(estimate, low, estimate + upper_quantile(alpha_high) * error)
 
 
 def rank_shares(losses: Draws) -> Draws:

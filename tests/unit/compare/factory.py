@@ -1,15 +1,16 @@
 """Runs computed from simulated people, so that what is true of their differences is known.
 
 A person has K features. In the reference they are standard normal; in a generated cohort feature k has mean
-``shift[k]`` and standard deviation ``scale[k]``. Generated people have latent numbers that belong to their ids; a model
-adds noise of its own (``own``, 0 to 1), so two cohorts of the same ids are paired as two checkpoints run with the same
-metadata rows and seeds are.
+``shift[k]`` and standard deviation ``scale``. Generated people have latent numbers that belong to their ids;
+a model adds noise of its own (``own``, 0 to 1), so two cohorts of the same ids are paired as two
+checkpoints run with the same metadata rows and seeds are.
 """
 
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +80,7 @@ class MadeRun:
     hashes: tuple[str, str]
     more: dict[str, Any]
 
+    @cached_property
     def draws(self) -> pd.DataFrame:
         """Bootstrap draws of every headline."""
         table = _headlines(self.reference, self.generated, *self.weights)
@@ -88,7 +90,7 @@ class MadeRun:
         """What the run's scorecard.json holds."""
         ones = (np.ones((1, len(self.reference))), np.ones((1, len(self.generated))))
         estimates = {k: float(v[0]) for k, v in _headlines(self.reference, self.generated, *ones).items()}
-        draws = self.draws()
+        draws = self.draws
         by_question: dict[int, list[dict[str, Any]]] = {}
         for headline, (question, facts) in HEADLINES.items():
             entry = self._entry(headline, estimates[headline], draws[headline].to_numpy()) | facts
@@ -144,8 +146,13 @@ class MadeRun:
     def snapshot(self) -> Snapshot:
         """Return the run as it would be read."""
         card, record = self.scorecard(), self.record()
-        facts = {**{key: card[key] for key in ("name", "fingerprint", "questions")}, **record, "date": record["created"], "seed": 0}
-        return Snapshot(Facts.model_validate(facts), Path(self.name), self.draws())
+        facts = {
+            **{key: card[key] for key in ("name", "fingerprint", "questions")},
+            **record,
+            "date": record["created"],
+            "seed": 0,
+        }
+        return Snapshot(Facts.model_validate(facts), Path(self.name), self.draws)
 
     def results(self) -> pd.DataFrame:
         """Adjusted difference of every structure."""
@@ -157,8 +164,8 @@ class MadeRun:
             half = 1.96 * np.sqrt(1 / n_r + 1 / n_g + d**2 / (2 * (n_r + n_g)))
             rows.append({"structure": structure, "estimate": d, "ci_low": d - half, "ci_high": d + half})
         constants = {
-            "question": 2, "analysis": "size", "quantity": "adjusted_d", "stratum": "all", "headsize": "covariate",
-            "cohort": "difference", "ci_level": 0.95, "n_reference": n_r, "n_generated": n_g, "unit": "SD",
+            "question": 2, "analysis": "size", "quantity": "adjusted_d", "stratum": "all",
+            "headsize": "covariate", "cohort": "difference", "ci_level": 0.95, "n_reference": n_r, "n_generated": n_g, "unit": "SD",
             "verdict": "", "status": "ok", "reason": "",
         }  # fmt: skip
         table = pd.DataFrame(rows).assign(**constants)
@@ -169,7 +176,7 @@ class MadeRun:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "run.json").write_text(json.dumps(self.record()), encoding="utf-8")
         (folder / "scorecard.json").write_text(json.dumps(self.scorecard()), encoding="utf-8")
-        write_table(self.draws().reset_index(), folder / "tables" / "draws.tsv", SCHEMAS["draws"])
+        write_table(self.draws.reset_index(), folder / "tables" / "draws.tsv", SCHEMAS["draws"])
         write_table(self.results(), folder / "tables" / "results.tsv", SCHEMAS["results"])
         return folder
 
@@ -235,7 +242,8 @@ def _moments(values: Array, weights: Array) -> tuple[Array, Array]:
 
 
 def _weights(rng: np.random.Generator, n: int, n_draws: int) -> Array:
-    return rng.multinomial(n, np.full(n, 1 / n), size=n_draws).astype(np.float64)
+    chosen = rng.integers(0, n, (n_draws, n)) + n * np.arange(n_draws)[:, None]
+    return np.bincount(chosen.ravel(), minlength=n * n_draws).reshape(n_draws, n).astype(np.float64)
 
 
 def _rng(*key: object) -> np.random.Generator:
