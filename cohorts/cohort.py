@@ -230,9 +230,9 @@ def _check_enough(cohort: Cohort, min_people: int) -> None:
         reasons = cohort.people.loc[cohort.people["status"] == EXCLUDED, "reason"].value_counts()
         said = "; ".join(f"{count} excluded: {reason}" for reason, count in reasons.head(5).items())
         raise DataError(
-            f"{cohort.source}: {included.n_people} of {len(cohort)} rows can be used, at least "
-            f"{min_people} people are "
-            f"needed{' (' + said + ')' if said else ''}; add people or repair the excluded rows"
+            f"{cohort.source}: {len(included)} of {len(cohort)} rows can be used, "
+            f"of {included.n_people} people, and at least {min_people} are needed{f' ({said})' if said else ''}; "
+            "add people or repair the excluded rows"
         )
 
 

@@ -59,7 +59,9 @@ def decode(path: Path) -> Decoded:
     try:
         with _open(path, ending) as stream:
             form = _check_header(path, stream.read(540), ending)
-        with np.errstate(all="ignore"):  # a broken header is found by the checks, not by a floating-point warning
+        with np.errstate(
+            all="ignore"
+        ):  # a broken header is found by the checks, not by a floating-point warning
             image = _load(path, ending, form)
             data = _squeeze(np.asanyarray(image.dataobj), path)
             return Decoded(data, _checked_affine(image, path), _remarks(image))

@@ -76,7 +76,7 @@ def locate(
         return Locations(table, derived, given["qc"] or _sibling_qc(derived), found, path)
     if not path.exists():
         raise DataError(f"{path}: no such file or folder; check the path")
-    if people is not None and given["volumes"] is None and given["qc"] is None:
+    if people is not None and given["volumes"] is None:
         given["volumes"] = path
     return Locations(people or path, given["volumes"], given["qc"])
 
