@@ -1,0 +1,183 @@
+"""From posteriors on the working grid to labels, soft volumes, topology and a clean result."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from scipy import ndimage
+from torch import Tensor
+
+from cohorts.structures import TIV, find_structure, structure
+from evaluation.synthesis.anatomy import CHANNELS, N_STRUCTURES
+
+#: FreeSurfer id of (channel, is left): the same twice for structures without a side.
+IDS = np.array([[left if right is None else right, left] for left, right in CHANNELS], np.int32)
+_CSF_CHANNEL = 16
+#: A posterior below this does not connect pieces.
+_CONNECTING = 0.25
+
+
+@dataclass(frozen=True)
+class Posteriors:
+    """What the network says about every voxel of the working grid.
+
+    Attributes
+    ----------
+    structures : Tensor of float32, (19, I, J, K)
+        Sums to one over the first axis.
+    left : Tensor of float32, (I, J, K)
+        Probability of the left side, for structures that have one.
+    voxel_mm3 : float
+    """
+
+    structures: Tensor
+    left: Tensor
+    voxel_mm3: float
+
+
+def label_ids(channel: np.ndarray, left: np.ndarray) -> np.ndarray:
+    """Return FreeSurfer ids of winning channels and sides, both (I, J, K)."""
+    return IDS[channel, left.astype(np.int64)]
+
+
+def soft_volumes(posteriors: Posteriors) -> dict[str, float]:
+    """Return soft volumes, mm3: sums of posteriors times the voxel volume; ``TIV`` is all but background.
+
+    Posteriors below 0.01 are left out: a thousandth in each of a million background voxels would be a
+    hippocampus.
+    """
+    p, left = posteriors.structures, posteriors.left
+    volumes: dict[str, float] = {}
+    for channel, (first, second) in enumerate(CHANNELS):
+        if first == 0:
+            continue
+        share = torch.where(p[channel] > 0.01, p[channel], 0.0)
+        total = float(share.sum(dtype=torch.float64)) * posteriors.voxel_mm3
+        if second is None:
+            volumes[structure(first).name] = total
+            continue
+        on_left = float((share * left).sum(dtype=torch.float64)) * posteriors.voxel_mm3
+        volumes[structure(first).name] = on_left
+        volumes[structure(second).name] = total - on_left
+    volumes[TIV] = sum(volumes.values())
+    return volumes
+
+
+def keep_largest(posteriors: Posteriors) -> tuple[Posteriors, dict[str, float]]:
+    """Return the posteriors without stray pieces, and what was found.
+
+    Of the brain, and then of every structure on each side, the largest piece is kept, together with pieces
+    that touch it through posteriors above 0.25; the others give their probability to the remaining
+    structures. CSF may be in pieces.
+
+    Returns
+    -------
+    posteriors : Posteriors
+    facts : dict of str to float
+        ``pieces_<structure>`` before the clean-up, ``share_removed`` of the brain's voxels, ``cavities`` in
+        the brain.
+    """
+    p = posteriors.structures.clone()
+    brain = (p[0] < 0.5).numpy()
+    kept, _ = _largest(brain)
+    p[1:, torch.from_numpy(brain & ~kept)] = 0.0
+    removed = int((brain & ~kept).sum())
+    facts = {"cavities": float(_n_cavities(kept))}
+    channel = p.argmax(0).numpy()
+    left = (posteriors.left > 0.5).numpy()
+    for number, name, mask in _each_structure(channel, left):
+        box = _box(mask)
+        reach = (p[number][box] > _CONNECTING).numpy()
+        largest, pieces = _largest(mask[box], reach)
+        facts[f"pieces_{name}"] = float(pieces)
+        stray = torch.from_numpy(mask[box] & ~largest)
+        removed += int(stray.sum())
+        p[number][box][stray] = 0.0
+    facts["share_removed"] = removed / max(1, int(brain.sum()))
+    total = p.sum(0)
+    p[0] += total <= 1e-6
+    return Posteriors(p.div_(p.sum(0)), posteriors.left, posteriors.voxel_mm3), facts
+
+
+def _each_structure(channel: np.ndarray, left: np.ndarray) -> Iterator[tuple[int, str, np.ndarray]]:
+    """Yield channel, name and mask of every structure that is present and shall be in one piece."""
+    for number, (first, second) in enumerate(CHANNELS):
+        if number in (0, _CSF_CHANNEL):
+            continue
+        here = channel == number
+        sides = [(first, here)] if second is None else [(first, here & left), (second, here & ~left)]
+        for index, mask in sides:
+            if mask.any():
+                yield number, structure(index).name, mask
+
+
+def _box(mask: np.ndarray) -> tuple[slice, ...]:
+    """Return the bounding box of a mask that is not empty."""
+    ranges = []
+    for axis in range(3):
+        others = tuple(k for k in range(3) if k != axis)
+        hits = np.flatnonzero(mask.any(others))
+        ranges.append(slice(int(hits[0]), int(hits[-1]) + 1))
+    return tuple(ranges)
+
+
+def _largest(mask: np.ndarray, reach: np.ndarray | None = None) -> tuple[np.ndarray, int]:
+    """Return the largest piece of a mask (connected through ``reach`` where given) and their number."""
+    pieces, n_pieces = ndimage.label(mask)
+    if n_pieces <= 1:
+        return mask, n_pieces
+    connected = ndimage.label(mask | reach)[0] if reach is not None else pieces
+    sizes = np.bincount(connected[mask])
+    sizes[0] = 0
+    return mask & (connected == sizes.argmax()), n_pieces
+
+
+def _n_cavities(mask: np.ndarray) -> int:
+    """Return the number of holes: pieces of the outside that do not reach the border of the image."""
+    outside, n_pieces = ndimage.label(np.pad(~mask, 1, constant_values=True))
+    return n_pieces - 1 if outside.size else 0
+
+
+def expected_dice(posteriors: Posteriors, channel: Tensor, members: list[int]) -> float:
+    """Return the Dice with the truth that the posteriors themselves expect, averaged over some channels.
+
+    Parameters
+    ----------
+    channel : Tensor, (I, J, K)
+        Winning channel of each voxel.
+    members : list of int
+        Channels of the group.
+
+    Notes
+    -----
+    For a segmentation S and calibrated posteriors p, expected Dice is near 2 sum_S p / (abs(S) + sum p). The
+    group's mean counts an empty structure as 0.
+    """
+    scores = []
+    for c in members:
+        p = posteriors.structures[c]
+        won = channel == c
+        total = float(won.sum()) + float(torch.where(p > 0.01, p, 0.0).sum(dtype=torch.float64))
+        scores.append(2 * float(p[won].sum(dtype=torch.float64)) / total if won.any() else 0.0)
+    return float(np.mean(scores))
+
+
+def overlap(a: Tensor, b: Tensor, members: list[int]) -> float:
+    """Return the mean Dice over some channels of two maps of winning channels; 0 where one is empty."""
+    n_a, n_b = (torch.bincount(x.flatten(), minlength=N_STRUCTURES) for x in (a, b))
+    both = torch.bincount(a[a == b], minlength=N_STRUCTURES)
+    dice = 2 * both / (n_a + n_b).clamp_min(1)
+    return float(dice[members].double().mean())
+
+
+def count_pieces(labels: np.ndarray, wanted: list[str]) -> dict[str, int]:
+    """Return the number of pieces (faces connect) of each structure in an array of FreeSurfer ids."""
+    boxes = ndimage.find_objects(np.maximum(labels, 0))
+    pieces: dict[str, int] = {}
+    for name in wanted:
+        found = find_structure(name)
+        box = boxes[found.index - 1] if found is not None and found.index <= len(boxes) else None
+        if found is not None and box is not None:
+            pieces[name] = int(ndimage.label(labels[box] == found.index)[1])
+    return pieces

@@ -1,0 +1,249 @@
+"""Segmenting a cohort: resumable, one process or several, a row for every image whatever happens to it.
+
+Each result is kept in a store under a key of (content of the image, segmenter, its version, options). Killing
+the run and repeating it loses at most the images in hand.
+"""
+
+import multiprocessing
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from cohorts.cohort import Cohort
+from cohorts.errors import DataError, ToolError
+from cohorts.store import Store
+from evaluation.segment_files import Outcome, segment_files
+
+#: Columns of `SegmentedCohort.table` beside one per fact.
+TABLE_COLUMNS = (
+    "participant_id",
+    "status",
+    "reason",
+    "seconds",
+    "peak_memory_mb",
+    "segmenter",
+    "version",
+    "labels",
+)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a segmentation run is.
+
+    Attributes
+    ----------
+    done, total : int
+        Images.
+    n_failed : int
+    seconds : float
+        Since the start of this run.
+    n_fresh : int
+        Images segmented in this run; the others were found in the store.
+    participant_id : str
+        The image that was finished last.
+    """
+
+    done: int
+    total: int
+    n_failed: int
+    n_fresh: int
+    seconds: float
+    participant_id: str
+
+    @property
+    def per_minute(self) -> float:
+        """Images segmented per minute in this run, NaN before the first."""
+        return 60 * self.n_fresh / self.seconds if self.n_fresh and self.seconds > 0 else float("nan")
+
+    @property
+    def seconds_left(self) -> float:
+        """Time left at the present rate, NaN before the first image."""
+        return 60 * (self.total - self.done) / self.per_minute
+
+
+@dataclass(frozen=True, eq=False)
+class SegmentedCohort:
+    """A cohort with what a segmenter measured.
+
+    Attributes
+    ----------
+    cohort : Cohort
+        With ``volumes`` (mm3, NaN for images that failed), ``qc`` (where the segmenter has one) and
+        ``segmenter``; ``people.status`` is ``excluded`` with the reason for images that failed.
+    table : DataFrame
+        One row per image, aligned with ``cohort.people``: `TABLE_COLUMNS`; ``labels`` is the path of the
+        label map or empty.
+    facts : DataFrame
+        Topology and clean-up, one row per image, NaN where unknown.
+    """
+
+    cohort: Cohort
+    table: pd.DataFrame
+    facts: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a worker needs: rows and paths of one batch, and the settings of the run."""
+
+    rows: tuple[int, ...]
+    paths: tuple[Path, ...]
+    segmenter: str
+    options: Mapping[str, Any]
+    folder: Path
+    n_threads: int
+
+
+def segment_cohort(
+    cohort: Cohort,
+    *,
+    out: Path,
+    segmenter: str = "synthseg_style",
+    n_processes: int = 1,
+    options: Mapping[str, Any] | None = None,
+    progress: Callable[[Progress], None] | None = None,
+) -> SegmentedCohort:
+    """Segment every image of a cohort, or read what an earlier run left.
+
+    Parameters
+    ----------
+    cohort : Cohort
+        ``images`` says where they are; rows without an image get the status ``failed``.
+    out : Path
+        Folder of the store; made when missing.
+    segmenter : str
+        Name in `SEGMENTERS`.
+    n_processes : int
+        Processes on CPU; each gets its share of the cores. 0 or 1 works in this process.
+    options : mapping, optional
+        Further arguments of the segmenter, for example ``{"device": "cuda"}``.
+    progress : callable, optional
+        Called after every image.
+
+    Returns
+    -------
+    SegmentedCohort
+
+    Raises
+    ------
+    DataError
+        When the cohort has no images or there is no such segmenter.
+    ToolError
+        When the segmenter itself cannot run, or a worker process died.
+    """
+    if cohort.images is None:
+        raise DataError(f"cohort {cohort.name!r} has no images ({cohort.source}); give a folder with images")
+    jobs = _make_jobs(cohort.images, segmenter, dict(options or {}), Path(out), n_processes)
+    outcomes: list[Outcome | None] = [None] * len(cohort)
+    missing = Outcome.failure(segmenter, "this row has no image")
+    for row, path in enumerate(cohort.images):
+        if path is None:
+            outcomes[row] = missing
+    started = time.perf_counter()
+    for row, outcome in _run(jobs, n_processes):
+        outcomes[row] = outcome
+        if progress is not None:
+            identity = str(cohort.people["participant_id"].iloc[row])
+            progress(_progress(outcomes, identity, time.perf_counter() - started))
+    return _assemble(cohort, [outcome or missing for outcome in outcomes], segmenter)
+
+
+def _make_jobs(
+    images: Sequence[Path | None], segmenter: str, options: dict[str, Any], out: Path, n_processes: int
+) -> list[Job]:
+    from evaluation.segment_files import batch_size
+
+    rows = [row for row, path in enumerate(images) if path is not None]
+    size = batch_size(segmenter)
+    threads = max(1, (os.cpu_count() or 1) // max(1, n_processes))
+    batches = [rows[k : k + size] for k in range(0, len(rows), size)]
+    return [
+        Job(tuple(batch), tuple(Path(str(images[r])) for r in batch), segmenter, options, out, threads)
+        for batch in batches
+    ]
+
+
+def _run(jobs: Sequence[Job], n_processes: int) -> Iterator[tuple[int, Outcome]]:
+    if n_processes <= 1:
+        for job in jobs:
+            yield from zip(job.rows, run_job(job), strict=True)
+        return
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(n_processes, mp_context=context) as pool:
+        futures = {pool.submit(run_job, job): job for job in jobs}
+        try:
+            for future in as_completed(futures):
+                yield from zip(futures[future].rows, future.result(), strict=True)
+        except BrokenProcessPool as error:
+            raise ToolError(
+                "a segmentation process died, most likely for want of memory; everything finished is kept: "
+                "repeat the command with fewer processes"
+            ) from error
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def run_job(job: Job) -> list[Outcome]:
+    """Return the outcomes of one batch; runs in a worker process."""
+    import torch
+
+    torch.set_num_threads(job.n_threads)
+    return segment_files(job.paths, segmenter=job.segmenter, options=job.options, store=Store(job.folder))
+
+
+def _progress(outcomes: Sequence[Outcome | None], identity: str, seconds: float) -> Progress:
+    known = [outcome for outcome in outcomes if outcome is not None]
+    return Progress(
+        done=len(known),
+        total=len(outcomes),
+        n_failed=sum(outcome.status == "failed" for outcome in known),
+        n_fresh=sum(outcome.fresh for outcome in known),
+        seconds=seconds,
+        participant_id=identity,
+    )
+
+
+def _assemble(cohort: Cohort, outcomes: Sequence[Outcome], segmenter: str) -> SegmentedCohort:
+    rows = [
+        {
+            "status": outcome.status,
+            "reason": "; ".join(outcome.reasons),
+            "seconds": outcome.seconds,
+            "peak_memory_mb": outcome.peak_memory_mb,
+            "segmenter": segmenter,
+            "version": outcome.version,
+            "labels": str(outcome.labels or ""),
+        }
+        for outcome in outcomes
+    ]
+    table = pd.DataFrame(rows, columns=list(TABLE_COLUMNS[1:]))
+    table.insert(0, "participant_id", cohort.people["participant_id"].to_numpy())
+    volumes = pd.DataFrame([dict(outcome.volumes) for outcome in outcomes]).astype(np.float64)
+    quality = pd.DataFrame([dict(outcome.qc) for outcome in outcomes]).astype(np.float64)
+    facts = pd.DataFrame([dict(outcome.facts) for outcome in outcomes]).astype(np.float64)
+    measured = replace(
+        cohort,
+        people=_with_status(cohort.people, table),
+        volumes=volumes,
+        qc=quality if len(quality.columns) else None,
+        segmenter=segmenter,
+    )
+    return SegmentedCohort(measured, table, facts)
+
+
+def _with_status(people: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
+    """Return the people with failed images excluded; who was excluded before keeps the first reason."""
+    newly = ((table["status"] == "failed") & (people["status"] == "ok")).to_numpy()
+    status = people["status"].mask(newly, "excluded")
+    reason = people["reason"].mask(newly, "segmentation: " + table["reason"].astype(str))
+    return people.assign(status=status, reason=reason)

@@ -1,0 +1,230 @@
+"""Segmenting image files one by one or batch by batch, through the store."""
+
+import inspect
+import json
+import resource
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from cohorts.errors import DataError, PlausibrainError, ToolError
+from cohorts.registry import Plugin, Registry
+from cohorts.store import Store, hash_file, write_text_atomic
+from cohorts.volumes import Volume, read_volume, write_label_map
+from evaluation.image_contract import check_image
+from evaluation.segmentation import SEGMENTERS, Segmentation, failed
+
+#: Raise when a stored result changes its form.
+_FORM = 1
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A segmentation as it is kept: numbers, and the path of its label map.
+
+    Attributes
+    ----------
+    status : str
+        ``ok``, ``flagged`` or ``failed``.
+    reasons : tuple of str
+    volumes, qc, facts : dict of str to float
+        As in `Segmentation`.
+    labels : Path or None
+        Label map on the image's own grid.
+    seconds, peak_memory_mb : float
+        Wall time of this image; largest memory of the process so far.
+    fresh : bool
+        Made in this run, not found in the store.
+    """
+
+    status: str
+    reasons: tuple[str, ...] = ()
+    volumes: dict[str, float] = field(default_factory=dict)
+    qc: dict[str, float] = field(default_factory=dict)
+    facts: dict[str, float] = field(default_factory=dict)
+    segmenter: str = ""
+    version: str = ""
+    labels: Path | None = None
+    seconds: float = float("nan")
+    peak_memory_mb: float = float("nan")
+    fresh: bool = True
+
+    @classmethod
+    def failure(cls, segmenter: str, reason: str) -> "Outcome":
+        """Return the outcome of an image that could not be segmented."""
+        return cls("failed", (reason,), segmenter=segmenter)
+
+
+@cache
+def segmenters() -> Registry:
+    """Return the registry after every segmenter was imported."""
+    return SEGMENTERS.discover("evaluation.segmenters")
+
+
+def batch_size(segmenter: str) -> int:
+    """Return how many images a segmenter takes at a time (1, unless it asks for ``paths``)."""
+    plugin = segmenters()[segmenter]
+    return int(plugin.options.get("batch_size", 1)) if "paths" in plugin.parameters else 1
+
+
+def segment_files(
+    paths: Sequence[Path], *, segmenter: str, options: Mapping[str, Any], store: Store
+) -> list[Outcome]:
+    """Return one outcome per image, from the store where it is there.
+
+    Parameters
+    ----------
+    paths : sequence of Path
+    segmenter : str
+        Name in `SEGMENTERS`.
+    options : mapping
+        Further arguments of the segmenter.
+    store : Store
+
+    Raises
+    ------
+    DataError
+        For an unknown segmenter or option.
+    ToolError
+        When the segmenter cannot run at all (an external program or its files are missing).
+    """
+    plugin = segmenters()[segmenter]
+    _check_options(plugin, options)
+    keys = [_key(path, plugin, options) for path in paths]
+    outcomes = [_stored(key, store) if key else None for key in keys]
+    todo = [k for k, outcome in enumerate(outcomes) if outcome is None]
+    made = _segment_batch([paths[k] for k in todo], plugin, options) if todo else []
+    for k, (result, seconds) in zip(todo, made, strict=True):
+        outcomes[k] = _keep(result, seconds, keys[k], store)
+    return [outcome for outcome in outcomes if outcome is not None]
+
+
+def _check_options(plugin: Plugin, options: Mapping[str, Any]) -> None:
+    requests = {"image", "path", "paths"}
+    known = [name for name in plugin.parameters if name not in requests]
+    unknown = sorted(set(options) - set(known))
+    if unknown:
+        raise DataError(
+            f"segmenter {plugin.name!r} has no option {', '.join(unknown)}; "
+            f"it has {', '.join(known) or 'none'}"
+        )
+    absent = [
+        name
+        for name, parameter in inspect.signature(plugin.function).parameters.items()
+        if parameter.default is parameter.empty and name not in requests and name not in options
+    ]
+    if absent:
+        raise DataError(f"segmenter {plugin.name!r} needs the option {', '.join(absent)}")
+
+
+def _version(plugin: Plugin, options: Mapping[str, Any]) -> str:
+    """Return what else decides a result, weights or program: the module's ``version``, if it has one."""
+    function = getattr(sys.modules[plugin.module], "version", None)
+    if function is None:
+        return ""
+    accepted = inspect.signature(function).parameters
+    return str(function(**{name: value for name, value in options.items() if name in accepted}))
+
+
+def _key(path: Path, plugin: Plugin, options: Mapping[str, Any]) -> str | None:
+    """Return the key of a result, or None for a file that cannot be read."""
+    chosen = {name: str(value) for name, value in options.items() if name != "device"}
+    where = path.name if "path" in plugin.parameters else ""
+    try:
+        return Store.key(hash_file(path), where, plugin.name, _version(plugin, options), chosen, _FORM)
+    except DataError:
+        return None
+
+
+def _segment_batch(
+    paths: Sequence[Path], plugin: Plugin, options: Mapping[str, Any]
+) -> list[tuple[Segmentation, float]]:
+    if "paths" in plugin.parameters:
+        return _segment_together(paths, plugin, options)
+    results = []
+    for path in paths:
+        started = time.perf_counter()
+        results.append((_segment_one(path, plugin, options), time.perf_counter() - started))
+    return results
+
+
+def _segment_one(path: Path, plugin: Plugin, options: Mapping[str, Any]) -> Segmentation:
+    """Return the segmentation of one image; a fault of the image is a reason, one of the tool is raised."""
+    version = _version(plugin, options)
+    try:
+        image = read_volume(path)
+        problems = check_image(image)
+        if problems:
+            return failed(plugin.name, version, *problems)
+        request: dict[str, Volume | Path] = {"image": image, "path": path}
+        given = {name: request[name] for name in plugin.parameters if name in request}
+        result: Segmentation = plugin(**given, **options)
+    except ToolError:
+        raise
+    except PlausibrainError as error:
+        return failed(plugin.name, version, str(error))
+    return result
+
+
+def _segment_together(
+    paths: Sequence[Path], plugin: Plugin, options: Mapping[str, Any]
+) -> list[tuple[Segmentation, float]]:
+    """Return the segmentations of a batch for a tool that starts once for many images."""
+    version = _version(plugin, options)
+    results: dict[Path, Segmentation] = {}
+    for path in paths:
+        try:
+            problems = check_image(read_volume(path))
+        except PlausibrainError as error:
+            problems = (str(error),)
+        if problems:
+            results[path] = failed(plugin.name, version, *problems)
+    good = [path for path in paths if path not in results]
+    started = time.perf_counter()
+    results |= dict(zip(good, plugin(paths=good, **options) if good else [], strict=True))
+    seconds = (time.perf_counter() - started) / max(1, len(good))
+    return [(results[path], seconds) for path in paths]
+
+
+def _keep(result: Segmentation, seconds: float, key: str | None, store: Store) -> Outcome:
+    """Write labels, then numbers: an outcome that can be found has its labels."""
+    labels = result.labels
+    path = None
+    if labels is not None and key:
+        path = store.put(key, ".nii.gz", lambda target: write_label_map(labels, target))
+    outcome = Outcome(
+        result.status,
+        tuple(result.reasons),
+        {name: float(value) for name, value in result.volumes.items()},
+        {name: float(value) for name, value in result.qc.items()},
+        {name: float(value) for name, value in result.facts.items()},
+        result.segmenter,
+        result.version,
+        path,
+        seconds,
+        resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+    )
+    if key:
+        content = {name: value for name, value in asdict(outcome).items() if name not in ("labels", "fresh")}
+        content["has_labels"] = path is not None
+        store.put(key, ".json", lambda target: write_text_atomic(target, json.dumps(content)))
+    return outcome
+
+
+def _stored(key: str, store: Store) -> Outcome | None:
+    path = store.get(key, ".json")
+    if path is None:
+        return None
+    try:
+        content = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return None
+    labels = store.get(key, ".nii.gz")
+    if content.pop("has_labels") and labels is None:
+        return None
+    content["reasons"] = tuple(content["reasons"])
+    return Outcome(**content, labels=labels, fresh=False)

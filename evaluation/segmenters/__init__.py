@@ -1,0 +1,1 @@
+"""Segmenters: one file each, found by the registry."""

@@ -1,0 +1,156 @@
+"""Label maps made elsewhere: FreeSurfer aseg or aparc+aseg, SynthSeg, or any with a label table.
+
+Volumes are voxel counts, so they differ from the soft volumes of the other segmenters by a few per cent in
+small structures: both cohorts must come from the same tool. Tables of volumes need no segmenter; give the
+table as the cohort.
+"""
+
+import csv
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from cohorts.errors import DataError
+from cohorts.structures import TIV, find_structure, structure
+from cohorts.volumes import LabelMap, Volume, read_label_map
+from evaluation.posteriors import count_pieces
+from evaluation.segmentation import SEGMENTERS, Segmentation, check_segmentation
+
+NAME = "precomputed"
+_CORTEX = {"left": 3, "right": 42}
+_ENDINGS = (".nii.gz", ".nii", ".mgz", ".mgh")
+
+
+@SEGMENTERS.register(label="Label maps made elsewhere")
+def precomputed(image: Volume, path: Path, *, labels: str, table: str = "") -> Segmentation:
+    """Measure a label map that lies in another folder.
+
+    Parameters
+    ----------
+    image : Volume
+        The image that was segmented; its grid is not needed for the volumes.
+    path : Path
+        Of the image; the label map is found by its name.
+    labels : str
+        Folder of label maps, searched at any depth.
+    table : str
+        TSV with the columns ``index`` and ``name`` (as BIDS ``dseg.tsv``), for labels that are not
+        FreeSurfer's.
+
+    Returns
+    -------
+    Segmentation
+        Labels as found, on their own grid; volumes as voxel count times voxel volume; parcels are also summed
+        to the cortex.
+
+    Raises
+    ------
+    DataError
+        When there is no label map for the image, or more than one, or a label that nothing names.
+    """
+    found = find_label_map(path, Path(labels))
+    label_map = read_label_map(found)
+    volumes = measure_label_map(label_map, read_label_table(table) if table else None)
+    facts = {f"pieces_{name}": float(n) for name, n in count_pieces(label_map.data, list(volumes)).items()}
+    result = Segmentation(label_map, volumes, {}, facts, NAME, "")
+    return check_segmentation(result, tuple(name for name in volumes if name != TIV))
+
+
+def find_label_map(path: Path, folder: Path) -> Path:
+    """Return the one label map whose name contains the image's BIDS entities, or its whole stem.
+
+    Raises
+    ------
+    DataError
+        When there is none, or more than one.
+    """
+    stem = _stem(path.name)
+    key = "_".join(part for part in stem.split("_") if "-" in part) or stem
+    candidates = [other for other in _label_files(folder) if _matches(_stem(other.name), key)]
+    if len(candidates) != 1:
+        said = ", ".join(sorted(other.name for other in candidates)[:4]) or "none"
+        raise DataError(f"{folder}: expected one label map named after {key!r}, found {said}")
+    return candidates[0]
+
+
+@lru_cache(maxsize=8)
+def _label_files(folder: Path) -> tuple[Path, ...]:
+    return tuple(path for path in sorted(folder.rglob("*")) if path.name.endswith(_ENDINGS))
+
+
+def _stem(name: str) -> str:
+    for ending in _ENDINGS:
+        if name.endswith(ending):
+            return name.removesuffix(ending)
+    return name
+
+
+def _matches(stem: str, key: str) -> bool:
+    """Whether the name begins with the key and the key ends there: sub-1 is not sub-10."""
+    return stem == key or (stem.startswith(key) and not stem[len(key)].isalnum())
+
+
+def read_label_table(path: str) -> dict[int, str]:
+    """Return index to name of a BIDS label table (TSV with the columns ``index`` and ``name``).
+
+    Raises
+    ------
+    DataError
+        When a column is missing or an index is not a whole number.
+    """
+    with Path(path).open(encoding="utf-8", newline="") as stream:
+        reader = csv.DictReader(stream, delimiter="\t")
+        if not {"index", "name"} <= set(reader.fieldnames or ()):
+            raise DataError(f"{path}: expected the columns index and name, found {reader.fieldnames}")
+        try:
+            return {int(row["index"]): row["name"] for row in reader}
+        except ValueError as error:
+            raise DataError(f"{path}: {error}; an index is a whole number") from error
+
+
+def measure_label_map(labels: LabelMap, table: Mapping[int, str] | None = None) -> dict[str, float]:
+    """Return the volume of every structure in a label map, mm3, and ``TIV`` where all CSF is labelled.
+
+    Parameters
+    ----------
+    labels : LabelMap
+    table : mapping of int to str, optional
+        Label to structure name; FreeSurfer's colour table by default.
+
+    Raises
+    ------
+    DataError
+        For a label without a name.
+    """
+    index, count = np.unique(labels.data, return_counts=True)
+    volumes: dict[str, float] = {}
+    unknown = []
+    for label, n in zip(index.tolist(), count.tolist(), strict=True):
+        if label == 0:
+            continue
+        found = find_structure(table[label]) if table and label in table else None
+        found = find_structure(label) if table is None else found
+        if found is None:
+            unknown.append(label)
+        else:
+            volumes[found.name] = volumes.get(found.name, 0.0) + n * labels.voxel_volume_mm3
+    if unknown:
+        raise DataError(f"labels {unknown[:8]} have no name; give a table with the columns index and name")
+    return _with_sums(volumes)
+
+
+def _with_sums(volumes: dict[str, float]) -> dict[str, float]:
+    """Add parcels to the cortex of their side, and TIV if CSF was segmented all around the brain."""
+    for side, index in _CORTEX.items():
+        parcels = [
+            v for n, v in volumes.items() if structure(n).atlas == "dk" and structure(n).hemisphere == side
+        ]
+        name = structure(index).name
+        if parcels and name not in volumes:
+            volumes[name] = sum(parcels)
+    wholes = [v for name, v in volumes.items() if structure(name).atlas == "aseg"]
+    if volumes.get("CSF", 0.0) > 50_000:
+        volumes[TIV] = sum(wholes)
+    return volumes

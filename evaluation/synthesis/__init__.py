@@ -1,0 +1,1 @@
+"""Rendering label maps into training images."""

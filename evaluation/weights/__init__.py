@@ -1,0 +1,1 @@
+"""Weights and calibrations shipped with the package."""

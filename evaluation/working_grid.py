@@ -1,0 +1,192 @@
+"""The grid on which a network works, 1 mm and RAS, cropped to the head; and the way back."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from scipy import ndimage
+from torch import Tensor
+from torch.nn import functional
+
+from cohorts.volumes import LabelMap, Volume, resample, resample_to, to_canonical
+
+#: Beyond this angle between the stored axes and the world's, the image is turned into the world's axes first.
+_OBLIQUE_DEGREES = 12.0
+#: No head needs more than this, mm; what lies lower than 200 mm below the vertex is neck.
+_LARGEST_FIELD_MM = (208, 240, 208)
+
+
+@dataclass(frozen=True)
+class WorkingImage:
+    """An image prepared for a network.
+
+    Attributes
+    ----------
+    data : ndarray of float32, (I, J, K)
+        Scaled to about 0 to 1; I, J, K run to right, anterior, superior.
+    affine : ndarray, (4, 4)
+        Voxels of ``data`` to world mm.
+    """
+
+    data: np.ndarray
+    affine: np.ndarray
+
+    @property
+    def voxel_mm3(self) -> float:
+        """Volume of a voxel, mm3."""
+        return float(abs(np.linalg.det(self.affine[:3, :3])))
+
+
+def make_working_image(image: Volume, voxel_size_mm: float = 1.0) -> WorkingImage:
+    """Return the image at ``voxel_size_mm``, RAS, cropped to what is not background, and scaled.
+
+    Parameters
+    ----------
+    image : Volume
+        Any orientation, voxel size and intensity scale.
+
+    Notes
+    -----
+    Intensities are shifted by their 0.5th percentile and divided by the 99th percentile of the foreground.
+    """
+    regular = _regular(image, voxel_size_mm)
+    data = regular.data
+    low = float(np.percentile(data[::2, ::2, ::2], 0.5))
+    data = np.maximum(data - low, 0)
+    threshold = 0.02 * float(np.percentile(data[::2, ::2, ::2], 99.5))
+    box = _head_box(data > threshold, voxel_size_mm)
+    data = data[box]
+    inside = data[::2, ::2, ::2][data[::2, ::2, ::2] > threshold]
+    top = float(np.percentile(inside, 99)) if inside.size else 1.0
+    affine = regular.affine.copy()
+    affine[:3, 3] += affine[:3, :3] @ [float(part.start) for part in box]
+    return WorkingImage(np.minimum(data / max(top, 1e-12), 1.5).astype(np.float32), affine)
+
+
+def _regular(image: Volume, voxel_size_mm: float) -> Volume:
+    canonical = to_canonical(image)
+    axes = canonical.affine[:3, :3] / np.asarray(canonical.voxel_size_mm)
+    if np.degrees(np.arccos(np.clip(np.diag(axes), -1, 1))).max() > _OBLIQUE_DEGREES:
+        shape, affine = _world_grid(canonical, voxel_size_mm)
+        return resample_to(canonical, shape, affine)
+    sizes = np.asarray(canonical.voxel_size_mm)
+    if np.allclose(sizes, voxel_size_mm, rtol=0.02):
+        return canonical
+    sigma = np.where(sizes < 0.75 * voxel_size_mm, 0.4 * voxel_size_mm / sizes, 0.0)
+    if sigma.any():
+        canonical = Volume(ndimage.gaussian_filter(canonical.data, sigma), canonical.affine)
+    return resample(canonical, voxel_size_mm)
+
+
+def _world_grid(image: Volume, voxel_size_mm: float) -> tuple[tuple[int, int, int], np.ndarray]:
+    """Return a grid along the world's axes that holds the whole field of view."""
+    corners = np.stack(np.meshgrid(*[(0, n - 1) for n in image.shape], indexing="ij"), -1).reshape(-1, 3)
+    world = corners @ image.affine[:3, :3].T + image.affine[:3, 3]
+    low, high = world.min(0), world.max(0)
+    n = np.ceil((high - low) / voxel_size_mm).astype(int) + 1
+    affine = np.diag([voxel_size_mm] * 3 + [1.0])
+    affine[:3, 3] = low
+    return (int(n[0]), int(n[1]), int(n[2])), affine
+
+
+def _head_box(foreground: np.ndarray, voxel_size_mm: float) -> tuple[slice, slice, slice]:
+    """Return the box of the foreground, at most as large as a head: centred, and from the vertex down."""
+    parts = []
+    for axis, largest in enumerate(_LARGEST_FIELD_MM):
+        others = tuple(k for k in range(3) if k != axis)
+        profile = np.flatnonzero(foreground.sum(others) > 20)
+        n = foreground.shape[axis]
+        low, high = (int(profile[0]), int(profile[-1]) + 1) if profile.size else (0, n)
+        limit = int(largest / voxel_size_mm)
+        if high - low > limit:
+            low = high - limit if axis == 2 else (low + high - limit) // 2
+            high = low + limit
+        parts.append(slice(max(0, low - 2), min(n, high + 2)))
+    return parts[0], parts[1], parts[2]
+
+
+def sample_on(maps: Tensor, affine: np.ndarray, like: Volume) -> tuple[np.ndarray, np.ndarray]:
+    """Return, on another grid, the winner among the interpolated posteriors and the interpolated last map.
+
+    Parameters
+    ----------
+    maps : Tensor, (C + 1, I, J, K)
+        Posteriors, of which the first is background and fills what lies outside, and the probability of
+        "left".
+    affine : ndarray, (4, 4)
+        Grid of the maps.
+    like : Volume
+        The grid wanted.
+
+    Returns
+    -------
+    channel : ndarray of uint8, ``like.shape``
+    left : ndarray of bool, ``like.shape``
+    """
+    to_source = np.linalg.inv(affine) @ like.affine
+    shift = _whole_steps(to_source, like.shape)
+    if shift is not None:
+        return _shifted(maps, like, *shift)
+    channel, left = np.zeros(like.shape, np.uint8), np.zeros(like.shape, bool)
+    size = np.asarray(maps.shape[1:])
+    m = torch.from_numpy((to_source[:3] * (2 / size)[:, None]).astype(np.float32))
+    m[:, 3] += torch.from_numpy((1 / size - 1).astype(np.float32))
+    j, k = (torch.arange(n, dtype=torch.float32) for n in like.shape[1:])
+    for i in range(like.shape[0]):
+        place = m[:, 0] * i + m[:, 3] + j[:, None, None] * m[:, 1] + k[None, :, None] * m[:, 2]
+        box = _rows_inside(place)
+        if box is not None:
+            channel[i][box], left[i][box] = _winner(maps, place[box])
+    return channel, left
+
+
+def _rows_inside(place: Tensor) -> tuple[slice, slice] | None:
+    """Return the rectangle of a plane, (J, K, 3), whose places lie inside -1 to 1."""
+    inside = (place.abs() < 1).all(-1)
+    j, k = (torch.nonzero(inside.any(axis))[:, 0] for axis in (1, 0))
+    if not len(j):
+        return None
+    return slice(int(j[0]), int(j[-1]) + 1), slice(int(k[0]), int(k[-1]) + 1)
+
+
+def _winner(maps: Tensor, place: Tensor) -> tuple[np.ndarray, np.ndarray]:
+    """Return winner and side on one plane of sampling places, (J, K, 3), of order I, J, K."""
+    sampled = functional.grid_sample(maps[None], place.flip(-1)[None, None], align_corners=False)[0, :, 0]
+    sampled[0] += 1 - sampled[:-1].sum(0)
+    return sampled[:-1].argmax(0).to(torch.uint8).numpy(), (sampled[-1] > 0.5).numpy()
+
+
+def _whole_steps(to_source: np.ndarray, shape: tuple[int, int, int]) -> tuple[np.ndarray, np.ndarray] | None:
+    """Return signed axes and shift if one grid is the other reordered, flipped and shifted by voxels."""
+    axes, shift = np.round(to_source[:3, :3]), np.round(to_source[:3, 3])
+    corners = np.array([[0, 0, 0, 1], [n - 1 for n in shape] + [1]])
+    error = corners @ to_source[:3].T - (corners[:, :3] @ axes.T + shift)
+    return (axes.astype(int), shift.astype(int)) if np.abs(error).max() < 0.05 else None
+
+
+def _shifted(
+    maps: Tensor, like: Volume, axes: np.ndarray, shift: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return winner and side where every voxel of ``like`` is a voxel of the maps."""
+    results = (maps[:-1].argmax(0).to(torch.uint8).numpy(), (maps[-1] > 0.5).numpy())
+    order = np.abs(axes).argmax(0)
+    sign = axes[order, np.arange(3)]
+    out = (np.zeros(like.shape, np.uint8), np.zeros(like.shape, bool))
+    source, target = [slice(None)] * 3, [slice(None)] * 3
+    for axis, (row, step) in enumerate(zip(order, sign, strict=True)):
+        index = shift[row] + step * np.arange(like.shape[axis])
+        valid = np.flatnonzero((index >= 0) & (index < results[0].shape[row]))
+        if not valid.size:
+            return out
+        target[axis] = slice(valid[0], valid[-1] + 1)
+        first, last = sorted((index[valid[0]], index[valid[-1]]))
+        source[row] = slice(first, last + 1)
+    flips = tuple(slice(None, None, int(step)) for step in sign)
+    for full, part in zip(out, results, strict=True):
+        full[tuple(target)] = part[tuple(source)].transpose(order)[flips]
+    return out
+
+
+def nearest_on(labels: LabelMap, like: Volume) -> LabelMap:
+    """Return a label map on the grid of an image, by nearest voxel."""
+    return resample_to(labels, like.shape, like.affine)

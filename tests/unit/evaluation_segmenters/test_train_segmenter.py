@@ -1,0 +1,55 @@
+from pathlib import Path
+
+import pytest
+import torch
+
+from evaluation import train_segmenter
+from evaluation.train_segmenter import Plan, parse_plan, start, train
+from tests.unit.evaluation_segmenters.phantoms import write_label_folder
+
+RATE = train_segmenter.learning_rate
+SMALL = (((48, 48, 48), 1.0),)
+
+
+def make_plan(folder: Path, out: str, steps: int) -> Plan:
+    return Plan(labelmaps=folder, out=folder / out, steps=steps, n_held_out=1, features=(4, 4, 4, 4))
+
+
+@pytest.fixture(autouse=True)
+def one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(train_segmenter, "BLOCKS", SMALL)
+    monkeypatch.setattr(train_segmenter, "learning_rate", lambda plan, step: 1e-3)
+
+
+def test_a_killed_run_that_continues_ends_where_an_unbroken_one_does(tmp_path: Path) -> None:
+    write_label_folder(tmp_path)
+    whole = train(make_plan(tmp_path, "whole", 4))
+    train(make_plan(tmp_path, "broken", 2))
+    (tmp_path / "broken" / ".tmp-checkpoint.pt").write_bytes(b"killed while writing")
+    again = train(make_plan(tmp_path, "broken", 4))
+    assert again.step == whole.step == 4
+    for a, b in zip(whole.average.parameters(), again.average.parameters(), strict=True):
+        assert torch.equal(a, b)
+
+
+def test_weights_can_start_another_run(tmp_path: Path) -> None:
+    write_label_folder(tmp_path)
+    first = train(make_plan(tmp_path, "first", 2))
+    plan = make_plan(tmp_path, "second", 2)
+    begun = start(Plan(**{**vars(plan), "init": tmp_path / "first" / "weights.safetensors"}))
+    assert begun.step == 0
+    for a, b in zip(first.average.parameters(), begun.network.parameters(), strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-3, atol=1e-4)  # fp16 on the way
+
+
+def test_learning_rate_rises_stays_and_falls() -> None:
+    plan = Plan(Path(), Path(), steps=3000, learning_rate=1e-3)
+    rates = [RATE(plan, step) for step in (0, 99, 1500, 2500, 2999)]
+    assert rates == pytest.approx([1e-5, 1e-3, 1e-3, 5e-4, 2e-5])
+
+
+def test_command_line(tmp_path: Path) -> None:
+    plan, threads = parse_plan(
+        ["--labelmaps", "maps", "--out", "run", "--steps", "7", "--threads", "3", "--device", "cpu"]
+    )
+    assert (plan.labelmaps, plan.out, plan.steps, threads) == (Path("maps"), Path("run"), 7, 3)
