@@ -41,7 +41,7 @@ format: .venv/tested-tools
 
 # Every number of docs/validation.md, from a folder of real data (see docs/validation.md).
 validate: .venv/installed
-	$(BIN)/python benchmarks/validate.py $(DATA)
+	$(BIN)/python -m benchmarks.validate $(DATA)
 
 clean:
 	rm -rf .venv demo runs build dist *.egg-info

@@ -1,6 +1,6 @@
 """Time the statistics, beside the same numbers from a plain loop over pingouin.
 
-    python benchmarks/analysis.py [--people 1000] [--resamples 2000]
+    python -m benchmarks.analysis [--people 1000] [--resamples 2000]
 
 Two cohorts of simulated people with 101 structures (the 32 of the whole-brain segmentation, 68 cortical
 parcels, and head size). The pingouin loop computes, for the same structures, Cohen's d and its bootstrap interval; it is

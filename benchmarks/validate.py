@@ -1,6 +1,6 @@
 """Print docs/validation.md: what the benchmark says about real tables whose truth is known.
 
-    python benchmarks/validate.py DATA [--splits 100] [--out docs/validation.md]
+    python -m benchmarks.validate DATA [--splits 100] [--out docs/validation.md]
 
 DATA is a folder with `tables/ixi_synthseg.csv`, `brainldm_synthseg.csv`, `fcon1000.csv`, `NIMH_controls_v1.csv` and
 `NIMH_controls_v2.csv` (sources and licences: docs/validation.md). Nothing of it is stored in the project.
@@ -186,7 +186,7 @@ def noise_section(first: Cohort, second: Cohort) -> Iterator[str]:
 
 HEADER = """# Validation on real tables
 
-Printed by `python benchmarks/validate.py DATA --out docs/validation.md` on {date} ({cores} cores, Python {python}).
+Printed by `python -m benchmarks.validate DATA --out docs/validation.md` on {date} ({cores} cores, Python {python}).
 
 Data, none of which is part of this project: IXI volumes by SynthSeg (marver17/hippocampal-normative-models, CC BY-SA 3.0; IXI), SynthSeg
 volumes of 780 images sampled from the public brain latent diffusion model (Ahn-Ssu/GenAI_sexDiff), FCON1000 and NIMH FreeSurfer

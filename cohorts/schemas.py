@@ -191,6 +191,28 @@ NOTES = Schema(
     description="What was coerced, excluded or found odd when the cohorts were read.",
 )
 
+AUDIT = Schema(
+    "audit",
+    (
+        Column("control", "str", "Planted defect, or none"),
+        Column("label", "str", "What it is called"),
+        Column("severity", "float", "Size of the defect, in the unit of this row"),
+        Column("unit", "str", "Unit of the severity"),
+        Column("question", "int", "Question of the scorecard; 0 for the whole scorecard"),
+        Column("headline", "str", "Name of the headline; empty for a question as a whole"),
+        Column("declared", "int", "1 when the control declares that this question must see it"),
+        Column("trials", "int", "Simulated pairs of cohorts"),
+        Column("n_no", "int", "Trials that said no"),
+        Column("n_yes", "int", "Trials that said yes"),
+        Column("n_cannot_tell", "int", "Trials that could not tell"),
+        Column("share_no", "float", "Share of trials that said no: power, or the false-alarm rate"),
+        Column("ci_low", "float", "Lower end of the 95 % interval of that share (Clopper-Pearson)"),
+        Column("ci_high", "float", "Upper end of the 95 % interval of that share (Clopper-Pearson)"),
+        Column("people", "int", "People per cohort"),
+    ),
+    description="Power and false alarms of every verdict on planted defects.",
+)
+
 SCHEMAS = {
     schema.name: schema
     for schema in (
@@ -206,6 +228,7 @@ SCHEMAS = {
         CORRELATIONS,
         DOSE,
         NOTES,
+        AUDIT,
     )
 }
 """All tables of a run folder by name."""

@@ -16,7 +16,13 @@ def catalogue() -> list[dict[str, Any]]:
 
 def _entry(kind: str, plugin: Plugin) -> dict[str, Any]:
     return {
-        "kind": kind, "name": plugin.name, "label": plugin.label, "unit": plugin.unit,
-        "better": plugin.better, "question": plugin.options.get("question"), "source": list(plugin.source), "summary": plugin.summary,
+        "kind": kind,
+        "name": plugin.name,
+        "label": plugin.label,
+        "unit": plugin.unit,
+        "better": plugin.better,
+        "question": plugin.options.get("question"),
+        "source": list(plugin.source),
+        "summary": plugin.summary,
         "missing": list(plugin.missing),
-    }  # fmt: skip
+    }

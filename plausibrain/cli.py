@@ -193,6 +193,31 @@ def demo(
 
 
 @app.command()
+def audit(
+    *,
+    out: Out = Path("audit"),
+    n: Annotated[int, typer.Option(min=20, help="People per cohort.")] = 200,
+    replicates: Annotated[int, typer.Option(min=1, help="Trials per defect and severity.")] = 40,
+    null_replicates: Annotated[int, typer.Option(min=1, help="Trials without a defect.")] = 200,
+    control: Annotated[list[str] | None, typer.Option(help="Only these defects.")] = None,
+    resamples: Annotated[int, typer.Option(min=100, help="Bootstrap resamples.")] = 500,
+    splits: Annotated[int, typer.Option(min=20, help="Splits of the reference.")] = 60,
+    workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
+    quiet: Quiet = False,
+) -> None:
+    """Plant known defects, count which verdicts see them, and count false alarms without a defect."""
+    from plausibrain.audit import audit_to_page
+    from plausibrain.progress import progress_bar
+
+    with progress_bar("audit", quiet=quiet) as progress:
+        page = audit_to_page(
+            out, n=n, replicates=replicates, null_replicates=null_replicates, only=control or (),
+            n_resamples=resamples, n_splits=splits, workers=workers, progress=progress,
+        )  # fmt: skip
+    print(page)
+
+
+@app.command()
 def plan(
     *,
     margin: Annotated[float, typer.Option(min=0.01, help="Equivalence margin, standard deviations.")] = 0.2,

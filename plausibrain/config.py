@@ -50,9 +50,18 @@ class Source(BaseModel):
     segmenter: str | None = None
     encoding: str | None = None
 
-    def read(self) -> Cohort:
-        """Read the cohort."""
-        return read_cohort(**self.model_dump())
+    def read(self, role: str) -> Cohort:
+        """Read the cohort; an error that an option settles says how to give that option.
+
+        Parameters
+        ----------
+        role : str
+            `reference` or `generated`.
+        """
+        try:
+            return read_cohort(**self.model_dump())
+        except DataError as error:
+            raise DataError(f"{error}{_how_to_give(str(error), role)}") from error
 
 
 class RunConfig(BaseModel):
@@ -77,6 +86,24 @@ class RunConfig(BaseModel):
     settings: Settings = Field(default_factory=Settings)
 
 
+PER_COHORT_FLAGS = ("sex_coding", "age_unit")
+SHARED_FLAGS = ("segmenter", "repeats")
+YAML_ONLY = ("volume_unit", "encoding", "participants", "volumes", "qc")
+
+
+def _how_to_give(message: str, role: str) -> str:
+    """Name flag and YAML field of the option that an error asks for."""
+    for option in (*PER_COHORT_FLAGS, *SHARED_FLAGS, *YAML_ONLY):
+        if f"{option}=" in message:
+            flag = option.replace("_", "-")
+            place = {
+                option in PER_COHORT_FLAGS: f"--{role}-{flag} or ",
+                option in SHARED_FLAGS: f"--{flag} or ",
+            }
+            return f". Give it as {place.get(True, '')}in YAML as {option} under {role}"
+    return ""
+
+
 def read_config(path: Path) -> RunConfig:
     """Read a run configuration from YAML; paths in it are relative to the file.
 
@@ -87,7 +114,7 @@ def read_config(path: Path) -> RunConfig:
     Raises
     ------
     DataError
-        When the file is missing, is not YAML, or a field is unknown or has a wrong value (every such field is named).
+        When the file is missing, is not YAML, or a field is unknown or has a wrong value (each is named).
     """
     content = _parse(path)
     for part in ("reference", "generated"):

@@ -37,7 +37,7 @@ def run(config: RunConfig, *, progress: Progress | None = None) -> Path:
     DataError
         When a cohort cannot be read or the two cannot be compared.
     """
-    reference, generated = config.reference.read(), config.generated.read()
+    reference, generated = config.reference.read("reference"), config.generated.read("generated")
     return run_cohorts(reference, generated, config, progress=progress)
 
 

@@ -1,0 +1,121 @@
+"""The page of an audit: what this benchmark sees, and what it invents."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from cohorts.schemas import AUDIT
+from cohorts.store import write_text_atomic
+from cohorts.tables import read_table
+
+WANTED_POWER = 0.8
+NO_DEFECT = "none"
+
+
+def write_audit_page(folder: Path) -> Path:
+    """Write `audit.md` beside `audit.tsv` and `audit.json`.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder of an audit.
+
+    Returns
+    -------
+    Path
+        The page.
+
+    Raises
+    ------
+    DataError
+        When the table is missing or of another schema.
+    """
+    table = read_table(folder / "audit.tsv", AUDIT)
+    settings = json.loads((folder / "settings.json").read_text(encoding="utf-8"))
+    return write_text_atomic(folder / "audit.md", audit_markdown(table, settings))
+
+
+def smallest_seen(table: pd.DataFrame) -> pd.DataFrame:
+    """Return for every control the smallest severity that a declared question sees with 80 % power.
+
+    Returns
+    -------
+    DataFrame
+        Columns `control`, `label`, `unit`, `severity` (NaN when none), `question`, `share_no`, `ci_low`,
+        `ci_high`; the last four of the strongest step where no step is seen.
+    """
+    declared = table[(table["declared"] == 1) & (table["headline"] == "")]
+    rows = []
+    for control, group in declared.groupby("control", sort=False):
+        seen = group[group["share_no"] >= WANTED_POWER].sort_values("severity")
+        best = seen.iloc[0] if len(seen) else group.sort_values("share_no").iloc[-1]
+        rows.append(
+            {
+                "control": control,
+                **{
+                    name: best[name]
+                    for name in ("label", "unit", "question", "share_no", "ci_low", "ci_high")
+                },
+                "severity": best["severity"] if len(seen) else float("nan"),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def audit_markdown(table: pd.DataFrame, settings: dict[str, Any]) -> str:
+    """Return the audit as Markdown."""
+    return (
+        "\n".join([*_head(table, settings), *_false_alarms(table), *_smallest(table), *_ladder(table)]) + "\n"
+    )
+
+
+def _head(table: pd.DataFrame, settings: dict[str, Any]) -> Iterator[str]:
+    yield "# Audit: what can this benchmark see?\n"
+    yield f"Printed by `{settings['command']}` on {settings['date']} ({settings['cores']} cores).\n"
+    yield (
+        f"{int(table['people'].iloc[0])} people per cohort, volumes drawn from published norms, "
+        f"{settings['n_resamples']} resamples, {settings['n_splits']} splits. Power is the share of trials in "
+        "which a question said *no*, with its exact 95 % interval.\n"
+    )
+
+
+def _false_alarms(table: pd.DataFrame) -> Iterator[str]:
+    none = table[table["control"] == NO_DEFECT]
+    overall = none[none["question"] == 0].iloc[0]
+    yield "## False alarms: nothing planted\n"
+    yield f"**{overall.n_no} of {overall.trials} sound cohorts got any *no*: {_percent(overall)}.**\n"
+    yield "| question | headline | no | yes | cannot tell | false alarms |\n|---|---|---|---|---|---|"
+    for row in none[none["headline"] != ""].itertuples():
+        counts = f"{row.n_no} | {row.n_yes} | {row.n_cannot_tell}"
+        yield f"| {row.question} | {row.headline} | {counts} | {_percent(row)} |"
+    yield ""
+
+
+def _smallest(table: pd.DataFrame) -> Iterator[str]:
+    yield "## Smallest defect seen with 80 % power\n"
+    yield "| defect | severity | unit | question | power |\n|---|---|---|---|---|"
+    for row in smallest_seen(table).itertuples():
+        size = f"{row.severity:g}" if row.severity == row.severity else "none of the ladder"
+        yield f"| {row.label} | {size} | {row.unit} | {row.question} | {_percent(row)} |"
+    yield ""
+
+
+def _ladder(table: pd.DataFrame) -> Iterator[str]:
+    yield "## Every step of the ladder\n"
+    yield "| defect | severity | question | power | headlines that said no |\n|---|---|---|---|---|"
+    for (control, severity), group in table.groupby(["control", "severity"], sort=False):
+        if control == NO_DEFECT:
+            continue
+        named = group[(group["headline"] != "") & (group["n_no"] > 0)].sort_values(
+            "share_no", ascending=False
+        )
+        said = ", ".join(f"{r.headline} {r.share_no:.0%}" for r in named.itertuples())
+        for row in group[(group["headline"] == "") & (group["declared"] == 1)].itertuples():
+            yield f"| {row.label} | {severity:g} {row.unit} | {row.question} | {_percent(row)} | {said} |"
+
+
+def _percent(row: Any) -> str:
+    return f"{row.share_no:.0%} ({row.ci_low:.0%} to {row.ci_high:.0%})"

@@ -1,0 +1,122 @@
+"""From tables to a page, a comparison and a check, through the command line."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.integration.conftest import Command
+
+ALL_TABLES = (
+    "people", "volumes", "results", "draws", "null_draws", "balance", "curves", "correlations", "dose", "notes",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def run_folder(tables: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One quick run, made by a process of its own."""
+    folder = tmp_path_factory.mktemp("run") / "run"
+    arguments = ["run", str(tables["config"]), "--out", str(folder), "--quiet"]
+    subprocess.run([sys.executable, "-m", "plausibrain", *arguments], check=True, capture_output=True)
+    return folder
+
+
+def test_run_writes_page_scorecard_and_tables(run_folder: Path) -> None:
+    page = (run_folder / "report.html").read_text(encoding="utf-8")
+    assert "model A" in page
+    assert len(page) < 5_000_000
+    scorecard = json.loads((run_folder / "scorecard.json").read_text())
+    assert [q["number"] for q in scorecard["questions"]] == list(range(1, 11))
+    assert {q["verdict"] for q in scorecard["questions"] if q["number"] in (7, 9, 10)} == {"not measured"}
+    written = {path.stem for path in (run_folder / "tables").glob("*.tsv")}
+    assert written >= set(ALL_TABLES) - {"dose"}
+    for name in written:
+        assert (run_folder / "tables" / f"{name}.json").exists(), "every table has a data dictionary"
+
+
+def test_same_configuration_gives_the_same_numbers(
+    run_folder: Path, tables: dict[str, Path], tmp_path: Path, command: Command
+) -> None:
+    assert command("run", tables["config"], "--out", tmp_path / "again", "--quiet").code == 0
+    for name in ("results", "draws", "null_draws"):
+        first = (run_folder / "tables" / f"{name}.tsv").read_bytes()
+        assert first == (tmp_path / "again" / "tables" / f"{name}.tsv").read_bytes()
+
+
+def test_report_is_redrawn_from_tables_alone(run_folder: Path, tmp_path: Path, command: Command) -> None:
+    outcome = command("report", run_folder, "--out", tmp_path / "page.html")
+    assert outcome.code == 0
+    assert (tmp_path / "page.html").read_bytes() == (run_folder / "report.html").read_bytes()
+
+
+def test_compare_and_check(
+    run_folder: Path, tables: dict[str, Path], tmp_path: Path, command: Command
+) -> None:
+    other = tmp_path / "other"
+    assert (
+        command("run", tables["config"], "--generated", tables["reference"], "--out", other, "--quiet").code
+        == 0
+    )
+    assert command("compare", run_folder, other, "--out", tmp_path / "both").code == 0
+    assert (tmp_path / "both" / "compare.html").exists()
+    assert command("baseline", run_folder, "--out", tmp_path / "baseline.json").code == 0
+    same = command("check", run_folder, "--baseline", tmp_path / "baseline.json", "--out", tmp_path / "check")
+    assert same.code in (0, 3), "a run never fails against itself"
+    assert (tmp_path / "check" / "check.xml").exists()
+
+
+def test_other_settings_are_another_protocol(
+    run_folder: Path, tables: dict[str, Path], tmp_path: Path, command: Command
+) -> None:
+    assert command("run", tables["config"], "--seed", "1", "--out", tmp_path / "b", "--quiet").code == 0
+    outcome = command("check", tmp_path / "b", "--baseline", run_folder)
+    assert outcome.code == 2
+    assert "settings.seed" in outcome.err
+
+
+def test_json_output_is_the_scorecard(tables: dict[str, Path], tmp_path: Path, command: Command) -> None:
+    outcome = command("run", tables["config"], "--out", tmp_path / "r", "--quiet", "--json")
+    assert json.loads(outcome.out) == json.loads((tmp_path / "r" / "scorecard.json").read_text())
+
+
+def test_a_killed_run_leaves_no_half_file_and_repeats_cleanly(
+    tables: dict[str, Path], tmp_path: Path, command: Command
+) -> None:
+    folder = tmp_path / "killed"
+    arguments = ["run", str(tables["config"]), "--out", str(folder), "--quiet"]
+    process = subprocess.Popen([sys.executable, "-m", "plausibrain", *arguments], stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while process.poll() is None and not folder.exists() and time.monotonic() < deadline:
+        time.sleep(0.005)
+    if process.poll() is None:
+        os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    for path in folder.rglob("*.json"):
+        json.loads(path.read_text())
+    assert command("run", tables["config"], "--out", folder, "--quiet").code == 0
+    assert (folder / "report.html").exists()
+    assert not list(folder.rglob("*.tmp*"))
+
+
+@pytest.mark.slow
+def test_demo(tmp_path: Path, command: Command) -> None:
+    outcome = command("demo", "--out", tmp_path / "demo", "--n", "100", "--quiet")
+    assert outcome.code == 0
+    assert "comparison:" in outcome.out
+    scorecard = json.loads((tmp_path / "demo" / "defective" / "scorecard.json").read_text())
+    verdicts = {q["number"]: q["verdict"] for q in scorecard["questions"]}
+    assert verdicts[2] == "no", "a hippocampus 10 % too small is seen"
+    assert verdicts[4] == "no", "missing ageing is seen"
+
+
+@pytest.mark.parametrize("name", ["metrics", "doctor", "plan"])
+def test_small_commands(name: str, command: Command) -> None:
+    plain, as_json = command(name), command(name, "--json")
+    assert plain.code == as_json.code == 0
+    assert plain.out.strip()
+    assert json.loads(as_json.out)
