@@ -37,7 +37,7 @@ def figure(
     caption: str,
     panel: str = "",
     key: str = "",
-    layout: Literal["constrained", "none"] = "constrained",
+    layout: Literal["constrained", "compressed", "none"] = "constrained",
 ) -> Callable[[Draw], Draw]:
     """Register a figure.
 
@@ -61,7 +61,7 @@ def figure(
         Column with one value per panel; empty for a single panel.
     key : {"", "cohorts", "verdicts"}
         Which key of colours and shapes stands above the panels.
-    layout : {"constrained", "none"}
+    layout : {"constrained", "compressed", "none"}
         ``none`` when the function places its axes itself.
     """
     options = {

@@ -132,7 +132,8 @@ def _excluded(rows: pd.DataFrame) -> str:
     reasons = out.reason.replace("", "no reason given").value_counts()
     listed = listing([f"{count(n)} for “{reason}”" for reason, n in reasons.head(5).items()])
     more = " and other reasons" if len(reasons) > 5 else ""
-    return f"{count(len(out))} rows were excluded: {listed}{more}."
+    rows = "1 row was" if len(out) == 1 else f"{count(len(out))} rows were"
+    return f"{rows} excluded: {listed}{more}."
 
 
 def _segmenter(run: Run) -> Iterator[str]:
@@ -240,4 +241,5 @@ def _not_measured(run: Run) -> Iterator[str]:
     failed = run.table("results")
     failed = failed[failed.status != "ok"]
     if len(failed):
-        yield f"{count(len(failed))} estimates could not be made; their rows give the reason."
+        estimates = "estimate" if len(failed) == 1 else "estimates"
+        yield f"{count(len(failed))} {estimates} could not be made; the tables give the reason."

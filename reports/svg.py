@@ -188,6 +188,7 @@ def _follow_page(root: ET.Element) -> None:
         style = element.get("style")
         if style:
             style = re.sub(r"font: (?:(bold|\d+) )?([\d.]+)px[^;]*", _font, style)
+            style = re.sub(r"font-family: [^;]*;? ?", "", style)
             element.set("style", re.sub(r"#[0-9a-f]{6}", _colour, style))
 
 

@@ -78,17 +78,14 @@ def _same_frame(table: pd.DataFrame, ax: Axes) -> None:
 
 
 def _margins(table: pd.DataFrame, y: np.ndarray, ax: Axes) -> None:
-    """Shade what counts as close enough, row by row, because the margin of a noisy structure is wider."""
-    known = table.margin_low.notna() & table.margin_high.notna()
-    bands = table[known].assign(_y=y[known]).groupby("_y")[["margin_low", "margin_high"]].agg("max")
-    ax.barh(
-        bands.index.to_numpy(),
-        bands.margin_high - bands.margin_low,
-        left=bands.margin_low,
-        height=1.0,
-        color=BAND,
-        zorder=0,
-    )
+    """Shade what counts as close enough, one structure at a time: the margin of a noisy one is wider."""
+    known = (table.margin_low.notna() & table.margin_high.notna()).to_numpy()
+    shown = table[known]
+    sides = shown.structure.map(side)
+    paired = (sides != "").to_numpy()
+    centre = y[known] + sides.map({"left": -0.25, "right": 0.25, "": 0.0}).to_numpy()
+    width = shown.margin_high - shown.margin_low
+    ax.barh(centre, width, left=shown.margin_low, height=np.where(paired, 0.5, 1.0), color=BAND, zorder=0)
 
 
 def _points(rows: pd.DataFrame, ax: Axes, *, verdict: str, hand: str) -> None:

@@ -53,6 +53,7 @@ def square(table: pd.DataFrame) -> pd.DataFrame:
     caption="Correlation over people of each structure with each other one. Where the two pictures differ, "
     "the generated anatomy is put together differently.",
     panel="cohort",
+    layout="compressed",
 )
 def correlation_matrices(table: pd.DataFrame, *, ax: Axes) -> Axes:
     """Draw the correlation matrix of one cohort.

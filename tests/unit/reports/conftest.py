@@ -1,0 +1,24 @@
+"""One made-up run and its page, shared by all tests of this folder."""
+
+from pathlib import Path
+
+import pytest
+
+from reports.report import page
+from reports.run_folder import Run, read_run
+from tests.unit.reports.factory import make_run
+
+
+@pytest.fixture(scope="session")
+def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_run(tmp_path_factory.mktemp("run"))
+
+
+@pytest.fixture(scope="session")
+def run(run_folder: Path) -> Run:
+    return read_run(run_folder)
+
+
+@pytest.fixture(scope="session")
+def html(run: Run) -> str:
+    return page(run)

@@ -1,0 +1,40 @@
+"""Names, groups and order of structures."""
+
+import pandas as pd
+import pytest
+
+from cohorts.structures import TIV, names
+from reports.structure_names import CORTEX, GROUPS, OTHER, WHOLE, group, sort_by_structure, structure_label
+
+
+@pytest.mark.parametrize(
+    ("name", "label"),
+    [
+        ("TIV", "Head size (TIV)"),
+        ("Left-VentralDC", "Ventral diencephalon, left"),
+        ("ctx-rh-superiorfrontal", "Superior frontal, right"),
+        ("3rd-Ventricle", "Third ventricle"),
+        ("Quux <b>", "Quux <b>"),
+    ],
+)
+def test_labels(name: str, label: str) -> None:
+    assert structure_label(name) == label
+
+
+def test_labels_of_all_structures_differ() -> None:
+    every = [TIV, *names("aseg"), *names("dk")]
+    assert len({structure_label(name) for name in every}) == len(every) == 101
+
+
+def test_groups() -> None:
+    assert group(TIV) == WHOLE
+    assert group("ctx-lh-insula") == CORTEX
+    assert group("Quux") == OTHER
+    assert {group(name) for name in (*names("aseg"), *names("dk"))} == set(GROUPS) - {OTHER}
+
+
+def test_left_and_right_stand_together_after_head_size() -> None:
+    table = pd.DataFrame({"structure": ["Right-Caudate", "Quux", "Left-Hippocampus", "Left-Caudate", TIV]})
+    assert list(sort_by_structure(table).structure) == [
+        TIV, "Left-Caudate", "Right-Caudate", "Left-Hippocampus", "Quux",
+    ]  # fmt: skip
