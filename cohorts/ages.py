@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from cohorts.cells import as_numbers
 from cohorts.errors import DataError
 from cohorts.notes import Note
 
@@ -37,11 +38,11 @@ def parse_ages(values: pd.Series, *, source: str, unit: str | None, notes: list[
     """
     if unit is not None and unit not in PER_YEAR:
         raise DataError(f"age_unit={unit!r} is unknown; use years, months or days")
-    numbers = pd.to_numeric(values, errors="coerce").astype(np.float64)
+    numbers = as_numbers(values)
     unread = values.notna() & numbers.isna()
     if unread.any():
-        numbers = numbers.fillna(_open_ended(values[unread], notes))
-        numbers = numbers.fillna(_dicom(values[unread], unit, notes))
+        for read in (_open_ended(values[unread], notes), _dicom(values[unread], unit, notes)):
+            numbers.update(read)
     _check_text(values, numbers, source)
     _check_unit(numbers, unit, source)
     years = numbers / PER_YEAR[unit or "years"]
@@ -54,7 +55,7 @@ def parse_ages(values: pd.Series, *, source: str, unit: str | None, notes: list[
 def _open_ended(values: pd.Series, notes: list[Note]) -> pd.Series:
     """``89+``, ``>89`` and ``>=89``: the stated limit."""
     limits = values.str.extract(r"^(?:>=?\s*(\d+(?:\.\d+)?)|(\d+(?:\.\d+)?)\s*\+)$")
-    found = limits[0].fillna(limits[1]).astype(np.float64)
+    found = as_numbers(limits[0].where(limits[0].notna(), limits[1]))
     if found.notna().any():
         message = f"{int(found.notna().sum())} open-ended ages read as the stated limit"
         notes.append(_note(values[found.notna()], message))
@@ -69,7 +70,7 @@ def _dicom(values: pd.Series, unit: str | None, notes: list[Note]) -> pd.Series:
     )
     if years.notna().any():
         notes.append(_note(values[years.notna()], f"{int(years.notna().sum())} DICOM age strings read"))
-    return years.astype(np.float64) * PER_YEAR[unit or "years"]
+    return years * PER_YEAR[unit or "years"]
 
 
 def _check_text(values: pd.Series, numbers: pd.Series, source: str) -> None:

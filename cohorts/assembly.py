@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from cohorts.cells import as_text
 from cohorts.errors import DataError
 from cohorts.identity import bids_name, match_ids
 from cohorts.locations import Locations, image_stem
@@ -117,12 +118,10 @@ def _volume_table(path: Path, reading: Reading, notes: list[Note]) -> _Table:
 
 def _row_names(raw: pd.DataFrame, columns: dict[str, str]) -> list[str]:
     """Id of every row, with its session where the id repeats."""
-    ids = raw[columns["participant_id"]].astype("str").fillna("").str.strip()
+    ids = as_text(raw[columns["participant_id"]]).fillna("")
     if "session" in columns:
         repeated = ids.duplicated(keep=False)
-        label = (
-            raw[columns["session"]].astype("str").fillna("none").str.replace(r"[^0-9A-Za-z]+", "", regex=True)
-        )
+        label = as_text(raw[columns["session"]]).fillna("none").str.replace(r"[^0-9A-Za-z]+", "", regex=True)
         ids = ids.mask(repeated, ids + "_ses-" + label)
     return [str(identifier) for identifier in ids]
 
@@ -217,8 +216,9 @@ def _name_sessions(people: pd.DataFrame, rows: np.ndarray, labels: dict[int, str
     session = pd.Series([labels.get(int(i), "") for i in rows], dtype="str")
     tagged = session != ""
     people.loc[tagged, "participant_id"] += "_ses-" + session[tagged]
-    given = people["session"] if "session" in people else pd.Series(np.nan, index=people.index, dtype="str")
-    people["session"] = given.mask(tagged, session)
+    given = people["session"] if "session" in people else pd.Series("", index=people.index, dtype="str")
+    named = given.mask(tagged, session)
+    people["session"] = named.where(named != "")
 
 
 def _aligned(table: pd.DataFrame, rows: np.ndarray) -> pd.DataFrame:

@@ -229,9 +229,10 @@ def _check_enough(cohort: Cohort, min_people: int) -> None:
     if included.n_people < min_people:
         reasons = cohort.people.loc[cohort.people["status"] == EXCLUDED, "reason"].value_counts()
         said = "; ".join(f"{count} excluded: {reason}" for reason, count in reasons.head(5).items())
+        because = f" ({said})" if said else ""
         raise DataError(
             f"{cohort.source}: {len(included)} of {len(cohort)} rows can be used, "
-            f"of {included.n_people} people, and at least {min_people} are needed{f' ({said})' if said else ''}; "
+            f"of {included.n_people} people, and at least {min_people} are needed{because}; "
             "add people or repair the excluded rows"
         )
 

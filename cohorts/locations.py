@@ -102,7 +102,10 @@ def find_images(folder: Path, pattern: str | None = None) -> tuple[Path, ...]:
         When the pattern finds no image.
     """
     if pattern is not None:
-        found = tuple(sorted(path for path in folder.glob(pattern) if path.name.endswith(IMAGE_ENDINGS)))
+        try:
+            found = tuple(sorted(path for path in folder.glob(pattern) if path.name.endswith(IMAGE_ENDINGS)))
+        except (ValueError, NotImplementedError) as error:
+            raise DataError(f"{folder}: {pattern!r} is no pattern below a folder ({error})") from error
         if not found:
             raise DataError(
                 f"{folder}: no image fits the pattern {pattern!r}; images end in .nii, .nii.gz or .mgz"

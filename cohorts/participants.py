@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from cohorts.ages import parse_ages
+from cohorts.cells import as_text, checked_numbers
 from cohorts.errors import DataError
 from cohorts.identity import bids_name, safe_id
 from cohorts.notes import Note
@@ -59,7 +60,6 @@ def parse_participants(
     _check_columns(columns, raw, source)
     notes: list[Note] = []
     people = _identities(raw, columns, source)
-    people["age"], people["sex"] = np.nan, pd.Series(np.nan, index=raw.index, dtype="str")
     for prefix in ("", "requested_"):
         _add_age_and_sex(people, raw, columns, prefix, source, sex_coding, age_unit, notes)
     _fill_from_requests(people, columns, notes)
@@ -87,7 +87,7 @@ def _check_columns(columns: dict[str, str], raw: pd.DataFrame, source: str) -> N
 def _identities(raw: pd.DataFrame, columns: dict[str, str], source: str) -> pd.DataFrame:
     """Ids, people and sessions; an id that repeats becomes unique by its session and seed."""
     header = columns["participant_id"]
-    given = _texts(raw[header])
+    given = as_text(raw[header])
     if given.isna().any():
         raise DataError(
             f"{source}: line {given.index[given.isna()][0]}: {header!r} is empty; every row needs an id"
@@ -99,7 +99,7 @@ def _identities(raw: pd.DataFrame, columns: dict[str, str], source: str) -> pd.D
     _split_bids_names(people)
     _tell_apart(people, raw, columns, source)
     if "person" in columns:
-        persons = _texts(raw[columns["person"]])
+        persons = as_text(raw[columns["person"]])
         people["person"] = persons.where(persons.notna(), people["person"])
     return people
 
@@ -122,7 +122,7 @@ def _tell_apart(people: pd.DataFrame, raw: pd.DataFrame, columns: dict[str, str]
     for name, tag in (("session", "ses"), ("seed", "seed")):
         repeated = people["participant_id"].duplicated(keep=False)
         if name in columns and repeated.any():
-            values = _texts(raw[columns[name]]).fillna("none").str.replace(r"[^0-9A-Za-z]+", "", regex=True)
+            values = as_text(raw[columns[name]]).fillna("none").str.replace(r"[^0-9A-Za-z]+", "", regex=True)
             people.loc[repeated, "participant_id"] += f"_{tag}-" + values[repeated]
     repeated = people["participant_id"].duplicated()
     if repeated.any():
@@ -147,11 +147,11 @@ def _add_age_and_sex(
     age_column = columns.get("age_months" if months else f"{prefix}age")
     if age_column is not None:
         unit = "months" if months else age_unit
-        people[f"{prefix}age"] = parse_ages(_texts(raw[age_column]), source=source, unit=unit, notes=notes)
+        people[f"{prefix}age"] = parse_ages(as_text(raw[age_column]), source=source, unit=unit, notes=notes)
     sex_column = columns.get(f"{prefix}sex")
     if sex_column is not None:
         people[f"{prefix}sex"] = parse_sexes(
-            _texts(raw[sex_column]), source=source, coding=sex_coding, notes=notes
+            as_text(raw[sex_column]), source=source, coding=sex_coding, notes=notes
         )
 
 
@@ -167,12 +167,20 @@ def _fill_from_requests(people: pd.DataFrame, columns: dict[str, str], notes: li
 def _add_others(people: pd.DataFrame, raw: pd.DataFrame, columns: dict[str, str], source: str) -> None:
     for name in _TEXTS:
         if name in columns:
-            people[name] = _texts(raw[columns[name]])
+            people[name] = as_text(raw[columns[name]])
     if "seed" in columns:
-        people["seed"] = _numbers(raw[columns["seed"]], source, whole=True)
+        people["seed"] = _seeds(raw[columns["seed"]], source)
     for name in _VOLUMES:
         if name in columns:
-            people[name] = _requested_volumes(_numbers(raw[columns[name]], source), source)
+            people[name] = _requested_volumes(checked_numbers(raw[columns[name]], source), source)
+
+
+def _seeds(values: pd.Series, source: str) -> pd.Series:
+    """Whole numbers; int64 where none is missing."""
+    seeds = checked_numbers(values, source, whole=True)
+    if (seeds.abs() >= 2**53).any():
+        raise DataError(f"{source}: column {values.name!r}: a seed exceeds 2**53; use smaller seeds")
+    return seeds if seeds.isna().any() else seeds.astype(np.int64)
 
 
 def _requested_volumes(volumes: pd.Series, source: str) -> pd.Series:
@@ -190,8 +198,8 @@ def _add_status(
 ) -> None:
     reason = pd.Series("", index=people.index, dtype="str")
     if "status" in columns:
-        excluded = _texts(raw[columns["status"]]).str.lower().eq("excluded")
-        given = _texts(raw[columns["reason"]]) if "reason" in columns else reason
+        excluded = as_text(raw[columns["status"]]).str.lower().eq("excluded")
+        given = as_text(raw[columns["reason"]]) if "reason" in columns else reason
         reason = reason.mask(excluded, given.fillna("excluded in the table"))
     for name in ("age", "sex"):
         missing = people[name].isna() & (reason == "")
@@ -217,26 +225,3 @@ def _note_ignored(raw: pd.DataFrame, columns: dict[str, str], notes: list[Note])
 def _ordered(people: pd.DataFrame) -> pd.DataFrame:
     first = [name for name in SYNONYMS if name in people.columns and name not in ("status", "reason")]
     return people[[*first, "status", "reason"]]
-
-
-def _texts(values: pd.Series) -> pd.Series:
-    """Values as stripped text; whole floats lose their ``.0``; missing stays missing."""
-    if pd.api.types.is_float_dtype(values.dtype):
-        whole = values.dropna().eq(values.dropna().round()).all()
-        values = values.astype("Int64") if whole and values.abs().max() < 2**53 else values
-    texts = values.astype("str").str.strip()
-    return texts.where(values.notna() & (texts != ""))
-
-
-def _numbers(values: pd.Series, source: str, *, whole: bool = False) -> pd.Series:
-    texts = _texts(values)
-    numbers = pd.to_numeric(texts, errors="coerce")
-    bad = texts.notna() & (numbers.isna() | (whole & (numbers % 1 != 0)))
-    if bad.any():
-        line = bad.index[bad][0]
-        kind = "a whole number" if whole else "a number"
-        raise DataError(
-            f"{source}: line {line}, column {values.name!r}: {texts[line]!r} is not {kind}; correct it or "
-            "write n/a"
-        )
-    return numbers

@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from cohorts.cells import as_text
 from cohorts.errors import DataError
 from cohorts.notes import Note
 
@@ -35,13 +36,13 @@ def parse_sexes(values: pd.Series, *, source: str, coding: str | None, notes: li
     """
     words = values.str.casefold().str.replace(r"^([+-]?\d+)\.0+$", r"\1", regex=True)
     meaning = WORDS if coding is None else WORDS | parse_coding(coding)
-    sexes = words.map(meaning).astype("str")
+    sexes = words.map(meaning)
     neither = sexes.isna() & words.isin(NEITHER)
     bad = values.notna() & sexes.isna() & ~neither
     if bad.any():
         raise DataError(_refusal(values, words, bad, coding, source))
     _add_notes(values, sexes, neither, notes)
-    return sexes
+    return as_text(sexes)
 
 
 def parse_coding(coding: str) -> dict[str, str]:

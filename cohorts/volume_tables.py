@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from cohorts.cells import as_numbers, checked_numbers
 from cohorts.errors import DataError
 from cohorts.notes import Note
 from cohorts.people_columns import is_text_column
@@ -164,28 +165,12 @@ def _without_twins(
 
 def _same(first: pd.Series, second: pd.Series) -> bool:
     """Equal, up to the rounding of printed tables."""
-    numbers = [
-        pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64) for column in (first, second)
-    ]
-    return bool(np.allclose(numbers[0], numbers[1], rtol=1e-6, atol=0.05, equal_nan=True))
+    return bool(np.allclose(as_numbers(first), as_numbers(second), rtol=1e-6, atol=0.05, equal_nan=True))
 
 
 def _numbers(raw: pd.DataFrame, names: dict[str, str], source: str) -> pd.DataFrame:
-    columns = {}
-    for header, name in names.items():
-        values = pd.to_numeric(raw[header], errors="coerce")
-        bad = raw[header].notna() & values.isna()
-        if bad.any():
-            raise DataError(_not_a_number(raw[header], bad, source))
-        columns[name] = values.to_numpy(dtype=np.float64, na_value=np.nan)
-    return pd.DataFrame(columns, index=raw.index)
-
-
-def _not_a_number(values: pd.Series, bad: pd.Series, source: str) -> str:
-    line = bad.index[bad][0]
-    text = str(values[line])
-    remedy = "write a decimal point" if "," in text else "correct it, or write n/a if it is missing"
-    return f"{source}: line {line}, column {values.name!r}: {text!r} is not a number; {remedy}"
+    columns = {name: checked_numbers(raw[header], source) for header, name in names.items()}
+    return pd.DataFrame(columns, index=raw.index, dtype=np.float64)
 
 
 def _without_empty_extras(volumes: pd.DataFrame, notes: list[Note]) -> pd.DataFrame:
@@ -214,6 +199,8 @@ def _unusable(volumes: pd.DataFrame, notes: list[Note]) -> pd.Series:
     values = volumes.to_numpy()
     reason = _mark(reason, np.isnan(values).all(axis=1), "all volumes are missing", notes)
     reason = _mark(reason, (np.nan_to_num(values) == 0).all(axis=1), "all volumes are zero", notes)
+    if TIV in volumes:
+        reason = _mark(reason, (volumes[TIV] == 0).to_numpy(), "head size is zero", notes)
     reason = _mark(reason, np.isinf(values).any(axis=1), "a volume is infinite", notes)
     return _mark_negative(reason, volumes, notes)
 
@@ -247,7 +234,8 @@ def _in_mm3(volumes: pd.DataFrame, unit: str | None, source: str, notes: list[No
         notes.append(Note("coerced", "", 1, "", "all volumes converted from mL to mm3"))
     scaled = volumes * UNITS[unit or "mm3"]
     for name, least in _LEAST_MM3.items():
-        median = scaled[name].median() if name in scaled and unit is None else np.nan
+        known = scaled[name].dropna() if name in scaled and unit is None else pd.Series(dtype=np.float64)
+        median = known.median() if len(known) else np.nan
         if 0 < median < least:
             raise DataError(
                 f"{source}: the median of {name} is {median:g}, too small for mm3; if the table is in mL, "

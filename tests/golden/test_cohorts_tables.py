@@ -10,6 +10,7 @@ import pytest
 from cohorts.cohort import read_cohort
 from cohorts.errors import DataError
 from cohorts.structures import TIV, names
+from cohorts.tables import EXACT_FLOATS
 from cohorts.volumes import from_canonical, read_label_map, read_volume, to_canonical
 
 
@@ -31,7 +32,7 @@ def test_ixi_people_that_stand_in_it_four_times_are_found(shared_data: Path) -> 
 
 def test_ixi_values_are_those_of_the_file(shared_data: Path) -> None:
     path = shared_data / "tables" / "ixi_synthseg.csv"
-    raw = pd.read_csv(path).drop_duplicates().reset_index(drop=True)
+    raw = pd.read_csv(path, **EXACT_FLOATS).drop_duplicates().reset_index(drop=True)
     cohort = read_cohort(path, sex_coding="1=M,0=F")
     assert cohort.volumes is not None
     np.testing.assert_array_equal(cohort.volumes[TIV], raw["vol_total intracranial"])

@@ -282,6 +282,9 @@ class TestFolders:
         assert [path.name for path in cohort.images] == ["a_SS.nii", "b_SS.nii", "c_SS.nii"]
         with pytest.raises(DataError, match=r"no image fits the pattern '\*\.mgz'"):
             read_cohort(tmp_path, images="*.mgz")
+        for pattern in ("", "/etc/*"):
+            with pytest.raises(DataError, match="is no pattern below a folder"):
+                read_cohort(tmp_path, images=pattern)
 
     def test_a_folder_needs_one_table_of_people(self, tmp_path):
         with pytest.raises(DataError, match=r"expected participants\.tsv or one table .*found no table"):

@@ -142,6 +142,13 @@ def test_unusable_rows_stay_with_a_reason_and_no_volumes():
     assert "1 of 6 rows excluded: all volumes are zero" in [note.message for note in table.notes]
 
 
+def test_a_head_of_size_zero_is_no_head():
+    assert split(**{TIV: [TIV_TEXT, "0"], HIPPO: ["4000", "4000"]}).reason.tolist() == [
+        "",
+        "head size is zero",
+    ]
+
+
 def test_a_main_structure_that_is_zero_for_everybody_stays_and_a_minor_one_goes():
     table = split(
         **{TIV: [TIV_TEXT] * 2, HIPPO: ["0", "0"], "Left-vessel": ["0", "0"], "Right-vessel": ["0", "3"]}
