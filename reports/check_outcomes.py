@@ -11,7 +11,7 @@ import pandas as pd
 from reports.baseline_snapshot import Headline, Snapshot
 from reports.compare_equal_n import at_equal_n
 from reports.compare_protocol import Pairing, joint_draws, pairing
-from reports.compare_statistics import POWER, Joint, join, loss_interval, on_scale, upper_quantile
+from reports.compare_statistics import POWER, Interval, Joint, join, loss_interval, on_scale, upper_quantile
 from reports.formatting import shown_unit
 from reports.rules import Rule, Rules
 
@@ -236,7 +236,7 @@ def _compared(
     return Row(
         case.rule.title, case.name, outcome, reason, baseline, run, case.question,
         change.estimate, change.low, change.high, tolerance, joint, ratio,
-        advice=_advice(outcome, reason, joint, run, tolerance, alpha),
+        advice=_advice(outcome, reason, change, run, tolerance, alpha),
     )  # fmt: skip
 
 
@@ -256,33 +256,33 @@ def _decide(run: Headline, rule: Rule, low: float, high: float, tolerance: float
 
 
 def _advice(
-    outcome: Outcome, reason: str, joint: Joint, run: Headline, tolerance: float, alpha: float
+    outcome: Outcome, reason: str, change: Interval, run: Headline, tolerance: float, alpha: float
 ) -> str:
     if outcome == "fail" and reason.startswith(FORBIDDEN):
         return "The report of the run says under this question what differs from real people."
     if outcome == "fail":
         return (
-            "Compare both runs (`plausibrain compare BASELINE RUN --out DIR`) to see which structures "
-            "moved. If the "
-            "change is wanted, write a new baseline or allow more in the rules."
+            "Compare both runs (`plausibrain compare BASELINE RUN --out DIR`) to see which structures moved. "
+            "If the change is wanted, write a new baseline or allow more in the rules."
         )
     if outcome == "inconclusive":
-        return _more_people(joint, run, tolerance, alpha)
+        return _more_people(change, run, tolerance, alpha)
     return ""
 
 
-def _more_people(joint: Joint, run: Headline, tolerance: float, alpha: float) -> str:
-    """How many people would decide: the interval shrinks with the root of n."""
+def _more_people(change: Interval, run: Headline, tolerance: float, alpha: float) -> str:
+    """How many people would let a run that is no worse pass with 80 % power: intervals shrink with √n."""
     if tolerance <= 0:
         return "With nothing allowed only a resolved improvement passes: set absolute, relative or margin."
-    reach = (upper_quantile(alpha) + upper_quantile(1 - POWER)) * joint.se_difference
+    z_pass, z_power = upper_quantile(alpha), upper_quantile(1 - POWER)
+    reach = (change.high - change.estimate) * (1 + z_power / z_pass)
     needed = run.n_generated * (reach / tolerance) ** 2
     if not math.isfinite(needed) or needed <= run.n_generated:
         return "The estimate lies near the limit: more people than now, or a wider tolerance, would decide."
     return (
-        f"About {_round_up(needed):,} generated people instead of {run.n_generated:,.0f} would decide it, "
+        f"About {_round_up(needed):,} generated people instead of {run.n_generated:,.0f} would decide it "
         "if nothing "
-        "has changed (with the same metadata rows and seeds as the baseline fewer are enough)."
+        "has changed; fewer when they have the metadata rows and seeds of the baseline's."
     )
 
 

@@ -62,7 +62,7 @@ def test_equal_paired_runs_of_many_people_pass_with_the_shipped_rules():
 
 
 def test_a_worsening_at_the_limit_passes_wrongly_in_at_most_5_percent():
-    """The baseline is at the ideal and the run exactly as much worse as allowed."""
+    """The baseline is at the ideal, the run exactly as much worse as allowed."""
     wrong = 0
     for seed in range(N_SIMULATED):
         found = check(
@@ -74,7 +74,7 @@ def test_a_worsening_at_the_limit_passes_wrongly_in_at_most_5_percent():
 
 @pytest.mark.parametrize("worsening", [0.35, 0.55])
 def test_a_worsening_beyond_tolerance_is_found_with_the_expected_power(worsening):
-    """Power of a normal test with the lower bound's level: its standard error is that of the difference of two d.
+    """Power of a normal test at the level of the lower bound.
 
     Both runs share the reference, so only the generated people vary: 2 / n_generated, plus the small part
     that comes from standard deviations estimated once per run.

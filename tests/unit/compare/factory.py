@@ -165,8 +165,8 @@ class MadeRun:
             rows.append({"structure": structure, "estimate": d, "ci_low": d - half, "ci_high": d + half})
         constants = {
             "question": 2, "analysis": "size", "quantity": "adjusted_d", "stratum": "all",
-            "headsize": "covariate", "cohort": "difference", "ci_level": 0.95, "n_reference": n_r, "n_generated": n_g, "unit": "SD",
-            "verdict": "", "status": "ok", "reason": "",
+            "headsize": "covariate", "cohort": "difference", "ci_level": 0.95, "n_reference": n_r,
+            "n_generated": n_g, "unit": "SD", "verdict": "", "status": "ok", "reason": "",
         }  # fmt: skip
         table = pd.DataFrame(rows).assign(**constants)
         return table.reindex(columns=[column.name for column in SCHEMAS["results"].columns])

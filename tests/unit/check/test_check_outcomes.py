@@ -1,0 +1,218 @@
+"""What passes, fails, is missing or inconclusive, and what the user is told."""
+
+import json
+import math
+
+import pytest
+
+from cohorts.errors import DataError
+from reports.check import check_run
+from reports.check_outcomes import judge
+from reports.rules import Rules
+from tests.unit.compare.factory import HEADLINES, World
+
+
+def rules(*entries: dict) -> Rules:
+    return Rules.model_validate({"rules": list(entries)})
+
+
+def judged(wanted: Rules, *, new: dict | None = None, old: dict | None = None, **world):
+    people = World(**world)
+    baseline = people.run("old", own=0.3, **(old or {})).snapshot()
+    return judge(people.run("new", own=0.3, **(new or {})).snapshot(), baseline, wanted)
+
+
+def row_of(result, name: str):
+    return next(row for row in result.rows if row.name == name)
+
+
+def test_an_equal_run_passes(same, baseline):
+    result = check_run(same, baseline=baseline)
+    assert (result.status, result.exit_code) == ("pass", 0)
+    assert result.count("pass") == len(HEADLINES)
+    assert result.text.startswith("PASS  No headline is worse")
+
+
+def test_a_run_passes_against_itself_with_nothing_allowed(baseline, tmp_path):
+    strict = tmp_path / "rules.yaml"
+    strict.write_text("rules: [{headlines: '*'}]", encoding="utf-8")
+    assert check_run(baseline, baseline=baseline, rules=strict).status == "pass"
+
+
+def test_a_worse_run_fails_on_what_is_worse(worse, baseline):
+    result = check_run(worse, baseline=baseline)
+    assert (result.status, result.exit_code) == ("fail", 1)
+    assert row_of(result, "size_0").outcome == "fail"
+    assert row_of(result, "size_1").outcome == "pass"
+    assert result.rows[0].outcome == "fail"  # worst first
+
+
+def test_an_improvement_passes(worse, baseline):
+    assert row_of(check_run(baseline, baseline=worse), "size_0").outcome == "pass"
+
+
+def test_too_few_people_are_inconclusive_and_told_how_many_would_do():
+    result = judged(rules({"headlines": "size_*", "absolute": 0.05}), new={"ids": "b"}, n_generated=80)
+    assert (result.status, result.exit_code) == ("inconclusive", 3)
+    row = next(row for row in result.rows if row.outcome == "inconclusive")
+    assert "generated people instead of 80 would decide" in row.advice
+
+
+def test_the_advised_number_of_people_is_enough():
+    """At the advised n the standard error must leave 80 % power to pass."""
+    row = next(
+        row
+        for row in judged(rules({"headlines": "size_0", "absolute": 0.1}), new={"ids": "b"}).rows
+        if row.outcome == "inconclusive"
+    )
+    advised = int(row.advice.split()[1].replace(",", ""))
+    shrunk = (row.high - row.worsening) * math.sqrt(150 / advised)
+    assert 0.95 <= shrunk * (1.645 + 0.842) / 1.645 / row.tolerance <= 1.001  # rounded up to two digits
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ({"status": "failed", "reason": "segmenter crashed"}, "segmenter crashed"),
+        ({"status": "not_applicable"}, "status is not_applicable"),
+        ({"estimate": None}, "no finite estimate"),
+        ({"ideal": None}, "no ideal value"),
+    ],
+)
+def test_a_number_the_run_lost_is_missing_even_when_not_required(change, problem):
+    wanted = rules({"headlines": "*", "absolute": 1.0, "required": False})
+    result = judged(wanted, new={"size_0": change})
+    assert (result.status, result.exit_code) == ("missing", 3)
+    assert problem in row_of(result, "size_0").reason
+
+
+def test_a_number_neither_has_is_left_out_only_when_not_required():
+    gone = {"size_0": {"status": "not_applicable", "reason": "no requests"}}
+    lenient = judged(rules({"headlines": "*", "absolute": 1.0, "required": False}), new=gone, old=gone)
+    assert row_of(lenient, "size_0").outcome == "left out"
+    assert lenient.status == "pass"
+    strict = judged(rules({"headlines": "*", "absolute": 1.0}), new=gone, old=gone)
+    assert row_of(strict, "size_0").outcome == "missing"
+    assert strict.status == "missing"
+
+
+def test_a_new_number_asks_for_a_new_baseline():
+    gone = {"size_0": {"status": "failed"}}
+    result = judged(rules({"headlines": "*", "absolute": 1.0, "required": False}), old=gone)
+    assert "Write a new baseline" in row_of(result, "size_0").advice
+
+
+def test_a_required_pattern_that_matches_nothing_is_missing():
+    wanted = rules({"headlines": "size_*", "absolute": 1.0}, {"headlines": "sise_*", "absolute": 1.0})
+    result = judged(wanted)
+    assert result.status == "missing"
+    assert "matches the rule" in row_of(result, "sise_*").reason
+
+
+def test_rules_that_match_nothing_do_not_pass():
+    result = judged(rules({"headlines": "nothing", "required": False}))
+    assert (result.status, result.exit_code) == ("missing", 3)
+    assert "Nothing was compared" in json.loads(_as_json(result))["sentence"]
+
+
+def _as_json(result) -> str:
+    from reports.check_text import as_json
+
+    return as_json(result)
+
+
+def test_a_forbidden_verdict_fails_whatever_the_baseline_was():
+    wanted = rules({"headlines": "*", "absolute": 9.0, "verdict_not": "no"})
+    result = judged(wanted, new={"size_2": {"verdict": "no"}}, old={"size_2": {"verdict": "no"}})
+    assert row_of(result, "size_2").outcome == "fail"
+    assert result.count("fail") == 1
+
+
+def test_without_any_uncertainty_nothing_passes():
+    unknown = {"size_0": {"se": None, "ci_low": None, "ci_high": None}}
+    people = World()
+    baseline = people.run("old", **unknown).snapshot()
+    run = people.run("new", **unknown).snapshot()
+    bare = type(baseline)(baseline.facts, baseline.source, None)
+    result = judge(run, bare, rules({"headlines": "size_0", "absolute": 9.0}))
+    assert result.status == "missing"
+
+
+def test_direction_comes_from_the_headline():
+    """A higher share is better, a higher distance is worse."""
+    people = World(n_generated=2000, n_draws=300)
+    wanted = rules({"headlines": ["within", "distance"], "absolute": 0.01})
+    baseline = people.run("old", own=0.2).snapshot()
+    run = people.run("new", own=0.2, scale=1.4, shift=0.3).snapshot()
+    result = judge(run, baseline, wanted)
+    assert {row.name: row.outcome for row in result.rows} == {"within": "fail", "distance": "fail"}
+    assert all(row.worsening > 0 for row in result.rows)
+    assert judge(baseline, run, wanted).status == "pass"
+
+
+def test_numbers_that_depend_on_n_are_compared_by_their_excess():
+    """Twice the images make the raw number smaller; beyond real against real both runs are the same."""
+    depends = {"against_null": True, "null": {"n": 75, "median": 0.0}}
+    people = World(n_draws=300)
+    old = people.run("old", distance=depends | {"judged": 0.02, "estimate": 0.10, "margin_high": 0.18})
+    few = World(n_draws=300, n_generated=75).run(
+        "new", ids="few", distance=depends | {"judged": 0.02, "estimate": 0.20, "margin_high": 0.28}
+    )
+    result = judge(few.snapshot(), old.snapshot(), rules({"headlines": "distance", "margin": 1.0}))
+    row = row_of(result, "distance")
+    assert row.worsening == pytest.approx(0.0)
+    assert row.tolerance == pytest.approx(0.1)
+    assert row.label.endswith("beyond real against real")
+
+
+def test_numbers_that_depend_on_n_are_missing_when_even_the_excess_is_at_another_n():
+    people, more = World(n_draws=300), World(n_draws=300, n_generated=75)
+    old = people.run("old", distance={"against_null": True, "judged": 0.0, "null": {"n": 75}})
+    few = more.run("new", distance={"against_null": True, "judged": 0.0, "null": {"n": 30}})
+    result = judge(few.snapshot(), old.snapshot(), rules({"headlines": "distance", "margin": 1.0}))
+    assert "depends on n" in row_of(result, "distance").reason
+
+
+def test_ratios_worsen_by_factors():
+    ratio = {"spread": {"logarithmic": True}}
+    result = judged(
+        rules({"headlines": "spread", "margin": 0.5}), new=ratio | {"scale": 0.6}, old=ratio, n_generated=400
+    )
+    row = row_of(result, "spread")
+    assert row.outcome == "fail"
+    assert row.worsening == pytest.approx(-math.log(row.run.estimate) - abs(math.log(row.baseline.estimate)))
+    assert row.tolerance == pytest.approx(math.log(1.25) / 2)
+
+
+@pytest.mark.parametrize("what", ["run.json", "scorecard.json", "tables/draws.tsv", "tables/results.tsv"])
+def test_an_incomplete_run_folder_is_an_error_that_names_the_file(what, world, baseline, tmp_path):
+    run = world.run("broken").write(tmp_path / "broken")
+    (run / what).unlink()
+    with pytest.raises(DataError, match=what.split("/")[-1]):
+        check_run(run, baseline=baseline)
+
+
+@pytest.mark.parametrize("bad", ["nowhere", "file"])
+def test_a_run_must_be_a_folder(bad, baseline, tmp_path):
+    (tmp_path / "file").write_text("{}", encoding="utf-8")
+    with pytest.raises(DataError, match="expected a run folder to check"):
+        check_run(tmp_path / bad, baseline=baseline)
+
+
+def test_other_protocols_are_refused_with_the_list_of_fields(world, baseline, tmp_path):
+    protocol = {"segmenter": {"name": "synthseg", "version": "1.0"}, "draws": 400, "headsize": "covariate"}
+    run = World(protocol=protocol).run("other").write(tmp_path / "run")
+    with pytest.raises(DataError, match=r"segmenter\.version: 2\.0 in old model, 1\.0 in other"):
+        check_run(run, baseline=baseline, out=tmp_path / "out")
+    text = (tmp_path / "out" / "check.md").read_text(encoding="utf-8")
+    assert "NOT MADE" in text
+    assert "segmenter.version" in text
+    assert 'type="data"' in (tmp_path / "out" / "check.xml").read_text(encoding="utf-8")
+
+
+def test_an_error_removes_the_results_of_an_earlier_check(same, baseline, tmp_path):
+    check_run(same, baseline=baseline, out=tmp_path)
+    with pytest.raises(DataError, match="expected a run folder"):
+        check_run(tmp_path / "gone", baseline=baseline, out=tmp_path)
+    assert not (tmp_path / "check.json").exists()
+    assert "NOT MADE" in (tmp_path / "check.md").read_text(encoding="utf-8")
