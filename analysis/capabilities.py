@@ -4,11 +4,13 @@ from collections.abc import Callable
 
 import numpy as np
 
+from analysis.conditions import measured_structures
 from analysis.frame import Frame
 from analysis.sides import homologous
 
 MIN_EACH_SEX = 5
 MIN_AGE_SPREAD_YEARS = 2.0
+MIN_COMMON_YEARS = 10.0
 
 
 def missing_capability(name: str, frame: Frame) -> str:
@@ -25,6 +27,8 @@ def _age(frame: Frame) -> str:
         sample = getattr(frame, role).sample
         if sample.age.std() < MIN_AGE_SPREAD_YEARS:
             return f"all people of the {role} cohort have nearly the same age ({sample.age.mean():.0f} years)"
+    if not len(frame.common_ages) or np.ptp(frame.common_ages) < MIN_COMMON_YEARS:
+        return "the two cohorts have hardly any ages in common"
     return ""
 
 
@@ -53,6 +57,8 @@ def _requested(column: str, label: str) -> Callable[[Frame], str]:
         values = people[column].dropna().to_numpy(dtype=float)
         if np.ptp(values) == 0:
             return f"every image was requested with the same {label}"
+        if not measured_structures(column, frame.structures):
+            return f"no structure that makes up the {label} is measured in both cohorts"
         return ""
 
     return check

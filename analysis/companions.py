@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 
 from analysis.evaluate import Headline, Pairs
-from analysis.frame import Frame
+from analysis.frame import Frame, Prepared
 from analysis.pair import Role
-from analysis.results import centred
+from analysis.results import centred, column_quantiles
 from analysis.sample import Sample
 from cohorts.structures import TIV
 
@@ -50,7 +50,7 @@ def curve_table(pairs: Pairs) -> pd.DataFrame:
     """Return expected volumes by age and sex with bootstrap bands; raw volumes, restricted cubic spline."""
     tables = []
     for role in ("reference", "generated"):
-        tables += [_curves(pairs, role, sex) for sex in _sexes(pairs.full.frame, role)]  # type: ignore[arg-type]
+        tables += [_curves(pairs, role, sex) for sex in _sexes(pairs.full.frame, role)]
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
 
 
@@ -66,9 +66,9 @@ def _curves(pairs: Pairs, role: Role, sex: str) -> pd.DataFrame:
     prepared = getattr(frame, role)
     columns = frame.model(tiv=False)
     ages, design = _grid(prepared, frame, sex, columns)
-    full = design @ pairs.full.within(role, tiv=False, spline=True)[0].beta[0]  # (points, s)
-    draws = np.einsum("ap,bps->bas", design, pairs.bootstrap.within(role, tiv=False, spline=True)[0].beta)
-    low, high = np.quantile(centred(draws, full), [0.025, 0.975], axis=0)
+    full = design @ pairs.full.within(role, "none").beta[0]  # (points, s)
+    draws = np.einsum("ap,bps->bas", design, pairs.bootstrap.within(role, "none").beta)
+    low, high = column_quantiles(centred(draws, full), [0.025, 0.975])
     names = frame.outcome_names
     parts = {
         name: (values * frame.scale + frame.center).T.ravel()
@@ -85,7 +85,7 @@ def _curves(pairs: Pairs, role: Role, sex: str) -> pd.DataFrame:
     )
 
 
-def _grid(prepared, frame: Frame, sex: str, columns: list[int]) -> tuple[np.ndarray, np.ndarray]:  # type: ignore[no-untyped-def]
+def _grid(prepared: Prepared, frame: Frame, sex: str, columns: list[int]) -> tuple[np.ndarray, np.ndarray]:
     """Design rows at evenly spaced ages, interpolated between the people of the cohort."""
     age = prepared.sample.age
     ages = np.linspace(age.min(), age.max(), CURVE_POINTS)
@@ -132,13 +132,6 @@ def null_draws_table(headlines: Sequence[Headline]) -> pd.DataFrame:
         if tables
         else pd.DataFrame(columns=["split", "headline", "null", "matched"])
     )
-
-
-def people_table(frame: Frame, samples_excluded: pd.DataFrame) -> pd.DataFrame:
-    """Return who took part, with status and reason."""
-    table = samples_excluded.copy()
-    table["status"] = np.where(table["excluded"], "excluded", "ok")
-    return table.drop(columns=["excluded", "qc_lowest"])
 
 
 def volumes_table(frame: Frame) -> pd.DataFrame:

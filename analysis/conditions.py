@@ -13,37 +13,47 @@ VENTRICLES = ("Left-Lateral-Ventricle", "Right-Lateral-Ventricle", "Left-Inf-Lat
 BRAIN_TISSUES = ("grey", "white", "mixed")
 
 
-def measured_ventricle(sample: Sample) -> np.ndarray:
-    """Return the volume of both lateral ventricles with their inferior horns, mm³, (n,)."""
-    return _total(sample, [name for name in VENTRICLES if name in sample.structures], "lateral ventricles")
+def _is_ventricle(name: str) -> bool:
+    return name in VENTRICLES
 
 
-def measured_brain(sample: Sample) -> np.ndarray:
-    """Return the volume of all brain tissue without ventricles and other fluid, mm³, (n,).
-
-    Parcels are parts of the cortex and do not count twice.
-    """
-    tissue = [
-        n for n in sample.structures if structure(n).atlas == "aseg" and structure(n).tissue in BRAIN_TISSUES
-    ]
-    return _total(sample, tissue, "brain tissue")
+def _is_tissue(name: str) -> bool:
+    """Tell whether a structure counts as brain; parcels are parts of the cortex and do not count twice."""
+    known = structure(name)
+    return known.atlas == "aseg" and known.tissue in BRAIN_TISSUES
 
 
-def _total(sample: Sample, names: Iterable[str], label: str) -> np.ndarray:
-    names = list(names)
-    if not names:
-        raise DataError(f"{sample.name}: no structure of the {label} is in the table")
-    return np.sum([sample.column(name) for name in names], axis=0)
-
-
-MEASURED = {"requested_ventricle_mm3": measured_ventricle, "requested_brain_mm3": measured_brain}
+PARTS = {"requested_ventricle_mm3": _is_ventricle, "requested_brain_mm3": _is_tissue}
 LABELS = {"requested_ventricle_mm3": "ventricle volume", "requested_brain_mm3": "brain volume"}
+
+
+def measured_structures(column: str, structures: Iterable[str]) -> list[str]:
+    """Return the structures whose sum is compared with a requested volume.
+
+    Ventricles: both lateral ones with their inferior horns. Brain: all tissue without ventricles and other
+    fluid.
+    """
+    return [name for name in structures if PARTS[column](name)]
+
+
+def measured_volume(column: str, sample: Sample) -> np.ndarray:
+    """Return the measured volume that answers a request, mm³, (n,).
+
+    Raises
+    ------
+    DataError
+        When none of its structures is in the table.
+    """
+    names = measured_structures(column, sample.structures)
+    if not names:
+        raise DataError(f"{sample.name}: no structure of the {LABELS[column]} is in the table")
+    return np.sum([sample.column(name) for name in names], axis=0)
 
 
 def requested_and_measured(column: str, sample: Sample) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return requested and measured values of one condition, mm³, and the rows that have both."""
     requested = sample.people[column].to_numpy(dtype=float)
-    measured = MEASURED[column](sample)
+    measured = measured_volume(column, sample)
     rows = np.flatnonzero(np.isfinite(requested) & np.isfinite(measured))
     return requested[rows], measured[rows], rows
 

@@ -10,9 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from analysis.conditions import LABELS, MEASURED
+from analysis.conditions import LABELS, measured_structures, measured_volume
 from analysis.frame import Frame
 
+AGES = "shared ages"
+MAX_EXTRAPOLATED_SHARE = 0.5
 ONE_FACTOR_SHARE = 0.95
 MIN_REPEATS = 5
 FLAT_R = 0.1
@@ -31,7 +33,7 @@ class Design:
     statements : tuple of str
         What can and cannot be said, for the report.
     violated : dict of str to str
-        Assumption (`joint`, `age with the rest`, `sex with the rest`) -> why it does not hold.
+        Assumption (`shared ages`, `joint`, `age with the rest`, `sex with the rest`) -> why it does not hold.
     """
 
     kind: str
@@ -42,28 +44,64 @@ class Design:
 def describe_design(frame: Frame) -> Design:
     """Find out how the generated cohort was requested and which statements that supports."""
     people = frame.generated.sample.people
-    requested = [c for c in LABELS if c in people and people[c].notna().all()]
-    if not requested:
-        return Design("unconditional", tuple(_range_statement(frame)), {})
+    requested = [c for c in LABELS if _complete(c, people) and measured_structures(c, frame.structures)]
     kind = _kind(people, requested)
-    violated = _flat_with_age(frame, requested) | _flat_with_sex(frame, requested)
-    statements = []
-    if kind != "population":
-        combos = len(people[["age", *requested]].drop_duplicates())
-        how = (
-            "one condition at a time was varied"
-            if kind == "one_factor"
-            else "a grid of conditions was requested"
-        )
-        violated["joint"] = (
-            f"{how} ({combos} combinations for {len(people)} images), so the mix of conditions is not that of a "
-            "population and spread, covariation and distance between cohorts partly reflect the requests"
-        )
-    statements += list(violated.values()) + _range_statement(frame)
+    violated = _ages_apart(frame) | _flat_with_age(frame, requested) | _flat_with_sex(frame, requested)
+    if kind not in ("unconditional", "population"):
+        violated["joint"] = _not_a_population(people, requested, kind)
+    statements = [*violated.values(), *_sexes_apart(frame)]
+    if AGES not in violated:
+        statements += _range_statement(frame)
     return Design(kind, tuple(statements), violated)
 
 
+def _complete(column: str, people: pd.DataFrame) -> bool:
+    return column in people and bool(people[column].notna().all())
+
+
+def _not_a_population(people: pd.DataFrame, requested: list[str], kind: str) -> str:
+    combos = len(people[["age", *requested]].drop_duplicates())
+    how = (
+        "one condition at a time was varied" if kind == "one_factor" else "a grid of conditions was requested"
+    )
+    return (
+        f"{how} ({combos} combinations for {len(people)} images), so the mix of conditions is not that of "
+        "a population and spread, covariation and distance between cohorts partly reflect the requests"
+    )
+
+
+def _ages_apart(frame: Frame) -> dict[str, str]:
+    """Find out whether most generated people are of an age that the reference does not cover."""
+    real, generated = frame.reference.sample.age, frame.generated.sample.age
+    outside = _share_outside(real, generated)
+    if outside <= MAX_EXTRAPOLATED_SHARE:
+        return {}
+    return {
+        AGES: f"{outside:.0%} of the generated people ({generated.min():.0f} to {generated.max():.0f} years) "
+        f"are younger or older than anybody in the reference ({real.min():.0f} to {real.max():.0f} years); "
+        "what real people of their age look like can only be guessed"
+    }
+
+
+def _share_outside(real: np.ndarray, generated: np.ndarray) -> float:
+    return float(np.mean((generated < real.min()) | (generated > real.max())))
+
+
+def _sexes_apart(frame: Frame) -> list[str]:
+    if "sex" in frame.columns or np.ptp(frame.reference.sample.male) or np.ptp(frame.generated.sample.male):
+        return []
+    men = [bool(p.sample.male[0]) for p in (frame.reference, frame.generated)]
+    if men[0] == men[1]:
+        return [f"both cohorts are {'men' if men[0] else 'women'} only; nothing is said about the other sex"]
+    return [
+        "one cohort is men only and the other women only: every difference between the cohorts includes "
+        "the difference between the sexes and cannot be adjusted for it"
+    ]
+
+
 def _kind(people: pd.DataFrame, requested: list[str]) -> str:
+    if not requested:
+        return "unconditional"
     factors = people[["age", *requested]]
     if len(factors.drop_duplicates()) * MIN_REPEATS > len(factors):
         return "population"
@@ -73,13 +111,13 @@ def _kind(people: pd.DataFrame, requested: list[str]) -> str:
 
 def _flat_with_age(frame: Frame, requested: list[str]) -> dict[str, str]:
     sample, reference = frame.generated.sample, frame.reference.sample
-    if np.ptp(sample.age) == 0 or np.ptp(reference.age) == 0:
+    if not requested or np.ptp(sample.age) == 0 or np.ptp(reference.age) == 0:
         return {}
     flat = []
     for column in requested:
         asked = sample.people[column].to_numpy(dtype=float)
         r_asked = np.corrcoef(sample.age, asked)[0, 1] if np.ptp(asked) > 0 else 0.0
-        r_real = np.corrcoef(reference.age, MEASURED[column](reference))[0, 1]
+        r_real = np.corrcoef(reference.age, measured_volume(column, reference))[0, 1]
         if abs(r_asked) < FLAT_R and abs(r_real) > CLEAR_R:
             flat.append(
                 f"{LABELS[column]} (r with age {r_asked:+.2f} requested, {r_real:+.2f} in the reference)"
@@ -97,7 +135,7 @@ def _flat_with_sex(frame: Frame, requested: list[str]) -> dict[str, str]:
     flat = []
     for column in requested:
         asked = _sex_gap(sample.people[column].to_numpy(dtype=float), sample.male)
-        real = _sex_gap(MEASURED[column](reference), reference.male)
+        real = _sex_gap(measured_volume(column, reference), reference.male)
         if abs(asked) < FLAT_SEX_GAP_SD and abs(real) > SEX_GAP_SD:
             flat.append(
                 f"{LABELS[column]} (men minus women {asked:+.2f} SD requested, {real:+.2f} in the reference)"
@@ -120,7 +158,7 @@ def _sex_gap(values: np.ndarray, male: np.ndarray) -> float:
 
 def _range_statement(frame: Frame) -> list[str]:
     real, generated = frame.reference.sample.age, frame.generated.sample.age
-    outside = float(np.mean((generated < real.min()) | (generated > real.max())))
+    outside = _share_outside(real, generated)
     if outside == 0:
         return []
     return [

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from analysis.pair import Pair, Role
+from analysis.pair import ROLES, Pair
 from analysis.weights import people_rng
 
 N_FOLDS = 5
@@ -16,9 +16,7 @@ def held_out_auc(pair: Pair) -> np.ndarray:
     """
     if pair.kind == "bootstrap" and pair.full is not None:
         scores, rows = _scored(pair.full)
-        sides = [
-            pair.side(role).weights[:, r] for role, r in zip(("reference", "generated"), rows, strict=True)
-        ]  # type: ignore[arg-type]
+        sides = [pair.side(role).weights[:, mine] for role, mine in zip(ROLES, rows, strict=True)]
         return weighted_auc(scores[0], scores[1], sides[0], sides[1])
     if pair.kind == "full":
         scores, rows = _scored(pair)
@@ -27,7 +25,7 @@ def held_out_auc(pair: Pair) -> np.ndarray:
 
 
 def _scored(pair: Pair) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    rows = [pair.side(role).prepared.pairwise_rows for role in ("reference", "generated")]  # type: ignore[arg-type]
+    rows = [pair.side(role).prepared.pairwise_rows for role in ROLES]
     if ("scores", 0) not in pair.cache:
         for i, scores in enumerate(_fit_and_score(pair, rows)):
             pair.cache["scores", i] = scores
@@ -36,18 +34,19 @@ def _scored(pair: Pair) -> tuple[list[np.ndarray], list[np.ndarray]]:
 
 def _split_auc(pair: Pair, replicate: int) -> float:
     rows = []
-    for role in ("reference", "generated"):
-        side = pair.side(role)  # type: ignore[arg-type]
+    for role in ROLES:
+        side = pair.side(role)
         mine = side.prepared.pairwise_rows
         rows.append(mine[side.weights[replicate, mine] > 0])
-    scores = _fit_and_score(pair, rows)
-    return float(weighted_auc(*scores, np.ones((1, len(rows[0]))), np.ones((1, len(rows[1]))))[0])
+    reference, generated = _fit_and_score(pair, rows)
+    return float(
+        weighted_auc(reference, generated, np.ones((1, len(rows[0]))), np.ones((1, len(rows[1]))))[0]
+    )
 
 
 def _fit_and_score(pair: Pair, rows: list[np.ndarray]) -> list[np.ndarray]:
     parts, folds = [], []
-    roles: tuple[Role, Role] = ("reference", "generated")
-    for role, mine in zip(roles, rows, strict=True):
+    for role, mine in zip(ROLES, rows, strict=True):
         prepared = pair.side(role).prepared
         z = prepared.features[mine]
         parts.append(np.hstack([z, z**2]))

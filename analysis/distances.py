@@ -3,7 +3,7 @@
 import numpy as np
 
 from analysis.frame import Frame, Prepared
-from analysis.pair import Pair, Role
+from analysis.pair import ROLES, Pair, Role
 from analysis.weights import people_rng
 
 
@@ -11,6 +11,9 @@ def distance_matrix(frame: Frame, first: Prepared, second: Prepared) -> np.ndarr
     """Return Euclidean distances of features between the pairwise rows of two cohorts, (n, m), float32."""
     key = ("distance", id(first.features), id(second.features))
     if key not in frame.cache:
+        # The cache holds on to the arrays: an id is unique only while its array lives.
+        frame.cache["alive", id(first.features)] = first.features
+        frame.cache["alive", id(second.features)] = second.features
         a = first.features[first.pairwise_rows].astype(np.float32)
         b = second.features[second.pairwise_rows].astype(np.float32)
         squared = (a * a).sum(axis=1)[:, None] + (b * b).sum(axis=1)[None] - 2 * (a @ b.T)
@@ -24,18 +27,36 @@ def distance_matrix(frame: Frame, first: Prepared, second: Prepared) -> np.ndarr
 def mean_distance(pair: Pair, first: Role, second: Role) -> np.ndarray:
     """Return the weighted mean distance between two cohorts, or between the people of one, (B,).
 
-    Within one cohort a row is never paired with itself or with its own copies in a
-    bootstrap, which keeps the mean unbiased.
+    Within one cohort a person is never paired with itself, be it in another row or as a copy
+    in a bootstrap, which keeps the mean unbiased.
     """
     a, b = pair.side(first), pair.side(second)
     d = distance_matrix(pair.frame, a.prepared, b.prepared)
     w = a.weights[:, a.prepared.pairwise_rows].astype(np.float32)
     v = b.weights[:, b.prepared.pairwise_rows].astype(np.float32)
-    total = np.einsum("bn,bn->b", w @ d, v, dtype=float)
     n_pairs = w.sum(axis=1, dtype=float) * v.sum(axis=1, dtype=float)
     if first == second:
-        n_pairs = n_pairs - (w * w).sum(axis=1, dtype=float)
-    return total / n_pairs
+        d, own = _between_people(pair.frame, a.prepared, d, w)
+        n_pairs = n_pairs - own
+    total = np.einsum("bn,bn->b", w @ d, v, dtype=float)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return total / n_pairs
+
+
+def _between_people(
+    frame: Frame, prepared: Prepared, distances: np.ndarray, weights: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return distances with zeros between rows of one person, and the weight of these pairs, (B,)."""
+    person = prepared.clusters.row_of[prepared.pairwise_rows]
+    ids, row_of = np.unique(person, return_inverse=True)
+    if len(ids) == len(person):
+        return distances, (weights * weights).sum(axis=1, dtype=float)
+    key = ("between people", id(prepared.features))
+    if key not in frame.cache:
+        frame.cache[key] = np.where(person[:, None] == person[None], np.float32(0), distances)
+    membership = np.zeros((len(person), len(ids)), dtype=np.float32)
+    membership[np.arange(len(person)), row_of] = 1
+    return frame.cache[key], ((weights @ membership) ** 2).sum(axis=1, dtype=float)
 
 
 def nearest_distance_medians(pair: Pair) -> tuple[np.ndarray, np.ndarray]:
@@ -61,10 +82,13 @@ def _medians(pair: Pair, role: Role) -> np.ndarray:
 
 def _equal_rows(pair: Pair, role: Role) -> np.ndarray:
     """Positions among the pairwise rows: as many in both cohorts."""
-    sizes = {r: len(pair.side(r).prepared.pairwise_rows) for r in ("reference", "generated")}  # type: ignore[arg-type]
-    n = min(sizes.values())
-    rng = people_rng(pair.side(role).prepared.clusters.ids, pair.frame.settings.seed, "equal rows")
-    return np.sort(rng.permutation(sizes[role])[:n])
+    n = min(len(pair.side(r).prepared.pairwise_rows) for r in ROLES)
+    prepared = pair.side(role).prepared
+    rng = people_rng(prepared.clusters.ids, pair.frame.settings.seed, "equal rows")
+    rank = np.argsort(prepared.sample.order)[
+        prepared.pairwise_rows
+    ]  # does not depend on the order of the table
+    return np.sort(np.argsort(rank)[rng.permutation(len(rank))[:n]])
 
 
 def _nearest(frame: Frame, prepared: Prepared, positions: np.ndarray) -> np.ndarray:

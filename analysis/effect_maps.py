@@ -1,14 +1,15 @@
-"""Agreement of two maps of effects over structures, with intervals."""
+"""Rows of an effect in both cohorts and of the difference, and the agreement of its two maps."""
 
-from collections.abc import Callable
-from typing import Literal
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 
 from analysis.agreement import concordance, deming_slope, sign_agreement
 from analysis.evaluate import Pairs
-from analysis.pair import Pair
+from analysis.pair import ROLES, Pair, Role
 from analysis.results import estimate_rows, evaluate_on
 from analysis.settings import HeadSize
 
@@ -21,34 +22,65 @@ STATISTICS: dict[str, tuple[Agreement, str, float | None]] = {
 }
 
 
+def both_and_difference(
+    pairs: Pairs,
+    function: Callable[[Role, Pair], np.ndarray],
+    common: dict[str, Any],
+    *,
+    quantity: str,
+    unit: str,
+    structures: Sequence[str] | None = None,
+    headsize: HeadSize = "none",
+) -> list[pd.DataFrame]:
+    """Return rows of a quantity in the reference, in the generated cohort and of the difference.
+
+    Parameters
+    ----------
+    function : callable
+        `f(role, pair) -> (B, s or more)`; columns beyond the structures are dropped.
+    common : dict
+        As from `analysis.results.common_columns`.
+    structures : sequence of str, optional
+        Names of the columns; by default those that the head-size convention allows.
+    """
+    names = pairs.full.frame.names(headsize) if structures is None else structures
+    values: dict[str, list[np.ndarray]] = {
+        role: [
+            v[..., : len(names)]
+            for v in evaluate_on(partial(function, role), pairs.full, pairs.bootstrap, pairs.null)
+        ]
+        for role in ROLES
+    }
+    gaps = [g - r for r, g in zip(*values.values(), strict=True)]
+    tables = []
+    for cohort, (estimate, draws, null) in {**values, "difference": gaps}.items():
+        tables.append(
+            estimate_rows(
+                **common, quantity=quantity, structures=names, estimate=estimate, draws=draws, unit=unit,
+                cohort=cohort, headsize=headsize, null=null if cohort == "difference" else None,
+            )
+        )  # fmt: skip
+    return tables
+
+
 def agreement_rows(
-    pairs: Pairs, effect: Literal["age", "sex"], headsize: HeadSize, common: dict[str, object]
+    pairs: Pairs, effect: Literal["age", "sex"], headsize: HeadSize, common: dict[str, Any]
 ) -> pd.DataFrame:
     """Return Deming slope, concordance and sign agreement of generated against reference effects.
 
     The Deming slope takes the ratio of the mean squared standard errors of both maps as its ratio of error
     variances.
     """
+    maps = [_maps(pair, effect, headsize) for pair in (pairs.full, pairs.bootstrap, pairs.null)]
     tables = []
     for quantity, (function, unit, no_effect) in STATISTICS.items():
-
-        def value(pair: Pair, f: Agreement = function) -> np.ndarray:
-            return f(*_maps(pair, effect, headsize))[:, None]
-
-        estimate, draws, null = evaluate_on(value, pairs.full, pairs.bootstrap, pairs.null)
+        estimate, draws, null = (function(*m)[:, None] for m in maps)
         tables.append(
             estimate_rows(
-                **common,
-                quantity=f"{effect}_{quantity}",
-                structures=[""],
-                estimate=estimate,
-                draws=draws,
-                null=null,
-                unit=unit,
-                headsize=headsize,
-                no_effect=no_effect,
-            )  # fmt: skip  # type: ignore[arg-type]
-        )
+                **common, quantity=f"{effect}_{quantity}", structures=[""], estimate=estimate[0], draws=draws,
+                null=null, unit=unit, headsize=headsize, no_effect=no_effect,
+            )
+        )  # fmt: skip
     return pd.concat(tables, ignore_index=True)
 
 

@@ -9,12 +9,15 @@ from scipy.stats import norm
 
 from analysis.capabilities import missing_capability
 from analysis.frame import Frame
-from analysis.pair import Pair, bootstrap_pair, full_pair, split_pairs
+from analysis.pair import Pair, bootstrap_pair, full_pair, half_pair, split_pairs
+from analysis.results import MAX_UNDEFINED_SHARE
 from cohorts.errors import MeasurementError
 from cohorts.registry import Plugin
 
-MAX_UNDEFINED_SHARE = 0.05
 POWER = 0.8
+MAX_DRAWN_LEVEL = 0.99
+PEOPLE_PER_COLUMN = 3
+MAX_HALVES = 40
 
 
 @dataclass(frozen=True)
@@ -23,6 +26,7 @@ class Pairs:
 
     full: Pair
     bootstrap: Pair
+    halves: Pair
     null: Pair
     matched: Pair
     planted: Pair
@@ -31,7 +35,7 @@ class Pairs:
     def of(cls, frame: Frame) -> "Pairs":
         """Draw bootstrap and splits for one frame."""
         full = full_pair(frame)
-        return cls(full, bootstrap_pair(frame, full), *split_pairs(frame))
+        return cls(full, bootstrap_pair(frame, full), half_pair(frame), *split_pairs(frame))
 
 
 @dataclass(frozen=True)
@@ -76,20 +80,28 @@ class Headline:
     def interval(self, level: float) -> tuple[float, float]:
         """Return the interval of the estimate at any level.
 
-        Up to 99 % from the draws themselves; beyond, where draws are too few, normal with the same standard
-        error.
+        Up to 99 % from the draws themselves; beyond, where draws are too few, the 95 % interval stretched
+        as a normal one would be.
         """
         own = self.plugin.options["interval"]
         if own is not None:
             return own(self.frame, level)
-        if level <= 0.99:
-            tail = (1 - level) / 2
-            low, high = np.nanquantile(self.draws, [tail, 1 - tail])
-        else:
-            half = norm.ppf((1 + level) / 2) * self.se
-            low, high = self.estimate - half, self.estimate + half
+        low, high = self._central(level) if level <= MAX_DRAWN_LEVEL else self._normal(level)
         bound_low, bound_high = self.plugin.bounds
         return max(float(low), bound_low), min(float(high), bound_high)
+
+    def _central(self, level: float) -> tuple[float, float]:
+        tail = (1 - level) / 2
+        low, high = np.nanquantile(self.draws, [tail, 1 - tail])
+        return float(low), float(high)
+
+    def _normal(self, level: float) -> tuple[float, float]:
+        """Stretch both arms of the 95 % interval, so that a skewed estimate keeps its skew."""
+        stretch = norm.ppf((1 + level) / 2) / norm.ppf(0.975)
+        low, high = self._central(0.95)
+        return self.estimate - stretch * (self.estimate - low), self.estimate + stretch * (
+            high - self.estimate
+        )
 
     def judged_interval(self, level: float) -> tuple[float, float]:
         """Return the interval of what the verdict is about."""
@@ -109,6 +121,8 @@ class Headline:
         """
         if self.status != "ok":
             return "not measured"
+        if self.too_few:
+            return "cannot tell"
         low, high = self.judged_interval(1 - 2 * alpha)
         if self.margin[0] <= low and high <= self.margin[1]:
             return "yes"
@@ -116,13 +130,28 @@ class Headline:
         outside = low > self.margin[1] or high < self.margin[0]
         return "no" if outside and self._beyond_null() else "cannot tell"
 
+    @property
+    def too_few(self) -> str:
+        """Why there are too few people for any verdict; empty when there are enough.
+
+        Models are fitted within halves; with hardly more people than coefficients their residuals mean
+        nothing.
+        """
+        options, frame = self.plugin.options, self.frame
+        least = PEOPLE_PER_COLUMN * len(frame.columns)
+        if not options["null"] or options["interval"] is not None or frame.split_size >= least:
+            return ""
+        return (
+            f"real against real at the same n has {frame.split_size} people a side, a verdict takes {least}: "
+            f"at least {2 * least} real and {least} generated people"
+        )
+
     def _beyond_null(self) -> bool:
         if not len(self.null):
             return True
-        if np.mean(~np.isfinite(self.null)) > MAX_UNDEFINED_SHARE:
-            return False
-        low, high = np.nanquantile(self.null, [0.025, 0.975])
-        return not low <= float(np.nanmedian(self.matched)) <= high
+        low, high = _central_range(self.null)
+        matched = _median(self.matched)  # NaN, where splits are undefined, is never beyond
+        return matched < low or matched > high
 
     def detectable(self, alpha: float, n_headlines: int) -> float:
         """Return the smallest distance from the ideal that would be called *no* with 80 % power."""
@@ -167,14 +196,24 @@ def _compute(plugin: Plugin, pairs: Pairs) -> Headline:
     if not math.isfinite(estimate) or undefined > MAX_UNDEFINED_SHARE:
         return Headline(plugin, frame, "failed", _undefined(estimate, undefined))
     draws = raw - np.nanmedian(raw) + estimate
+    if plugin.options["fixed_scores"]:
+        draws = _widened(draws, estimate, np.asarray(plugin(pairs.halves.first(MAX_HALVES)), dtype=float))
     null, matched = _splits(plugin, pairs)
     judged, margin = estimate, plugin.options["margin"]
     if plugin.options["against_null"]:
-        judged = float(np.nanmedian(matched - null))
+        judged = _median(matched - null)
         edges = margin(frame) if margin else (-math.inf, _planted_excess(plugin, pairs, null))
     else:
         edges = margin(frame)
     return Headline(plugin, frame, "ok", "", estimate, draws, null, matched, judged, edges)
+
+
+def _widened(draws: np.ndarray, estimate: float, halves: np.ndarray) -> np.ndarray:
+    """Give draws the spread of half-samples where that is larger."""
+    spread = float(np.nanstd(draws))
+    if spread == 0.0:
+        return draws
+    return estimate + (draws - estimate) * max(1.0, float(np.nanstd(halves, ddof=1)) / spread)
 
 
 def _undefined(estimate: float, undefined: float) -> str:
@@ -195,4 +234,21 @@ def _splits(plugin: Plugin, pairs: Pairs) -> tuple[np.ndarray, np.ndarray]:
 
 def _planted_excess(plugin: Plugin, pairs: Pairs, null: np.ndarray) -> float:
     planted = np.asarray(plugin(pairs.planted.first(min(len(null), 40))), dtype=float)
-    return max(float(np.nanmedian(planted - null[: len(planted)])), 0.0)
+    return max(_median(planted - null[: len(planted)]), 0.0)
+
+
+def _median(values: np.ndarray) -> float:
+    """Median of the defined values; NaN where too many are undefined."""
+    return float(np.nanmedian(values)) if _defined(values) else math.nan
+
+
+def _central_range(values: np.ndarray) -> tuple[float, float]:
+    """Central 95 % of the defined values; everything where too many are undefined."""
+    if not _defined(values):
+        return -math.inf, math.inf
+    low, high = np.nanquantile(values, [0.025, 0.975])
+    return float(low), float(high)
+
+
+def _defined(values: np.ndarray) -> bool:
+    return bool(len(values)) and float(np.mean(~np.isfinite(values))) <= MAX_UNDEFINED_SHARE

@@ -10,7 +10,7 @@ from analysis.pair import Pair
 def exclusion_counts(frame: Frame) -> dict[str, tuple[int, int]]:
     """Return excluded rows and all rows of each cohort."""
     return {
-        role: (int(rows["excluded"].sum()), len(rows))
+        str(role): (int(rows["excluded"].sum()), len(rows))
         for role, rows in frame.excluded.groupby("cohort", sort=False)
     }
 

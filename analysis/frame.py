@@ -10,14 +10,14 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
+from analysis.covariates import AGE_COLUMNS, Covariates, common_ages, identified, trend_weights
 from analysis.regression import fit, moments
 from analysis.sample import Sample, Samples
 from analysis.settings import HeadSize, Settings
-from analysis.sides import homologous
+from analysis.sides import average_sides, homologous
 from analysis.weights import Clusters, ones, people_rng
 
-SPLINE_QUANTILES = (0.05, 0.35, 0.65, 0.95)
-YEARS_PER_UNIT = 10.0
+LARGEST_LEVERAGE = 0.9
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,6 +87,10 @@ class Frame:
         Reference mean and standard deviation of each outcome, mm³.
     excluded : DataFrame
         As `Samples.excluded`.
+    common_ages : ndarray
+        Ages within the range that both cohorts cover, years.
+    trend : ndarray, (p,)
+        Contrast of the design columns: linear trend per decade of a fitted age curve over `common_ages`.
     cache : dict
         Distance matrices that several headlines share.
     """
@@ -99,6 +103,8 @@ class Frame:
     center: np.ndarray
     scale: np.ndarray
     excluded: pd.DataFrame
+    common_ages: np.ndarray
+    trend: np.ndarray
     cache: dict[object, np.ndarray] = field(default_factory=dict, repr=False)
 
     @property
@@ -116,27 +122,23 @@ class Frame:
         """Head-size convention of the headlines; `none` where head size is unknown."""
         return self.settings.headsize if self.has_tiv else "none"
 
+    @property
+    def conventions(self) -> tuple[HeadSize, ...]:
+        """Head-size conventions that these cohorts allow."""
+        return ("none", "share", "pooled_residual", "covariate") if self.has_tiv else ("none",)
+
+    def names(self, headsize: HeadSize) -> tuple[str, ...]:
+        """Outcomes that have a meaning under a convention: head size itself only in raw volumes."""
+        return self.outcome_names if headsize == "none" else self.structures
+
     @cached_property
     def split_size(self) -> int:
         """People per half in real-against-real splits."""
         return min(len(self.reference.clusters) // 2, len(self.generated.clusters))
 
-    def model(self, *, tiv: bool, spline: bool = True, without: tuple[str, ...] = ()) -> list[int]:
-        """Return the design columns of a model, by what it adjusts for."""
-        out = set(without)
-        if not tiv:
-            out.add("tiv")
-        if not spline:
-            out |= {"age_2", "age_3"}
-        return [i for i, name in enumerate(self.columns) if name not in out]
-
-    def varies(self, name: str) -> dict[str, bool]:
-        """Tell for each cohort whether `age` or `sex` varies in it."""
-        values = {
-            role: (prepared.sample.age if name == "age" else prepared.sample.male)
-            for role, prepared in (("reference", self.reference), ("generated", self.generated))
-        }
-        return {role: bool(np.ptp(v) > 0) for role, v in values.items()}
+    def model(self, *, tiv: bool) -> list[int]:
+        """Return the design columns that age and sex, and if asked head size, take."""
+        return [i for i, name in enumerate(self.columns) if tiv or name != "tiv"]
 
 
 def build_frame(samples: Samples, settings: Settings) -> Frame:
@@ -144,10 +146,10 @@ def build_frame(samples: Samples, settings: Settings) -> Frame:
     both = samples.reference, samples.generated
     y = [_outcomes(sample) for sample in both]
     center, scale = y[0].mean(axis=0), y[0].std(axis=0, ddof=1)
-    basis = _Basis.of(samples.reference)
-    designs = [basis(sample) for sample in both]
-    keep = _identified(*designs)
-    columns = tuple(name for name, ok in zip(basis.names, keep, strict=True) if ok)
+    covariates = Covariates.of(samples.reference)
+    designs = [covariates(sample) for sample in both]
+    keep = identified(*designs)
+    columns = tuple(name for name, ok in zip(covariates.names, keep, strict=True) if ok)
     x = [design[:, keep] for design in designs]
     scaled = [(values - center) / scale for values in y]
     shares = _shares(*both)
@@ -163,97 +165,23 @@ def build_frame(samples: Samples, settings: Settings) -> Frame:
             outcomes=scaled[i],
             shares=shares[i],
             features=features[i],
-            regions=_average_sides(regions[i], samples.reference.structures),
+            regions=average_sides(regions[i], samples.reference.structures),
             residuals=_own_residuals(x[i], scaled[i][:, :s]),
             pairwise_rows=_pairwise_rows(both[i], settings),
         )
         for i in range(2)
     ]
-    structures = samples.reference.structures
-    return Frame(settings, structures, columns, prepared[0], prepared[1], center, scale, samples.excluded)
+    ages = common_ages(*both)
+    trend = dict(zip(AGE_COLUMNS, trend_weights(covariates.age_columns(ages)), strict=True))
+    return Frame(
+        settings=settings, structures=samples.reference.structures, columns=columns,
+        reference=prepared[0], generated=prepared[1], center=center, scale=scale, excluded=samples.excluded,
+        common_ages=ages, trend=np.array([trend.get(name, 0.0) for name in columns]),
+    )  # fmt: skip
 
 
 def _outcomes(sample: Sample) -> np.ndarray:
     return sample.volumes if sample.tiv is None else np.column_stack([sample.volumes, sample.tiv])
-
-
-@dataclass(frozen=True)
-class _Basis:
-    """Design columns with constants from the reference: age in decades, a restricted cubic spline, sex, head size."""
-
-    names: tuple[str, ...]
-    age_center: float
-    knots: np.ndarray
-    tiv_center: float
-    tiv_scale: float
-
-    @classmethod
-    def of(cls, reference: Sample) -> "_Basis":
-        names = ("one", "age", "age_2", "age_3", "sex", *(() if reference.tiv is None else ("tiv",)))
-        knots = np.quantile(reference.age, SPLINE_QUANTILES) / YEARS_PER_UNIT
-        tiv = np.array([0.0, 1.0]) if reference.tiv is None else reference.tiv
-        return cls(names, float(reference.age.mean()), knots, float(tiv.mean()), float(tiv.std()) or 1.0)
-
-    def __call__(self, sample: Sample) -> np.ndarray:
-        age = (sample.age - self.age_center) / YEARS_PER_UNIT
-        bent = restricted_cubic(sample.age / YEARS_PER_UNIT, self.knots)
-        parts = [np.ones(len(sample)), age, bent[:, 0], bent[:, 1], sample.male - 0.5]
-        if sample.tiv is not None:
-            parts.append((sample.tiv - self.tiv_center) / self.tiv_scale)
-        return np.column_stack(parts)
-
-
-def restricted_cubic(x: np.ndarray, knots: np.ndarray) -> np.ndarray:
-    """Return the non-linear columns of a restricted cubic spline: cubic inside, straight outside the knots.
-
-    Parameters
-    ----------
-    x : ndarray, (n,)
-    knots : ndarray, (k,)
-        Increasing. Repeated knots (few distinct values) give zero columns.
-
-    Returns
-    -------
-    ndarray, (n, k - 2)
-
-    References
-    ----------
-    Harrell, Regression Modeling Strategies, 2nd ed., equation 2.25 (key Harrell2015).
-
-    Examples
-    --------
-    >>> restricted_cubic(np.array([0.0, 1.0]), np.array([0.0, 1.0, 2.0])).ravel().tolist()
-    [0.0, 0.25]
-    """
-    last, before = knots[-1], knots[-2]
-    span = (last - knots[0]) or 1.0
-    gap = last - before
-    if gap <= 0 or np.any(np.diff(knots) <= 0):
-        return np.zeros((len(x), len(knots) - 2))
-
-    def cube(knot: float) -> np.ndarray:
-        return np.maximum(x - knot, 0.0) ** 3
-
-    columns = [
-        cube(k) - cube(before) * (last - k) / gap + cube(last) * (before - k) / gap for k in knots[:-2]
-    ]
-    return np.column_stack(columns) / span**2
-
-
-def _identified(reference: np.ndarray, generated: np.ndarray) -> np.ndarray:
-    """Keep a column only if it adds to the constant, the group and the columns kept before it."""
-    group = np.r_[np.zeros(len(reference)), np.ones(len(generated))]
-    pooled = np.vstack([reference, generated])
-    keep = np.zeros(pooled.shape[1], dtype=bool)
-    keep[0] = True
-    basis = np.column_stack([pooled[:, 0], group])
-    for j in range(1, pooled.shape[1]):
-        column = pooled[:, j]
-        rest = column - basis @ np.linalg.lstsq(basis, column, rcond=None)[0]
-        if rest.std() > 1e-6 * (np.abs(column).max() + 1e-12):
-            keep[j] = True
-            basis = np.column_stack([basis, column])
-    return keep
 
 
 def _shares(reference: Sample, generated: Sample) -> tuple[np.ndarray | None, np.ndarray | None]:
@@ -267,13 +195,24 @@ def _shares(reference: Sample, generated: Sample) -> tuple[np.ndarray | None, np
 def _deviations(
     designs: list[np.ndarray], outcomes: list[np.ndarray], columns: tuple[str, ...]
 ) -> list[np.ndarray]:
-    """Remove what age and sex predict in the reference, in reference residual standard deviations."""
+    """Remove what age and sex predict in the reference, in reference residual standard deviations.
+
+    A reference person is predicted without that person (leave one out). Otherwise the reference would lie
+    closer to its own fit than any new person can, and a perfect generator would look too spread out.
+    """
     model = [i for i, name in enumerate(columns) if name != "tiv"]
-    x = designs[0][:, model]
-    fitted = fit(moments(x, outcomes[0], ones(len(x))))
+    x = [design[:, model] for design in designs]
+    fitted = fit(moments(x[0], outcomes[0], ones(len(x[0]))))
     sd = np.sqrt(fitted.variance[0])
     sd = np.where(sd > 0, sd, 1.0)
-    return [(y - d[:, model] @ fitted.beta[0]) / sd for d, y in zip(designs, outcomes, strict=True)]
+    left_out = 1 - np.minimum(leverage(x[0], fitted.inverse[0]), LARGEST_LEVERAGE)
+    deviations = [(y - d @ fitted.beta[0]) / sd for d, y in zip(x, outcomes, strict=True)]
+    return [deviations[0] / left_out[:, None], deviations[1]]
+
+
+def leverage(design: np.ndarray, inverse: np.ndarray) -> np.ndarray:
+    """Return the weight that every row has in its own prediction, (n,)."""
+    return np.einsum("np,pq,nq->n", design, inverse, design)
 
 
 def _own_residuals(design: np.ndarray, outcomes: np.ndarray) -> np.ndarray:
@@ -282,17 +221,6 @@ def _own_residuals(design: np.ndarray, outcomes: np.ndarray) -> np.ndarray:
     return ((outcomes - design @ fitted.beta[0]) / np.where(sd > 0, sd, 1.0)).astype(np.float32)
 
 
-def _average_sides(values: np.ndarray, structures: tuple[str, ...]) -> np.ndarray:
-    pairs = homologous(structures)
-    paired = {i for pair in pairs for i in pair}
-    columns = [values[:, list(pair)].mean(axis=1) for pair in pairs]
-    columns += [values[:, i] for i in range(values.shape[1]) if i not in paired]
-    return np.column_stack(columns)
-
-
 def _pairwise_rows(sample: Sample, settings: Settings) -> np.ndarray:
-    n, most = len(sample), settings.max_pairwise
-    if n <= most:
-        return np.arange(n)
     rng = people_rng(sample.clusters.ids, settings.seed, "pairwise rows")
-    return np.sort(rng.choice(n, most, replace=False))
+    return sample.some_rows(settings.max_pairwise, rng)

@@ -44,8 +44,8 @@ def estimate_noise(first: Cohort, second: Cohort, settings: Settings) -> pd.Data
 
     Notes
     -----
-    Within-person variance is half the mean squared difference; a change between visits counts as noise, so short intervals
-    are needed. ICC(1,1) = (MSB - MSW) / (MSB + MSW), Shrout & Fleiss 1979 (key Shrout1979).
+    Within-person variance is half the mean squared difference; a change between visits counts as noise, so
+    short intervals are needed. ICC(1,1) = (MSB - MSW) / (MSB + MSW), Shrout & Fleiss 1979 (key Shrout1979).
     """
     samples = prepare_samples(first, second, min_people=settings.min_people)
     a, b = _matched(samples.reference, samples.generated, settings.min_people)
@@ -70,12 +70,12 @@ def _matched(first: Sample, second: Sample, min_people: int) -> tuple[Sample, Sa
     both = sorted(set(keys[0]) & set(keys[1]))
     if len(both) < min_people:
         raise DataError(
-            f"{len(both)} people are in both visits ({len(first)} and {len(second)} rows); at least {min_people} are "
-            "needed. Both tables must use the same ids"
+            f"{len(both)} people are in both visits ({len(first)} and {len(second)} rows); at least "
+            f"{min_people} are needed. Both tables must use the same ids"
         )
     for sample, key in zip((first, second), keys, strict=True):
         if not key.is_unique:
             raise DataError(
                 f"{sample.name}: a person stands in several rows; give one row per person and visit"
             )
-    return first.take(keys[0].get_indexer(both)), second.take(keys[1].get_indexer(both))
+    return first.take(keys[0].get_indexer(pd.Index(both))), second.take(keys[1].get_indexer(pd.Index(both)))

@@ -15,8 +15,9 @@ from analysis.regression import Fit, Moments, fit, moments, with_group
 from analysis.settings import HeadSize
 from analysis.weights import bootstrap_weights, ones, people_rng, split_weights, subset_weights
 
-Kind = Literal["full", "bootstrap", "null", "matched", "planted"]
+Kind = Literal["full", "bootstrap", "halves", "null", "matched", "planted"]
 Role = Literal["reference", "generated"]
+ROLES: tuple[Role, Role] = ("reference", "generated")
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,8 @@ class Pair:
     reference, generated : Weighted
         In a null pair both are groups of the reference.
     kind : str
-        What the weights are: `full` (ones), `bootstrap`, `null`, `matched` or `planted` (0/1 memberships).
+        What the weights are: `full` (ones), `bootstrap`, or 0/1 memberships: `halves` (of both cohorts),
+        `null`, `matched`, `planted`.
     full : Pair or None
         For a bootstrap, the pair of the estimate; statistics that cannot be refitted
         2,000 times resample what was computed there.
@@ -81,23 +83,35 @@ class Pair:
         """Return the pair of the first `most` replicates."""
         if self.n_replicates <= most:
             return self
-        sides = (Weighted(w.prepared, w.weights[:most]) for w in (self.reference, self.generated))
-        return Pair(self.frame, *sides, self.kind, self.full)
+        first, second = (Weighted(w.prepared, w.weights[:most]) for w in (self.reference, self.generated))
+        return Pair(self.frame, first, second, self.kind, self.full)
+
+    @property
+    def noise_copies(self) -> float:
+        """How often the noise of the reference is in its own effects: a bootstrap adds it once more."""
+        return 2.0 if self.kind == "bootstrap" else 1.0
 
     # --- one cohort at a time ---
 
-    def within(self, role: Role, *, tiv: bool, spline: bool, share: bool = False) -> tuple[Fit, list[int]]:
-        """Fit every structure within one cohort on age, sex and, if asked, head size."""
-        columns = self.frame.model(tiv=tiv, spline=spline)
-        side = self.side(role)
-        return fit((side.share_moments if share else side.moments).select(columns)), columns
+    def within(self, role: Role, headsize: HeadSize) -> Fit:
+        """Fit every structure within one cohort on age and sex under a head-size convention."""
+        return fit(self.convention(role, headsize))
+
+    def convention(self, role: Role, headsize: HeadSize) -> Moments:
+        """Return the moments of one cohort for the model and outcomes of a head-size convention."""
+        side, columns = self.side(role), self.frame.model(tiv=headsize == "covariate")
+        if headsize == "share":
+            return side.share_moments.select(columns)
+        if headsize == "pooled_residual":
+            at = self.frame.columns.index("tiv")
+            return side.moments.without_linear(self.pooled_headsize_slope, column=at).select(columns)
+        return side.moments.select(columns)
 
     def residual_sd(self, role: Role, headsize: HeadSize) -> np.ndarray:
         """Return the standard deviation of comparable people (same age, sex and head size), (B, s)."""
         key = ("sd", role, headsize)
         if key not in self.cache:
-            fitted, _ = self.within(role, tiv=headsize == "covariate", spline=True, share=headsize == "share")
-            self.cache[key] = np.sqrt(fitted.variance)
+            self.cache[key] = np.sqrt(self.within(role, headsize).variance)
         return self.cache[key]
 
     def effect(
@@ -105,18 +119,16 @@ class Pair:
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return an age or sex effect of every structure and its squared standard error.
 
-        Units: reference standard deviations per decade (age), reference standard deviations (sex, men minus
-        women).
+        The age effect is the linear trend per decade of the fitted curve over the ages that both cohorts
+        cover; the sex effect is men minus women. Both in reference standard deviations.
 
         Returns
         -------
         tuple of ndarray, (B, s)
         """
-        fitted, columns = self.within(
-            role, tiv=headsize == "covariate", spline=False, share=headsize == "share"
-        )
-        at = columns.index(self.frame.columns.index(name))
-        return fitted.beta[:, at], fitted.standard_error2(at)
+        frame = self.frame
+        contrast = frame.trend if name == "age" else np.array([float(c == "sex") for c in frame.columns])
+        return self.within(role, headsize).contrast(contrast[frame.model(tiv=headsize == "covariate")])
 
     def means(self, role: Role) -> np.ndarray:
         """Return mean volumes on the frame's scale, (B, s)."""
@@ -143,13 +155,8 @@ class Pair:
         """
         if headsize == "pooled_residual":
             return self.published_difference(residual=True)
-        share = headsize == "share"
-        columns = self.frame.model(tiv=headsize == "covariate")
-        parts = [
-            (w.share_moments if share else w.moments).select(columns)
-            for w in (self.reference, self.generated)
-        ]
-        beta = fit(with_group(*parts)).beta[:, -1]
+        reference, generated = (self.convention(role, headsize) for role in ROLES)
+        beta = fit(with_group(reference, generated)).beta[:, -1]
         sd = self.residual_sd("reference", headsize)
         with np.errstate(divide="ignore", invalid="ignore"):
             return beta / sd
@@ -175,7 +182,7 @@ class Pair:
 
     @property
     def pooled_headsize_slope(self) -> np.ndarray:
-        """Slope of every volume on head size, one for both cohorts together, nothing else adjusted, (B, s)."""
+        """Slope of every volume on head size, one for both cohorts, nothing else adjusted, (B, s)."""
         pooled = self.reference.moments + self.generated.moments
         return fit(pooled.select([0, self.frame.columns.index("tiv")])).beta[:, 1]
 
@@ -194,10 +201,29 @@ def bootstrap_pair(frame: Frame, full: Pair) -> Pair:
     """Return bootstrap replicates; people are drawn with replacement within each cohort."""
     s = frame.settings
     sides = []
-    for role, prepared in (("reference", frame.reference), ("generated", frame.generated)):
+    for role, prepared in zip(ROLES, (frame.reference, frame.generated), strict=True):
         rng = people_rng(prepared.clusters.ids, s.seed, f"bootstrap {role}")
         sides.append(Weighted(prepared, bootstrap_weights(prepared.clusters, s.n_resamples, rng)))
     return Pair(frame, sides[0], sides[1], "bootstrap", full)
+
+
+def half_pair(frame: Frame) -> Pair:
+    """Return random halves of the people of both cohorts.
+
+    A statistic of half-samples varies as the statistic of the whole does from sample to sample (delete-d
+    jackknife with d = n / 2), also where a bootstrap fails because it draws people twice.
+
+    References
+    ----------
+    Shao & Wu 1989, section 3 (key Shao1989).
+    """
+    s = frame.settings
+    sides = []
+    for role, prepared in zip(ROLES, (frame.reference, frame.generated), strict=True):
+        clusters = prepared.clusters
+        rng = people_rng(clusters.ids, s.seed, f"halves {role}")
+        sides.append(Weighted(prepared, subset_weights(clusters, len(clusters) // 2, s.n_splits, rng)))
+    return Pair(frame, sides[0], sides[1], "halves")
 
 
 def split_pairs(frame: Frame) -> tuple[Pair, Pair, Pair]:

@@ -13,15 +13,42 @@ class Question:
     needs: str
 
 
+_TABLES = "volumes of both cohorts"
+_IMAGES = "images of both cohorts"
 QUESTIONS = (
     Question(1, "Whole?", "Are the brains complete and measurable?", "a table of volumes or images"),
-    Question(2, "Right size?", "Are regions and heads as large as in comparable people?", "volumes of both cohorts"),
-    Question(3, "Right spread?", "Do people differ from each other as real ones do?", "volumes of both cohorts"),
-    Question(4, "Ages as people do?", "Do structures change with age as in real people?", "ages that vary in both cohorts"),
-    Question(5, "Sexes differ as people do?", "Do men and women differ as real ones do?", "both sexes in both cohorts"),
-    Question(6, "Obeys its conditions?", "Does the image show what was requested?", "requested volumes in the generated table"),
-    Question(7, "Looks like a scan?", "Is the image quality that of real scans?", "images of both cohorts"),
-    Question(8, "Covers the population?", "Is the cohort as a whole distributed like real people?", "volumes of both cohorts"),
-    Question(9, "New people?", "Are the generated people not copies of training people?", "images of training and held-out people"),
-    Question(10, "Useful?", "Does a model trained on generated images work on real ones?", "images of both cohorts and held-out people"),
-)  # fmt: skip
+    Question(2, "Right size?", "Are regions and heads as large as in comparable people?", _TABLES),
+    Question(3, "Right spread?", "Do people differ from each other as real ones do?", _TABLES),
+    Question(
+        4,
+        "Ages as people do?",
+        "Do structures change with age as in people?",
+        "ages that vary in both cohorts",
+    ),
+    Question(
+        5,
+        "Sexes differ as people do?",
+        "Do men and women differ as real ones do?",
+        "both sexes in both cohorts",
+    ),
+    Question(
+        6,
+        "Obeys its conditions?",
+        "Does the image show what was requested?",
+        "requested volumes in the generated table",
+    ),
+    Question(7, "Looks like a scan?", "Is the image quality that of real scans?", _IMAGES),
+    Question(8, "Covers the population?", "Is the cohort as a whole distributed like real people?", _TABLES),
+    Question(
+        9,
+        "New people?",
+        "Are the generated people not copies of training people?",
+        "images of training and held-out people",
+    ),
+    Question(
+        10,
+        "Useful?",
+        "Does a model trained on generated images work on real ones?",
+        "images of both cohorts and held-out people",
+    ),
+)

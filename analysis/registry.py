@@ -31,6 +31,7 @@ def headline(
     null: bool = True,
     max_splits: int = 10_000,
     interval: Interval | None = None,
+    fixed_scores: bool = False,
     logarithmic: bool = False,
     assumes: tuple[str, ...] = (),
     bounds: tuple[float, float] = UNBOUNDED,
@@ -62,6 +63,9 @@ def headline(
         Fewer splits than the settings ask for, where one evaluation is expensive.
     interval : callable or None
         `f(frame, level)` when something better than the bootstrap exists.
+    fixed_scores : bool
+        A bootstrap resamples what was computed once and misses part of the noise; its spread is that of
+        statistics computed anew on half-samples, where that is larger.
     logarithmic : bool
         The number is a ratio; its loss in comparisons is the absolute logarithm.
     assumes : tuple of str
@@ -74,6 +78,7 @@ def headline(
     options: dict[str, Any] = {
         "question": question, "ideal": ideal, "margin": margin, "sentence": sentence, "needs": needs,
         "against_null": against_null, "null": null, "max_splits": max_splits, "interval": interval,
+        "fixed_scores": fixed_scores,
         "logarithmic": logarithmic, "assumes": assumes, "percent": percent,
     }  # fmt: skip
     return HEADLINES.register(

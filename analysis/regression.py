@@ -54,7 +54,7 @@ class Fit:
     ----------
     beta : ndarray, (B, p, s)
     variance : ndarray, (B, s)
-        Residual variance with n - p degrees of freedom.
+        Residual variance with n - rank degrees of freedom; NaN where none is left.
     inverse : ndarray, (B, p, p)
         Inverse of the sum of products; times `variance` it is the classical covariance of `beta`.
     """
@@ -63,9 +63,10 @@ class Fit:
     variance: np.ndarray
     inverse: np.ndarray
 
-    def standard_error2(self, column: int) -> np.ndarray:
-        """Return the classical squared standard error of one coefficient, shape (B, s)."""
-        return self.inverse[:, column, column][:, None] * self.variance
+    def contrast(self, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return a linear combination (p,) of coefficients and its squared standard error, (B, s)."""
+        spread = np.einsum("p,bpq,q->b", weights, self.inverse, weights)
+        return np.einsum("p,bps->bs", weights, self.beta), spread[:, None] * self.variance
 
 
 def moments(design: np.ndarray, outcomes: np.ndarray, weights: np.ndarray) -> Moments:
@@ -116,20 +117,26 @@ def fit(m: Moments) -> Fit:
     inverse = np.linalg.pinv(m.xx, rcond=1e-10, hermitian=True)
     beta = inverse @ m.xy
     rss = m.yy - np.einsum("bps,bps->bs", beta, m.xy)
-    freedom = np.maximum(m.n - m.xx.shape[1], 1.0)[:, None]
-    return Fit(beta, np.maximum(rss, 0.0) / freedom, inverse)
+    rank = np.round(np.einsum("bij,bji->b", inverse, m.xx))
+    freedom = (m.n - rank)[:, None]
+    variance = np.where(freedom >= 1, np.maximum(rss, 0.0) / np.maximum(freedom, 1.0), np.nan)
+    return Fit(beta, variance, inverse)
 
 
-def with_group(reference: Moments, generated: Moments) -> Moments:
-    """Pool two cohorts and append the group indicator (0 reference, 1 generated) as last column.
+def with_group(reference: Moments, generated: Moments, by: tuple[int, ...] = (0,)) -> Moments:
+    """Pool two cohorts and append the group indicator (0 reference, 1 generated) times some design columns.
 
-    The first design column must be the constant.
+    Parameters
+    ----------
+    reference, generated : Moments
+        Of the same design, whose first column is the constant.
+    by : tuple of int
+        Columns that the indicator is multiplied with; the constant alone gives the indicator itself.
     """
-    pooled = reference + generated
-    b, p = pooled.xx.shape[:2]
-    xx = np.empty((b, p + 1, p + 1))
-    xx[:, :p, :p] = pooled.xx
-    xx[:, p, :p] = xx[:, :p, p] = generated.xx[:, 0]
-    xx[:, p, p] = generated.n
-    xy = np.concatenate([pooled.xy, generated.xy[:, :1]], axis=1)
-    return Moments(pooled.n, xx, xy, pooled.yy)
+    pooled, columns = reference + generated, list(by)
+    cross = generated.xx[:, :, columns]  # (B, p, k)
+    corner = cross[:, columns]
+    top = np.concatenate([pooled.xx, cross], axis=2)
+    bottom = np.concatenate([cross.transpose(0, 2, 1), corner], axis=2)
+    xy = np.concatenate([pooled.xy, generated.xy[:, columns]], axis=1)
+    return Moments(pooled.n, np.concatenate([top, bottom], axis=1), xy, pooled.yy)

@@ -1,6 +1,7 @@
 """Rows of the results table, from estimates and their bootstrap draws."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,13 +13,25 @@ from cohorts.registry import Registry
 from cohorts.schemas import RESULTS
 
 POWER = 0.8
+MAX_UNDEFINED_SHARE = 0.05
 COLUMNS = [column.name for column in RESULTS.columns]
 ESTIMATES = Registry("estimates")
 
 
 def centred(draws: np.ndarray, estimate: np.ndarray) -> np.ndarray:
     """Move bootstrap draws (B, s) so that their median is the estimate (s,)."""
-    return draws - np.nanmedian(draws, axis=0) + estimate
+    return draws - column_quantiles(draws, [0.5])[0] + estimate
+
+
+def column_quantiles(draws: np.ndarray, levels: Sequence[float]) -> np.ndarray:
+    """Return quantiles of every column of draws (B, ...) over finite values, (q, ...); NaN without any."""
+    if np.isfinite(draws).all():
+        return np.quantile(draws, levels, axis=0)
+    flat = np.where(np.isfinite(draws), draws, np.nan).reshape(len(draws), -1)
+    some = np.isfinite(flat).any(axis=0)
+    out = np.full((len(levels), flat.shape[1]), np.nan)
+    out[:, some] = np.nanquantile(flat[:, some], levels, axis=0)
+    return out.reshape(len(levels), *draws.shape[1:])
 
 
 def estimate_rows(
@@ -39,7 +52,7 @@ def estimate_rows(
     margin: np.ndarray | None = None,
     no_effect: float | None = 0.0,
 ) -> pd.DataFrame:
-    """Return one row per structure with interval, p values, null range, margin, detectable effect and verdict.
+    """Return one row per structure: interval, p values, null range, margin, detectable effect and verdict.
 
     Parameters
     ----------
@@ -57,36 +70,51 @@ def estimate_rows(
 
     Notes
     -----
-    p values take the estimate as normal with the standard deviation of its draws. q is Benjamini-Hochberg over the rows of
-    this call. A structure is *yes* when its 1 - 2 alpha interval lies inside the margin, *no* when it differs from the
-    nearer edge at alpha after Holm's correction over structures.
+    p values take the estimate as normal with the standard deviation of its draws. q is Benjamini-Hochberg
+    over the rows of this call. A structure is *yes* when its 1 - 2 alpha interval lies inside the margin,
+    *no* when it differs from the nearer edge at alpha after Holm's correction over structures.
     """
     estimate = np.asarray(estimate, dtype=float)
     moved = centred(np.asarray(draws, dtype=float), estimate)
+    undefined = (~np.isfinite(moved)).mean(axis=0)
+    moved[:, undefined > MAX_UNDEFINED_SHARE] = np.nan
     tail = (1 - settings.confidence) / 2
-    low, high = np.nanquantile(moved, [tail, 1 - tail], axis=0)
-    se = np.nanstd(moved, axis=0)
+    low, high = column_quantiles(moved, [tail, 1 - tail])
+    se = _standard_error(moved)
     table = pd.DataFrame(
         {"structure": list(structures), "estimate": estimate, "ci_low": low, "ci_high": high}
     )
     table = table.assign(
-        question=question, analysis=analysis, quantity=quantity, stratum=stratum, headsize=headsize, cohort=cohort,
-        ci_level=settings.confidence, n_reference=n[0], n_generated=n[1], unit=unit, verdict="",
+        question=question, analysis=analysis, quantity=quantity, stratum=stratum, headsize=headsize,
+        cohort=cohort, ci_level=settings.confidence, n_reference=n[0], n_generated=n[1], unit=unit,
+        verdict="",
     )  # fmt: skip
     if no_effect is not None:
         table["p"] = two_sided_p(estimate - no_effect, se)
         table["q"] = benjamini_hochberg(table["p"].to_numpy())
         table["mde"] = (norm.ppf(1 - settings.alpha / 2) + norm.ppf(POWER)) * se
     if null is not None and len(null):
-        table["null_low"], table["null_median"], table["null_high"] = np.nanquantile(
-            null, [0.025, 0.5, 0.975], axis=0
+        table["null_low"], table["null_median"], table["null_high"] = column_quantiles(
+            null, [0.025, 0.5, 0.975]
         )
     if margin is not None:
         _add_equivalence(table, estimate, se, moved, margin, settings)
     bad = ~np.isfinite(estimate)
-    table["status"] = np.where(bad, "failed", "ok")
+    table["status"] = np.where(bad | (undefined > MAX_UNDEFINED_SHARE), "failed", "ok")
     table["reason"] = np.where(bad, "undefined on these people", "")
+    shaky = (undefined > MAX_UNDEFINED_SHARE) & ~bad
+    table.loc[shaky, "reason"] = [f"undefined in {share:.0%} of resamples" for share in undefined[shaky]]
     return table.reindex(columns=COLUMNS)
+
+
+def _standard_error(draws: np.ndarray) -> np.ndarray:
+    """Take the standard deviation of every column (B, s) over its finite values, (s,)."""
+    finite = np.isfinite(draws)
+    n = np.maximum(finite.sum(axis=0), 1)
+    values = np.where(finite, draws, 0.0)
+    mean = values.sum(axis=0) / n
+    variance = (np.where(finite, values - mean, 0.0) ** 2).sum(axis=0) / n
+    return np.where(finite.any(axis=0), np.sqrt(variance), np.nan)
 
 
 def _add_equivalence(
@@ -103,11 +131,11 @@ def _add_equivalence(
     with np.errstate(divide="ignore", invalid="ignore"):
         table["p_equivalence"] = np.maximum(norm.sf((estimate - low) / se), norm.sf((high - estimate) / se))
         beyond = np.minimum(1.0, 2 * norm.sf(np.maximum(estimate - high, low - estimate) / se))
-    inside = np.nanquantile(draws, [settings.alpha, 1 - settings.alpha], axis=0)
+    inside = column_quantiles(draws, [settings.alpha, 1 - settings.alpha])
     same = (low <= inside[0]) & (inside[1] <= high)
     different = (holm(beyond) < settings.alpha) & ((estimate > high) | (estimate < low))
     verdict = np.where(same, "yes", np.where(different, "no", "cannot tell"))
-    table["verdict"] = np.where(np.isfinite(estimate), verdict, "")
+    table["verdict"] = np.where(np.isfinite(estimate) & np.isfinite(se), verdict, "")
 
 
 def two_sided_p(difference: np.ndarray, se: np.ndarray) -> np.ndarray:
@@ -140,6 +168,12 @@ def holm(p: np.ndarray) -> np.ndarray:
     factors = np.arange(len(order), 0, -1)
     adjusted[order] = np.minimum(np.maximum.accumulate(p[order] * factors), 1.0)
     return adjusted
+
+
+def common_columns(pair: Pair, *, question: int, analysis: str) -> dict[str, Any]:
+    """Return the arguments of `estimate_rows` that all rows of one analysis share."""
+    settings = pair.frame.settings
+    return {"question": question, "analysis": analysis, "settings": settings, "n": people_in(pair)}
 
 
 def people_in(pair: Pair) -> tuple[int, int]:

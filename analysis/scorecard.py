@@ -61,8 +61,9 @@ def headline_entry(h: Headline, design: Design, settings: Settings, n_judged: in
     entry: dict[str, Any] = {
         "name": h.plugin.name, "label": h.plugin.label, "unit": h.plugin.unit, "ideal": options["ideal"],
         "better": h.plugin.better, "percent": options["percent"], "logarithmic": options["logarithmic"],
-        "against_null": options["against_null"], "source": list(h.plugin.source), "status": h.status, "reason": h.reason,
-        "n_reference": len(h.frame.reference.clusters), "n_generated": len(h.frame.generated.clusters), "caveat": "",
+        "against_null": options["against_null"], "source": list(h.plugin.source),
+        "n_reference": len(h.frame.reference.clusters), "n_generated": len(h.frame.generated.clusters),
+        "status": h.status, "reason": h.reason, "caveat": "",
     }  # fmt: skip
     if h.status != "ok":
         blank = dict.fromkeys(
@@ -88,7 +89,7 @@ def _verdict(h: Headline, design: Design, settings: Settings, n_judged: int) -> 
     broken = [design.violated[a] for a in h.plugin.options["assumes"] if a in design.violated]
     if broken:
         return CANNOT_TELL, f"the design does not support a verdict: {'; '.join(broken)}"
-    return h.verdict(settings.alpha, n_judged), ""
+    return h.verdict(settings.alpha, n_judged), h.too_few
 
 
 def finite(value: float) -> float | None:
@@ -130,9 +131,10 @@ def _sentence(h: Headline, entry: dict[str, Any], verdict: str, caveat: str) -> 
     percent = h.plugin.options["percent"]
     text = h.plugin.options["sentence"].format(estimate=show(entry["estimate"], percent=percent))
     if entry["null"]:
-        text += f" Real against real at n = {entry['null']['n']}: {show(entry['null']['median'], percent=percent)}."
+        median = show(entry["null"]["median"], percent=percent)
+        text += f" Real against real at n = {entry['null']['n']}: {median}."
     if caveat:
-        text += " The requests behind this cohort do not support a verdict."
+        text += " There is no verdict: see the caveat."
     elif verdict == CANNOT_TELL:
         text += " This n cannot tell whether that matters."
     return text

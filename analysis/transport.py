@@ -5,7 +5,7 @@ import ot
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist
 
-from analysis.pair import Pair, Role
+from analysis.pair import ROLES, Pair, Role
 from analysis.weights import people_rng
 
 
@@ -51,13 +51,13 @@ def _rows(pair: Pair, role: Role) -> np.ndarray:
         len(pair.reference.prepared.sample), len(pair.generated.prepared.sample), pair.frame.settings.wasabi_n
     )
     rng = people_rng(prepared.clusters.ids, pair.frame.settings.seed, "transport rows")
-    return np.sort(rng.permutation(len(prepared.sample))[:n])
+    return prepared.sample.some_rows(n, rng)
 
 
 def _solve(pair: Pair) -> None:
     if "transport" in pair.cache:
         return
-    points = [pair.side(role).prepared.regions[_rows(pair, role)] for role in ("reference", "generated")]  # type: ignore[arg-type]
+    points = [pair.side(role).prepared.regions[_rows(pair, role)] for role in ROLES]
     cost, log = ot.emd2([], [], cdist(points[0], points[1], "sqeuclidean"), log=True)
     pair.cache["transport"] = np.array([cost])
     pair.cache["potential", "reference"] = np.asarray(log["u"])
@@ -67,16 +67,34 @@ def _solve(pair: Pair) -> None:
 def _linearised(pair: Pair, full: Pair) -> np.ndarray:
     _solve(full)
     total = np.zeros(pair.n_replicates)
-    for role in ("reference", "generated"):
-        w = pair.side(role).weights[:, _rows(full, role)].astype(float)  # type: ignore[arg-type]
+    for role in ROLES:
+        w = pair.side(role).weights[:, _rows(full, role)].astype(float)
         total += (w @ full.cache["potential", role]) / np.maximum(w.sum(axis=1), 1.0)
     return total
 
 
 def _split_cost(pair: Pair, replicate: int) -> float:
-    members = []
-    for role in ("reference", "generated"):
-        side = pair.side(role)  # type: ignore[arg-type]
-        members.append(side.prepared.regions[side.weights[replicate] > 0])
-    n = min(len(members[0]), len(members[1]), pair.frame.settings.wasabi_n)
-    return assignment_cost(members[0][:n], members[1][:n])
+    rows = equal_members(pair, replicate, pair.frame.settings.wasabi_n)
+    first, second = (pair.side(role).prepared.regions[mine] for role, mine in zip(ROLES, rows, strict=True))
+    return assignment_cost(first, second)
+
+
+def equal_members(pair: Pair, replicate: int, most: int) -> list[np.ndarray]:
+    """Return as many rows of both groups of one split, at most `most`, drawn at random from each.
+
+    Parameters
+    ----------
+    pair : Pair
+        With 0/1 memberships as weights.
+    replicate : int
+    most : int
+    """
+    members = [np.flatnonzero(pair.side(role).weights[replicate]) for role in ROLES]
+    n = min(most, *map(len, members))
+    chosen = []
+    for role, mine in zip(ROLES, members, strict=True):
+        sample = pair.side(role).prepared.sample
+        rng = people_rng(sample.clusters.ids, pair.frame.settings.seed, f"members {role} {replicate}")
+        by_id = sample.order[np.isin(sample.order, mine)]
+        chosen.append(np.sort(by_id[rng.permutation(len(by_id))[:n]]))
+    return chosen

@@ -1,15 +1,20 @@
-"""Question 4: how fast every structure changes with age, in both cohorts, and whether the two maps agree."""
+"""Question 4: how fast every structure changes with age, in both cohorts, and whether the two maps agree.
+
+Slopes are linear trends of the fitted age curves over the ages that both cohorts cover.
+"""
+
+from functools import partial
 
 import numpy as np
 import pandas as pd
 
 from analysis.capabilities import missing_capability
-from analysis.effect_maps import agreement_rows
-from analysis.estimates.spread import both_and_difference
+from analysis.covariates import YEARS_PER_UNIT
+from analysis.effect_maps import agreement_rows, both_and_difference
 from analysis.evaluate import Pairs
-from analysis.frame import YEARS_PER_UNIT
 from analysis.pair import Pair, Role
-from analysis.results import ESTIMATES, people_in
+from analysis.results import ESTIMATES, common_columns
+from analysis.settings import HeadSize
 
 
 @ESTIMATES.register(label="Age effects", unit="% per year", source=("Cornbleet1979", "Lin1989"))
@@ -17,23 +22,18 @@ def ageing_maps(pairs: Pairs) -> pd.DataFrame:
     """Return slopes per structure, raw correlations with age, and the agreement of the two maps."""
     if missing_capability("age", pairs.full.frame):
         return pd.DataFrame()
-    frame = pairs.full.frame
-    common = {"question": 4, "analysis": "ageing", "settings": frame.settings, "n": people_in(pairs.full)}
-    tables = both_and_difference(
-        pairs, age_correlation, common, quantity="age_r", structures=list(frame.outcome_names), unit="r"
-    )
-    for headsize in ("none", "covariate") if frame.has_tiv else ("none",):
-        names = list(frame.outcome_names if headsize == "none" else frame.structures)
+    common = common_columns(pairs.full, question=4, analysis="ageing")
+    tables = both_and_difference(pairs, age_correlation, common, quantity="age_r", unit="r")
+    for headsize in pairs.full.frame.conventions:
+        if headsize not in ("none", "covariate"):
+            continue
         for quantity, unit, function in (
-            ("age_slope", "% per year", _percent_per_year),
-            ("age_beta", "SD per decade", _beta),
+            ("age_slope", "% per year", percent_per_year),
+            ("age_beta", "SD per decade", standardised_slope),
         ):
-
-            def value(role: Role, pair: Pair, h=headsize, f=function, s=len(names)) -> np.ndarray:  # type: ignore[no-untyped-def]
-                return f(role, pair, h)[:, :s]
-
+            value = partial(function, headsize=headsize)
             tables += both_and_difference(
-                pairs, value, common, quantity=quantity, structures=names, unit=unit, headsize=headsize
+                pairs, value, common, quantity=quantity, unit=unit, headsize=headsize
             )
         tables.append(agreement_rows(pairs, "age", headsize, common))
     return pd.concat(tables, ignore_index=True)
@@ -51,12 +51,13 @@ def age_correlation(role: Role, pair: Pair) -> np.ndarray:
         return cov / np.sqrt(var_age * pair.variances(role))
 
 
-def _beta(role: Role, pair: Pair, headsize: str) -> np.ndarray:
-    return pair.effect(role, "age", headsize)[0]  # type: ignore[arg-type]
+def standardised_slope(role: Role, pair: Pair, headsize: HeadSize) -> np.ndarray:
+    """Return the adjusted trend in reference standard deviations per decade, (B, s)."""
+    return pair.effect(role, "age", headsize)[0]
 
 
-def _percent_per_year(role: Role, pair: Pair, headsize: str) -> np.ndarray:
-    """Slope in percent of the cohort's own mean volume per year."""
+def percent_per_year(role: Role, pair: Pair, headsize: HeadSize) -> np.ndarray:
+    """Return the adjusted trend in percent of the cohort's own mean volume per year, (B, s)."""
     frame = pair.frame
-    slope = _beta(role, pair, headsize) * frame.scale / YEARS_PER_UNIT
+    slope = standardised_slope(role, pair, headsize) * frame.scale / YEARS_PER_UNIT
     return 100 * slope / (frame.center + frame.scale * pair.means(role))

@@ -53,6 +53,7 @@ def _share(quantity: str, cohort: str, stratum: str, hits: np.ndarray, level: fl
     }
     return {
         "question": 1, "analysis": "exclusions", "quantity": quantity, "structure": "", "stratum": stratum,
-        "headsize": "none", "cohort": cohort, "estimate": count / n, "ci_low": low, "ci_high": high, "ci_level": level,
+        "headsize": "none", "cohort": cohort, "estimate": count / n, "ci_low": low, "ci_high": high,
+        "ci_level": level,
         "unit": "share", "verdict": "", "status": "ok", "reason": "", **sizes,
     }  # fmt: skip

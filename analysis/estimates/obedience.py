@@ -4,12 +4,18 @@ import numpy as np
 import pandas as pd
 
 from analysis.capabilities import missing_capability
-from analysis.conditions import LABELS, MEASURED, requested_and_measured, weighted_line
+from analysis.conditions import LABELS, requested_and_measured, weighted_line
 from analysis.evaluate import Pairs
 from analysis.pair import Pair
 from analysis.results import ESTIMATES, estimate_rows, people_in
 
 REACH = (0.05, 0.95)
+QUANTITIES = (  # quantity, unit, value without an effect
+    ("slope", "mm³ per mm³", 1.0),
+    ("r", "r", 0.0),
+    ("mean_error", "mm³", 0.0),
+    ("mean_absolute_error", "mm³", None),
+)
 
 
 @ESTIMATES.register(label="Requested against measured", unit="mm³", source=("Pinaya2022",))
@@ -36,31 +42,16 @@ def _condition(pairs: Pairs, column: str) -> pd.DataFrame:
         return np.column_stack([slope, r, error, absolute])
 
     estimate, draws = values(pairs.full)[0], values(pairs.bootstrap)
+    n = people_in(pairs.full)[1]
     tables = []
-    for i, (quantity, unit, null) in enumerate(
-        (
-            ("slope", "mm³ per mm³", 1.0),
-            ("r", "r", 0.0),
-            ("mean_error", "mm³", 0.0),
-            ("mean_absolute_error", "mm³", None),
-        )
-    ):
-        tables.append(
-            estimate_rows(
-                question=6,
-                analysis="obedience",
-                quantity=f"{name}_{quantity}",
-                structures=[""],
-                estimate=estimate[i : i + 1],
-                draws=draws[:, i : i + 1],
-                settings=settings,
-                unit=unit,
-                n=(0, people_in(pairs.full)[1]),
-                cohort="generated",
-                no_effect=null,
-            )  # fmt: skip
-        )
-    return pd.concat([*tables, _reach(x, y, name, people_in(pairs.full)[1])], ignore_index=True)
+    for i, (quantity, unit, no_effect) in enumerate(QUANTITIES):
+        table = estimate_rows(
+            question=6, analysis="obedience", quantity=f"{name}_{quantity}", structures=[""],
+            estimate=estimate[i : i + 1], draws=draws[:, i : i + 1], settings=settings, unit=unit, n=(0, n),
+            cohort="generated", no_effect=no_effect,
+        )  # fmt: skip
+        tables.append(table)
+    return pd.concat([*tables, _reach(x, y, name, n)], ignore_index=True)
 
 
 def _reach(x: np.ndarray, y: np.ndarray, name: str, n: int) -> pd.DataFrame:
@@ -68,12 +59,13 @@ def _reach(x: np.ndarray, y: np.ndarray, name: str, n: int) -> pd.DataFrame:
     rows = []
     for what, values in (("requested", x), ("measured", y)):
         low, median, high = np.quantile(values, [REACH[0], 0.5, REACH[1]])
-        rows.append(
-            {"question": 6, "analysis": "obedience", "quantity": f"{name}_{what}_range", "structure": "",
-             "stratum": "all", "headsize": "none", "cohort": "generated", "estimate": median, "ci_low": low,
-             "ci_high": high, "ci_level": REACH[1] - REACH[0], "n_reference": 0, "n_generated": n, "unit": "mm³",
-             "verdict": "", "status": "ok", "reason": "central 90 % of the images, not a confidence interval"}
-        )  # fmt: skip
+        row = {
+            "question": 6, "analysis": "obedience", "quantity": f"{name}_{what}_range", "structure": "",
+            "stratum": "all", "headsize": "none", "cohort": "generated", "estimate": median, "ci_low": low,
+            "ci_high": high, "n_reference": 0, "n_generated": n, "unit": "mm³", "verdict": "", "status": "ok",
+            "reason": "central 90 % of the images, not a confidence interval",
+        }  # fmt: skip
+        rows.append(row)
     return pd.DataFrame(rows)
 
 
@@ -81,7 +73,7 @@ def dose_table(pairs: Pairs) -> pd.DataFrame:
     """Return requested and measured values of every image and condition."""
     sample = pairs.full.generated.prepared.sample
     tables = []
-    for column in MEASURED:
+    for column in LABELS:
         if missing_capability(f"requested {LABELS[column]}", pairs.full.frame):
             continue
         x, y, rows = requested_and_measured(column, sample)

@@ -3,13 +3,15 @@
 Signs are generated minus reference throughout.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 import pandas as pd
 
 from analysis.evaluate import Pairs
 from analysis.pair import Pair
 from analysis.regression import fit, with_group
-from analysis.results import ESTIMATES, estimate_rows, evaluate_on, people_in
+from analysis.results import ESTIMATES, common_columns, estimate_rows, evaluate_on
 from analysis.settings import HeadSize
 
 
@@ -18,33 +20,29 @@ from analysis.settings import HeadSize
 )
 def size(pairs: Pairs) -> pd.DataFrame:
     """Return adjusted, raw and published differences of every structure."""
-    frame = pairs.full.frame
-    tables = [_adjusted(pairs, convention) for convention in _conventions(pairs)]
-    tables.append(_rows(pairs, "hedges_g", hedges_g, "none", frame.outcome_names))
-    tables.append(_rows(pairs, "cohens_d", _published, "none", frame.outcome_names))
-    if frame.has_tiv:
-        tables.append(_rows(pairs, "cohens_d", _published_residual, "pooled_residual", frame.structures))
+    conventions = [c for c in pairs.full.frame.conventions if c != "pooled_residual"]
+    tables = [_adjusted(pairs, convention) for convention in conventions]
+    tables.append(_rows(pairs, "hedges_g", hedges_g, "none"))
+    tables.append(_rows(pairs, "cohens_d", _published, "none"))
+    if pairs.full.frame.has_tiv:
+        tables.append(_rows(pairs, "cohens_d", _published_residual, "pooled_residual"))
     return pd.concat(tables, ignore_index=True)
 
 
-def _conventions(pairs: Pairs) -> tuple[HeadSize, ...]:
-    return ("none", "share", "covariate") if pairs.full.frame.has_tiv else ("none",)
-
-
 def _adjusted(pairs: Pairs, convention: HeadSize) -> pd.DataFrame:
-    frame = pairs.full.frame
-    names = frame.outcome_names if convention == "none" else frame.structures
-    return _rows(pairs, "adjusted_d", lambda pair: pair.difference(convention), convention, names)
+    return _rows(pairs, "adjusted_d", lambda pair: pair.difference(convention), convention)
 
 
-def _rows(pairs: Pairs, quantity: str, function, convention: str, names: tuple[str, ...]) -> pd.DataFrame:  # type: ignore[no-untyped-def]
-    frame = pairs.full.frame
-    s = len(names)
-    estimate, draws, null = evaluate_on(lambda p: function(p)[:, :s], pairs.full, pairs.bootstrap, pairs.null)
+def _rows(
+    pairs: Pairs, quantity: str, function: Callable[[Pair], np.ndarray], headsize: HeadSize
+) -> pd.DataFrame:
+    settings, names = pairs.full.frame.settings, pairs.full.frame.names(headsize)
+    values = evaluate_on(function, pairs.full, pairs.bootstrap, pairs.null)
+    estimate, draws, null = (v[..., : len(names)] for v in values)
     return estimate_rows(
-        question=2, analysis="size", quantity=quantity, structures=names, estimate=estimate, draws=draws, null=null,
-        settings=frame.settings, unit="SD", n=people_in(pairs.full), headsize=convention,
-        margin=np.array([frame.settings.margin_of(name) for name in names]),
+        **common_columns(pairs.full, question=2, analysis="size"), quantity=quantity, structures=names,
+        estimate=estimate, draws=draws, null=null, unit="SD", headsize=headsize,
+        margin=np.array([settings.margin_of(name) for name in names]),
     )  # fmt: skip
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.evaluate import Pairs
+from analysis.frame import Prepared
 from analysis.results import ESTIMATES, estimate_rows
 from analysis.strata import restrict, shared_strata
 
@@ -17,24 +18,16 @@ def size_by_stratum(pairs: Pairs) -> pd.DataFrame:
     tables = []
     for name, reference, generated in shared_strata(frame):
         full, bootstrap = (restrict(pair, reference, generated) for pair in (pairs.full, pairs.bootstrap))
-        tables.append(
-            estimate_rows(
-                question=2,
-                analysis="size_by_stratum",
-                quantity="adjusted_d",
-                structures=frame.structures,
-                estimate=full.difference(frame.headsize)[0, :s],
-                draws=bootstrap.difference(frame.headsize)[:, :s],
-                settings=frame.settings,
-                unit="SD",
-                n=(_people(frame.reference, reference), _people(frame.generated, generated)),
-                headsize=frame.headsize,
-                stratum=name,
-                margin=margin,
-            )  # fmt: skip
-        )
+        table = estimate_rows(
+            question=2, analysis="size_by_stratum", quantity="adjusted_d", structures=frame.structures,
+            estimate=full.difference(frame.headsize)[0, :s],
+            draws=bootstrap.difference(frame.headsize)[:, :s],
+            settings=frame.settings, unit="SD", headsize=frame.headsize, stratum=name, margin=margin,
+            n=(_people(frame.reference, reference), _people(frame.generated, generated)),
+        )  # fmt: skip
+        tables.append(table)
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
 
 
-def _people(prepared, mask: np.ndarray) -> int:  # type: ignore[no-untyped-def]
+def _people(prepared: Prepared, mask: np.ndarray) -> int:
     return len(np.unique(prepared.clusters.row_of[mask]))

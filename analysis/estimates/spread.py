@@ -1,12 +1,16 @@
 """Question 3: spread, tails, asymmetry and allometry of every structure."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
+from analysis.effect_maps import both_and_difference
 from analysis.evaluate import Pairs
-from analysis.pair import Pair, Role, Weighted
+from analysis.pair import ROLES, Pair, Role, Weighted
 from analysis.regression import fit, moments
-from analysis.results import ESTIMATES, estimate_rows, evaluate_on, people_in
+from analysis.results import ESTIMATES, common_columns, estimate_rows, evaluate_on
+from analysis.settings import HeadSize
 from analysis.sides import homologous
 
 TAILS = (0.025, 0.975)
@@ -24,21 +28,16 @@ def spread(pairs: Pairs) -> pd.DataFrame:
     )
 
 
-def _common(pairs: Pairs) -> dict[str, object]:
-    return {
-        "question": 3,
-        "analysis": "spread",
-        "settings": pairs.full.frame.settings,
-        "n": people_in(pairs.full),
-    }
+def _common(pairs: Pairs) -> dict[str, Any]:
+    return common_columns(pairs.full, question=3, analysis="spread")
 
 
-def _sd_ratios(pairs: Pairs, headsize: str) -> pd.DataFrame:
+def _sd_ratios(pairs: Pairs, headsize: HeadSize) -> pd.DataFrame:
     frame = pairs.full.frame
-    names = frame.outcome_names if headsize == "none" else frame.structures
+    names = frame.names(headsize)
 
     def log_ratio(pair: Pair) -> np.ndarray:
-        sd = [pair.residual_sd(role, headsize)[:, : len(names)] for role in ("reference", "generated")]  # type: ignore[arg-type]
+        sd = [pair.residual_sd(role, headsize)[:, : len(names)] for role in ROLES]
         with np.errstate(divide="ignore", invalid="ignore"):
             return np.log(sd[1] / sd[0])
 
@@ -47,7 +46,7 @@ def _sd_ratios(pairs: Pairs, headsize: str) -> pd.DataFrame:
     table = estimate_rows(
         **_common(pairs), quantity="sd_ratio", structures=names, estimate=estimate, draws=draws, null=null,
         unit="ratio", headsize=headsize, margin=np.full(len(names), edge),
-    )  # fmt: skip  # type: ignore[arg-type]
+    )  # fmt: skip
     return _from_logarithm(table)
 
 
@@ -62,8 +61,8 @@ def _from_logarithm(table: pd.DataFrame) -> pd.DataFrame:
         "null_high",
         "margin_low",
         "margin_high",
-        "mde",
     ]
+    columns.append("mde")
     return table.assign(**{name: np.exp(table[name]) for name in columns})
 
 
@@ -79,9 +78,9 @@ def _tails(pairs: Pairs) -> pd.DataFrame:
 
     estimate, draws, null = evaluate_on(share, pairs.full, pairs.bootstrap, pairs.null)
     return estimate_rows(
-        **_common(pairs), quantity="share_in_tails", structures=frame.outcome_names, estimate=estimate, draws=draws,
-        null=null, unit="share", cohort="generated", no_effect=0.05,
-    )  # fmt: skip  # type: ignore[arg-type]
+        **_common(pairs), quantity="share_in_tails", structures=frame.outcome_names, estimate=estimate,
+        draws=draws, null=null, unit="share", cohort="generated", no_effect=0.05,
+    )  # fmt: skip
 
 
 def _asymmetry(pairs: Pairs) -> list[pd.DataFrame]:
@@ -92,11 +91,8 @@ def _asymmetry(pairs: Pairs) -> list[pd.DataFrame]:
 
     def index(role: Role, pair: Pair) -> np.ndarray:
         side = pair.side(role)
-        return (
-            100
-            * (side.weights.astype(float) @ side.prepared.asymmetry)
-            / side.weights.sum(axis=1, dtype=float)[:, None]
-        )
+        n = side.weights.sum(axis=1, dtype=float)[:, None]
+        return 100 * (side.weights.astype(float) @ side.prepared.asymmetry) / n
 
     return both_and_difference(
         pairs, index, _common(pairs), quantity="asymmetry_index", structures=names, unit="%"
@@ -126,40 +122,3 @@ def _log_log_slope(side: Weighted, adjusted: list[int]) -> np.ndarray:
         y = np.log(np.where(sample.volumes > 0, sample.volumes, np.nan))
     y = np.where(np.isfinite(y), y, np.nanmean(y, axis=0))
     return fit(moments(x, y - y.mean(axis=0), side.weights)).beta[:, -1]
-
-
-def both_and_difference(  # type: ignore[no-untyped-def]
-    pairs: Pairs, function, common: dict[str, object], *, quantity: str, structures: list[str], unit: str,
-    headsize: str = "none", margin: np.ndarray | None = None,
-) -> list[pd.DataFrame]:  # fmt: skip
-    """Return rows of a quantity in the reference, in the generated cohort and of the difference.
-
-    Parameters
-    ----------
-    function : callable
-        `f(role, pair) -> (B, s)`.
-    """
-    tables = []
-    for cohort in ("reference", "generated", "difference"):
-
-        def value(pair: Pair, cohort: str = cohort) -> np.ndarray:
-            if cohort != "difference":
-                return function(cohort, pair)
-            return function("generated", pair) - function("reference", pair)
-
-        estimate, draws, null = evaluate_on(value, pairs.full, pairs.bootstrap, pairs.null)
-        tables.append(
-            estimate_rows(
-                **common,
-                quantity=quantity,
-                structures=structures,
-                estimate=estimate,
-                draws=draws,
-                unit=unit,
-                cohort=cohort,
-                headsize=headsize,
-                null=null if cohort == "difference" else None,
-                margin=margin if cohort == "difference" else None,
-            )  # fmt: skip  # type: ignore[arg-type]
-        )
-    return tables

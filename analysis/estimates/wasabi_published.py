@@ -11,10 +11,11 @@ import pandas as pd
 
 from analysis.evaluate import Pairs
 from analysis.frame import Frame
+from analysis.pair import Pair
 from analysis.results import ESTIMATES
 from analysis.sample import Sample
-from analysis.sides import homologous
-from analysis.transport import assignment_cost
+from analysis.sides import average_sides
+from analysis.transport import assignment_cost, equal_members
 from analysis.weights import people_rng
 
 PUBLISHED_FACTOR = 1e4
@@ -29,8 +30,8 @@ def wasabi_published(pairs: Pairs) -> pd.DataFrame:
     reference, generated = regional_shares(frame.reference.sample), regional_shares(frame.generated.sample)
     n = min(frame.settings.wasabi_n, len(reference), len(generated))
     published = subsampled(reference, rescale(generated, reference), n, frame, "published")
-    most = min(len(pairs.null.reference.weights), frame.settings.wasabi_repeats)
-    null, matched = _splits(pairs, reference, generated, most)
+    null = _of_splits(pairs.null, reference, reference)
+    matched = _of_splits(pairs.matched, reference, generated)
     m = min(frame.split_size, frame.settings.wasabi_n)
     reason = f"mean and range of {len(published)} subsamples of {n}; not a confidence interval"
     rows = [
@@ -45,8 +46,9 @@ def _row(
 ) -> dict[str, object]:
     low, high = np.quantile(values, [0.025, 0.975])
     row: dict[str, object] = {
-        "question": 8, "analysis": "wasabi", "quantity": quantity, "structure": "", "stratum": "all", "headsize": "share",
-        "cohort": "difference", "estimate": values.mean(), "ci_low": low, "ci_high": high, "ci_level": 0.95,
+        "question": 8, "analysis": "wasabi", "quantity": quantity, "structure": "", "stratum": "all",
+        "headsize": "share", "cohort": "difference", "estimate": values.mean(), "ci_low": low,
+        "ci_high": high,
         "n_reference": n, "n_generated": n, "unit": "1e-4", "verdict": "", "status": "ok", "reason": reason,
     }  # fmt: skip
     if null is not None:
@@ -59,11 +61,7 @@ def regional_shares(sample: Sample) -> np.ndarray:
     if sample.tiv is None:
         raise ValueError("shares need head size")
     shares = sample.volumes / sample.tiv[:, None]
-    pairs = homologous(sample.structures)
-    paired = {i for pair in pairs for i in pair}
-    columns = [shares[:, list(pair)].mean(axis=1) for pair in pairs]
-    columns += [shares[:, i] for i in range(shares.shape[1]) if i not in paired]
-    return np.column_stack(columns)
+    return average_sides(shares, sample.structures)
 
 
 def rescale(generated: np.ndarray, reference: np.ndarray) -> np.ndarray:
@@ -86,14 +84,10 @@ def subsampled(
     return PUBLISHED_FACTOR * np.array(values)
 
 
-def _splits(
-    pairs: Pairs, reference: np.ndarray, generated: np.ndarray, most: int
-) -> tuple[np.ndarray, np.ndarray]:
-    null, matched = [], []
-    n = pairs.full.frame.settings.wasabi_n
-    weights = pairs.null.reference.weights, pairs.null.generated.weights, pairs.matched.generated.weights
-    for first, second, third in list(zip(*weights, strict=True))[:most]:
-        a, b, c = reference[first > 0][:n], reference[second > 0][:n], generated[third > 0][:n]
-        null.append(assignment_cost(a[: len(b)], b[: len(a)]))
-        matched.append(assignment_cost(a[: len(c)], c[: len(a)]))
-    return PUBLISHED_FACTOR * np.array(null), PUBLISHED_FACTOR * np.array(matched)
+def _of_splits(pair: Pair, reference: np.ndarray, generated: np.ndarray) -> np.ndarray:
+    settings = pair.frame.settings
+    values = []
+    for replicate in range(min(pair.n_replicates, settings.wasabi_repeats)):
+        first, second = equal_members(pair, replicate, settings.wasabi_n)
+        values.append(assignment_cost(reference[first], generated[second]))
+    return PUBLISHED_FACTOR * np.array(values)

@@ -21,11 +21,11 @@ from analysis.registry import headline
     margin=lambda frame: (1 / frame.settings.recovery_margin, frame.settings.recovery_margin),
     sentence="Structures change with age {estimate} times as fast as in real people.",
     needs=("age",),
-    assumes=("age with the rest",),
+    assumes=("shared ages", "age with the rest"),
 )
 def ageing(pair: Pair) -> np.ndarray:
     """Return the factor that maps real to generated age slopes, (B,)."""
     s = len(pair.frame.structures)
     reference, se2 = pair.effect("reference", "age", pair.frame.headsize)
     generated, _ = pair.effect("generated", "age", pair.frame.headsize)
-    return recovered(reference[:, :s], generated[:, :s], se2[:, :s])
+    return recovered(reference[:, :s], generated[:, :s], pair.noise_copies * se2[:, :s])

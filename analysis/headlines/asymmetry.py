@@ -26,7 +26,7 @@ def asymmetry(pair: Pair) -> np.ndarray:
     """Return the factor that maps real to generated mean asymmetry indices, (B,)."""
     reference, se2 = _means(pair, "reference")
     generated, _ = _means(pair, "generated")
-    return recovered(reference, generated, se2)
+    return recovered(reference, generated, pair.noise_copies * se2)
 
 
 def _means(pair: Pair, role: Role) -> tuple[np.ndarray, np.ndarray]:

@@ -18,11 +18,12 @@ from analysis.registry import headline
     ideal=0.5,
     better="lower",
     margin=None,
-    sentence="A classifier on volumes tells generated from real people with an area under the curve of {estimate}.",
+    sentence="A classifier on volumes tells generated from real people with an AUC of {estimate}.",
     source=("LopezPaz2017",),
     against_null=True,
     max_splits=40,
-    assumes=("joint",),
+    fixed_scores=True,
+    assumes=("shared ages", "joint"),
     bounds=(0.0, 1.0),
 )
 def classifier(pair: Pair) -> np.ndarray:

@@ -21,14 +21,14 @@ from analysis.registry import headline
     sentence="Correlations between structures are {estimate} times as strong as in real people.",
     needs=("several structures",),
     logarithmic=True,
-    assumes=("joint",),
+    assumes=("shared ages", "joint"),
 )
 def covariation(pair: Pair) -> np.ndarray:
     """Return the factor that maps real to generated correlations between structures, (B,)."""
     reference, n = _correlations(pair, "reference")
     generated, _ = _correlations(pair, "generated")
     noise = (1 - reference**2) ** 2 / np.maximum(n - 1, 1)[:, None]
-    return recovered(reference, generated, noise)
+    return recovered(reference, generated, pair.noise_copies * noise)
 
 
 def _correlations(pair: Pair, role: Role) -> tuple[np.ndarray, np.ndarray]:

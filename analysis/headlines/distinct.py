@@ -20,8 +20,9 @@ from analysis.registry import headline
     margin=lambda frame: (1 / frame.settings.spread_margin - 1, frame.settings.spread_margin - 1),
     sentence="A generated person is {estimate} times as far from its nearest neighbour as a real one.",
     against_null=True,
+    fixed_scores=True,
     logarithmic=True,
-    assumes=("joint",),
+    assumes=("shared ages", "joint"),
     bounds=(0.0, np.inf),
 )
 def distinct(pair: Pair) -> np.ndarray:

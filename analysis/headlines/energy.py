@@ -20,10 +20,10 @@ from analysis.registry import headline
     ideal=0.0,
     better="lower",
     margin=None,
-    sentence="The volumes of generated and real people are {estimate} of the greatest possible distance apart.",
+    sentence="Generated and real volumes are {estimate} of the greatest possible distance apart.",
     source=("Szekely2013",),
     against_null=True,
-    assumes=("joint",),
+    assumes=("shared ages", "joint"),
     bounds=(-1.0, 1.0),
 )
 def energy(pair: Pair) -> np.ndarray:

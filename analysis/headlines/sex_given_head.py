@@ -19,10 +19,11 @@ from analysis.registry import headline
     margin=lambda frame: (1 / frame.settings.recovery_margin, frame.settings.recovery_margin),
     sentence="Men and women of equal head size differ {estimate} times as much as real ones.",
     needs=("sex", "head size"),
+    assumes=("shared ages",),
 )
 def sex_given_head(pair: Pair) -> np.ndarray:
     """Return the factor that maps real to generated sex differences given head size, (B,)."""
     s = len(pair.frame.structures)
     reference, se2 = pair.effect("reference", "sex", "covariate")
     generated, _ = pair.effect("generated", "sex", "covariate")
-    return recovered(reference[:, :s], generated[:, :s], se2[:, :s])
+    return recovered(reference[:, :s], generated[:, :s], pair.noise_copies * se2[:, :s])

@@ -20,10 +20,10 @@ from analysis.registry import headline
     margin=lambda frame: (1 / frame.settings.recovery_margin, frame.settings.recovery_margin),
     sentence="Men and women differ {estimate} times as much as real ones, raw volumes.",
     needs=("sex",),
-    assumes=("sex with the rest",),
+    assumes=("shared ages", "sex with the rest"),
 )
 def sex_raw(pair: Pair) -> np.ndarray:
     """Return the factor that maps real to generated raw sex differences, (B,)."""
     reference, se2 = pair.effect("reference", "sex", "none")
     generated, _ = pair.effect("generated", "sex", "none")
-    return recovered(reference, generated, se2)
+    return recovered(reference, generated, pair.noise_copies * se2)

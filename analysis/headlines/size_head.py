@@ -19,6 +19,7 @@ from analysis.registry import headline
     margin=lambda frame: (-frame.settings.margin_of("TIV"), frame.settings.margin_of("TIV")),
     sentence="Heads differ by {estimate} standard deviations of real people of the same age and sex.",
     needs=("head size",),
+    assumes=("shared ages",),
 )
 def size_head(pair: Pair) -> np.ndarray:
     """Return the adjusted difference of head size in reference standard deviations, (B,)."""

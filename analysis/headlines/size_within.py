@@ -22,6 +22,7 @@ from analysis.registry import headline
     against_null=True,
     percent=True,
     bounds=(0.0, 1.0),
+    assumes=("shared ages",),
 )
 def size_within(pair: Pair) -> np.ndarray:
     """Return the share of structures with an adjusted difference below the margin, (B,)."""

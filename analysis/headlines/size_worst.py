@@ -19,6 +19,7 @@ from analysis.registry import headline
     sentence="The structure that differs most differs by {estimate} standard deviations.",
     against_null=True,
     bounds=(0.0, np.inf),
+    assumes=("shared ages",),
 )
 def size_worst(pair: Pair) -> np.ndarray:
     """Return the largest absolute adjusted difference over structures, (B,)."""

@@ -17,6 +17,7 @@ from analysis.registry import headline
     needs=("head size",),
     logarithmic=True,
     bounds=(0.0, np.inf),
+    assumes=("shared ages",),
 )
 def spread_head(pair: Pair) -> np.ndarray:
     """Return the ratio of residual standard deviations of head size, generated over reference, (B,)."""

@@ -19,7 +19,7 @@ from analysis.registry import headline
     margin=lambda frame: (1 / frame.settings.spread_margin, frame.settings.spread_margin),
     sentence="A typical structure varies {estimate} times as much as in comparable real people.",
     logarithmic=True,
-    assumes=("joint",),
+    assumes=("shared ages", "joint"),
     bounds=(0.0, np.inf),
 )
 def spread_structures(pair: Pair) -> np.ndarray:

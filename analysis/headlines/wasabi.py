@@ -23,7 +23,8 @@ from analysis.transport import transport_distance
     source=("Jafrasteh2025",),
     against_null=True,
     max_splits=40,
-    assumes=("joint",),
+    fixed_scores=True,
+    assumes=("shared ages", "joint"),
     bounds=(0.0, np.inf),
 )
 def wasabi(pair: Pair) -> np.ndarray:

@@ -1,0 +1,77 @@
+"""Questions 4 and 5: how much otherwise age, or sex, acts on every structure in the generated cohort.
+
+One model for both cohorts: age curve, sex and (by convention) head size in common, and the cohort, cohort
+by age and cohort by sex on top. The rows `group_by_age` and `group_by_sex` are generated minus reference in
+standard deviations of comparable real people; they ask per structure what the headlines ask of the whole
+map.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+
+from analysis.capabilities import missing_capability
+from analysis.covariates import AGE_COLUMNS
+from analysis.evaluate import Pairs
+from analysis.pair import ROLES, Pair
+from analysis.regression import fit, with_group
+from analysis.results import ESTIMATES, common_columns, estimate_rows, evaluate_on
+from analysis.settings import HeadSize
+
+
+@ESTIMATES.register(label="Cohort by age and by sex", unit="SD")
+def interactions(pairs: Pairs) -> pd.DataFrame:
+    """Return the interaction of cohort with age (SD per decade) and with sex (SD) for every structure."""
+    frame = pairs.full.frame
+    tables = []
+    for headsize in frame.conventions:
+        if headsize not in ("none", "covariate"):
+            continue
+        if not missing_capability("age", frame):
+            tables.append(_rows(pairs, 4, "group_by_age", "SD per decade", headsize, by_age))
+        if not missing_capability("sex", frame):
+            tables.append(_rows(pairs, 5, "group_by_sex", "SD", headsize, by_sex))
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
+
+
+def _rows(
+    pairs: Pairs,
+    question: int,
+    quantity: str,
+    unit: str,
+    headsize: HeadSize,
+    function: Callable[[Pair, HeadSize], np.ndarray],
+) -> pd.DataFrame:
+    names = pairs.full.frame.names(headsize)
+    values = evaluate_on(lambda pair: function(pair, headsize), pairs.full, pairs.bootstrap, pairs.null)
+    estimate, draws, null = (v[..., : len(names)] for v in values)
+    return estimate_rows(
+        **common_columns(pairs.full, question=question, analysis="interactions"), quantity=quantity,
+        structures=names, estimate=estimate, draws=draws, null=null, unit=unit, headsize=headsize,
+    )  # fmt: skip
+
+
+def by_age(pair: Pair, headsize: HeadSize) -> np.ndarray:
+    """Return how much steeper the trend with age is in the generated cohort, SD per decade, (B, s)."""
+    return _interaction(pair, headsize, AGE_COLUMNS, pair.frame.trend)
+
+
+def by_sex(pair: Pair, headsize: HeadSize) -> np.ndarray:
+    """Return how much larger men minus women is in the generated cohort, SD, (B, s)."""
+    return _interaction(pair, headsize, ("sex",), np.array([float(c == "sex") for c in pair.frame.columns]))
+
+
+def _interaction(pair: Pair, headsize: HeadSize, names: tuple[str, ...], contrast: np.ndarray) -> np.ndarray:
+    """Contrast coefficients of cohort times columns; the model always has cohort by age and cohort by sex."""
+    frame = pair.frame
+    kept = frame.model(tiv=headsize == "covariate")
+    moving = [at for at, column in enumerate(kept) if frame.columns[column] in (*AGE_COLUMNS, "sex")]
+    reference, generated = (pair.convention(role, headsize) for role in ROLES)
+    fitted = fit(with_group(reference, generated, by=(0, *moving)))
+    weights = np.zeros(fitted.beta.shape[1])
+    for place, at in enumerate(moving, len(kept) + 1):
+        column = kept[at]
+        weights[place] = contrast[column] if frame.columns[column] in names else 0.0
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return fitted.contrast(weights)[0] / pair.residual_sd("reference", headsize)
