@@ -80,7 +80,8 @@ def _check_columns(columns: dict[str, str], raw: pd.DataFrame, source: str) -> N
         known = "; ".join(f"{name}: {', '.join(SYNONYMS[name][:6])}, …" for name in missing)
         found = ", ".join(map(str, raw.columns[:20])) + (", …" if len(raw.columns) > 20 else "")
         raise DataError(
-            f"{source}: no column for {' and '.join(missing)}; found {found}; rename a column ({known})"
+            f"{source}: no column for {' and '.join(missing)}; found {found}; rename a column ({known}), "
+            "or give a table of people with participants=..."
         )
 
 

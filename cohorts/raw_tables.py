@@ -65,6 +65,7 @@ def read_raw_table(
     header = _header(text, delimiter, target)
     frame = _parsed(text, delimiter, header, is_text, target)
     frame = frame[frame.notna().any(axis=1)]
+    header, frame = _without_empty_ends(header, frame)
     if frame.empty:
         raise DataError(f"{target}: has a header but no rows; give a table with at least one person")
     return _without_repeated_columns(frame, header, target)
@@ -82,6 +83,7 @@ def _decoded(path: Path, encoding: str | None) -> str:
     if b"\0" in content and encoding is None:
         raise DataError(f"{path}: is not a text file; export the table as CSV or TSV")
     text = _text(content, encoding, path)
+    text = text if "\n" in text else text.replace("\r", "\n")  # line ends of old Macs and some exports
     if not text.strip():
         raise DataError(f"{path}: is empty; give a table with a header and at least one row")
     return text
@@ -106,7 +108,8 @@ def _delimiter(text: str) -> str:
     best = max(_DELIMITERS, key=header.count)
     if best in header:
         return best
-    widths = {len(line.split()) for line in text.splitlines()[:20] if line.strip()}
+    lines = [line for line in text.splitlines()[1:20] if line.strip()]
+    widths = {len(line.split()) for line in lines}
     return r"\s+" if len(widths) == 1 and widths != {1} else ","
 
 
@@ -144,12 +147,22 @@ def _parsed(
                 **EXACT_FLOATS,
             )
     except (pd.errors.ParserError, pd.errors.ParserWarning) as error:
+        long = isinstance(error, pd.errors.ParserWarning)
+        said = "its rows have more" if long else str(error).strip().rpartition("error: ")[2]
         raise DataError(
-            f"{path}: a row does not fit the header of {len(header)} columns ({str(error).strip()}); "
-            "check for delimiters inside values"
+            f"{path}: a row does not fit the header of {len(header)} columns ({said}); "
+            "check the header, and for delimiters or quotes inside values"
         ) from error
     frame.index = pd.RangeIndex(2, len(frame) + 2, name="line")
     return frame
+
+
+def _without_empty_ends(header: list[str], frame: pd.DataFrame) -> tuple[list[str], pd.DataFrame]:
+    """Drop the nameless empty columns that a delimiter at the end of every line makes."""
+    width = len(header)
+    while width > 1 and not header[width - 1] and frame[width - 1].isna().all():
+        width -= 1
+    return header[:width], frame[list(range(width))]
 
 
 def _without_repeated_columns(frame: pd.DataFrame, header: list[str], path: Path) -> RawTable:

@@ -79,7 +79,8 @@ def _refusal(values: pd.Series, words: pd.Series, bad: pd.Series, coding: str | 
     where = f"{source}: line {line}, column {values.name!r}: sex {values[line]!r}"
     if coding is None and words[bad].str.fullmatch(r"[+-]?\d+").all():
         codes = sorted(words[bad].unique())
-        both = [",".join(f"{c}={s}" for c, s in zip(codes, order, strict=False)) for order in ("MF", "FM")]
+        pair = [*codes, *(code for code in "01" if code not in codes)][:2]
+        both = [",".join(f"{c}={s}" for c, s in zip(pair, order, strict=True)) for order in ("MF", "FM")]
         return (
             f"{where} is a code (found {', '.join(codes)}), and which one is male is not said; "
             f"state the coding, sex_coding={both[0]!r} or {both[1]!r}"

@@ -41,6 +41,7 @@ _LEAST_MM3 = {
 }
 """A median below says that the unit is not mm3: an adult human has 20 to 100 times as much, and the same
 number in mL lies below."""
+_MOST_MM3 = 1e9
 _SYNTHSEG_ONLY = "total intracranial"
 _SHOWN = 20
 
@@ -201,7 +202,7 @@ def _unusable(volumes: pd.DataFrame, notes: list[Note]) -> pd.Series:
     reason = _mark(reason, (np.nan_to_num(values) == 0).all(axis=1), "all volumes are zero", notes)
     if TIV in volumes:
         reason = _mark(reason, (volumes[TIV] == 0).to_numpy(), "head size is zero", notes)
-    reason = _mark(reason, np.isinf(values).any(axis=1), "a volume is infinite", notes)
+    reason = _mark(reason, (np.abs(values) > _MOST_MM3).any(axis=1), "a volume exceeds a cubic metre", notes)
     return _mark_negative(reason, volumes, notes)
 
 

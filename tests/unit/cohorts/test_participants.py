@@ -77,10 +77,17 @@ def test_coercions_are_one_note_per_spelling_with_count_and_example():
     assert notes[0].message == "2 times 'female' read as F"
 
 
-@pytest.mark.parametrize("codes", [("0", "1"), ("1", "2"), ("1.0", "0.0"), ("1", "1")])
-def test_coded_sex_is_never_guessed(codes):
-    with pytest.raises(DataError, match=r"p\.tsv: line 2, column 'sex': sex .* is a code .*sex_coding="):
-        parse(sex=[codes[0], codes[1], codes[0]])
+@pytest.mark.parametrize(
+    ("codes", "example"),
+    [(("0", "1"), "0=M,1=F"), (("1", "2"), "1=M,2=F"), (("1.0", "0.0"), "0=M,1=F"), (("1", "1"), "1=M,0=F")],
+)
+def test_coded_sex_is_never_guessed_and_the_example_can_be_used(codes, example):
+    sex = [codes[0], codes[1], codes[0]]
+    with pytest.raises(
+        DataError, match=rf"p\.tsv: line 2, column 'sex': sex .* is a code .*sex_coding='{example}'"
+    ):
+        parse(sex=sex)
+    assert set(parse(sex=sex, sex_coding=example).people["sex"]) <= {"M", "F"}
 
 
 def test_a_stated_coding_is_used_and_noted():

@@ -31,7 +31,15 @@ def test_the_index_is_the_line_a_person_sees(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "content", ["\ufeffid,age\na,1\n", "id,age\r\na,1\r\n", '"id","age"\n"a","1"\n', " id , age\na, 1\n"]
+    "content",
+    [
+        "id,age\ra,1\r",
+        "id,age,\na,1,\n",
+        "\ufeffid,age\na,1\n",
+        "id,age\r\na,1\r\n",
+        '"id","age"\n"a","1"\n',
+        " id , age\na, 1\n",
+    ],
 )
 def test_marks_and_line_ends_of_other_systems_do_not_matter(tmp_path, content):
     raw = read_raw_table(write(tmp_path / "a.csv", content))
@@ -65,6 +73,8 @@ def test_only_named_columns_keep_their_text(tmp_path):
         (b"id,age\n", "has a header but no rows"),
         (b"id,age\n,\n", "has a header but no rows"),
         (b",,\na,b,c\n", "its first line names no columns"),
+        (b"age sex\n1 60 M\n2 61 F\n", "a row does not fit the header of 2 columns"),
+        (b'id,age\n"a,1\n', "a row does not fit the header of 2 columns .*EOF inside string"),
         (b"id,age\na,1\nb,2,3,4\n", "a row does not fit the header of 2 columns"),
         (b"id,name\na,Ren\xe9\n", r"line 2: byte 0xE9 is not UTF-8; .*encoding='latin-1'"),
         (b"\xff\xfei\0d\0", "is UTF-16; save it as UTF-8"),
