@@ -5,7 +5,7 @@ from functools import cache
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from reports import formatting
-from reports.strip import strip
+from reports.strip import at_equal_n, strip
 
 
 @cache
@@ -17,7 +17,7 @@ def environment() -> Environment:
     Environment
         Autoescape is on for every template. Filters: ``number``, ``bound``, ``count``, ``p_value``,
         ``percent``, ``listing``, ``shown_unit``, ``typographic``, ``first_sentence``, ``plain_answer``;
-        functions: ``estimate``, ``interval``, ``strip``.
+        functions: ``estimate``, ``interval``, ``strip``, ``at_equal_n``.
     """
     built = Environment(
         loader=PackageLoader("reports", "templates"),
@@ -46,6 +46,7 @@ def environment() -> Environment:
         is_missing=formatting.is_missing,
         MISSING=formatting.MISSING,
         strip=strip,
+        at_equal_n=at_equal_n,
     )
     return built
 

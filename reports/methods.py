@@ -132,8 +132,8 @@ def _excluded(rows: pd.DataFrame) -> str:
     reasons = out.reason.replace("", "no reason given").value_counts()
     listed = listing([f"{count(n)} for “{reason}”" for reason, n in reasons.head(5).items()])
     more = " and other reasons" if len(reasons) > 5 else ""
-    rows = "1 row was" if len(out) == 1 else f"{count(len(out))} rows were"
-    return f"{rows} excluded: {listed}{more}."
+    total = "1 row was" if len(out) == 1 else f"{count(len(out))} rows were"
+    return f"{total} excluded: {listed}{more}."
 
 
 def _segmenter(run: Run) -> Iterator[str]:

@@ -113,6 +113,7 @@ def _headline(headline: Mapping[str, Any]) -> dict[str, Any]:
         dict.fromkeys(keys) | dict.fromkeys(texts, "") | {k: v for k, v in headline.items() if v is not None}
     )
     filled["label"] = filled["label"] or filled["name"]
+    filled["against_null"] = bool(headline.get("against_null"))
     for name in ("null", "matched"):
         filled[name] = {"median": None, "low": None, "high": None, "n": None, "splits": None} | (
             headline.get(name) or {}

@@ -80,7 +80,16 @@ def _whole_brain(rows: pd.DataFrame) -> Iterator[ResultTable]:
     for quantity, part in strata.groupby("quantity", sort=False):
         title = f"{quantity_label(str(quantity))}: by sex and age"
         columns = [("Stratum", lambda row: Cell(row.stratum, kind="name"))]
-        yield _by_cohort(part, ["stratum"], columns, title, _note(part))
+        yield _by_cohort(_sort_by_stratum(part), ["stratum"], columns, title, _note(part))
+
+
+def _sort_by_stratum(rows: pd.DataFrame) -> pd.DataFrame:
+    """Sort by sex first, then by age decade, then by both."""
+    return rows.sort_values("stratum", key=lambda names: names.map(_stratum_place), kind="stable")
+
+
+def _stratum_place(name: str) -> tuple[bool, bool, str]:
+    return any(letter.isdigit() for letter in name), " " in name, name
 
 
 # --- cells ---
@@ -159,6 +168,8 @@ def _by_cohort(
     rows = rows.assign(key=rows[keys].agg("\t".join, axis=1))
     ranked = rows.sort_values("cohort", key=lambda names: names.map(MAIN_COHORTS.index), kind="stable")
     main = ranked.drop_duplicates("key").set_index("key", drop=False).loc[rows.key.drop_duplicates()]
+    counts = rows.groupby("key")[["n_reference", "n_generated"]].max()
+    main = main.assign(n_reference=counts.n_reference, n_generated=counts.n_generated)
     cohorts = [cohort for cohort in COHORTS if (rows.cohort == cohort).any()]
     sides = [
         _side_column(_estimate_heading(rows, cohort), rows[rows.cohort == cohort], "key")
@@ -226,7 +237,7 @@ def _conventions(rows: pd.DataFrame) -> ResultTable:
 def _strata(rows: pd.DataFrame) -> ResultTable:
     """One row per stratum: n, the smallest detectable effect, and how many structures got which verdict."""
     main = next(cohort for cohort in MAIN_COHORTS if (rows.cohort == cohort).any())
-    chosen = rows[rows.cohort == main]
+    chosen = _sort_by_stratum(rows[rows.cohort == main])
     summaries = pd.DataFrame(
         [{"stratum": name} | _stratum_summary(part) for name, part in chosen.groupby("stratum", sort=False)]
     )

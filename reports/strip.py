@@ -84,6 +84,28 @@ class _Scale:
         return None if is_missing(low) or is_missing(high) else (self(low), self(high))
 
 
+def at_equal_n(headline: Mapping[str, object]) -> dict[str, object]:
+    """Move a headline to the n of its real-against-real range.
+
+    A distance depends on n even for a perfect generator, so such a headline (``against_null``) is judged by
+    ``judged``, its excess over real against real at the same n. Estimate, interval and margin are moved
+    together until the estimate is that far from the median of real against real, which becomes the ideal.
+    Other headlines stay as they are.
+    """
+    median = _null(headline).get("median")
+    needed = (median, headline.get("judged"), headline.get("estimate"))
+    if not headline.get("against_null") or any(is_missing(value) for value in needed):
+        return dict(headline)
+    centre, judged, estimate = (float(value) for value in needed)  # type: ignore[arg-type]
+    shift = centre + judged - estimate
+    moved = {
+        name: float(headline[name]) + shift  # type: ignore[arg-type]
+        for name in ("estimate", "ci_low", "ci_high", "margin_low", "margin_high")
+        if not is_missing(headline.get(name))
+    }
+    return dict(headline) | moved | {"ideal": centre}
+
+
 def strip(headline: Mapping[str, object]) -> Strip | None:
     """Place everything on the strip of a headline of ``scorecard.json``.
 
@@ -91,13 +113,14 @@ def strip(headline: Mapping[str, object]) -> Strip | None:
     ----------
     headline : mapping
         ``estimate``, ``ci_low``, ``ci_high``, ``margin_low``, ``margin_high``, ``ideal`` and ``null`` (with
-        ``low``, ``median`` and ``high``); each may be missing.
+        ``low``, ``median`` and ``high``); each may be missing. What depends on n is drawn `at_equal_n`.
 
     Returns
     -------
     Strip or None
         None when the headline has no estimate.
     """
+    headline = at_equal_n(headline)
     window = _window(headline)
     if window is None or is_missing(headline.get("estimate")):
         return None

@@ -138,14 +138,17 @@ def _point_text(row: pd.Series) -> str:
 
 
 def _name_farthest(table: pd.DataFrame, ax: Axes) -> None:
-    """Name the structures farthest from agreement, one per region."""
+    """Name the structures farthest from agreement, one per region, on the side away from the other marks."""
+    middle = float(table.reference_estimate.median())
     far = (
         _farthest(table)
         .assign(region=lambda rows: rows.structure.map(region_label))
         .drop_duplicates("region")
     )
-    for row in far.head(N_NAMED).itertuples():
+    for _, row in far.head(N_NAMED).iterrows():
+        x, y = float(row.reference_estimate), float(row.generated_estimate)
+        right = x >= middle
         ax.annotate(
-            str(row.region), (row.reference_estimate, row.generated_estimate), xytext=(6, -10),
-            textcoords="offset points", fontsize=10.5, color=INK_2, annotation_clip=True,
+            row.region, (x, y), xytext=(7 if right else -7, 5), textcoords="offset points",
+            ha="left" if right else "right", fontsize=10.5, color=INK_2,
         )  # fmt: skip

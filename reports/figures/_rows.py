@@ -9,7 +9,7 @@ from reports.structure_names import region_label, side, structure_label
 from reports.svg import BAND, INK_3, VERDICT_COLOURS, tip
 
 ROW_PX, HEAD_PX, AXIS_PX = 19, 30, 46
-WIDTH_PX, LABELS_PX, MARGIN_PX = 528.0, 208, 12
+WIDTH_PX, MARGIN_PX, LETTER_PX = 528.0, 12, 6.4
 #: Triangles point to the side they mean; midline structures are round.
 MARKERS = {"left": "<", "right": ">", "": "o"}
 #: Fill repeats the verdict for readers who do not see the colour: full, half, empty.
@@ -39,7 +39,7 @@ def draw_rows(table: pd.DataFrame, ax: Axes, *, ideal: float, label: str) -> Axe
     Parameters
     ----------
     table : DataFrame
-        Columns of ``results.tsv``, one row per structure, and ``group``, ``axis_low``, ``axis_high``.
+        Columns of ``results.tsv``, one row per structure, and those of `with_axis` and ``group``.
     ax : Axes
     ideal : float
         Where the reference line stands.
@@ -68,13 +68,10 @@ def draw_rows(table: pd.DataFrame, ax: Axes, *, ideal: float, label: str) -> Axe
 def _same_frame(table: pd.DataFrame, ax: Axes) -> None:
     """Place the axes alike in all panels, so that values stand below each other."""
     width, height = rows_size(table)
-    box = (
-        LABELS_PX / width,
-        AXIS_PX / height,
-        1 - (LABELS_PX + MARGIN_PX) / width,
-        1 - (AXIS_PX + HEAD_PX) / height,
+    labels = table.labels_px.iloc[0]
+    ax.set_position(
+        (labels / width, AXIS_PX / height, 1 - (labels + MARGIN_PX) / width, 1 - (AXIS_PX + HEAD_PX) / height)
     )
-    ax.set_position(box)
 
 
 def _margins(table: pd.DataFrame, y: np.ndarray, ax: Axes) -> None:
@@ -122,8 +119,10 @@ def describe_rows(table: pd.DataFrame) -> str:
 
 
 def with_axis(table: pd.DataFrame, *, ideal: float) -> pd.DataFrame:
-    """Add the limits that all panels of a figure share."""
+    """Add what all panels of a figure share: limits, and room for the longest label."""
     ends = table[["estimate", "ci_low", "ci_high", "margin_low", "margin_high"]].to_numpy(dtype=float)
     low, high = min(np.nanmin(ends), ideal), max(np.nanmax(ends), ideal)
     pad = 0.04 * (high - low)
-    return table.assign(axis_low=low - pad, axis_high=high + pad)
+    longest = int(table.structure.map(region_label).str.len().max())
+    room = min(WIDTH_PX / 2, MARGIN_PX + LETTER_PX * longest)
+    return table.assign(axis_low=low - pad, axis_high=high + pad, labels_px=room)

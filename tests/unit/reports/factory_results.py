@@ -39,7 +39,7 @@ class Results:
     def _row(self, question: int, quantity: str, estimate: float, se: float, **more: Any) -> dict[str, Any]:
         numbers = dict.fromkeys(("null_median", "null_low", "null_high", "margin_low", "margin_high"), np.nan)
         half = 1.96 * se
-        row = {
+        row: dict[str, Any] = {
             "question": question,
             "analysis": "made up",
             "quantity": quantity,
@@ -68,7 +68,10 @@ class Results:
         return row
 
     def _values(self, name: str) -> tuple[np.ndarray, np.ndarray]:
-        return tuple(self.sides[cohort][1][name].to_numpy() for cohort in ("reference", "generated"))
+        reference, generated = (
+            self.sides[cohort][1][name].to_numpy() for cohort in ("reference", "generated")
+        )
+        return reference, generated
 
     def _size(self) -> Iterator[dict[str, Any]]:
         margin = {"margin_low": -0.2, "margin_high": 0.2}

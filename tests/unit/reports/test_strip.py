@@ -2,7 +2,7 @@
 
 import pytest
 
-from reports.strip import WIDTH, strip
+from reports.strip import WIDTH, at_equal_n, strip
 
 BASE = {
     "estimate": 0.0, "ci_low": -0.1, "ci_high": 0.1, "margin_low": -0.2, "margin_high": 0.2, "ideal": 0.0,
@@ -57,3 +57,35 @@ def test_missing_parts_are_left_out() -> None:
 def test_no_estimate_no_strip() -> None:
     assert strip(BASE | {"estimate": None}) is None
     assert strip({}) is None
+
+
+DISTANCE = {
+    "against_null": True,
+    "estimate": 17.6,
+    "ci_low": 16.6,
+    "ci_high": 18.6,
+    "judged": 8.0,
+    "margin_low": None,
+    "margin_high": 10.4,
+    "ideal": 0.0,
+    "null": {"low": 10.0, "median": 11.0, "high": 12.0, "n": 137},
+}
+
+
+def test_what_depends_on_n_is_drawn_at_the_n_of_the_null() -> None:
+    moved = at_equal_n(DISTANCE)
+    assert moved["estimate"] == pytest.approx(11.0 + 8.0)
+    assert (moved["ci_low"], moved["ci_high"]) == pytest.approx((18.0, 20.0))
+    # The margin keeps its distance from the estimate: 17.6 - 10.4 = 7.2.
+    assert moved["margin_high"] == pytest.approx(19.0 - 7.2)
+    assert moved["ideal"] == 11.0
+    drawn = strip(DISTANCE)
+    assert drawn is not None
+    assert drawn.band is not None
+    assert drawn.null_median is not None
+    assert drawn.band[0] < drawn.null_median < drawn.band[1]
+
+
+@pytest.mark.parametrize("change", [{"against_null": False}, {"judged": None}, {"null": None}])
+def test_everything_else_stays_where_it_is(change: dict[str, object]) -> None:
+    assert at_equal_n(DISTANCE | change) == DISTANCE | change
