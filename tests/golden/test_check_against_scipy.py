@@ -1,9 +1,10 @@
 """The worsening of a mean, against scipy's t tests on the same people (scipy.stats.ttest_rel, ttest_ind).
 
 The headline is the mean of one number per generated person and less is better, so its worsening is the
-difference of two means: paired when both runs have the same people, unpaired when they have not. scipy's
-intervals use the t distribution and no resampling; with 400 people and 4,000 draws both agree within the noise
-of the draws (the standard error of a bootstrap standard error is 1 / sqrt(2 × 4000) = 1.1 %; 5 % are allowed).
+difference of two means: paired when both runs have the same people, unpaired when they have not.
+scipy's intervals use the t distribution and no resampling; with 400 people and 4,000 draws both agree
+within the noise of the draws (the standard error of a bootstrap standard error is 1 / sqrt(2 × 4000) =
+1.1 %; 5 % are allowed).
 """
 
 from pathlib import Path

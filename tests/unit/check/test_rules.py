@@ -1,8 +1,11 @@
 """Rules files: what is allowed, in which order, and what is refused."""
 
 import math
+import re
+from pathlib import Path
 
 import pytest
+import yaml
 
 from cohorts.errors import DataError
 from reports.baseline_snapshot import Headline
@@ -114,3 +117,21 @@ def test_a_rules_file_that_is_no_text_is_an_error(tmp_path):
     (tmp_path / "r.yaml").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(DataError, match="not readable YAML"):
         read_rules(tmp_path / "r.yaml")
+
+
+def documented_rules() -> list[str]:
+    guide = (Path(__file__).parents[3] / "docs" / "compare-and-check.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```yaml\n(.*?)```", guide, flags=re.DOTALL)
+    return [block for block in blocks if "rules:" in block]
+
+
+def test_the_guide_shows_the_rules_that_are_shipped():
+    shown, _ = (Rules.model_validate(yaml.safe_load(block)) for block in documented_rules())
+    assert shown == read_rules()
+
+
+def test_the_example_of_the_guide_is_valid_and_applies_completely():
+    _, example = (Rules.model_validate(yaml.safe_load(block)) for block in documented_rules())
+    table = example.assign(["ageing", "sex_raw", "size_head", "energy"])
+    assert [names for _, names in table] == [("ageing", "sex_raw"), ("size_head",), ("energy",)]
+    assert example.rules[0].verdict_not == ("no",)
