@@ -16,7 +16,8 @@ def environment() -> Environment:
     -------
     Environment
         Autoescape is on for every template. Filters: ``number``, ``bound``, ``count``, ``p_value``,
-        ``percent``, ``listing``, ``shown_unit``, ``typographic``, ``first_sentence``, ``plain_answer``;
+        ``percent``, ``listing``, ``shown_unit``, ``typographic``, ``as_sentence``,
+        ``first_sentence``, ``plain_answer``;
         functions: ``estimate``, ``interval``, ``strip``, ``at_equal_n``.
     """
     built = Environment(
@@ -35,6 +36,7 @@ def environment() -> Environment:
         formatting.listing,
         formatting.bound,
         formatting.typographic,
+        formatting.as_sentence,
         formatting.first_sentence,
         formatting.plain_answer,
         formatting.shown_unit,

@@ -161,6 +161,18 @@ def typographic(text: str) -> str:
     return re.sub(r"(?<=\d) (?=%|SD\b|mL\b|years\b)", "\u00a0", text)
 
 
+def as_sentence(text: str) -> str:
+    """Give a text a capital at its start and a stop at its end.
+
+    Examples
+    --------
+    >>> as_sentence("one condition at a time was varied")
+    'One condition at a time was varied.'
+    """
+    stop = "" if text[-1:] in ("", ".", "!", "?") else "."
+    return f"{text[:1].upper()}{text[1:]}{stop}"
+
+
 def sentences(text: str) -> list[str]:
     """Split a text into sentences.
 

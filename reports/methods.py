@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from reports.formatting import count, fixed, interval, is_missing, listing, number, percent
+from reports.formatting import bound, count, fixed, interval, is_missing, listing, number, percent
 from reports.quantities import HEADSIZES
 from reports.run_folder import Run
 from reports.selection import usable
@@ -93,6 +93,8 @@ def _cohorts(run: Run) -> Iterator[str]:
         if len(rows):
             yield f"{_cohort_facts(run, role, rows)} {_excluded(rows)}".strip()
     yield from _segmenter(run)
+    if run.table("balance").smd.notna().any():
+        yield "Their balance is given as standardised mean differences [@Austin2009]."
 
 
 def _cohort_facts(run: Run, role: str, rows: pd.DataFrame) -> str:
@@ -216,8 +218,13 @@ def _verdicts(run: Run) -> Iterator[str]:
         "no in the whole "
         f"scorecard below {percent(alpha)}, and cannot tell otherwise."
     )
+    if any(headline.get("against_null") for headline in measured_headlines(run)):
+        yield (
+            "Numbers that depend on n even for a perfect generator are judged by their excess over real "
+            "against real at the same n."
+        )
     if not is_missing(margin):
-        yield f"The margin for standardised differences is {number(margin)} SD{_noise(run)}."
+        yield f"The margin for standardised differences is {bound(margin)} SD{_noise(run)}."
     if (run.table("results").verdict != "").any():
         yield "Verdicts for single structures are corrected over structures by Holm’s method [@Holm1979]."
 

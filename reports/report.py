@@ -11,7 +11,7 @@ import pandas as pd
 from cohorts.store import write_text_atomic
 from reports.environment import render
 from reports.figure import Drawn, figures_of
-from reports.formatting import MISSING, count, fixed, is_missing, listing, number, percent
+from reports.formatting import MISSING, count, fixed, is_missing, listing, percent
 from reports.methods import COHORTS, included, measured_headlines, methods
 from reports.questions import ASKED
 from reports.references import Bibliography
@@ -74,7 +74,7 @@ def page(run: Run) -> str:
         balance_figures=figures_of(run, 0),
         notes=_notes(run),
         settings=list(_flat(run.settings)),
-        record=list(_flat(run.record)),
+        record=list(_flat(_without_settings(run.record, run.settings))),
         references=bibliography.cited,
     )
 
@@ -202,9 +202,18 @@ def _flat(record: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, st
             yield name, _plain(value)
 
 
+def _without_settings(record: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out copies of the settings and of the fingerprint, which have their own place."""
+    return {
+        key: _without_settings(value, settings) if isinstance(value, Mapping) else value
+        for key, value in record.items()
+        if key != "fingerprint" and (value != settings or not settings)
+    }
+
+
 def _plain(value: object) -> str:
     if value is None or value in ("", [], {}):
         return MISSING
     if isinstance(value, bool) or not isinstance(value, float):
         return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return number(value, significant=6)
+    return f"{value:g}"

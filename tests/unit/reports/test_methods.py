@@ -62,6 +62,14 @@ def test_false_discovery_is_claimed_only_with_q_values(run: Run) -> None:
     assert "false discovery rate" not in text_of(changed(run, results=results.assign(q=float("nan"))))
 
 
+def test_excess_over_the_null_is_claimed_only_where_it_decides(run: Run) -> None:
+    questions = [question | {"headlines": []} for question in run.questions if question["number"] != 2]
+    other = [question for question in run.questions if question["number"] == 2]
+    without = dataclasses.replace(run, scorecard={**run.scorecard, "questions": [*questions, *other]})
+    assert "excess over real against real" in text_of(run)
+    assert "excess over real against real" not in text_of(without)
+
+
 def test_segmenter_is_named_only_when_both_cohorts_share_it(run: Run) -> None:
     other = {**run.scorecard, "generated": {"name": "x", "segmenter": "freesurfer"}}
     assert "SynthSeg [@Billot2023]" in text_of(run)

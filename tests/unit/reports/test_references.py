@@ -32,6 +32,19 @@ def test_every_citation_in_the_methods_is_known() -> None:
         Bibliography().pieces(text)
 
 
+def test_bibliography_has_every_paper_the_code_cites() -> None:
+    pattern = re.compile(r"\(keys? ([A-Z][a-z]+\d{4})\)|source=\(([^)]*)\)")
+    cited = {
+        key
+        for package in ("cohorts", "generation", "evaluation", "analysis", "reports", "plausibrain")
+        for path in (ROOT / package).rglob("*.py")
+        for match in pattern.findall(path.read_text(encoding="utf-8"))
+        for key in re.findall(r"[A-Z][A-Za-z]+\d{4}", " ".join(match))
+    }
+    assert len(cited) > 10
+    assert cited <= set(bib_entries())
+
+
 def test_papers_are_numbered_as_they_come() -> None:
     bibliography = Bibliography()
     first = bibliography.pieces("One [@Lin1989], two [@Hedges1981; @Lin1989].")

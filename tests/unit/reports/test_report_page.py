@@ -116,6 +116,18 @@ def test_missing_numbers_show_a_dash_and_their_reason(html: str) -> None:
     assert not re.search(r">\s*(nan|None|NaN|inf)\s*<", html)
 
 
+def test_settings_stand_in_the_record_once(run: Run, tmp_path: Path) -> None:
+    record = {**run.record, "protocol": {"settings": dict(run.settings), "metric_version": 1}}
+    (tmp_path / "tables").mkdir()
+    for name in ("scorecard.json", "tables/results.tsv"):
+        (tmp_path / name).write_bytes((run.path / name).read_bytes())
+    (tmp_path / "run.json").write_text(json.dumps(record), encoding="utf-8")
+    terms = [e.text for e in Page.of(page(read_run(tmp_path))).all("dt")]
+    assert terms.count("n resamples") == 1
+    assert not [term for term in terms if term.startswith("protocol / settings")]
+    assert "protocol / metric version" in terms
+
+
 def test_a_caveat_is_said_once_for_all_its_headlines(html: str) -> None:
     assert html.count("Left and right count apart") == 1
     assert "Head size (TIV), difference and Largest difference:</strong>" in html
