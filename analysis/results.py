@@ -142,7 +142,7 @@ def two_sided_p(difference: np.ndarray, se: np.ndarray) -> np.ndarray:
     """Return normal two-sided p values; an exact zero with no spread is p = 1."""
     with np.errstate(divide="ignore", invalid="ignore"):
         z = np.abs(difference) / se
-    return np.where(np.isnan(z) & np.isfinite(difference), 1.0, 2 * norm.sf(z))
+    return np.where((difference == 0) & (se == 0), 1.0, 2 * norm.sf(z))
 
 
 def benjamini_hochberg(p: np.ndarray) -> np.ndarray:
