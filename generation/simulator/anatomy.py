@@ -1,8 +1,8 @@
 """The population model of anatomy: what ships, read once.
 
-Everything lies in one symmetric atlas space, millimetres from the centre of the head, x to the right. Because the
-model is symmetric, half of it is kept: the side of a point is the sign of its x. Signed distances are negative
-inside.
+Everything lies in one symmetric atlas space, millimetres from the centre of the head, x to the right.
+Because the model is symmetric, half of it is kept: the side of a point is the sign of its x. Signed
+distances are negative inside.
 """
 
 from dataclasses import dataclass

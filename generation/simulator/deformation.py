@@ -1,8 +1,9 @@
 """Where each point of a person's head lies in the atlas: random shape, then steered to the person's volumes.
 
-A deformation is a displacement on a coarse grid: person position x (mm) -> atlas position x + D(x). It is made of an
-affine part (head size and proportions), a diffeomorphism from modes of shape and smooth noise, and small steps that
-let structures grow or shrink until their volumes are near the target. Every part is one to one.
+A deformation is a displacement on a coarse grid: person position x (mm) -> atlas position x + D(x). It is
+made of an affine part (head size and proportions), a diffeomorphism from modes of shape and smooth noise,
+and small steps that let structures grow or shrink until their volumes are near the target. Every part is
+one to one.
 """
 
 from collections.abc import Mapping
@@ -14,12 +15,12 @@ from torch import Tensor
 from generation.simulator.anatomy import CENTRE, SHAPE, STEP_MM, Anatomy
 from generation.simulator.spatial import integrate, sample, smooth, voxel_grid
 
-N_STEPS = 10
+N_STEPS = 8
 LARGEST_RATE = 0.25
 PROPORTION_LOG_SD = 0.02
 POSE_DEGREES = 2.0
-# Smooth noise of velocity: standard deviation (mm) at a Gaussian width (voxels of 4 mm). The ratio to the width, at
-# most an eighth, keeps the local change of volume mild.
+# Smooth noise of velocity: standard deviation (mm) at a Gaussian width (voxels of 4 mm). The ratio to the
+# width, at most an eighth, keeps the local change of volume mild.
 NOISE = ((2.0, 5.0), (1.0, 2.5))
 MODE_STRENGTH = 0.8
 
@@ -100,8 +101,8 @@ def steer(displacement: Tensor, anatomy: Anatomy, targets: Mapping[str, float]) 
 
     Notes
     -----
-    Each step moves material along ``w = grad phi`` with ``div w = sum_s p_s log(target_s / volume_s)``, the smallest
-    flow (in kinetic energy) with that divergence; the rate is capped, so each step is one to one.
+    Each step moves material along ``w = grad phi`` with ``div w = sum_s p_s log(target_s / volume_s)``, the
+    smallest flow (in kinetic energy) with that divergence; the rate is capped, so each step is one to one.
     """
     wanted = torch.tensor([targets[name] for name in anatomy.soft_names])
     grid = person_grid()

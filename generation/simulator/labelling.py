@@ -1,8 +1,8 @@
 """From atlas positions to a label map with exact volumes.
 
-Every boundary is a level of a signed distance, so a structure grows or shrinks by moving its level: deep structures
-by a search over their levels, white matter and cortex by the quantile of the cortical depth that holds the target
-volume. Left and right are separate.
+Every boundary is a level of a signed distance, so a structure grows or shrinks by moving its level: deep
+structures by a search over their levels, white matter and cortex by the quantile of the cortical depth that
+holds the target volume. Left and right are separate.
 """
 
 from collections.abc import Mapping
@@ -15,18 +15,23 @@ from torch import Tensor
 from cohorts.structures import homologue, structure
 from generation.simulator.anatomy import Anatomy, Field
 from generation.simulator.deformation import fold
-from generation.simulator.spatial import resize, sample, smooth
+from generation.simulator.spatial import resize, sample, smooth, voxel_grid
 
-N_SEARCH = 8
-LARGEST_SHIFT_MM = 0.8
+N_SEARCH = 14
+DAMPING = 0.8
+LARGEST_SHIFT_MM = 0.6
+LARGEST_LEVEL_MM = 4.0
 FAR_MM = 20.0
 # Folding patterns take turns over patches of this width (voxels of 4 mm), sharply: the factor of the softmax.
 PATCH_WIDTH = 4.0
-PATCH_CONTRAST = 7.0
+PATCH_CONTRAST = 10.0
 CSF, BONE, MARROW, SOFT_TISSUE, SKIN, EYES, MUCOSA, VEIN, MUSCLE, CORD = (
     24, 515, 516, 507, 511, 506, 509, 514, 508, 512,
 )  # fmt: skip
 SKIN_MM = 3.0
+# Cerebellar white matter divides into about nine branches in the vermis; folia are about 3 mm apart.
+N_BRANCHES, BRANCH_MM, BRANCH_RADIUS_MM, BRANCH_ROOT_MM = 9, 1.8, 18.0, 8.0
+N_FISSURES = 27
 BRAIN_TO_SKULL_MM = 0.5
 CEREBRUM_MARGIN_MM = 5.0
 
@@ -47,6 +52,10 @@ class Depths:
         Depth from white matter, mm, with the level of the grey-white boundary subtracted.
     pial : Tensor
         Depth from white matter, mm, with the level of the outer boundary of the cortex subtracted.
+    cerebellum_hull : Tensor
+        Distance to the cerebellum, its level subtracted, mm.
+    fissures : Tensor
+        1 in the fissures between the folia of the cerebellum, 0 between them.
     hulls : Tensor, (C, I, J, K)
         Signed distances to the envelopes, mm.
     """
@@ -58,6 +67,7 @@ class Depths:
     pial: Tensor
     cerebellum: Tensor
     cerebellum_hull: Tensor
+    fissures: Tensor
     hulls: Tensor
 
 
@@ -115,21 +125,51 @@ def locate(anatomy: Anatomy, patterns: tuple[Field, Field], atlas: Tensor) -> De
     """
     left = atlas[0] < 0
     folded = fold(atlas)
-    cortex, cerebellum = (
-        torch.where(left, *sample(field.data, field.voxels(folded))) for field in patterns
-    )
+    cortex, cerebellum = (own_side(field, folded, left) for field in patterns)
     hulls = sample(anatomy.hull.data, anatomy.hull.voxels(folded))
     far = torch.full_like(cortex, FAR_MM)
+    branches, fissures = folia(anatomy, folded)
     return Depths(
         left=left,
         deep=far,
         deep_label=torch.zeros_like(far, dtype=torch.int32),
         cortex=cortex,
         pial=cortex.clone(),
-        cerebellum=cerebellum,
+        cerebellum=cerebellum - branches,
+        fissures=fissures,
         cerebellum_hull=hulls[anatomy.envelope("cerebellum")],
         hulls=hulls,
     )
+
+
+def own_side(field: Field, folded: Tensor, left: Tensor) -> Tensor:
+    """Return the first channel of a field on the left and the second on the right."""
+    both = sample(field.data, field.voxels(folded))
+    return torch.where(left, both[0], both[1])
+
+
+def folia(anatomy: Anatomy, folded: Tensor) -> tuple[Tensor, Tensor]:
+    """Return how far cerebellar white matter branches outwards (mm), and where fissures are (0 to 1).
+
+    Notes
+    -----
+    Folia are too fine for the label maps the model is estimated from. Their fissures point at the middle of
+    the cerebellum, seen from the side, so both are waves of the angle around it; the person's deformation
+    bends them.
+    """
+    share = anatomy.soft.data[anatomy.soft_names.index("CB")]
+    weights = share / share.sum()
+    middle = [
+        float(anatomy.soft.low_mm[axis]) + anatomy.soft.step_mm * float((weights * grid).sum())
+        for axis, grid in enumerate(voxel_grid(share.shape))
+    ]
+    forward, up = folded[1] - middle[1] - BRANCH_ROOT_MM, folded[2] - middle[2]
+    radius = torch.sqrt(forward**2 + up**2)
+    angle = torch.atan2(up, forward)
+    reach = (radius / BRANCH_RADIUS_MM).clamp(max=1.0)
+    branches = BRANCH_MM * reach * torch.cos(N_BRANCHES * angle + 0.10 * folded[0])
+    fissures = reach * torch.cos(N_FISSURES * angle + 0.15 * folded[0]).clamp(min=0.0) ** 2
+    return branches, fissures
 
 
 def box_of(anatomy: Anatomy, atlas: Tensor, margin_mm: float = 2.0) -> tuple[slice, slice, slice]:
@@ -156,29 +196,65 @@ def set_deep_levels(
 
     Notes
     -----
-    Newton's step for the volume inside a level is the missing volume over the area of the boundary. Structures
-    compete: a voxel belongs to the one whose level it lies deepest under.
+    Newton's step for the volume inside a level is the missing volume over the area of the boundary.
+    Structures compete: a voxel belongs to the one whose level it lies deepest under.
     """
     box = box_of(anatomy, atlas)
     distances = sample(anatomy.deep.data, anatomy.deep.voxels(fold(atlas[(slice(None), *box)])))
     left = depths.left[box]
     wanted = torch.tensor([deep_targets(label, volumes) for label in anatomy.deep_ids]) / voxel_mm3
-    levels = torch.zeros_like(wanted)
-    step = voxel_mm3 ** (1 / 3)
-    for _ in range(N_SEARCH):
-        nearest, index = (distances - side_levels(levels, left)).min(dim=0)
-        counts, areas = count_sides(nearest, index, left, len(levels), step)
-        shift = step * (wanted - counts) / areas.clamp(min=1.0)
-        levels += shift.clamp(-LARGEST_SHIFT_MM, LARGEST_SHIFT_MM)
-    nearest, index = (distances - side_levels(levels, left)).min(dim=0)
+    near = distances.min(dim=0).values < LARGEST_LEVEL_MM
+    levels = search_levels(distances[:, near], left[near], wanted.to(left.device), voxel_mm3 ** (1 / 3))
+    nearest, index = nearest_structure(distances, levels, left)
     ids = torch.tensor([[label, right_label(label)] for label in anatomy.deep_ids], dtype=torch.int32)
     depths.deep[box] = nearest
     depths.deep_label[box] = torch.where(left, ids[index, 0], ids[index, 1])
 
 
-def side_levels(levels: Tensor, left: Tensor) -> Tensor:
-    """Return the level of each structure at each voxel, (S, I, J, K), from levels by side (S, 2)."""
-    return torch.where(left[None], levels[:, 0].view(-1, 1, 1, 1), levels[:, 1].view(-1, 1, 1, 1))
+def search_levels(distances: Tensor, left: Tensor, wanted: Tensor, step: float) -> Tensor:
+    """Return the level of each structure by side, mm, (S, 2), under which it has the wanted number of voxels.
+
+    Parameters
+    ----------
+    distances : Tensor, (S, N)
+        Signed distance of each voxel to each structure, mm.
+    left : Tensor of bool, (N,)
+        Side of each voxel.
+    wanted : Tensor, (S, 2)
+        Voxels on the left and on the right.
+    step : float
+        Voxel size, mm.
+
+    Returns
+    -------
+    Tensor, (S, 2)
+        The levels met on the way that came nearest, structure by structure.
+    """
+    levels = torch.zeros_like(wanted)
+    best, best_miss = levels.clone(), torch.full_like(wanted, torch.inf)
+    for _ in range(N_SEARCH):
+        nearest, index = nearest_structure(distances, levels, left)
+        counts, areas = count_sides(nearest, index, left, len(levels), step)
+        miss = (wanted - counts).abs()
+        better = miss < best_miss
+        best, best_miss = torch.where(better, levels, best), torch.where(better, miss, best_miss)
+        shift = DAMPING * step * (wanted - counts) / areas.clamp(min=4.0)
+        levels = (levels + shift.clamp(-LARGEST_SHIFT_MM, LARGEST_SHIFT_MM)).clamp(
+            -LARGEST_LEVEL_MM, LARGEST_LEVEL_MM
+        )
+    return best
+
+
+def nearest_structure(distances: Tensor, levels: Tensor, left: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the smallest distance less its level, and the structure it belongs to."""
+    nearest = torch.full_like(distances[0], torch.inf)
+    index = torch.zeros_like(left, dtype=torch.int64)
+    for structure_index, distance in enumerate(distances):
+        own = distance - torch.where(left, levels[structure_index, 0], levels[structure_index, 1])
+        closer = own < nearest
+        nearest = torch.where(closer, own, nearest)
+        index[closer] = structure_index
+    return nearest, index
 
 
 def count_sides(nearest: Tensor, index: Tensor, left: Tensor, n: int, step: float) -> tuple[Tensor, Tensor]:
@@ -190,7 +266,7 @@ def count_sides(nearest: Tensor, index: Tensor, left: Tensor, n: int, step: floa
 
 
 def deep_targets(label: int, volumes: Mapping[str, float]) -> tuple[float, float]:
-    """Return the target volume of a structure on the left and on the right, mm3; a midline one is shared evenly."""
+    """Return the target volumes on the left and on the right, mm3; a midline one is shared evenly."""
     name = structure(label).name
     other = homologue(name)
     if other is None:
@@ -215,7 +291,9 @@ def set_cortical_levels(
     cerebrum = free & (depths.hulls[anatomy.envelope("cerebrum")] < CEREBRUM_MARGIN_MM)
     for side, mask in (("Left", depths.left), ("Right", ~depths.left)):
         hull = torch.where(free & mask, depths.cerebellum_hull, FAR_MM)
-        white, grey = (volumes[f"{side}-Cerebellum-{part}"] / voxel_mm3 for part in ("White-Matter", "Cortex"))
+        white, grey = (
+            volumes[f"{side}-Cerebellum-{part}"] / voxel_mm3 for part in ("White-Matter", "Cortex")
+        )
         depths.cerebellum_hull = torch.where(
             mask, depths.cerebellum_hull - level_of_volume(hull, white + grey), depths.cerebellum_hull
         )

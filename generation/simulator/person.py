@@ -11,7 +11,7 @@ from cohorts.structures import STRUCTURES
 from cohorts.volumes import LabelMap, Volume
 from generation.norms import VOLUME_NAMES, person_rng
 from generation.simulator.anatomy import Anatomy, load_anatomy
-from generation.simulator.deformation import draw_deformation, person_grid, steer, to_voxels
+from generation.simulator.deformation import draw_deformation, steer, to_voxels
 from generation.simulator.labelling import (
     draw_patterns,
     label_map,

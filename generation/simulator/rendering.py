@@ -1,7 +1,7 @@
 """A T1w image of a labelled head: tissue contrast that ages, partial volume, texture, bias field and noise.
 
-Grey values are on the usual scale where white matter is about 110. Partial volume comes from the signed distances:
-across each boundary the two tissues mix linearly over one voxel.
+Grey values are on the usual scale where white matter is about 110. Partial volume comes from the signed
+distances: across each boundary the two tissues mix linearly over one voxel.
 """
 
 from collections.abc import Mapping
@@ -23,12 +23,13 @@ WHITENESS: Mapping[int, float] = {
 }  # fmt: skip
 FLUIDS = (4, 5, 14, 15, 24)
 OUTSIDE: Mapping[int, tuple[float, float]] = {
-    0: (1.5, 0.8), 507: (62.0, 14.0), 508: (48.0, 6.0), 509: (30.0, 14.0), 511: (78.0, 16.0), 512: (85.0, 6.0),
-    514: (38.0, 12.0), 515: (12.0, 5.0), 516: (72.0, 14.0), 506: (20.0, 4.0),
+    0: (1.5, 0.8), 506: (20.0, 4.0), 507: (62.0, 14.0), 508: (48.0, 6.0), 509: (30.0, 14.0),
+    511: (78.0, 16.0), 512: (85.0, 6.0), 514: (38.0, 12.0), 515: (12.0, 5.0), 516: (72.0, 14.0),
 }  # fmt: skip
 # Contrast between grey and white matter falls with age, by about this share a year after 25 (Salat 2009).
 CONTRAST_LOSS_PER_YEAR = 0.0035
-TEXTURE = {"grey": 3.0, "white": 2.2, "fluid": 1.5}
+FISSURE_DEPTH = 17.0
+TEXTURE = {"grey": 3.0, "white": 1.8, "fluid": 1.5}
 
 
 @dataclass(frozen=True)
@@ -49,11 +50,11 @@ class Scanner:
         Width (standard deviation) of the point spread.
     """
 
-    noise: float = 2.5
+    noise: float = 2.0
     bias: float = 0.06
     contrast: float = 1.0
     gain: float = 1.0
-    blur_mm: float = 0.35
+    blur_mm: float = 0.42
 
 
 def draw_scanner(site: int, *, seed: int) -> Scanner:
@@ -105,7 +106,9 @@ def render_t1w(
     Tensor, (I, J, K)
         Grey values, not negative.
     """
-    contrast = scanner.contrast * (1.0 - CONTRAST_LOSS_PER_YEAR * max(age - 25.0, 0.0)) * rng.normal(1.0, 0.04)
+    contrast = (
+        scanner.contrast * (1.0 - CONTRAST_LOSS_PER_YEAR * max(age - 25.0, 0.0)) * rng.normal(1.0, 0.04)
+    )
     white, grey = WHITE, WHITE - (WHITE - GREY) * float(contrast)
     image = tissue(depths, white, grey, voxel_mm)
     image = cover_outside(image, depths, labels, anatomy, voxel_mm, rng)
@@ -131,7 +134,8 @@ def tissue(depths: Depths, white: float, grey: float, voxel_mm: float) -> Tensor
     outer = FLUID + (grey - FLUID) * ramp(depths.pial, voxel_mm)
     image = outer + (white - outer) * ramp(depths.cortex, voxel_mm)
     contrast = white - grey
-    folia = grey + WHITENESS[8] * contrast
+    # A fissure is a fraction of a voxel wide: it darkens, the more the finer the grid.
+    folia = grey + WHITENESS[8] * contrast - FISSURE_DEPTH / max(voxel_mm, 1.0) * depths.fissures
     leaf = folia + (WHITENESS[7] - WHITENESS[8]) * contrast * ramp(depths.cerebellum, voxel_mm)
     return image + (leaf - image) * ramp(depths.cerebellum_hull, voxel_mm)
 
@@ -142,7 +146,18 @@ def cover_deep(image: Tensor, depths: Depths, white: float, grey: float, voxel_m
     for label, whiteness in WHITENESS.items():
         values[label] = grey + whiteness * (white - grey)
     values[list(FLUIDS)] = FLUID
-    for left, right in ((4, 43), (5, 44), (10, 49), (11, 50), (12, 51), (13, 52), (17, 53), (18, 54), (26, 58), (28, 60)):
+    for left, right in (
+        (4, 43),
+        (5, 44),
+        (10, 49),
+        (11, 50),
+        (12, 51),
+        (13, 52),
+        (17, 53),
+        (18, 54),
+        (26, 58),
+        (28, 60),
+    ):
         values[right] = values[left]
     level = values[depths.deep_label.long()]
     return image + (level - image) * ramp(depths.deep, voxel_mm)
@@ -177,9 +192,11 @@ def texture(depths: Depths, labels: Tensor, voxel_mm: float, rng: np.random.Gene
 def smooth_noise(
     shape: torch.Size, width: float, rng: np.random.Generator, device: torch.device | None = None
 ) -> Tensor:
-    """Return noise of unit variance and a Gaussian width in voxels, drawn on as coarse a grid as the width allows."""
+    """Return noise of unit variance and a Gaussian width in voxels; wide noise is drawn on a coarse grid."""
     stride = max(1, int(width // 1.5))
     coarse = [int(np.ceil(n / stride)) + 1 for n in shape]
-    noise = smooth(torch.from_numpy(rng.standard_normal((1, *coarse), dtype=np.float32)).to(device), width / stride)
+    noise = smooth(
+        torch.from_numpy(rng.standard_normal((1, *coarse), dtype=np.float32)).to(device), width / stride
+    )
     noise = noise / noise.std()
     return noise[0] if stride == 1 and list(noise.shape[1:]) == list(shape) else resize(noise, shape)[0]

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
+from torch.nn import functional
 
 SQUARINGS = 5
 
@@ -16,7 +16,7 @@ def voxel_grid(shape: Sequence[int]) -> Tensor:
 
 
 def sample(volume: Tensor, voxels: Tensor) -> Tensor:
-    """Return a volume at fractional voxel coordinates, by trilinear interpolation; the border continues outwards.
+    """Return a volume at fractional voxel coordinates; the border continues outwards.
 
     Parameters
     ----------
@@ -34,7 +34,9 @@ def sample(volume: Tensor, voxels: Tensor) -> Tensor:
     scaled = 2.0 * voxels / (size - 1.0) - 1.0
     # grid_sample wants the last axis of the volume first: (1, I', J', K', 3) in the order K, J, I.
     grid = scaled.flip(0).permute(1, 2, 3, 0)[None]
-    return F.grid_sample(volume[None], grid, mode="bilinear", padding_mode="border", align_corners=True)[0]
+    return functional.grid_sample(
+        volume[None], grid, mode="bilinear", padding_mode="border", align_corners=True
+    )[0]
 
 
 def smooth(volume: Tensor, sigma: float) -> Tensor:
@@ -63,14 +65,14 @@ def smooth(volume: Tensor, sigma: float) -> Tensor:
         shape[2 + axis] = len(kernel)
         padding = [0] * 6
         padding[2 * (2 - axis)] = padding[2 * (2 - axis) + 1] = radius
-        padded = F.pad(volume[:, None], padding, mode="replicate")
-        volume = F.conv3d(padded, kernel.view(shape))[:, 0]
+        padded = functional.pad(volume[:, None], padding, mode="replicate")
+        volume = functional.conv3d(padded, kernel.view(shape))[:, 0]
     return volume
 
 
 def resize(volume: Tensor, shape: Sequence[int]) -> Tensor:
     """Return channels resampled so that the corner voxels keep their place, (C, *shape)."""
-    return F.interpolate(volume[None], size=list(shape), mode="trilinear", align_corners=True)[0]
+    return functional.interpolate(volume[None], size=list(shape), mode="trilinear", align_corners=True)[0]
 
 
 def integrate(velocity: Tensor) -> Tensor:

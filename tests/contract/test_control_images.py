@@ -1,0 +1,79 @@
+"""Every planted defect of an image: nothing at severity 0, more with more, reproducible, input untouched."""
+
+import numpy as np
+import pytest
+
+from cohorts.errors import DataError
+from cohorts.structures import structure
+from generation.norms import draw_people, draw_volumes
+from generation.planting import controls, plant_in_image
+from generation.simulator.person import Grid, SimulatedPerson, simulate_person
+
+IMAGE = [plugin.name for plugin in controls("image")]
+
+
+@pytest.fixture(scope="module")
+def person() -> SimulatedPerson:
+    people = draw_people(1, seed=8)
+    return simulate_person(0, draw_volumes(people, seed=8).loc[0], age=50.0, seed=8, grid=Grid(2.0))
+
+
+def change(person: SimulatedPerson, name: str, severity: float) -> float:
+    """How far grey values, labels and affine moved, summed over eight people who share the scan."""
+    moved = 0.0
+    for seed in range(8):
+        image, labels = plant_in_image(name, person.image, person.labels, severity=severity, seed=seed)
+        moved += float(np.abs(image.data - person.image.data).mean())
+        moved += float((labels.data != person.labels.data).mean())
+        moved += float(np.abs(image.affine - person.image.affine).sum())
+    return moved
+
+
+def test_there_are_controls_of_images():
+    assert {"blur", "noise", "ghosting", "bias_field", "wrong_affine", "white_matter_hole"} <= set(IMAGE)
+
+
+@pytest.mark.parametrize("name", IMAGE)
+def test_severity_zero_plants_nothing(person, name):
+    # The Fourier transform and back costs float32 accuracy of grey values near 100.
+    assert change(person, name, 0.0) < 1e-3
+
+
+@pytest.mark.parametrize("name", IMAGE)
+def test_more_severity_changes_more(person, name):
+    severities = next(p for p in controls("image") if p.name == name).options["severities"]
+    changes = [change(person, name, severity) for severity in (severities[0], severities[-1])]
+    assert 1e-3 < changes[0] < changes[1]
+
+
+@pytest.mark.parametrize("name", IMAGE)
+def test_same_seed_same_defect_and_input_untouched(person, name):
+    before = person.image.data.copy(), person.labels.data.copy(), person.image.affine.copy()
+    severity = next(p for p in controls("image") if p.name == name).options["severities"][-1]
+    first, again = (
+        plant_in_image(name, person.image, person.labels, severity=severity, seed=3) for _ in range(2)
+    )
+    np.testing.assert_array_equal(first[0].data, again[0].data)
+    np.testing.assert_array_equal(first[1].data, again[1].data)
+    np.testing.assert_array_equal(person.image.data, before[0])
+    np.testing.assert_array_equal(person.labels.data, before[1])
+    np.testing.assert_array_equal(person.image.affine, before[2])
+    assert np.isfinite(first[0].data).all()
+
+
+def test_mirroring_exchanges_the_names_of_the_sides(person):
+    _, mirrored = plant_in_image("mirrored_image", person.image, person.labels, severity=1.0, seed=0)
+    left, right = (structure(f"{side}-Putamen").index for side in ("Left", "Right"))
+    assert (mirrored.data == left).sum() == (person.labels.data == right).sum()
+    x_left = np.argwhere(mirrored.data == left)[:, 0].mean()
+    assert x_left < np.argwhere(mirrored.data == right)[:, 0].mean()
+
+
+def test_missing_structure_is_missing(person):
+    _, labels = plant_in_image("missing_structure", person.image, person.labels, severity=1.0, seed=0)
+    assert not (labels.data == structure("Left-Hippocampus").index).any()
+
+
+def test_a_table_control_is_no_image_control(person):
+    with pytest.raises(DataError, match="level 'image'"):
+        plant_in_image("flat_ageing", person.image, person.labels, severity=1.0, seed=0)

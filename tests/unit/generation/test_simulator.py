@@ -1,0 +1,162 @@
+"""A simulated person has the volumes asked for, no fold, and depends on (seed, person) alone."""
+
+import numpy as np
+import pytest
+import torch
+from scipy.ndimage import label as components
+
+from cohorts.cohort import read_cohort
+from cohorts.errors import DataError
+from cohorts.structures import structure
+from cohorts.volumes import read_label_map
+from generation.demo_cohorts import table_cohort
+from generation.norms import LATERAL_VENTRICLES, VOLUME_NAMES
+from generation.simulator.anatomy import SHAPE, STEP_MM
+from generation.simulator.cohort import label_path, simulate_cohort
+from generation.simulator.deformation import flow_of_divergence, person_grid, to_voxels
+from generation.simulator.labelling import level_of_volume
+from generation.simulator.person import Grid, count_volumes, simulate_person
+from generation.simulator.rendering import draw_scanner
+from generation.simulator.spatial import jacobian_determinant
+
+SEED = 1
+COARSE = Grid(3.0)
+
+
+def test_volumes_are_those_asked_for(people, person):
+    _, volumes = people
+    error = (person.volumes / volumes.loc[0] - 1).abs()
+    large = volumes.loc[0] > 20_000
+    # A boundary can only move by whole voxels: large structures lie within 1 %, the smallest (300 mm3, eleven
+    # voxels of 27 mm3) within two voxels.
+    assert error[large].max() < 0.01
+    assert ((person.volumes - volumes.loc[0]).abs()[~large] < 54 + 0.05 * volumes.loc[0][~large]).all()
+
+
+def test_no_fold(person):
+    assert jacobian_determinant(person.displacement / STEP_MM).min() > 0
+
+
+def test_all_structures_are_there_and_large_ones_hang_together(person):
+    labels = person.labels.data
+    for name in VOLUME_NAMES[1:]:
+        assert (labels == structure(name).index).any(), name
+    for name in ("Left-Cerebral-White-Matter", "Right-Putamen", "Brain-Stem", "Left-Thalamus"):
+        parts, n = components(labels == structure(name).index, np.ones((3, 3, 3)))
+        assert np.bincount(parts.ravel())[1:].max() / (parts > 0).sum() > 0.95, (name, n)
+
+
+def test_left_lies_on_the_left(person):
+    x = person.labels.affine[0, 0] * np.argwhere(person.labels.data == structure("Left-Putamen").index)[:, 0]
+    other = (
+        person.labels.affine[0, 0] * np.argwhere(person.labels.data == structure("Right-Putamen").index)[:, 0]
+    )
+    assert x.mean() < other.mean()
+
+
+def test_tissues_are_ordered_as_in_a_t1w(person):
+    image, labels = person.image.data, person.labels.data
+    mean = {name: image[labels == structure(name).index].mean() for name in VOLUME_NAMES[1:]}
+    assert (
+        mean["Left-Cerebral-White-Matter"]
+        > mean["Left-Thalamus"]
+        > mean["Left-Cerebral-Cortex"]
+        > mean["CSF"]
+    )
+    assert np.isfinite(image).all()
+    assert image.min() >= 0
+
+
+def test_same_person_again_and_another_one(people, person):
+    table, volumes = people
+    again = simulate_person(0, volumes.loc[0], age=table.loc[0, "age"], seed=SEED, grid=COARSE)
+    np.testing.assert_array_equal(again.labels.data, person.labels.data)
+    np.testing.assert_array_equal(again.image.data, person.image.data)
+    other = simulate_person(1, volumes.loc[0], age=table.loc[0, "age"], seed=SEED, grid=COARSE)
+    cortex = structure("Left-Cerebral-Cortex").index
+    first, second = person.labels.data == cortex, other.labels.data == cortex
+    assert 2 * (first & second).sum() / (first.sum() + second.sum()) < 0.75
+
+
+def test_large_ventricles_on_request(people):
+    table, volumes = people
+    wanted = volumes.loc[2].copy()
+    factor = 90_000 / wanted[list(LATERAL_VENTRICLES)].sum()
+    wanted[list(LATERAL_VENTRICLES)] *= factor
+    drawn = simulate_person(2, wanted, age=table.loc[2, "age"], seed=SEED, grid=COARSE)
+    assert drawn.volumes[list(LATERAL_VENTRICLES)].sum() == pytest.approx(90_000, rel=0.05)
+    assert jacobian_determinant(drawn.displacement / STEP_MM).min() > 0
+
+
+def test_skull_stripping_blanks_the_outside_only(people, person):
+    table, volumes = people
+    stripped = simulate_person(
+        0, volumes.loc[0], age=table.loc[0, "age"], seed=SEED, grid=COARSE, skull_strip=True
+    )
+    outside = person.labels.data > 500
+    assert (stripped.image.data[outside] == 0).all()
+    white = person.labels.data == 2
+    np.testing.assert_array_equal(stripped.image.data[white], person.image.data[white])
+
+
+def test_contrast_falls_with_age(people):
+    _, volumes = people
+
+    def contrast(age: float) -> float:
+        drawn = simulate_person(3, volumes.loc[3], age=age, seed=SEED, grid=COARSE)
+        image, labels = drawn.image.data, drawn.labels.data
+        return float(np.median(image[labels == 2]) / np.median(image[labels == 3]))
+
+    assert contrast(20.0) > contrast(85.0) > 1.0
+
+
+def test_sites_differ_and_the_usual_one_does_not():
+    assert draw_scanner(0, seed=3) == draw_scanner(0, seed=4)
+    assert draw_scanner(1, seed=3) != draw_scanner(2, seed=3)
+
+
+def test_flow_has_the_divergence_asked_for():
+    x = person_grid()
+    source = torch.exp(-(x**2).sum(0) / (2 * 20.0**2))
+    flow = flow_of_divergence(source) / STEP_MM
+    # Central differences of a field that varies over 20 mm, at 4 mm: an error of (4/20)^2/6, below 1 %.
+    divergence = sum((torch.roll(flow[i], -1, i) - torch.roll(flow[i], 1, i)) / 2 for i in range(3))
+    assert torch.allclose(divergence, source - source.mean(), atol=0.02)
+    centre = to_voxels(torch.zeros(3, 1, 1, 1)).flatten()
+    assert centre.tolist() == [(n - 1) / 2 for n in SHAPE]
+
+
+def test_level_of_volume_counts_voxels():
+    assert level_of_volume(torch.arange(100.0), 30) == 29.0
+
+
+def test_counted_volumes_sum_to_the_head():
+    labels = np.zeros((4, 4, 4), np.int32)
+    labels[0], labels[1, 0] = 2, 24
+    counted = count_volumes(labels, 8.0)
+    assert counted["Left-Cerebral-White-Matter"] == 128.0
+    assert counted["TIV"] == 160.0
+
+
+def test_cohort_on_disk_resumes_and_reads_back(tmp_path):
+    targets = table_cohort(2, seed=5, name="two people")
+    done: list[int] = []
+    cohort = simulate_cohort(
+        targets, tmp_path, seed=5, grid=Grid(4.0), on_person=lambda n_done, n_all: done.append(n_done)
+    )
+    stamp = cohort.images[0].stat().st_mtime_ns
+    again = simulate_cohort(targets, tmp_path, seed=5, grid=Grid(4.0))
+    assert done == [1, 2]
+    assert again.images[0].stat().st_mtime_ns == stamp
+    read = read_cohort(tmp_path)
+    np.testing.assert_allclose(read.volumes["TIV"], cohort.volumes["TIV"])
+    labels = read_label_map(label_path(cohort.images[1]))
+    np.testing.assert_allclose(count_volumes(labels.data, 64.0), again.volumes.iloc[1])
+
+
+def test_a_missing_target_is_named(tmp_path):
+    targets = table_cohort(1, seed=5, name="one")
+    bare = table_cohort(1, seed=5, name="one").volumes.drop(columns="CSF")
+    object.__setattr__(targets, "volumes", bare)
+    with pytest.raises(DataError, match="CSF missing"):
+        simulate_cohort(targets, tmp_path, seed=5)
