@@ -1,0 +1,82 @@
+"""Small cohorts with volumes that are normal around known effects of age, sex and head size."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from analysis.evaluate import Pairs
+from analysis.frame import Frame, build_frame
+from analysis.sample import prepare_samples
+from analysis.settings import Settings
+from cohorts.cohort import Cohort
+
+# Mean mm3, change per year, men minus women at equal head size, share of head size's deviation, residual SD:
+# all relative to the mean except the first.
+STRUCTURES = {
+    "Left-Hippocampus": (4000.0, -0.004, 0.02, 0.4, 0.08),
+    "Right-Hippocampus": (4150.0, -0.004, 0.02, 0.4, 0.08),
+    "Left-Thalamus": (7000.0, -0.003, 0.01, 0.5, 0.06),
+    "Right-Thalamus": (6800.0, -0.003, 0.01, 0.5, 0.06),
+    "Left-Lateral-Ventricle": (12000.0, 0.012, 0.05, 0.8, 0.30),
+    "Right-Lateral-Ventricle": (11000.0, 0.012, 0.05, 0.8, 0.30),
+    "Brain-Stem": (20000.0, -0.001, 0.01, 0.7, 0.07),
+}
+TIV_MM3, TIV_SD, TIV_SEX = 1.5e6, 0.08, 0.10
+QUICK = Settings(n_resamples=200, n_splits=40, wasabi_repeats=10)
+
+
+def normal_cohort(
+    n: int,
+    seed: int,
+    *,
+    name: str = "cohort",
+    age: tuple[float, float] = (20.0, 80.0),
+    rows_per_person: int = 1,
+    scale: float = 1.0,
+) -> Cohort:
+    """Return n people (each in several rows that share most of their volumes) with volumes times `scale`."""
+    rng = np.random.default_rng(seed)
+    person = np.repeat(np.arange(n), rows_per_person)
+    years, male = rng.uniform(*age, n), rng.integers(0, 2, n)
+    head = 1 + TIV_SEX * (male - 0.5) + TIV_SD * rng.standard_normal(n)
+    volumes = {"TIV": TIV_MM3 * head[person]}
+    shared = rng.standard_normal(n)
+    for structure, (mean, slope, sex, share, sd) in STRUCTURES.items():
+        own = 0.6 * shared + 0.8 * rng.standard_normal(n)
+        part = 1 + slope * (years - 50) + sex * (male - 0.5) + share * (head - 1) + sd * own
+        again = 0.2 * sd * rng.standard_normal(len(person)) if rows_per_person > 1 else 0.0
+        volumes[structure] = mean * np.maximum(part[person] + again, 0.05)
+    people = pd.DataFrame(
+        {
+            "participant_id": [
+                f"{name}-{seed}-{i:04d}-{j}" for i in range(n) for j in range(rows_per_person)
+            ],
+            "person": [f"{name}-{seed}-{i:04d}" for i in person],
+            "age": years[person],
+            "sex": np.where(male[person] == 1, "M", "F"),
+        }
+    )
+    table = pd.DataFrame(volumes) * scale
+    return Cohort(name=name, people=people, volumes=table, segmenter="truth", source=Path(f"{name}.tsv"))
+
+
+def with_volume(cohort: Cohort, structure: str, values: np.ndarray | float) -> Cohort:
+    """Return the cohort with one column of volumes replaced."""
+    return replace(cohort, volumes=cohort.volumes.assign(**{structure: values}))
+
+
+def with_people(cohort: Cohort, **columns: object) -> Cohort:
+    """Return the cohort with columns of people added or replaced."""
+    return replace(cohort, people=cohort.people.assign(**columns))
+
+
+def frame_of(reference: Cohort, generated: Cohort, settings: Settings = QUICK) -> Frame:
+    """Put two cohorts on a frame."""
+    return build_frame(prepare_samples(reference, generated, min_people=settings.min_people), settings)
+
+
+def pairs_of(reference: Cohort, generated: Cohort, settings: Settings = QUICK) -> Pairs:
+    """Draw every weighting of a comparison."""
+    return Pairs.of(frame_of(reference, generated, settings))

@@ -1,0 +1,126 @@
+"""Energy against a slow loop, nearest neighbours against brute force, clusters left out of their own way."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy.spatial.distance import cdist
+
+from analysis.distances import distance_matrix, mean_distance, nearest_distance_medians
+from analysis.headlines.energy import energy
+from analysis.pair import Pair, Weighted
+from tests.unit.analysis.factory import frame_of, normal_cohort, pairs_of
+
+REFERENCE, GENERATED = normal_cohort(30, 1, name="r"), normal_cohort(25, 2, name="g", scale=1.05)
+PAIRS = pairs_of(REFERENCE, GENERATED)
+FLOAT32 = 1e-4  # distances are kept in single precision, from squares of differences of large sums
+
+
+def slow_mean(points, weights, other=None, other_weights=None, person=None):
+    """Weighted mean distance, pair by pair; within one cohort without pairs of one person."""
+    total = count = 0.0
+    for i in range(len(points)):
+        for j in range(len(points if other is None else other)):
+            if other is None:
+                if person[i] == person[j]:
+                    continue
+                w, distance = weights[i] * weights[j], np.linalg.norm(points[i] - points[j])
+            else:
+                w, distance = weights[i] * other_weights[j], np.linalg.norm(points[i] - other[j])
+            total, count = total + w * distance, count + w
+    return total / count
+
+
+def slow_energy(pair, b):
+    r, g = (side.prepared.features for side in (pair.reference, pair.generated))
+    wr, wg = (side.weights[b].astype(float) for side in (pair.reference, pair.generated))
+    people = [side.prepared.clusters.row_of for side in (pair.reference, pair.generated)]
+    within = slow_mean(r, wr, person=people[0]) + slow_mean(g, wg, person=people[1])
+    return 1 - within / (2 * slow_mean(r, wr, g, wg))
+
+
+@pytest.mark.parametrize("kind", ["full", "bootstrap", "null", "matched"])
+def test_energy_is_the_slow_loop(kind):
+    pair = getattr(PAIRS, kind)
+    assert energy(pair)[0] == pytest.approx(slow_energy(pair, 0), abs=FLOAT32)
+
+
+def test_several_rows_of_one_person_are_not_close_pairs():
+    generated = normal_cohort(12, 3, name="g", rows_per_person=3)
+    pair = pairs_of(REFERENCE, generated)
+    for weighted in (pair.full, pair.bootstrap):
+        assert energy(weighted)[0] == pytest.approx(slow_energy(weighted, 0), abs=FLOAT32)
+
+
+def test_clusters_do_not_move_the_distance_of_one_population():
+    # Averages over draws: 25 people once, or the same 25 people four times with small changes.
+    once = [
+        energy(pairs_of(normal_cohort(60, k, name="r"), normal_cohort(25, 90 + k, name="g")).full)[0]
+        for k in range(15)
+    ]
+    often = [
+        energy(
+            pairs_of(
+                normal_cohort(60, k, name="r"), normal_cohort(25, 90 + k, name="g", rows_per_person=4)
+            ).full
+        )[0]
+        for k in range(15)
+    ]
+    # Within-person pairs at distance near zero would add about 1 / 25 * 1 / 2 = 0.02.
+    assert np.mean(often) == pytest.approx(np.mean(once), abs=0.01)
+
+
+def test_distances_are_scipys():
+    frame = PAIRS.full.frame
+    expected = cdist(frame.reference.features, frame.generated.features)
+    np.testing.assert_allclose(distance_matrix(frame, frame.reference, frame.generated), expected, atol=1e-3)
+
+
+def test_nearest_neighbours_by_brute_force():
+    pair = pairs_of(REFERENCE, normal_cohort(30, 2, name="g")).full
+    for median, side in zip(nearest_distance_medians(pair), (pair.reference, pair.generated), strict=True):
+        d = cdist(side.prepared.features, side.prepared.features)
+        np.fill_diagonal(d, np.inf)
+        assert median[0] == pytest.approx(np.median(d.min(axis=1)), abs=1e-3)
+
+
+def test_the_nearest_neighbour_is_another_person():
+    clustered = normal_cohort(15, 2, name="g", rows_per_person=2)
+    pair = pairs_of(REFERENCE, clustered).full
+    generated = pair.generated.prepared
+    d = cdist(generated.features, generated.features)
+    person = generated.clusters.row_of
+    d[person[:, None] == person[None]] = np.inf
+    assert nearest_distance_medians(pair)[1][0] == pytest.approx(np.median(d.min(axis=1)), abs=1e-3)
+
+
+def test_splits_compare_equal_numbers():
+    pair = pairs_of(normal_cohort(60, 1, name="r"), normal_cohort(200, 2, name="g")).null
+    first, second = nearest_distance_medians(pair)
+    # The same population at the same n: ratio one, with a spread of 5 % from splits of 30.
+    assert np.median(second / first) == pytest.approx(1.0, abs=0.05)
+
+
+def test_cache_is_not_fooled_by_a_reused_address():
+    frame = frame_of(REFERENCE, GENERATED)
+    for amount in (0.5, 1.0, 1.5, 2.0, 2.5):
+        # Each shifted copy dies at the end of the turn, so its address is free for the next one.
+        shifted = frame.reference.shifted(amount)
+        expected = cdist(frame.reference.features, shifted.features)
+        np.testing.assert_allclose(distance_matrix(frame, frame.reference, shifted), expected, atol=1e-3)
+        del shifted
+
+
+def test_bootstrap_of_neighbours_needs_the_estimate():
+    lost = replace(PAIRS.bootstrap, full=None)
+    with pytest.raises(ValueError, match="needs the pair of the estimate"):
+        nearest_distance_medians(lost)
+
+
+def test_weights_of_zero_leave_people_out():
+    pair = PAIRS.full
+    half = np.zeros((1, 30), dtype=np.uint8)
+    half[0, :15] = 1
+    some = Pair(pair.frame, Weighted(pair.reference.prepared, half), pair.generated, "matched")
+    expected = slow_mean(pair.reference.prepared.features[:15], np.ones(15), person=np.arange(15))
+    assert mean_distance(some, "reference", "reference")[0] == pytest.approx(expected, abs=1e-3)

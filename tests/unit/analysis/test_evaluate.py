@@ -1,0 +1,212 @@
+"""The rules of a verdict, on constructed draws and splits."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from analysis.evaluate import PEOPLE_PER_COLUMN, Headline, evaluate_headline
+from analysis.pair import Pair
+from analysis.registry import HEADLINES, all_headlines
+from cohorts.errors import MeasurementError
+from cohorts.registry import Plugin
+from tests.unit.analysis.factory import frame_of, normal_cohort, pairs_of
+
+REFERENCE, GENERATED = normal_cohort(80, 1, name="r"), normal_cohort(80, 2, name="g")
+FRAME = frame_of(REFERENCE, GENERATED)
+PAIRS = pairs_of(REFERENCE, GENERATED)
+
+
+def plugin(function=lambda pair: np.zeros(pair.n_replicates), *, bounds=(-np.inf, np.inf), **options):
+    given = {
+        "question": 2, "ideal": 0.0, "margin": lambda frame: (-0.2, 0.2), "sentence": "{estimate}", "needs": (),
+        "against_null": False, "null": True, "max_splits": 100, "interval": None, "fixed_scores": False,
+        "logarithmic": False, "assumes": (), "percent": False,
+    }  # fmt: skip
+    return Plugin(
+        "headlines", "made_up", function, "Made up", "SD", "closer", bounds, options=given | options
+    )
+
+
+def headline(
+    estimate,
+    se,
+    *,
+    null=(-0.1, 0.1),
+    matched=None,
+    margin=(-0.2, 0.2),
+    judged=None,
+    bounds=(-np.inf, np.inf),
+    **options,
+):
+    levels = (np.arange(4000) + 0.5) / 4000
+    splits = np.linspace(*null, 101) if null else np.empty(0)
+    middle = estimate if matched is None else matched
+    return Headline(
+        plugin(bounds=bounds, **options), FRAME, estimate=estimate, draws=estimate + se * stats.norm.ppf(levels),
+        null=splits, matched=np.full(len(splits), middle), judged=estimate if judged is None else judged, margin=margin,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("estimate", "se", "verdict"),
+    [
+        (0.0, 0.05, "yes"),
+        (0.1, 0.05, "yes"),  # 0.1 + 1.645 * 0.05 = 0.18
+        (0.13, 0.05, "cannot tell"),
+        (0.0, 0.2, "cannot tell"),
+        (0.5, 0.05, "no"),
+        (-0.5, 0.05, "no"),
+        (0.32, 0.05, "cannot tell"),  # beyond at 95 % (0.22), not at 99.5 % (0.18)
+    ],
+)
+def test_verdict_against_a_margin(estimate, se, verdict):
+    assert headline(estimate, se).verdict(0.05, 10) == verdict
+
+
+def test_more_headlines_make_a_no_harder_and_a_yes_no_easier():
+    assert [headline(0.32, 0.05).verdict(0.05, k) for k in (1, 10)] == ["no", "cannot tell"]
+    assert [headline(0.13, 0.05).verdict(0.05, k) for k in (1, 10)] == ["cannot tell"] * 2
+
+
+def test_no_also_needs_a_value_beyond_real_against_real():
+    assert headline(0.5, 0.05, matched=0.05).verdict(0.05, 10) == "cannot tell"
+    assert headline(0.5, 0.05, null=(-0.1, 0.1)).verdict(0.05, 10) == "no"
+    assert headline(0.5, 0.05, null=(-0.9, 0.9)).verdict(0.05, 10) == "cannot tell"
+
+
+def test_undefined_splits_forbid_a_no():
+    h = headline(0.5, 0.05)
+    null, matched = h.null.copy(), h.matched.copy()
+    null[:10] = np.nan
+    assert replace(h, null=null).verdict(0.05, 10) == "cannot tell"
+    matched[:10] = np.nan
+    assert replace(h, matched=matched).verdict(0.05, 10) == "cannot tell"
+
+
+def test_without_a_null_the_margin_decides():
+    assert headline(0.5, 0.05, null=None).verdict(0.05, 10) == "no"
+
+
+@pytest.mark.parametrize(("judged", "verdict"), [(0.0, "yes"), (0.5, "no"), (0.25, "cannot tell")])
+def test_excess_over_the_null_is_judged_not_the_estimate(judged, verdict):
+    # An estimate far from zero that a perfect generator has too.
+    h = headline(3.0, 0.05, judged=judged, null=(2.9, 3.1), matched=3.0 + judged, against_null=True)
+    assert h.verdict(0.05, 10) == verdict
+
+
+@pytest.mark.parametrize(
+    ("estimate", "margin", "verdict"),
+    [
+        (-5.0, (-np.inf, 0.2), "yes"),
+        (0.6, (-np.inf, 0.2), "no"),
+        (5.0, (-0.1, np.inf), "yes"),
+        (-0.6, (-0.1, np.inf), "no"),
+    ],
+)
+def test_one_sided_margins(estimate, margin, verdict):
+    assert headline(estimate, 0.05, margin=margin).verdict(0.05, 10) == verdict
+
+
+def test_an_undefined_margin_is_never_a_verdict():
+    for estimate in (0.0, 9.0):
+        assert headline(estimate, 0.05, margin=(-np.inf, np.nan)).verdict(0.05, 10) == "cannot tell"
+        assert headline(estimate, 0.05, judged=np.nan).verdict(0.05, 10) == "cannot tell"
+
+
+def test_high_levels_stretch_the_95_percent_interval():
+    h = headline(1.0, 0.1)
+    low, high = h.interval(0.999)
+    assert (low, high) == pytest.approx((1 - 3.29 * 0.1, 1 + 3.29 * 0.1), abs=0.002)
+    skewed = replace(h, draws=1 + np.exp(h.draws) - np.e)
+    below, above = skewed.interval(0.999)
+    assert above - 1 > 1.2 * (1 - below)
+
+
+def test_intervals_respect_bounds():
+    assert headline(0.95, 0.1, bounds=(0.0, 1.0)).interval(0.95)[1] == 1.0
+    assert headline(0.05, 0.1, bounds=(0.0, 1.0)).interval(0.999)[0] == 0.0
+
+
+def test_standard_error_and_detectable_difference():
+    h = headline(0.0, 0.1)
+    assert h.se == pytest.approx(0.1, rel=0.01)
+    # margin + (z_{1 - alpha / 2k} + z_{0.8}) se
+    assert h.detectable(0.05, 1) == pytest.approx(0.2 + (1.96 + 0.8416) * 0.1, rel=0.01)
+    assert h.detectable(0.05, 10) > h.detectable(0.05, 1)
+
+
+def test_tiny_halves_carry_no_verdict():
+    small = frame_of(normal_cohort(20, 1, name="r"), normal_cohort(200, 2, name="g"))
+    assert small.split_size < PEOPLE_PER_COLUMN * len(small.columns)
+    for estimate in (0.0, 9.0):
+        h = replace(headline(estimate, 0.01), frame=small)
+        assert h.verdict(0.05, 10) == "cannot tell"
+        assert "10 people a side" in h.too_few
+    needs_none = replace(headline(0.0, 0.01, null=None), plugin=plugin(null=False), frame=small)
+    assert needs_none.verdict(0.05, 10) == "yes"
+
+
+def test_missing_capability_is_a_reason_not_a_number():
+    flat = normal_cohort(80, 3, name="flat", age=(50.0, 50.0))
+    ageing = next(h for h in all_headlines() if h.name == "ageing")
+    found = evaluate_headline(ageing, pairs_of(REFERENCE, flat))
+    assert (found.status, found.verdict(0.05, 1)) == ("not_applicable", "not measured")
+    assert "nearly the same age (50 years)" in found.reason
+
+
+def mostly_undefined(pair: Pair) -> np.ndarray:
+    values = np.zeros(pair.n_replicates)
+    if pair.kind == "bootstrap":
+        values[::5] = np.nan
+    return values
+
+
+def failing(pair: Pair) -> np.ndarray:
+    raise MeasurementError("no such thing as a nose")
+
+
+@pytest.mark.parametrize(
+    ("function", "reason"),
+    [
+        (mostly_undefined, "undefined in 20% of resamples"),
+        (failing, "no such thing as a nose"),
+        (lambda pair: np.full(pair.n_replicates, np.nan), "not larger than its noise"),
+    ],
+)
+def test_what_cannot_be_computed_fails_with_a_reason(function, reason):
+    found = evaluate_headline(plugin(function), PAIRS)
+    assert found.status == "failed"
+    assert reason in found.reason
+
+
+def test_draws_are_centred_on_the_estimate():
+    def biased(pair: Pair) -> np.ndarray:
+        noise = np.random.default_rng(0).normal(size=pair.n_replicates)
+        return noise + 7.0 if pair.kind == "bootstrap" else np.full(pair.n_replicates, 2.0)
+
+    assert np.median(evaluate_headline(plugin(biased), PAIRS).draws) == pytest.approx(2.0)
+
+
+def test_fixed_scores_take_the_spread_of_half_samples():
+    def narrow(pair: Pair) -> np.ndarray:
+        sd = {"bootstrap": 0.01, "halves": 0.5}.get(pair.kind, 0.0)
+        return sd * np.random.default_rng(0).normal(size=pair.n_replicates)
+
+    plain, widened = (evaluate_headline(plugin(narrow, fixed_scores=f), PAIRS) for f in (False, True))
+    assert plain.draws.std() == pytest.approx(0.01, rel=0.1)
+    assert widened.draws.std() == pytest.approx(0.5, rel=0.25)  # of 40 halves: 11 % relative error
+
+
+def test_planted_margin_is_an_excess_over_the_null():
+    def distance(pair: Pair) -> np.ndarray:
+        return np.full(pair.n_replicates, {"planted": 1.5, "null": 1.0, "matched": 1.1}.get(pair.kind, 0.9))
+
+    found = evaluate_headline(plugin(distance, margin=None, against_null=True), PAIRS)
+    assert found.judged == pytest.approx(0.1)
+    assert found.margin == (-np.inf, pytest.approx(0.5))
+
+
+def test_made_up_headlines_do_not_enter_the_registry():
+    assert "made_up" not in {p.name for p in HEADLINES}
