@@ -163,19 +163,12 @@ def _join(parts: Parts, names: Sequence[str], what: str, notes: list[Note]) -> n
     strangers = [name for name, position in zip(names, person_of, strict=True) if position < 0]
     if len(strangers) == len(names):
         raise DataError(
-            f"{what}s do not match the ids of the people: {_list(names)} against {_list(ids)}; use the "
-            "same ids"
+            f"{what}s do not match the ids of the people: "
+            f"{_list(names)} against {_list(ids)}; use the same ids"
         )
     if strangers:
-        notes.append(
-            Note(
-                "warning",
-                "participant_id",
-                None,
-                strangers[0],
-                f"{what}s without a person: {_list(strangers)}",
-            )
-        )
+        message = f"{what}s without a person: {_list(strangers)}"
+        notes.append(Note("warning", "participant_id", None, strangers[0], message))
     entries = np.flatnonzero(person_of >= 0)
     if len(np.unique(person_of[entries])) < entries.size:
         return _multiplied(parts, names, person_of, what, notes)
@@ -215,7 +208,8 @@ def _multiplied(
 def _name_sessions(people: pd.DataFrame, rows: np.ndarray, labels: dict[int, str]) -> None:
     session = pd.Series([labels.get(int(i), "") for i in rows], dtype="str")
     tagged = session != ""
-    people.loc[tagged, "participant_id"] += "_ses-" + session[tagged]
+    tag = ("_ses-" + session).str.replace("_ses-run-", "_run-", regex=False)
+    people.loc[tagged, "participant_id"] += tag[tagged]
     given = people["session"] if "session" in people else pd.Series("", index=people.index, dtype="str")
     named = given.mask(tagged, session)
     people["session"] = named.where(named != "")
@@ -231,9 +225,8 @@ def _exclude_unmatched(parts: Parts, rows: np.ndarray, why: str, notes: list[Not
     missing = rows < 0
     if missing.any():
         ids = parts.people.loc[missing, "participant_id"].tolist()
-        notes.append(
-            Note("excluded", "participant_id", None, ids[0], f"{len(ids)} rows excluded, {why}: {_list(ids)}")
-        )
+        message = f"{len(ids)} rows excluded, {why}: {_list(ids)}"
+        notes.append(Note("excluded", "participant_id", None, ids[0], message))
         parts.people = _excluded(parts.people, np.where(missing, why, ""))
 
 

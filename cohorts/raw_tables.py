@@ -60,10 +60,12 @@ def read_raw_table(
         When the file is absent, empty, not text in this encoding, or its rows do not fit its header.
     """
     target = Path(path)
-    text = _decoded(target, encoding)
+    content = _decoded(target, encoding)
+    text = content.lstrip("\r\n")
     delimiter = _delimiter(text)
     header = _header(text, delimiter, target)
     frame = _parsed(text, delimiter, header, is_text, target)
+    frame.index += content.count("\n", 0, len(content) - len(text))  # blank lines above the header
     frame = frame[frame.notna().any(axis=1)]
     header, frame = _without_empty_ends(header, frame)
     if frame.empty:
@@ -103,22 +105,20 @@ def _text(content: bytes, encoding: str | None, path: Path) -> str:
 
 
 def _delimiter(text: str) -> str:
-    """Most frequent candidate in the header outside quotes; runs of white space when there is none."""
-    header = re.sub(r'"[^"]*"', "", text.lstrip("\r\n").partition("\n")[0])
-    best = max(_DELIMITERS, key=header.count)
+    """Candidate that cuts header and first row alike, else the most frequent, else white space."""
+    lines = [re.sub(r'"[^"]*"', "", line) for line in text.splitlines()[:20] if line.strip()]
+    header, row = lines[0], lines[min(1, len(lines) - 1)]
+    best = max(_DELIMITERS, key=lambda d: (d in header and header.count(d) == row.count(d), header.count(d)))
     if best in header:
         return best
-    lines = [line for line in text.splitlines()[1:20] if line.strip()]
-    widths = {len(line.split()) for line in lines}
+    widths = {len(line.split()) for line in lines[1:]}
     return r"\s+" if len(widths) == 1 and widths != {1} else ","
 
 
 def _header(text: str, delimiter: str, path: Path) -> list[str]:
     if delimiter == r"\s+":
         return text.strip().partition("\n")[0].split()
-    header = [
-        name.strip() for name in next(csv.reader(io.StringIO(text.lstrip("\r\n")), delimiter=delimiter))
-    ]
+    header = [name.strip() for name in next(csv.reader(io.StringIO(text), delimiter=delimiter))]
     if not any(header):
         raise DataError(f"{path}: its first line names no columns; put a header there")
     return header
@@ -132,7 +132,7 @@ def _parsed(
         with warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)
             frame = pd.read_csv(
-                io.StringIO(text.lstrip("\r\n")),
+                io.StringIO(text),
                 sep=delimiter,
                 header=None,
                 names=list(range(len(header))),

@@ -264,8 +264,10 @@ def _check_label(plugin: Plugin) -> None:
 
 def _place(function: Callable[..., Any]) -> str:
     """File and line of a function, which also tells a reloaded module from a second plug-in."""
-    code = inspect.unwrap(function).__code__
-    return f"{function.__module__} ({code.co_filename}:{code.co_firstlineno})"
+    code = getattr(inspect.unwrap(function), "__code__", None)
+    return (
+        f"{function.__module__} ({code.co_filename}:{code.co_firstlineno})" if code else function.__module__
+    )
 
 
 def _module_names(package: str) -> list[str]:

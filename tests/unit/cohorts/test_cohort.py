@@ -264,6 +264,21 @@ class TestFolders:
             "sub-1_ses-b_T1w.nii.gz",
         ]
 
+    def test_runs_of_a_bids_folder_and_their_volumes(self, tmp_path):
+        rows = [("sub-1", 60, "M"), ("sub-2", 70, "F")]
+        table(tmp_path / "participants.tsv", ["participant_id", "age", "sex"], rows, "\t")
+        names = ["sub-1_run-1_T1w", "sub-1_run-2_T1w", "sub-2_T1w"]
+        for name in names:
+            picture(tmp_path / name[:5] / "anat" / f"{name}.nii.gz")
+        sizes = [1.5e6, 1.6e6, 1.4e6]
+        volumes = table(
+            tmp_path / "v.csv", ["subject", "total intracranial"], list(zip(names, sizes, strict=True))
+        )
+        cohort = read_cohort(tmp_path, volumes=volumes)
+        assert cohort.people["participant_id"].tolist() == ["sub-1_run-1", "sub-1_run-2", "sub-2"]
+        assert cohort.volumes[TIV].tolist() == sizes
+        assert cohort.n_people == 2
+
     def test_a_flat_folder_with_a_table(self, tmp_path):
         table(tmp_path / "people.csv", ["id", "age", "sex"], PEOPLE)
         for name in ("a.nii.gz", "b_T1.mgz", "x.nii"):
@@ -401,6 +416,34 @@ def test_100000_rows_are_read_in_seconds(tmp_path):
     assert len(cohort.included) == n
     np.testing.assert_array_equal(cohort.volumes["CSF"], big["CSF"])
     assert seconds < 20  # about 3 s on one free core; the margin is for a busy machine
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 2**32 - 1))
+def test_tables_joined_by_id_give_everyone_their_own_numbers(tmp_path_factory, seed):
+    """People and volumes in any order, with strangers, gaps and second sessions: values follow the id."""
+    rng = np.random.default_rng(seed)
+    folder = tmp_path_factory.mktemp("join")
+    people = [f"sub-{i:02d}" for i in rng.permutation(12)[:8]]
+    visits = {f"sub-{i:02d}": int(rng.integers(0, 3)) for i in rng.permutation(12)} | {people[0]: 1}
+    scans = [f"{person}_ses-{visit}_T1w" for person, n in visits.items() for visit in range(1, n + 1)]
+    size = {scan: float(size) for scan, size in zip(scans, rng.uniform(1e6, 2e6, len(scans)), strict=True)}
+    age = {person: float(age) for person, age in zip(people, rng.uniform(20, 90, 8), strict=True)}
+    listed = table(
+        folder / "p.tsv", ["participant_id", "age", "sex"], [(p, age[p], "F") for p in people], "\t"
+    )
+    volumes = table(folder / "v.csv", ["subject", "TIV"], list(size.items()))
+    cohort = read_cohort(listed, volumes=volumes, min_people=0)
+    expected = {scan: value for scan, value in size.items() if scan[:6] in age}
+    found = {}
+    for row, value in zip(cohort.people.itertuples(), cohort.volumes[TIV], strict=True):
+        assert row.age == age[row.person]
+        own = [scan for scan in expected if f"{scan}_".startswith(f"{row.participant_id}_")]
+        assert len(own) <= 1
+        assert (row.status == "ok") == bool(own)
+        found |= {own[0]: value} if own else {}
+    assert found == expected
+    assert set(cohort.people["person"]) == set(people)
 
 
 ID = st.sampled_from(["a", "b", "c", "sub-1_ses-2", "a/b", "", "n/a", "=1+1", "07", "x" * 200])

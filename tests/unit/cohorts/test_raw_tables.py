@@ -47,6 +47,15 @@ def test_marks_and_line_ends_of_other_systems_do_not_matter(tmp_path, content):
     assert raw.frame.loc[2].tolist() == ["a", "1"]
 
 
+def test_commas_in_the_headers_of_a_table_with_tabs_do_not_count(tmp_path):
+    raw = read_raw_table(write(tmp_path / "a.tsv", "id\tage, in years\tgroup, a, b, or c\nx\t60\ta\n"))
+    assert list(raw.frame.columns) == ["id", "age, in years", "group, a, b, or c"]
+
+
+def test_blank_lines_above_the_header_count_as_lines(tmp_path):
+    assert list(read_raw_table(write(tmp_path / "a.csv", "\n\nid,age\na,1\n")).frame.index) == [4]
+
+
 def test_a_delimiter_inside_quotes_does_not_count(tmp_path):
     raw = read_raw_table(write(tmp_path / "a.csv", 'id;"Name, first, middle; last"\na;"b;c"\n'))
     assert raw.frame.iloc[0].tolist() == ["a", "b;c"]
