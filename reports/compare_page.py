@@ -86,6 +86,8 @@ def wins(comparison: Comparison) -> dict[int, list[str]]:
 
 def answer(comparison: Comparison) -> str:
     """Return which run is better, in a few words."""
+    if not comparison.n_tests:
+        return "Nothing can be compared"
     won = {place: names for place, names in wins(comparison).items() if names}
     if len(won) == 1:
         (place,) = won
@@ -103,16 +105,19 @@ def answer(comparison: Comparison) -> str:
 
 def lede(comparison: Comparison) -> str:
     """Return on what each run is better and what is not resolved, in full sentences."""
+    if not comparison.n_tests:
+        return "No headline has a number in two of the runs; each report says why."
     parts = [
         f"{comparison.names[place]} is nearer to what is wanted, beyond chance, on {listing(_quoted(names))}."
         for place, names in wins(comparison).items()
         if names
     ]
     measured = [group for group in comparison.groups if group.lines]
-    partly = [group.name for group in measured if group.winner is None and not group.mixed and _beaten(group)]
+    partly = [group for group in measured if group.winner is None and not group.mixed and _beaten(group)]
     mixed = [group.name for group in measured if group.winner is None and group.mixed]
-    still = [group.name for group in measured if group.winner is None and group.name not in [*mixed, *partly]]
-    parts += [f"On {listing(_quoted(partly))} some runs are told apart."] if partly else []
+    told = [*mixed, *(group.name for group in partly)]
+    still = [group.name for group in measured if group.winner is None and group.name not in told]
+    parts += [f"On “{group.name}”: {_order(comparison, group)}." for group in partly]
     parts += [f"Mixed on {listing(_quoted(mixed))}."] if mixed else []
     if len(still) == len(measured):
         return "On every measured question the difference is within chance at this number of people."
@@ -123,10 +128,24 @@ def _quoted(names: Sequence[str]) -> list[str]:
     return [f"“{name}”" for name in names]
 
 
-def _beaten(group: Group) -> list[tuple[int, int]]:
-    """Pairs (better, worse) of runs that the question tells apart."""
+def _beaten(group: Group) -> dict[tuple[int, ...], list[int]]:
+    """List the runs that are nearer, by the runs that are further away."""
     places = range(len(group.verdicts))
-    return [(a, b) for a in places for b in places if a != b and group.beats(a, b)]
+    table: dict[tuple[int, ...], list[int]] = {}
+    for place in places:
+        further = tuple(other for other in places if other != place and group.beats(place, other))
+        if further:
+            table.setdefault(further, []).append(place)
+    return table
+
+
+def _order(comparison: Comparison, group: Group) -> str:
+    """Say which runs are nearer than which: "A and B over C"."""
+    names = comparison.names
+    return "; ".join(
+        f"{listing([names[place] for place in nearer])} over {listing([names[place] for place in further])}"
+        for further, nearer in _beaten(group).items()
+    )
 
 
 def _question(comparison: Comparison, group: Group) -> QuestionRow:
@@ -136,7 +155,7 @@ def _question(comparison: Comparison, group: Group) -> QuestionRow:
     elif group.mixed:
         outcome, because = MIXED, _decisive(comparison, group)
     elif _beaten(group):
-        outcome = ", ".join(f"{names[a]} over {names[b]}" for a, b in _beaten(group))
+        outcome = _order(comparison, group)
         because = _decisive(comparison, group)
     else:
         outcome, because = NOT_RESOLVED, _blind(group)

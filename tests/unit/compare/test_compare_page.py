@@ -95,6 +95,26 @@ def test_runs_better_here_and_there_have_no_winner(tmp_path):
     assert "Neither is better throughout" in page_of([a, b], tmp_path / "out").words
 
 
+def test_runs_told_apart_without_a_winner_are_ordered(tmp_path):
+    world = World(n_generated=400)
+    shifts = {"a": 0.0, "b": 0.0, "c": 1.0}
+    folders = [
+        world.run(name, ids=name, shift=shift).write(tmp_path / name) for name, shift in shifts.items()
+    ]
+    words = page_of(folders, tmp_path / "out").words
+    assert "No single winner" in words
+    assert "On “Right size?”: a and b over c." in words
+
+
+def test_runs_without_a_common_number_say_so(tmp_path):
+    gone = {name: {"status": "failed", "reason": "nothing was segmented"} for name in HEADLINES}
+    world = World()
+    a, b = world.run("a").write(tmp_path / "a"), world.run("b", **gone).write(tmp_path / "b")
+    words = page_of([a, b], tmp_path / "out").words
+    assert "Nothing can be compared" in words
+    assert "nothing was segmented" in words
+
+
 def test_the_page_says_what_is_shared(runs, tmp_path):
     words = page_of(runs, tmp_path).words
     assert "old and new same same ids" in words
