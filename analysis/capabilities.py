@@ -4,12 +4,13 @@ from collections.abc import Callable
 
 import numpy as np
 
-from analysis.conditions import measured_structures
+from analysis.conditions import measured_structures, own_variation
 from analysis.frame import Frame
 from analysis.sides import homologous
 
 MIN_EACH_SEX = 5
 MIN_AGE_SPREAD_YEARS = 2.0
+MIN_OWN_VARIATION = 0.02
 MIN_COMMON_YEARS = 10.0
 
 
@@ -59,6 +60,8 @@ def _requested(column: str, label: str) -> Callable[[Frame], str]:
             return f"every image was requested with the same {label}"
         if not measured_structures(column, frame.structures):
             return f"no structure that makes up the {label} is measured in both cohorts"
+        if own_variation(column, frame) < MIN_OWN_VARIATION:
+            return f"the requested {label} is fixed by age, sex and the other requests"
         return ""
 
     return check

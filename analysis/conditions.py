@@ -4,7 +4,9 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from analysis.frame import Frame
 from analysis.pair import Pair
+from analysis.regression import fit, moments
 from analysis.sample import Sample
 from cohorts.errors import DataError
 from cohorts.structures import structure
@@ -59,9 +61,41 @@ def requested_and_measured(column: str, sample: Sample) -> tuple[np.ndarray, np.
 
 
 def weighted_slope(column: str, pair: Pair) -> np.ndarray:
-    """Return the slope of measured on requested values in the generated cohort, (B,)."""
-    x, y, rows = requested_and_measured(column, pair.generated.prepared.sample)
-    return weighted_line(x, y, pair.generated.weights[:, rows])[0]
+    """Return the slope of measured on requested values at equal age, sex and other requests, (B,).
+
+    In people, ventricles grow with age. A model that follows age and ignores the request would still show a
+    slope if age were not held equal.
+    """
+    prepared = pair.generated.prepared
+    x, y, rows = requested_and_measured(column, prepared.sample)
+    design = np.column_stack([_held_equal(column, pair.frame, rows), (x - x.mean()) / x.std()])
+    fitted = fit(moments(design, ((y - y.mean()) / x.std())[:, None], pair.generated.weights[:, rows]))
+    return fitted.beta[:, -1, 0]
+
+
+def _held_equal(column: str, frame: Frame, rows: np.ndarray) -> np.ndarray:
+    """Columns for age, sex and the other requests of the generated rows, (n, p)."""
+    age_and_sex = frame.generated.design[rows][:, frame.model(tiv=False)]
+    return np.column_stack([age_and_sex, *_other_requests(column, frame.generated.sample, rows)])
+
+
+def _other_requests(column: str, sample: Sample, rows: np.ndarray) -> list[np.ndarray]:
+    """Standardised values of the other requested conditions that every row has, each (n, 1)."""
+    others = []
+    for name in PARTS:
+        if name != column and name in sample.people:
+            values = sample.people[name].to_numpy(dtype=float)[rows]
+            if np.isfinite(values).all() and np.ptp(values) > 0:
+                others.append(((values - values.mean()) / values.std())[:, None])
+    return others
+
+
+def own_variation(column: str, frame: Frame) -> float:
+    """Return the share of a request's variance that age, sex and other requests do not explain, 0 to 1."""
+    x, _, rows = requested_and_measured(column, frame.generated.sample)
+    held = _held_equal(column, frame, rows)
+    rest = x - held @ np.linalg.lstsq(held, x, rcond=None)[0]
+    return float(rest.var() / x.var())
 
 
 def weighted_line(

@@ -1,8 +1,8 @@
 """How far the measured brain volume follows the requested one.
 
-The slope of measured on requested brain volume (all tissue, without ventricles and other fluid). What a
-model calls brain volume may be normalised for head size; then the offset differs, the slope should not be
-far from one.
+The slope of measured on requested brain volume (all tissue, without ventricles and other fluid), at equal
+age, sex and other requests. What a model calls brain volume may be normalised for head size; then the offset
+differs, the slope should not be far from one.
 """
 
 import numpy as np
@@ -25,5 +25,5 @@ from analysis.registry import headline
     null=False,
 )
 def obeys_brain(pair: Pair) -> np.ndarray:
-    """Return the slope of measured on requested brain volume, (B,)."""
+    """Return the slope of measured on requested brain volume, all else equal, (B,)."""
     return weighted_slope("requested_brain_mm3", pair)
