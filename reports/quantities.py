@@ -20,6 +20,8 @@ QUANTITIES: Mapping[str, str] = MappingProxyType(
         "age_deming_slope": "Age effects, Deming slope",
         "age_concordance": "Age effects, concordance",
         "age_sign_agreement": "Age effects of equal sign",
+        "group_by_age": "Difference of age effects (cohort by age)",
+        "group_by_sex": "Difference of sex differences (cohort by sex)",
         "sex_d": "Sex difference, raw (men minus women)",
         "sex_d_adjusted": "Sex difference, adjusted for age (men minus women)",
         "sex_deming_slope": "Sex differences, Deming slope",

@@ -15,6 +15,8 @@ from reports.svg import GENERATED, INK_2, INK_3, RULE_STRONG, tip
 
 SHAPES = dict(zip(GROUPS, ("s", "o", "v", "D", "x"), strict=True))
 N_NAMED = 4
+#: Rough width of the drawing area and of a letter, to keep names inside.
+AXIS_PX, LETTER_PX = 430, 6.5
 
 
 def select_map(
@@ -139,6 +141,7 @@ def _point_text(row: pd.Series) -> str:
 
 def _name_farthest(table: pd.DataFrame, ax: Axes) -> None:
     """Name the structures farthest from agreement, one per region, on the side away from the other marks."""
+    low, high = _limits(table)
     middle = float(table.reference_estimate.median())
     far = (
         _farthest(table)
@@ -147,7 +150,8 @@ def _name_farthest(table: pd.DataFrame, ax: Axes) -> None:
     )
     for _, row in far.head(N_NAMED).iterrows():
         x, y = float(row.reference_estimate), float(row.generated_estimate)
-        right = x >= middle
+        room = (x - low) / (high - low) * AXIS_PX
+        right = x >= middle or room < LETTER_PX * len(row.region)
         ax.annotate(
             row.region, (x, y), xytext=(7 if right else -7, 5), textcoords="offset points",
             ha="left" if right else "right", fontsize=10.5, color=INK_2,

@@ -111,6 +111,7 @@ def test_verdicts_are_words_beside_their_shape(parsed: Page) -> None:
 
 def test_missing_numbers_show_a_dash_and_their_reason(html: str) -> None:
     assert re.search(r'class="missing">– <span class="why">no brain volume requested', html)
+    assert '<p class="missing">No brain volume requested.</p>' in html
     assert "needs images of training people" in html
     assert "undefined on these people" in html
     assert not re.search(r">\s*(nan|None|NaN|inf)\s*<", html)
