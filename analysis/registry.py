@@ -32,6 +32,7 @@ def headline(
     max_splits: int = 10_000,
     interval: Interval | None = None,
     fixed_scores: bool = False,
+    from_counts: bool = False,
     logarithmic: bool = False,
     assumes: tuple[str, ...] = (),
     bounds: tuple[float, float] = UNBOUNDED,
@@ -66,6 +67,8 @@ def headline(
     fixed_scores : bool
         A bootstrap resamples what was computed once and misses part of the noise; its spread is that of
         statistics computed anew on half-samples, where that is larger.
+    from_counts : bool
+        The number comes from how many rows there are, not from the rows: replicates are drawn from counts.
     logarithmic : bool
         The number is a ratio; its loss in comparisons is the absolute logarithm.
     assumes : tuple of str
@@ -78,7 +81,7 @@ def headline(
     options: dict[str, Any] = {
         "question": question, "ideal": ideal, "margin": margin, "sentence": sentence, "needs": needs,
         "against_null": against_null, "null": null, "max_splits": max_splits, "interval": interval,
-        "fixed_scores": fixed_scores,
+        "fixed_scores": fixed_scores, "from_counts": from_counts,
         "logarithmic": logarithmic, "assumes": assumes, "percent": percent,
     }  # fmt: skip
     return HEADLINES.register(

@@ -51,7 +51,9 @@ def _rows(pair: Pair, role: Role) -> np.ndarray:
         len(pair.reference.prepared.sample), len(pair.generated.prepared.sample), pair.frame.settings.wasabi_n
     )
     rng = people_rng(prepared.clusters.ids, pair.frame.settings.seed, "transport rows")
-    return prepared.sample.some_rows(n, rng)
+    rows = prepared.sample.some_rows(n, rng)
+    # Dual potentials are not unique, so the solver must see the people in one order, whatever that of the table.
+    return prepared.sample.order[np.isin(prepared.sample.order, rows)]
 
 
 def _solve(pair: Pair) -> None:

@@ -1,8 +1,10 @@
 """How much of real ageing the cohort shows.
 
-The factor by which the generated map of age slopes over structures scales the real one. Slopes are per
-decade, adjusted for sex and head size, in standard deviations of the reference, so that small structures
-count like large ones.
+The factor by which the generated map of age slopes over structures scales the real one: linear trends per
+decade over the ages that both cohorts cover, adjusted for sex and head size, in standard deviations of the
+reference, so that small structures count like large ones. One factor can hide structures that age the wrong
+way if others make up for it: see the concordance and the table of structures. Where hardly any ages are
+shared, it rests on few people.
 """
 
 import numpy as np

@@ -2,7 +2,8 @@
 
 Every pair of homologous structures has a small, consistent asymmetry. The factor is 1 when the generated
 cohort reproduces it, 0 when its brains are mirror images of themselves, and -1 when left and right were
-exchanged, which no comparison of volumes averaged over hemispheres can notice.
+exchanged, which no comparison of volumes averaged over hemispheres can notice. Part of the asymmetry is the
+segmenter's own; it is in both cohorts and says nothing about the generator.
 """
 
 import numpy as np

@@ -2,6 +2,8 @@
 
 The area under the curve of held-out scores of a ridge classifier on age- and sex-adjusted volumes and their
 squares: 0.5 means it cannot, 1 that it always can. It sees joint patterns that no single structure shows.
+It learns more from more people, so two cohorts of unequal n have unequal curves; and it sees differences
+too small to matter, down to the rounding of a table.
 """
 
 import numpy as np

@@ -1,7 +1,9 @@
 """How strongly structures vary together, beside real people of the same age, sex and head size.
 
 The factor by which the generated correlations between structures scale the real ones; noise in the
-reference's correlations is taken out. 1: the pattern is there; 0: structures vary independently.
+reference's correlations is taken out. 1: the pattern is there; 0: structures vary independently. A
+segmenter that leaks from one structure into its neighbour makes correlations of its own, and one factor can
+hide a pattern that is right on average only.
 """
 
 import numpy as np

@@ -1,7 +1,9 @@
 """How far generated people are from each other: different persons, or a few persons many times.
 
-The median distance of a generated person to the nearest other generated person, over the same for real people
-at the same n. 1: as different from each other as real people; 0: each has a twin in the cohort.
+The median distance of a generated person to the nearest other generated person, over the same for real
+people at the same n. 1: as different from each other as real people; 0: each has a twin in the cohort. A
+cohort that is too spread out is far apart too, so the number is to be read beside the spread; and volumes
+cannot show that two persons of equal volumes have different folds.
 """
 
 import numpy as np

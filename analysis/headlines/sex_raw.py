@@ -1,7 +1,8 @@
 """How much of the real sex difference the cohort shows, head size included.
 
 The factor by which the generated map of sex differences scales the real one, adjusted for age, not for head
-size. Most of it is head size; its companion `sex_given_head` asks for the rest.
+size. Most of it is head size: a generator with the right heads and no sex difference beyond them does well.
+Its companion `sex_given_head` asks for the rest.
 """
 
 import numpy as np

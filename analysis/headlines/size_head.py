@@ -1,7 +1,7 @@
-"""Is the head the right size? Everything else is read against it, so it is tested first.
+"""The difference in head size: everything else is read against it, so it is tested first.
 
 Adjusted for age and sex. A generator that makes every head 5 % too small passes any test on shares of head
-size.
+size. Measured head size depends on the field of view: a crop of the images looks like a small head.
 """
 
 import numpy as np

@@ -1,4 +1,9 @@
-"""How much heads vary in size beside real ones, among people of the same age and sex."""
+"""How much heads vary in size beside real ones, among people of the same age and sex.
+
+Generators trained on skull-stripped or cropped images tend to draw heads of one size. A few misregistered
+or badly segmented images can hide that: they widen the spread without adding people. Look at the tails in
+the table as well.
+"""
 
 import numpy as np
 

@@ -2,7 +2,9 @@
 
 The published number is dominated by cortex and white matter (95 % of the variance); here volumes over head
 size, averaged over hemispheres, are taken in reference standard deviations after age and sex. The number is
-never zero and falls with n, so it is judged by its excess over disjoint halves of the reference.
+never zero and falls with n, so it is judged by its excess over disjoint halves of the reference. In many
+dimensions most of it is the distance between any two people: a small excess can be a large difference of
+one structure.
 """
 
 import numpy as np

@@ -1,0 +1,171 @@
+"""What every headline keeps, free for each new one: weights, order of rows, bounds, nulls, words and sources."""
+
+import importlib
+import json
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from analysis.capabilities import missing_capability
+from analysis.evaluate import Pairs
+from analysis.frame import Prepared, build_frame
+from analysis.pair import Pair, Weighted
+from analysis.registry import all_headlines
+from analysis.sample import prepare_samples
+from analysis.settings import Settings
+from cohorts.registry import Plugin
+from generation.demo_cohorts import table_cohort
+
+SETTINGS = Settings(n_resamples=100, n_splits=60)
+REFERENCE, GENERATED = table_cohort(240, seed=1, name="r"), table_cohort(200, seed=2, name="g")
+REFERENCES = json.loads(
+    (Path(__file__).parents[2] / "reports" / "references.json").read_text(encoding="utf-8")
+)
+SINGLE_PRECISION = 2e-4
+
+
+def pairs_of(reference=REFERENCE, generated=GENERATED, settings=SETTINGS) -> Pairs:
+    return Pairs.of(build_frame(prepare_samples(reference, generated, min_people=10), settings))
+
+
+PAIRS = pairs_of()
+EVERY = pytest.mark.parametrize("plugin", all_headlines(), ids=lambda plugin: plugin.name)
+COMPUTED = pytest.mark.parametrize(
+    "plugin", [p for p in all_headlines() if not p.options["from_counts"]], ids=lambda plugin: plugin.name
+)
+
+
+def applies(plugin: Plugin) -> None:
+    reasons = [missing_capability(need, PAIRS.full.frame) for need in plugin.options["needs"]]
+    assert not any(reasons), "the default cohorts must let every headline speak"
+
+
+def kinds(plugin: Plugin) -> tuple[str, ...]:
+    """Weightings that have a meaning for a headline."""
+    return ("full", "bootstrap", "null", "matched") if plugin.options["null"] else ("full", "bootstrap")
+
+
+def one_at_a_time(plugin: Plugin, pair: Pair, most: int) -> np.ndarray:
+    values = []
+    for b in range(most):
+        sides = [Weighted(s.prepared, s.weights[b : b + 1]) for s in (pair.reference, pair.generated)]
+        values.append(plugin(Pair(pair.frame, sides[0], sides[1], pair.kind, pair.full))[0])
+    return np.array(values)
+
+
+@COMPUTED
+@pytest.mark.parametrize("kind", ["full", "bootstrap", "null", "matched"])
+def test_replicates_do_not_know_of_each_other(plugin, kind):
+    applies(plugin)
+    if kind not in kinds(plugin):
+        return
+    pair = getattr(PAIRS, kind).first(4)
+    together = plugin(pair)
+    assert together.shape == (pair.n_replicates,)
+    np.testing.assert_allclose(
+        together, one_at_a_time(plugin, pair, pair.n_replicates), rtol=SINGLE_PRECISION
+    )
+
+
+@EVERY
+def test_order_of_rows_does_not_matter(plugin):
+    rng = np.random.default_rng(0)
+    mixed = pairs_of(REFERENCE.select(rng.permutation(240)), GENERATED.select(rng.permutation(200)))
+    for kind in kinds(plugin):
+        ours, theirs = (plugin(getattr(p, kind).first(6)) for p in (PAIRS, mixed))
+        np.testing.assert_allclose(ours, theirs, rtol=SINGLE_PRECISION, atol=1e-5)
+
+
+def repeated(prepared: Prepared, counts: np.ndarray) -> Prepared:
+    """Write every row down as often as it counts."""
+    rows = np.repeat(np.arange(len(counts)), counts)
+    arrays = ("design", "outcomes", "shares", "features", "regions", "residuals")
+    parts = {name: getattr(prepared, name)[rows] for name in arrays}
+    return replace(prepared, sample=prepared.sample.take(rows), pairwise_rows=np.arange(len(rows)), **parts)
+
+
+@pytest.mark.parametrize(
+    "plugin",
+    [p for p in all_headlines() if not (p.options["from_counts"] or p.options["fixed_scores"])],
+    ids=lambda plugin: plugin.name,
+)
+def test_weight_two_is_the_row_twice(plugin):
+    frame = PAIRS.full.frame
+    rng = np.random.default_rng(3)
+    counts = [rng.integers(0, 3, len(p.sample)) for p in (frame.reference, frame.generated)]
+    sides = [
+        Weighted(p, c[None].astype(np.uint8))
+        for p, c in zip((frame.reference, frame.generated), counts, strict=True)
+    ]
+    weighted = Pair(frame, sides[0], sides[1], "matched")
+    written = [repeated(p, c) for p, c in zip((frame.reference, frame.generated), counts, strict=True)]
+    sides = [Weighted(p, np.ones((1, len(p.sample)), dtype=np.uint8)) for p in written]
+    twice = Pair(replace(frame, cache={}), sides[0], sides[1], "full")
+    np.testing.assert_allclose(plugin(weighted), plugin(twice), rtol=1e-3, atol=1e-5)
+
+
+@EVERY
+def test_values_stay_within_bounds(plugin):
+    low, high = plugin.bounds
+    for kind in kinds(plugin):
+        values = plugin(getattr(PAIRS, kind).first(20))
+        known = values[np.isfinite(values)]
+        assert len(known)
+        assert (known >= low - 1e-9).all()
+        assert (known <= high + 1e-9).all()
+
+
+@EVERY
+def test_null_is_centred_on_a_perfect_generator(plugin):
+    """Against the null by its excess; otherwise by the ideal itself. Within half of what still counts as good."""
+    options = plugin.options
+    if not options["null"]:
+        return
+    most = min(60, options["max_splits"])
+    null, matched = (plugin(pair.first(most)) for pair in (PAIRS.null, PAIRS.matched))
+    if options["margin"] is None:
+        planted = plugin(PAIRS.planted.first(most))
+        reach = np.nanmedian(planted - null)
+    else:
+        edges = options["margin"](PAIRS.full.frame)
+        ideal = 0.0 if options["against_null"] else options["ideal"]
+        reach = min(abs(edge - ideal) for edge in edges if math.isfinite(edge))
+    if options["against_null"]:
+        assert abs(np.nanmedian(matched - null)) < reach
+    else:
+        assert abs(np.nanmedian(null) - options["ideal"]) < reach / 2
+
+
+@EVERY
+def test_margin_holds_the_ideal(plugin):
+    margin, frame = plugin.options["margin"], PAIRS.full.frame
+    if margin is None:
+        assert plugin.options["against_null"]
+        return
+    low, high = margin(frame)
+    ideal = 0.0 if plugin.options["against_null"] else plugin.options["ideal"]
+    assert low < ideal < high
+    wide = margin(replace(frame, settings=SETTINGS.model_copy(update={"margin": 0.3, "spread_margin": 1.5})))
+    assert wide[0] <= low
+    assert wide[1] >= high
+
+
+@EVERY
+def test_every_headline_speaks_for_itself(plugin):
+    assert plugin.label
+    assert plugin.unit
+    assert plugin.options["question"] in range(1, 11)
+    text = importlib.import_module(plugin.module).__doc__ or ""
+    # What it is, what moves it and how it misleads take more than one sentence.
+    assert len(text) > 200, f"{plugin.name}: say what moves the number and how it misleads"
+    assert text.count(".") + text.count("?") >= 3
+    assert "{estimate}" in plugin.options["sentence"]
+    assert plugin.module.endswith(plugin.name)
+
+
+@EVERY
+def test_sources_are_in_the_references(plugin):
+    assert set(plugin.source) <= set(REFERENCES)
