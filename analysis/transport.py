@@ -52,7 +52,7 @@ def _rows(pair: Pair, role: Role) -> np.ndarray:
     )
     rng = people_rng(prepared.clusters.ids, pair.frame.settings.seed, "transport rows")
     rows = prepared.sample.some_rows(n, rng)
-    # Dual potentials are not unique, so the solver must see the people in one order, whatever that of the table.
+    # Dual potentials are not unique: the solver must see the people in one order, whatever that of the table.
     return prepared.sample.order[np.isin(prepared.sample.order, rows)]
 
 
