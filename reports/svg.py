@@ -18,7 +18,9 @@ from xml.etree import ElementTree as ET
 import matplotlib as mpl
 from markupsafe import Markup
 from matplotlib.artist import Artist
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
+from matplotlib.ticker import StrMethodFormatter
 
 # Colours of the light page; the names are the custom properties of style.css.
 INK, INK_2, INK_3 = "#1d2126", "#4b525b", "#6a717b"
@@ -92,6 +94,12 @@ def drawing(name: str) -> Iterator[None]:
 def tip(artist: Artist, labels: Sequence[str]) -> None:
     """Give each mark of an artist (a scatter has many) a tooltip that needs no script."""
     artist.set_gid(_TIPS + json.dumps([*labels]))
+
+
+def thousands(axis: Axis, highest: float) -> None:
+    """Write a comma between thousands where an axis reaches them."""
+    if highest >= 1000:
+        axis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
 
 
 def to_svg(figure: Figure, *, name: str, title: str) -> Markup:

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from reports.figure import figure
 from reports.formatting import SHOWN_UNITS, fixed, number, shown_unit
 from reports.run_folder import Run
-from reports.svg import GENERATED, INK_3
+from reports.svg import GENERATED, INK_3, thousands
 
 #: More points than this are drawn as a sample, because the page must stay small.
 MAX_POINTS = 800
@@ -71,6 +71,8 @@ def dose_response(table: pd.DataFrame, *, ax: Axes) -> Axes:
     ax.vlines(middle, quartiles[0.25], quartiles[0.75], color=GENERATED, linewidth=1.6)
     ax.plot(middle, quartiles[0.5], "o", color=GENERATED, markersize=6)
     ax.locator_params(nbins=5)
+    thousands(ax.xaxis, float(table.requested.max()))
+    thousands(ax.yaxis, float(table.measured.max()))
     unit = shown_unit(table.unit.iloc[0])
     ax.set(title=table.label.iloc[0], xlabel=f"Requested ({unit})", ylabel=f"Measured ({unit})")
     return ax

@@ -9,14 +9,14 @@ from reports.figure import figure
 from reports.formatting import number
 from reports.run_folder import Run
 from reports.structure_names import region_label, side
-from reports.svg import COHORT_COLOURS, PAPER
+from reports.svg import COHORT_COLOURS, PAPER, thousands
 
 #: Shown where the run has them, both sides added up; one of each kind of tissue.
 SHOWN = (
     TIV, "Left-Cerebral-Cortex", "Left-Cerebral-White-Matter", "Left-Lateral-Ventricle", "Left-Hippocampus",
     "Left-Thalamus", "Left-Putamen", "Brain-Stem",
 )  # fmt: skip
-N_BINS = 36
+MAX_BINS = 36
 
 
 def select(run: Run) -> pd.DataFrame:
@@ -71,7 +71,8 @@ def volume_distributions(table: pd.DataFrame, *, ax: Axes) -> Axes:
         Columns structure, cohort, volume_ml.
     ax : Axes
     """
-    edges = np.linspace(*_range(table.volume_ml), N_BINS + 1)
+    low, high = _range(table.volume_ml)
+    edges = np.linspace(low, high, _n_bins(table) + 1)
     highest = 0.0
     for cohort in ("reference", "generated"):
         values = table.volume_ml[table.cohort == cohort]
@@ -84,8 +85,14 @@ def volume_distributions(table: pd.DataFrame, *, ax: Axes) -> Axes:
     ax.set_ylim(-0.28 * highest, 1.05 * highest)
     ax.set_yticks([])
     ax.spines["left"].set_visible(False)
+    thousands(ax.xaxis, high)
     ax.set(title=table.structure.iloc[0], xlabel="mL")
     return ax
+
+
+def _n_bins(table: pd.DataFrame) -> int:
+    """Twice the root of the smaller cohort, so that small cohorts do not look ragged."""
+    return min(MAX_BINS, max(8, round(2 * table.cohort.value_counts().min() ** 0.5)))
 
 
 def _range(values: pd.Series) -> tuple[float, float]:

@@ -1,13 +1,12 @@
 /* Adds sorting and filtering to the tables; the page is complete without it. */
 "use strict";
 (function () {
+  /* A cell sorts by the number it starts with; a row header and a word sort as text. */
   function valueOf(cell) {
-    if (!cell) return { missing: true };
-    const stored = cell.dataset.value;
-    const text = stored === undefined ? cell.textContent.trim() : stored;
-    if (text === "" || text === "\u2013") return { missing: true };
-    const number = Number(text);
-    return Number.isNaN(number) ? { text: text } : { number: number };
+    const text = cell ? cell.dataset.value || cell.textContent.trim() : "";
+    if (text === "" || text.startsWith("\u2013")) return { missing: true };
+    const found = /^[-+]?\d[\d.]*(e-?\d+)?/.exec(text.replace("\u2212", "-").replaceAll(",", ""));
+    return found && cell.tagName === "TD" ? { number: Number(found[0]) } : { text: text };
   }
 
   function compare(first, second) {
@@ -71,6 +70,17 @@
     tools.append(label, shown);
     (table.closest(".scroller") || table).before(tools);
   }
+
+  /* What scrolls sideways can be reached by keyboard; what fits is no stop on the way. */
+  function markScrollers() {
+    for (const box of document.querySelectorAll(".scroller")) {
+      if (box.scrollWidth > box.clientWidth + 1) box.tabIndex = 0;
+      else box.removeAttribute("tabindex");
+    }
+  }
+  window.addEventListener("resize", markScrollers);
+  document.addEventListener("toggle", markScrollers, true);
+  markScrollers();
 
   document.querySelectorAll("table.sortable").forEach(function (table) {
     makeSortable(table);
