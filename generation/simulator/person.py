@@ -13,6 +13,7 @@ from generation.norms import VOLUME_NAMES, person_rng
 from generation.simulator.anatomy import Anatomy, load_anatomy
 from generation.simulator.deformation import draw_deformation, steer, to_voxels
 from generation.simulator.labelling import (
+    Depths,
     draw_patterns,
     label_map,
     locate,
@@ -120,19 +121,10 @@ def simulate_person(
     """
     grid = grid or Grid()
     model = anatomy or load_anatomy(coarse=grid.voxel_mm >= COARSE_FROM_MM)
-    targets = {name: float(volumes[name]) for name in VOLUME_NAMES}
-    displacement = deform(model, targets, person_rng(seed, person, SHAPE_STREAM))
-    positions = grid.positions()
-    atlas = positions + sample(displacement, to_voxels(positions))
-    patterns = draw_patterns(model, person_rng(seed, person, FOLD_STREAM))
-    depths = locate(model, patterns, atlas)
-    voxel_mm3 = grid.voxel_mm**3
-    set_deep_levels(depths, model, atlas, targets, voxel_mm3)
-    set_cortical_levels(depths, model, targets, voxel_mm3)
-    labels = label_map(depths, model)
+    head = draw_head(person, volumes, seed=seed, grid=grid, anatomy=model)
     image = render_t1w(
-        depths,
-        labels,
+        head.depths,
+        head.labels,
         model,
         age=age,
         scanner=draw_scanner(site, seed=seed),
@@ -140,13 +132,36 @@ def simulate_person(
         rng=person_rng(seed, person, RENDER_STREAM),
         skull_strip=skull_strip,
     )
-    values = labels.numpy()
+    values = head.labels.numpy()
     return SimulatedPerson(
         Volume(image.numpy(), grid.affine),
         LabelMap(values, grid.affine),
-        count_volumes(values, voxel_mm3),
-        displacement,
+        count_volumes(values, grid.voxel_mm**3),
+        head.displacement,
     )
+
+
+@dataclass(frozen=True)
+class Head:
+    """Anatomy before it is rendered: label of each voxel, its boundaries, and the deformation at 4 mm."""
+
+    labels: Tensor
+    depths: Depths
+    displacement: Tensor
+
+
+def draw_head(person: int, volumes: pd.Series, *, seed: int, grid: Grid, anatomy: Anatomy) -> Head:
+    """Return the anatomy of a person; arguments as in `simulate_person`."""
+    targets = {name: float(volumes[name]) for name in VOLUME_NAMES}
+    displacement = deform(anatomy, targets, person_rng(seed, person, SHAPE_STREAM))
+    positions = grid.positions()
+    atlas = positions + sample(displacement, to_voxels(positions))
+    patterns = draw_patterns(anatomy, person_rng(seed, person, FOLD_STREAM))
+    depths = locate(anatomy, patterns, atlas)
+    voxel_mm3 = grid.voxel_mm**3
+    set_deep_levels(depths, anatomy, atlas, targets, voxel_mm3)
+    set_cortical_levels(depths, anatomy, targets, voxel_mm3)
+    return Head(label_map(depths, anatomy), depths, displacement)
 
 
 def deform(anatomy: Anatomy, targets: dict[str, float], rng: np.random.Generator) -> Tensor:
