@@ -218,7 +218,7 @@ def _plain(part: Any) -> Any:
     if isinstance(part, Mapping):
         return {"mapping": sorted(([_plain(name), _plain(value)] for name, value in part.items()), key=repr)}
     if isinstance(part, list | tuple):
-        return {"list": [_plain(value) for value in part]}
+        return [_plain(value) for value in part]
     raise DataError(
         f"a key cannot hold {part!r} ({type(part).__name__}); give text, numbers or a file's hash"
     )
