@@ -111,6 +111,73 @@ def _show_run(folder: Path, page: Path, *, as_json: bool) -> None:
 
 
 @app.command()
+def segment(
+    cohort: Annotated[Path, typer.Argument(help="BIDS folder, or a folder of images with a table.")],
+    *,
+    out: Out,
+    segmenter: Annotated[
+        str, typer.Option(help="synthseg_style, synthseg or precomputed.")
+    ] = "synthseg_style",
+    images: Annotated[
+        str | None, typer.Option(help='Pattern of the image files, e.g. "*_T1w.nii.gz".')
+    ] = None,
+    participants: Annotated[Path | None, typer.Option(help="Table of people, if it lies elsewhere.")] = None,
+    sex_coding: Annotated[str | None, typer.Option(help='Meaning of sex codes, e.g. "1=M,0=F".')] = None,
+    processes: Annotated[int, typer.Option(min=1, help="Processes on the CPU.")] = 1,
+    option: Annotated[list[str] | None, typer.Option(help="Option of the segmenter, as name=value.")] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Segment the images of a cohort and write its volumes; resumes where a killed run stopped."""
+    from cohorts.cohort import read_cohort
+    from plausibrain.imaging import segment as segment_images
+    from plausibrain.progress import progress_bar
+    from plausibrain.requests import name_value_pairs
+
+    people = read_cohort(
+        cohort, participants=participants, images=images, sex_coding=sex_coding, min_people=1
+    )
+    with progress_bar("segment", quiet=quiet) as progress:
+        measured = segment_images(
+            people, out, segmenter=segmenter, n_processes=processes, options=name_value_pairs(option or ()),
+            progress=progress,
+        )  # fmt: skip
+    n_ok = int((measured.people["status"] == "ok").sum())
+    print(
+        f"{n_ok} of {len(measured)} images measured; cohort: {out}; what happened: {out / 'segmentation.tsv'}"
+    )
+
+
+@app.command()
+def generate(
+    *,
+    out: Out,
+    model: Annotated[str, typer.Option(help="simulator.")] = "simulator",
+    n: Annotated[int, typer.Option(min=1, help="People.")] = 20,
+    seed: Annotated[int, typer.Option(min=0, help="Seed; person i depends on (seed, i) alone.")] = 0,
+    youngest: Annotated[float, typer.Option(min=18, help="Years.")] = 18.0,
+    oldest: Annotated[float, typer.Option(max=90, help="Years.")] = 90.0,
+    voxel: Annotated[float, typer.Option(min=0.5, max=4, help="Voxel size, mm.")] = 1.0,
+    skull_strip: Annotated[bool, typer.Option("--skull-strip", help="Brain and its fluid only.")] = False,
+    control: Annotated[str | None, typer.Option(help="Planted defect, see `plausibrain metrics`.")] = None,
+    severity: Annotated[float, typer.Option(help="Its size.")] = 0.0,
+    quiet: Quiet = False,
+) -> None:
+    """Draw a cohort of images with exact labels and true volumes."""
+    from cohorts.errors import DataError
+    from plausibrain.imaging import simulate
+    from plausibrain.progress import progress_bar
+
+    if model != "simulator":
+        raise DataError(f"there is no model {model!r} in this version; the only one is 'simulator'")
+    with progress_bar("generate", quiet=quiet) as progress:
+        simulate(
+            out, n=n, seed=seed, age=(youngest, oldest), voxel_mm=voxel, skull_strip=skull_strip, control=control,
+            severity=severity, progress=progress,
+        )  # fmt: skip
+    print(out)
+
+
+@app.command()
 def report(
     folder: Annotated[Path, typer.Argument(help="Run folder.")],
     *,

@@ -12,6 +12,7 @@ from cohorts.schemas import SCHEMAS
 from cohorts.store import write_text_atomic
 from cohorts.tables import write_table
 from plausibrain.config import RunConfig
+from plausibrain.imaging import measured
 from plausibrain.provenance import METRIC_VERSION, describe_cohort, fingerprint, hardware, versions
 from reports.report import write_report
 
@@ -37,7 +38,12 @@ def run(config: RunConfig, *, progress: Progress | None = None) -> Path:
     DataError
         When a cohort cannot be read or the two cannot be compared.
     """
-    reference, generated = config.reference.read("reference"), config.generated.read("generated")
+    reference, generated = (
+        measured(
+            source.read(role), config.out / "segmented" / role, segmenter=source.segmenter, progress=progress
+        )
+        for role, source in (("reference", config.reference), ("generated", config.generated))
+    )
     return run_cohorts(reference, generated, config, progress=progress)
 
 

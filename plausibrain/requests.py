@@ -1,7 +1,7 @@
 """From command-line flags to a configuration."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +50,23 @@ def config_from_flags(
 
 def _given(flags: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in flags.items() if value is not None}
+
+
+def name_value_pairs(pairs: Iterable[str]) -> dict[str, str]:
+    """Return options given as `name=value`.
+
+    Examples
+    --------
+    >>> name_value_pairs(["device=cuda"])
+    {'device': 'cuda'}
+    """
+    found = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals or not name:
+            raise DataError(f"option {pair!r}: expected name=value")
+        found[name] = value
+    return found
 
 
 def read_noise(path: Path) -> dict[str, float]:

@@ -1,0 +1,134 @@
+"""Image cohorts: drawing them with the simulator, and measuring them with a segmenter."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from cohorts.cohort import Cohort, write_cohort
+from cohorts.store import write_atomic
+
+Progress = Callable[[str, int, int], None]
+DEFAULT_SEGMENTER = "synthseg_style"
+
+
+def measured(
+    cohort: Cohort,
+    out: Path,
+    *,
+    segmenter: str | None = None,
+    n_processes: int = 1,
+    options: Mapping[str, Any] | None = None,
+    progress: Progress | None = None,
+) -> Cohort:
+    """Return a cohort with volumes: as it is when it has them, segmented when it has images only.
+
+    Parameters
+    ----------
+    cohort : Cohort
+    out : Path
+        Folder for the store of segmentations and the table of the run.
+    segmenter : str, optional
+        Name of a segmenter; ours when not given.
+    n_processes : int
+    options : mapping, optional
+        Further arguments of the segmenter.
+    progress : callable, optional
+        Called as `progress(what, done, of)`.
+    """
+    if cohort.volumes is not None or cohort.images is None:
+        return cohort
+    return segment(
+        cohort, out, segmenter=segmenter or DEFAULT_SEGMENTER, n_processes=n_processes, options=options,
+        progress=progress,
+    )  # fmt: skip
+
+
+def segment(
+    cohort: Cohort,
+    out: Path,
+    *,
+    segmenter: str,
+    n_processes: int,
+    options: Mapping[str, Any] | None = None,
+    progress: Progress | None = None,
+) -> Cohort:
+    """Segment every image and write the measured cohort, its label maps and a table of what happened.
+
+    Returns
+    -------
+    Cohort
+        With volumes and quality scores; `out` is a cohort folder that `plausibrain run` reads.
+    """
+    from evaluation.segment_cohort import Progress as State
+    from evaluation.segment_cohort import segment_cohort
+
+    def tell(state: State) -> None:
+        if progress is not None:
+            progress(_words(state), state.done, state.total)
+
+    result = segment_cohort(
+        cohort,
+        out=out / "store",
+        segmenter=segmenter,
+        n_processes=n_processes,
+        options=options,
+        progress=tell,
+    )
+    write_cohort(result.cohort, out)
+    for name, table in (("segmentation", result.table), ("topology", result.facts)):
+        text = table.to_csv(sep="\t", index=False, na_rep="n/a", lineterminator="\n")
+        write_atomic(out / f"{name}.tsv", lambda path, text=text: path.write_text(text, encoding="utf-8"))  # type: ignore[misc]
+    return result.cohort
+
+
+def _words(state: Any) -> str:
+    failed = f", {state.n_failed} failed" if state.n_failed else ""
+    if state.per_minute != state.per_minute:  # NaN before the first fresh image
+        return f"segmentation{failed}"
+    return f"segmentation, {state.per_minute:.1f} a minute, {state.seconds_left:.0f} s left{failed}"
+
+
+def simulate(
+    out: Path,
+    *,
+    n: int,
+    seed: int,
+    age: tuple[float, float],
+    voxel_mm: float,
+    skull_strip: bool,
+    control: str | None = None,
+    severity: float = 0.0,
+    progress: Progress | None = None,
+) -> Cohort:
+    """Draw a simulated cohort of images with exact labels, optionally with a planted defect.
+
+    Parameters
+    ----------
+    out : Path
+        BIDS folder; images that lie there are kept, so a killed run goes on where it stopped.
+    n : int
+        People.
+    seed : int
+    age : tuple of float
+        Youngest and oldest, years.
+    voxel_mm : float
+    skull_strip : bool
+    control : str, optional
+        Planted defect of the table (`generation.controls`), with its `severity`.
+    progress : callable, optional
+    """
+    from generation.demo_cohorts import table_cohort
+    from generation.planting import plant
+    from generation.simulator.cohort import simulate_cohort
+    from generation.simulator.person import Grid
+
+    people = table_cohort(n, seed=seed, name=out.name, age=age)
+    if control is not None:
+        people = plant(control, people, severity=severity, seed=seed)
+
+    def tell(done: int, of: int) -> None:
+        if progress is not None:
+            progress("drawing people", done, of)
+
+    grid = Grid(voxel_mm=voxel_mm)
+    return simulate_cohort(people, out, seed=seed, grid=grid, skull_strip=skull_strip, on_person=tell)
