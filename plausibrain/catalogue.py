@@ -5,13 +5,16 @@ from typing import Any
 from analysis.registry import all_headlines
 from analysis.results import ESTIMATES
 from cohorts.registry import Plugin
+from evaluation.segment_files import segmenters
+from generation.planting import controls
 
 
 def catalogue() -> list[dict[str, Any]]:
     """Return one entry per plug-in: kind, name, label, unit, direction, question, source, summary."""
     headlines = [_entry("headline", p) for p in all_headlines()]
     estimates = [_entry("estimate", p) for p in ESTIMATES.discover("analysis.estimates")]
-    return headlines + estimates
+    planted = [_entry("control", p) for p in controls()]
+    return headlines + estimates + planted + [_entry("segmenter", p) for p in segmenters()]
 
 
 def _entry(kind: str, plugin: Plugin) -> dict[str, Any]:

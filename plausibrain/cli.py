@@ -171,8 +171,8 @@ def generate(
         raise DataError(f"there is no model {model!r} in this version; the only one is 'simulator'")
     with progress_bar("generate", quiet=quiet) as progress:
         simulate(
-            out, n=n, seed=seed, age=(youngest, oldest), voxel_mm=voxel, skull_strip=skull_strip, control=control,
-            severity=severity, progress=progress,
+            out, n=n, seed=seed, age=(youngest, oldest), voxel_mm=voxel, skull_strip=skull_strip,
+            control=control, severity=severity, progress=progress,
         )  # fmt: skip
     print(out)
 
@@ -309,7 +309,7 @@ def plan(
 
 @app.command()
 def metrics(*, as_json: AsJson = False) -> None:
-    """List every headline with its question, unit, direction and source."""
+    """List headlines, estimates, planted defects and segmenters: name, question, label, unit."""
     from plausibrain.catalogue import catalogue
 
     rows = catalogue()
