@@ -8,7 +8,7 @@ from evaluation.networks.half_resolution_unet import STRIDE, HalfResolutionUNet
 from evaluation.synthesis.anatomy import N_STRUCTURES
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def predict(network: HalfResolutionUNet, data: Tensor) -> tuple[Tensor, Tensor]:
     """Return the posteriors of the 19 structures and the probability of "left".
 

@@ -131,11 +131,16 @@ def _version(plugin: Plugin, options: Mapping[str, Any]) -> str:
 
 
 def _key(path: Path, plugin: Plugin, options: Mapping[str, Any]) -> str | None:
-    """Return the key of a result, or None for a file that cannot be read."""
+    """Return the key of a result, or None for a file that cannot be read.
+
+    A segmenter that reads more than the image names those files in ``further_inputs(path, **options)``.
+    """
     chosen = {name: str(value) for name, value in options.items() if name != "device"}
-    where = path.name if "path" in plugin.parameters else ""
+    further = getattr(sys.modules[plugin.module], "further_inputs", None)
     try:
-        return Store.key(hash_file(path), where, plugin.name, _version(plugin, options), chosen, _FORM)
+        files = [path, *(further(path, **options) if further else ())]
+        content = [hash_file(file) for file in files]
+        return Store.key(content, plugin.name, _version(plugin, options), chosen, _FORM)
     except DataError:
         return None
 

@@ -58,6 +58,11 @@ def precomputed(image: Volume, path: Path, *, labels: str, table: str = "") -> S
     return check_segmentation(result, tuple(name for name in volumes if name != TIV))
 
 
+def further_inputs(path: Path, *, labels: str, table: str = "") -> list[Path]:
+    """Return the files beside the image that decide the result."""
+    return [find_label_map(path, Path(labels)), *([Path(table)] if table else [])]
+
+
 def find_label_map(path: Path, folder: Path) -> Path:
     """Return the one label map whose name contains the image's BIDS entities, or its whole stem.
 
@@ -144,9 +149,7 @@ def measure_label_map(labels: LabelMap, table: Mapping[int, str] | None = None) 
 def _with_sums(volumes: dict[str, float]) -> dict[str, float]:
     """Add parcels to the cortex of their side, and TIV if CSF was segmented all around the brain."""
     for side, index in _CORTEX.items():
-        parcels = [
-            v for n, v in volumes.items() if structure(n).atlas == "dk" and structure(n).hemisphere == side
-        ]
+        parcels = [volume for name, volume in volumes.items() if _is_cortex(name, side)]
         name = structure(index).name
         if parcels and name not in volumes:
             volumes[name] = sum(parcels)
@@ -154,3 +157,8 @@ def _with_sums(volumes: dict[str, float]) -> dict[str, float]:
     if volumes.get("CSF", 0.0) > 50_000:
         volumes[TIV] = sum(wholes)
     return volumes
+
+
+def _is_cortex(name: str, side: str) -> bool:
+    found = structure(name)
+    return found.part_of == "Cerebral-Cortex" and found.hemisphere == side

@@ -142,10 +142,13 @@ def _collect(path: Path, folder: Path, expected: tuple[str, ...], stamp: str, lo
     try:
         image = read_volume(path)
         labels = nearest_on(read_label_map(folder / _OUTPUTS["o"]), image)
-        volumes = _first_row(read_volume_table(folder / _OUTPUTS["vol"]).volumes)
+        table = read_volume_table(folder / _OUTPUTS["vol"], unit="mm3")
+        volumes, wrong = _first_row(table.volumes), table.reason.iloc[0]
         quality = _first_row(read_volume_table(folder / _OUTPUTS["qc"]).qc)
     except (PlausibrainError, IndexError) as error:
         return failed(NAME, stamp, f"{error}; the program said: {log or 'nothing'}")
+    if wrong:
+        return failed(NAME, stamp, f"{wrong}; the program said: {log or 'nothing'}")
     result = Segmentation(labels, volumes, quality, {}, NAME, stamp)
     return check_segmentation(result, expected, image)
 

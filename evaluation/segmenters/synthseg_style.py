@@ -10,6 +10,7 @@ import json
 from collections.abc import Mapping
 from functools import cache
 from importlib.resources import as_file, files
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -55,7 +56,7 @@ def synthseg_style(image: Volume, *, device: str = "cpu") -> Segmentation:
     """
     working = make_working_image(image)
     data = torch.from_numpy(working.data).to(device)
-    raw, agreement = _predict(load_network(device), data, working.voxel_mm3)
+    raw, agreement = predict_both_ways(load_network(device), data, working.voxel_mm3)
     posteriors, facts = keep_largest(raw)
     quality = predicted_dice(quality_features(posteriors, agreement))
     maps = torch.cat([posteriors.structures, posteriors.left[None]])
@@ -64,16 +65,30 @@ def synthseg_style(image: Volume, *, device: str = "cpu") -> Segmentation:
     return check_segmentation(result, names("aseg"), image)
 
 
-def _predict(
+def predict_both_ways(
     network: HalfResolutionUNet, data: torch.Tensor, voxel_mm3: float
 ) -> tuple[Posteriors, dict[str, float]]:
-    """Return the mean posteriors of the image and its mirror image, and how far both agree in each group."""
+    """Return the mean posteriors of the image and its mirror image, and how far both agree in each group.
+
+    Parameters
+    ----------
+    network : HalfResolutionUNet
+    data : Tensor, (I, J, K)
+        RAS, 1 mm, about 0 to 1.
+    voxel_mm3 : float
+
+    Returns
+    -------
+    posteriors : Posteriors
+    agreement : dict of str to float
+        Mean Dice of the structures of each group between both predictions.
+    """
     structures, left = (x.cpu() for x in predict(network, data))
     once = structures.argmax(0)
     mirrored, right = (x.cpu() for x in predict(network, data.flip(0)))
     mirrored, right = mirrored.flip(1), right.flip(0)
     twice = mirrored.argmax(0)
-    agreement = {group: overlap(once, twice, members) for group, members in _members().items()}
+    agreement = {group: overlap(once, twice, members) for group, members in group_channels().items()}
     return Posteriors((structures + mirrored) / 2, (left + 1 - right) / 2, voxel_mm3), agreement
 
 
@@ -82,7 +97,7 @@ def quality_features(
 ) -> dict[str, tuple[float, float]]:
     """Return for every group the Dice that the posteriors expect, and that with the mirrored prediction."""
     channel = posteriors.structures.argmax(0)
-    return {g: (expected_dice(posteriors, channel, m), agreement[g]) for g, m in _members().items()}
+    return {g: (expected_dice(posteriors, channel, m), agreement[g]) for g, m in group_channels().items()}
 
 
 def predicted_dice(features: Mapping[str, tuple[float, float]]) -> dict[str, float]:
@@ -102,7 +117,12 @@ def predicted_dice(features: Mapping[str, tuple[float, float]]) -> dict[str, flo
 def load_network(device: str = "cpu") -> HalfResolutionUNet:
     """Return the network with the shipped weights, ready to run."""
     with as_file(_resource(_WEIGHTS)) as path:
-        weights = {name: value.float() for name, value in load_file(path).items()}
+        return read_network(path, device)
+
+
+def read_network(path: Path, device: str = "cpu") -> HalfResolutionUNet:
+    """Return a network with the weights of a safetensors file, ready to run."""
+    weights = {name: value.float() for name, value in load_file(path).items()}
     network = HalfResolutionUNet(features_of(weights))
     network.load_state_dict(weights)
     return channels_last(network.eval(), device)
@@ -122,7 +142,7 @@ def _quality_lines() -> dict[str, list[float]]:
 
 
 @cache
-def _members() -> dict[str, list[int]]:
+def group_channels() -> dict[str, list[int]]:
     """Return the channels of every quality group."""
     channel = {index: k for k, pair in enumerate(CHANNELS) for index in pair if index is not None}
     return {group: sorted({channel[i] for i in members}) for group, members in QC_GROUPS.items()}

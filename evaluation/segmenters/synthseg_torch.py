@@ -8,6 +8,7 @@ with the mirrored image, posteriors smoothed by 0.5 voxels, largest component of
 topological class, volumes as sums of posteriors.
 """
 
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -180,7 +181,7 @@ def _pad(data: np.ndarray, multiple: int = _MULTIPLE) -> tuple[np.ndarray, tuple
     return np.pad(data, list(zip(before, after, strict=True))), (i, j, k)
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def predict(network: SynthSegUNet, batch: Tensor) -> Tensor:
     """Return the smoothed posteriors of an image, averaged with those of its mirror image, (33, I, J, K).
 
@@ -210,17 +211,16 @@ def _swapped_channels() -> list[int]:
 
 
 def _smooth(posteriors: Tensor, sigma: float = 0.5) -> Tensor:
-    """Return the posteriors, (C, I, J, K), blurred by a Gaussian of 0.5 voxels (three taps)."""
-    x = torch.tensor([-1.0, 0.0, 1.0], device=posteriors.device)
-    kernel = torch.exp(-0.5 * (x / sigma) ** 2)
-    kernel = kernel / kernel.sum()
-    out = posteriors[:, None]
-    for axis in range(3):
-        shape = [1, 1, 1, 1, 1]
-        shape[2 + axis] = 3
-        padding = [1 if k == axis else 0 for k in range(3)]
-        out = functional.conv3d(out, kernel.reshape(shape), padding=padding)
-    return out[:, 0]
+    """Return the posteriors, (C, I, J, K), blurred by a Gaussian of 0.5 voxels (three taps), zero outside."""
+    side = math.exp(-0.5 / sigma**2)
+    middle, side = 1 / (1 + 2 * side), side / (1 + 2 * side)
+    for axis in (1, 2, 3):
+        n = posteriors.shape[axis]
+        out = posteriors * middle
+        out.narrow(axis, 1, n - 1).add_(posteriors.narrow(axis, 0, n - 1), alpha=side)
+        out.narrow(axis, 0, n - 1).add_(posteriors.narrow(axis, 1, n - 1), alpha=side)
+        posteriors = out
+    return posteriors
 
 
 def clean(posteriors: Tensor, topology: np.ndarray | None) -> Tensor:
@@ -263,7 +263,7 @@ def _scaled(volumes: dict[str, float], total: float) -> dict[str, float]:
     return {name: value * factor for name, value in volumes.items()}
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def _parcellate(
     network: SynthSegUNet,
     batch: Tensor,
@@ -282,7 +282,7 @@ def _parcellate(
     return np.where(cortex.numpy(), parcel, labels), volumes
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def _quality(found: Networks, labels: np.ndarray, device: str) -> dict[str, float]:
     """Return SynthSeg's quality scores, 0 to 1, or nothing without its network."""
     if found.quality is None or found.quality_labels is None:

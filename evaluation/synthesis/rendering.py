@@ -74,10 +74,12 @@ def render_example(
         tissue, target = _enlarge_ventricles(tissue, target, codebook, generator)
     if chance(recipe.narrow_sulci, generator):
         tissue, target = _narrow_sulci(tissue, target, side, codebook, generator)
-    image = _paint(tissue, codebook, t1_like=chance(recipe.t1_like, generator), generator=generator)
+    image = paint_tissues(tissue, codebook, t1_like=chance(recipe.t1_like, generator), generator=generator)
     if chance(recipe.stripped, generator):
         keep = _skull_strip(target, generator)
         image = image * keep
+        if chance(0.6, generator):  # most stripped images were resampled after stripping: their edge is soft
+            image = blur(image, (uniform(0.3, 0.7, generator),) * 3)
         target = target * (keep > 0.5)
         side = side * (keep > 0.5)
     image = _scan(image, thick=chance(recipe.thick_slices, generator), generator=generator)
@@ -125,8 +127,16 @@ def _narrow_sulci(
     return tissue, target.masked_fill(grown, _CORTEX)
 
 
-def _paint(tissue: Tensor, codebook: Codebook, *, t1_like: bool, generator: Generator) -> Tensor:
-    """Return intensities: mean of the tissue, slow and fast variation within it, then partial volume."""
+def paint_tissues(tissue: Tensor, codebook: Codebook, *, t1_like: bool, generator: Generator) -> Tensor:
+    """Return intensities: mean of the tissue, slow and fast variation within it, then partial volume.
+
+    Parameters
+    ----------
+    tissue : Tensor of int64, (I, J, K)
+        Tissue classes of the codebook.
+    t1_like : bool
+        Means near those of T1w images, or uniform between 0 and 1.
+    """
     shape = shape_of(tissue)
     means, spreads, slow = _draw_contrast(codebook, t1_like=t1_like, generator=generator)
     variation = smooth_field(shape, uniform(5, 14, generator), generator)[0] * slow[tissue]
@@ -166,7 +176,7 @@ def _skull_strip(target: Tensor, generator: Generator) -> Tensor:
     smooth = blur(coarse[0, 0], (uniform(0.8, 2.2, generator),) * 3)
     smooth = functional.interpolate(smooth[None, None], size=target.shape, mode="trilinear")[0, 0]
     wander = smooth_field(shape_of(target), 16, generator)[0] * uniform(0, 0.12, generator)
-    edge = uniform(0.12, 0.5, generator)
+    edge = uniform(0.15, 0.55, generator)
     return ((smooth + wander - edge) * 40).clamp_(0, 1)
 
 

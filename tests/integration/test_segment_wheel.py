@@ -1,0 +1,44 @@
+"""The wheel carries what the segmenter needs; nothing is fetched later."""
+
+import json
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+from safetensors.torch import load
+
+from evaluation.networks.half_resolution_unet import HalfResolutionUNet, features_of
+from evaluation.segmentation import QC_GROUPS
+
+ROOT = Path(__file__).parents[2]
+LIMIT_MB = 40
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
+    """Build the wheel from what git tracks, in a folder of its own."""
+    source, out = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheel")
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=False)
+    if listed.returncode:
+        pytest.skip("not a git checkout: nothing to build from")
+    for name in listed.stdout.decode().split("\0")[:-1]:
+        if (ROOT / name).is_file():
+            (source / name).parent.mkdir(parents=True, exist_ok=True)
+            (source / name).write_bytes((ROOT / name).read_bytes())
+    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(out), str(source)]
+    built = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert built.returncode == 0, built.stdout[-2000:] + built.stderr[-2000:]
+    return zipfile.ZipFile(next(out.glob("*.whl")))
+
+
+@pytest.mark.slow
+def test_weights_and_calibration_are_in_the_wheel(wheel: zipfile.ZipFile) -> None:
+    content = wheel.read("evaluation/weights/synthseg_style_1mm.safetensors")
+    weights = {name: value.float() for name, value in load(content).items()}
+    HalfResolutionUNet(features_of(weights)).load_state_dict(weights)
+    lines = json.loads(wheel.read("evaluation/weights/synthseg_style_1mm_qc.json"))["lines"]
+    assert set(lines) == set(QC_GROUPS)
+    size = sum(info.file_size for info in wheel.infolist() if info.filename.endswith(".safetensors"))
+    assert size < LIMIT_MB * 1e6
