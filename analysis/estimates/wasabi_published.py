@@ -76,8 +76,8 @@ def subsampled(
     rng = people_rng(frame.reference.clusters.ids, frame.settings.seed, f"wasabi {purpose}")
     values = [
         assignment_cost(
-            reference[rng.choice(len(reference), n, replace=False)],
-            generated[rng.choice(len(generated), n, replace=False)],
+            reference[frame.reference.sample.some_rows(n, rng)],
+            generated[frame.generated.sample.some_rows(n, rng)],
         )
         for _ in range(frame.settings.wasabi_repeats)
     ]

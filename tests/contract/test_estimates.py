@@ -1,0 +1,171 @@
+"""What every table of estimates keeps, free for each new one."""
+
+import importlib
+import json
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from statsmodels.stats.multitest import multipletests
+
+from analysis.analyse import Analysis, analyse
+from analysis.evaluate import Pairs
+from analysis.frame import build_frame
+from analysis.results import COLUMNS, ESTIMATES
+from analysis.sample import prepare_samples
+from analysis.settings import Settings
+from cohorts.cohort import Cohort
+from cohorts.schemas import SCHEMAS
+from cohorts.structures import find_structure
+from cohorts.tables import read_table, write_table
+from generation.demo_cohorts import table_cohort
+
+SETTINGS = Settings(n_resamples=100, n_splits=20, wasabi_repeats=10)
+REFERENCE, GENERATED = table_cohort(130, seed=1, name="r"), table_cohort(120, seed=2, name="g")
+REFERENCES = json.loads(
+    (Path(__file__).parents[2] / "reports" / "references.json").read_text(encoding="utf-8")
+)
+KEY = ["question", "analysis", "quantity", "structure", "stratum", "headsize", "cohort"]
+EVERY = pytest.mark.parametrize(
+    "plugin", list(ESTIMATES.discover("analysis.estimates")), ids=lambda p: p.name
+)
+
+
+def without_head_size(cohort: Cohort) -> Cohort:
+    return Cohort(cohort.name, cohort.people, cohort.volumes.drop(columns="TIV"), segmenter="truth")
+
+
+def pairs_of(reference: Cohort, generated: Cohort) -> Pairs:
+    return Pairs.of(build_frame(prepare_samples(reference, generated, min_people=10), SETTINGS))
+
+
+PAIRS = pairs_of(REFERENCE, GENERATED)
+
+
+@cache
+def table_of(name: str) -> pd.DataFrame:
+    plugin = next(p for p in ESTIMATES.discover("analysis.estimates") if p.name == name)
+    return plugin(PAIRS).reindex(columns=COLUMNS)
+
+
+@cache
+def whole() -> Analysis:
+    return analyse(REFERENCE, GENERATED, SETTINGS)
+
+
+@EVERY
+def test_rows_are_of_the_schema_and_stand_once(plugin):
+    rows = table_of(plugin.name)
+    assert len(rows)
+    assert set(plugin(PAIRS).columns) <= set(COLUMNS)
+    assert not rows.duplicated(KEY).any()
+    assert set(rows["status"]) <= {"ok", "failed", "not_applicable"}
+    assert set(rows["cohort"]) <= {"reference", "generated", "difference"}
+    assert set(rows["headsize"]) <= {"none", "share", "pooled_residual", "covariate"}
+    assert set(rows["question"]) <= set(range(1, 11))
+    assert rows["unit"].notna().all()
+    for name in set(rows["structure"]) - {""}:
+        assert find_structure(name) or name == "TIV", name
+
+
+@EVERY
+def test_numbers_are_in_order(plugin):
+    rows = table_of(plugin.name).query("status == 'ok'").astype({"estimate": float})
+    assert np.isfinite(rows["estimate"]).all()
+    known = rows.dropna(subset=["ci_low", "ci_high"])
+    slack = 1e-9 + 1e-9 * known["estimate"].abs()
+    assert (known["ci_low"] <= known["estimate"] + slack).all()
+    assert (known["estimate"] <= known["ci_high"] + slack).all()
+    tested = rows.dropna(subset=["p"])
+    assert tested["p"].between(0, 1).all()
+    assert (tested["q"] >= tested["p"] - 1e-12).all()
+    judged = rows[rows["verdict"] != ""]
+    assert judged["p_equivalence"].between(0, 1).all()
+    assert (judged["margin_low"] < judged["margin_high"]).all()
+    nulls = rows.dropna(subset=["null_median"])
+    assert (nulls["null_low"] <= nulls["null_median"]).all()
+    assert (nulls["null_median"] <= nulls["null_high"]).all()
+    assert (rows[["n_reference", "n_generated"]].astype(float).sum(axis=1) > 0).all()
+
+
+@EVERY
+def test_order_of_rows_does_not_matter(plugin):
+    rng = np.random.default_rng(0)
+    mixed = pairs_of(REFERENCE.select(rng.permutation(130)), GENERATED.select(rng.permutation(120)))
+    ours, theirs = (t.sort_values(KEY).reset_index(drop=True) for t in (table_of(plugin.name), plugin(mixed)))
+    assert len(ours) == len(theirs)
+    for column in ("estimate", "ci_low", "ci_high", "null_median"):
+        if column in theirs:
+            np.testing.assert_allclose(
+                ours[column].astype(float), theirs[column].astype(float), rtol=1e-6, atol=1e-7
+            )
+
+
+@EVERY
+def test_without_head_size_what_needs_it_is_left_out(plugin):
+    rows = plugin(pairs_of(without_head_size(REFERENCE), without_head_size(GENERATED)))
+    if len(rows):
+        assert set(rows["headsize"]) == {"none"}
+        assert "TIV" not in set(rows["structure"])
+
+
+@EVERY
+def test_the_same_cohort_twice_shows_no_difference(plugin):
+    rows = plugin(pairs_of(REFERENCE, REFERENCE)).reindex(columns=COLUMNS)
+    same = rows[(rows["cohort"] == "difference") & (rows["analysis"] != "wasabi") & (rows["structure"] != "")]
+    expected = np.where(same["unit"] == "ratio", 1.0, 0.0)
+    np.testing.assert_allclose(same["estimate"].astype(float), expected, atol=1e-6)
+    assert not (same["verdict"] == "no").any()
+
+
+@EVERY
+def test_words_and_sources(plugin):
+    assert plugin.label
+    assert set(plugin.source) <= set(REFERENCES)
+    assert len(importlib.import_module(plugin.module).__doc__ or "") > 60
+    assert plugin.module.endswith(plugin.name)
+
+
+def test_the_quantities_that_a_report_is_owed_are_there():
+    """Issue of the first release, analysis: what results must hold."""
+    found = set(map(tuple, whole().tables["results"][["quantity", "headsize"]].drop_duplicates().to_numpy()))
+    owed = {
+        *(("adjusted_d", h) for h in ("none", "share", "covariate")),
+        ("cohens_d", "none"), ("cohens_d", "pooled_residual"), ("hedges_g", "none"),
+        ("age_r", "none"), ("age_slope", "covariate"), ("age_beta", "covariate"),
+        ("age_deming_slope", "covariate"), ("age_concordance", "covariate"), ("age_sign_agreement", "covariate"),
+        ("group_by_age", "none"), ("group_by_age", "covariate"), ("group_by_sex", "none"), ("group_by_sex", "covariate"),
+        ("sex_d", "none"), *(("sex_d_adjusted", h) for h in ("none", "share", "pooled_residual", "covariate")),
+        ("sex_deming_slope", "covariate"), ("sex_concordance", "covariate"),
+        ("sd_ratio", "none"), ("sd_ratio", "covariate"), ("share_in_tails", "none"), ("asymmetry_index", "none"),
+        ("allometric_slope", "none"), ("excluded", "none"), ("wasabi_published", "share"), ("wasabi_plain", "share"),
+        ("ventricle_volume_slope", "none"), ("brain_volume_slope", "none"),
+    }  # fmt: skip
+    assert owed <= found
+
+
+def test_every_table_can_be_written_and_read(tmp_path):
+    for name, rows in whole().tables.items():
+        path = tmp_path / f"{name}.tsv"
+        write_table(rows, path, SCHEMAS[name])
+        assert len(read_table(path, SCHEMAS[name])) == len(rows), name
+
+
+def test_strata_have_their_own_rows_and_n():
+    rows = whole().tables["results"].query("analysis == 'size_by_stratum'")
+    assert {"F", "M", "60-69"} <= set(rows["stratum"])
+    women = (REFERENCE.people["sex"] == "F").sum(), (GENERATED.people["sex"] == "F").sum()
+    got = rows.query("stratum == 'F'")[["n_reference", "n_generated"]].drop_duplicates().to_numpy(dtype=int)
+    assert got.tolist() == [list(women)]
+    assert rows["mde"].notna().all()
+    # Fewer people, larger detectable differences.
+    all_people = whole().tables["results"].query("quantity == 'adjusted_d' and headsize == 'covariate'")
+    assert rows.query("stratum == '60-69'")["mde"].median() > 1.5 * all_people["mde"].median()
+
+
+def test_q_is_within_one_quantity():
+    rows = whole().tables["results"].query("quantity == 'hedges_g'")
+    expected = multipletests(rows["p"].astype(float), method="fdr_bh")[1]
+    np.testing.assert_allclose(rows["q"].astype(float), expected)
