@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
+from cohorts.structures import TIV
 from reports.formatting import fixed, number, shown_unit
 from reports.run_folder import Run
 from reports.selection import select_results, usable
@@ -35,6 +36,8 @@ def select_map(
         same numbers; column ``slope`` is missing without it.
     """
     table = select_results(run, question=question, quantities=quantities)
+    # Head size is not adjusted for itself, so it would stand among numbers of another kind.
+    table = table[table.structure != TIV]
     sides = [
         table[table.cohort == cohort]
         .set_index("structure")[["estimate", "ci_low", "ci_high"]]

@@ -88,6 +88,13 @@ def test_line_of_agreement_is_drawn_only_with_its_own_numbers(run: Run) -> None:
     assert without.slope.isna().all()
 
 
+def test_maps_leave_head_size_out(run: Run) -> None:
+    extra = run.table("results").query("quantity == 'sex_d_adjusted' and structure == 'Left-Caudate'")
+    with_tiv = pd.concat([run.table("results"), extra.assign(structure="TIV", headsize="none")])
+    other = Run(run.path, run.record, run.scorecard, {"results": with_tiv})
+    assert "TIV" not in set(_maps.select_map(other, question=5, quantities=("sex_d_adjusted",)).structure)
+
+
 def test_margin_of_a_noisy_structure_is_drawn_wider(run: Run) -> None:
     table = one_panel(FIGURES["size_forest"], run).copy()
     table.loc[table.index[-1], ["margin_low", "margin_high"]] = -0.4, 0.4
