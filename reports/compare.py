@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from itertools import combinations
 from pathlib import Path
 
+import pandas as pd
+
 from cohorts.errors import DataError
 from cohorts.store import write_text_atomic
 from reports.baseline import read_snapshot
@@ -13,7 +15,7 @@ from reports.compare_protocol import pairing, require_same_protocol
 from reports.compare_results import compare_snapshots
 from reports.compare_structures import moved_structures
 from reports.compare_tables import write_comparison
-from reports.run_folder import read_run
+from reports.run_folder import Run, read_run
 
 PAGE = "compare.html"
 
@@ -46,16 +48,19 @@ def compare_runs(runs: Sequence[Path], out: Path) -> Path:
         require_same_protocol(snapshots[0], snapshot)
     comparison = compare_snapshots(snapshots, run_names(snapshots))
     opened = [read_run(folder) for folder in folders]
-    moved = {
-        (a, b): moved_structures(
-            opened[a],
-            opened[b],
-            shared_reference=pairing(snapshots[a], snapshots[b]).reference == "same",
-        )
-        for a, b in combinations(range(len(folders)), 2)
-    }
+    moved = {(a, b): _moved(opened, snapshots, a, b) for a, b in combinations(range(len(folders)), 2)}
     write_comparison(comparison, moved, out)
     return write_text_atomic(out / PAGE, comparison_page(comparison, moved))
+
+
+def _moved(opened: Sequence[Run], snapshots: Sequence[Snapshot], a: int, b: int) -> pd.DataFrame:
+    shared = pairing(snapshots[a], snapshots[b])
+    return moved_structures(
+        opened[a],
+        opened[b],
+        shared_reference=shared.reference == "same",
+        shared_generated=shared.generated == "same",
+    )
 
 
 def _distinct(runs: Sequence[Path]) -> list[Path]:

@@ -1,9 +1,9 @@
 """Which structures moved from one run to another: their adjusted differences from real people, compared.
 
-The tables hold an estimate and an interval per structure but no draws, so the standard error of the change is
-approximate. What both runs owe to the same reference people is taken out by its share of the sampling
+The tables hold an estimate and an interval per structure but no draws, so the standard error of the change
+is approximate. What both runs owe to the same reference people is taken out by its share of the sampling
 variance, 1/n_reference of 1/n_reference + 1/n_generated; what generated people of the same ids have in
-common is not, which makes the interval of paired runs too wide, never too narrow.
+common, by the correlation of their volumes between the runs.
 """
 
 import numpy as np
@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import false_discovery_control, norm
 
+from reports.compare_pairing import paired_correlations
 from reports.run_folder import Run
 from reports.selection import select_results
 
@@ -19,7 +20,9 @@ QUANTITIES = ("adjusted_d", "hedges_g", "cohens_d")
 LEVEL = 0.95
 
 
-def moved_structures(first: Run, second: Run, *, shared_reference: bool) -> pd.DataFrame:
+def moved_structures(
+    first: Run, second: Run, *, shared_reference: bool, shared_generated: bool = False
+) -> pd.DataFrame:
     """Compare the adjusted difference of every structure between two runs.
 
     Parameters
@@ -28,13 +31,16 @@ def moved_structures(first: Run, second: Run, *, shared_reference: bool) -> pd.D
         Runs of one protocol.
     shared_reference : bool
         Whether both were held against the same reference people.
+    shared_generated : bool
+        Whether the generated people have the same ids (paired).
 
     Returns
     -------
     DataFrame
         One row per structure that both have: ``structure``, ``d_first``, ``d_second``, ``difference`` (second
-        minus first, SD), ``ci_low``, ``ci_high`` (95 %), ``p``, ``q`` (Benjamini–Hochberg over structures)
-        and ``nearer`` (1 or 2, the run nearer zero, or 0), largest change first. Empty when a run has none.
+        minus first, SD), ``ci_low``, ``ci_high`` (95 %), ``p``, ``q`` (Benjamini–Hochberg over structures),
+        ``nearer`` (1 or 2, the run nearer zero, or 0) and ``correlation`` (of the same people in both runs, 0
+        where they are not the same), largest change first. Empty when a run has none.
     """
     tables = [
         select_results(run, question=QUESTION, quantities=QUANTITIES, cohort="difference")
@@ -44,7 +50,8 @@ def moved_structures(first: Run, second: Run, *, shared_reference: bool) -> pd.D
     ]
     both = tables[0].merge(tables[1], on="structure", suffixes=("_first", "_second"))
     both = both[np.isfinite(both.variance_first + both.variance_second)]
-    return _moved(both)
+    alike = paired_correlations(first, second) if shared_generated and shared_reference else {}
+    return _moved(both.assign(correlation=[alike.get(str(name), 0.0) for name in both.structure]))
 
 
 def generated_variance(table: pd.DataFrame, *, shared_reference: bool) -> NDArray[np.float64]:
@@ -77,8 +84,9 @@ def generated_variance(table: pd.DataFrame, *, shared_reference: bool) -> NDArra
 
 def _moved(both: pd.DataFrame) -> pd.DataFrame:
     d_first, d_second = both.estimate_first.to_numpy(), both.estimate_second.to_numpy()
-    change, error = d_second - d_first, np.sqrt((both.variance_first + both.variance_second).to_numpy())
-    p = 2 * norm.sf(np.abs(change) / np.where(error > 0, error, np.inf))
+    change, error = d_second - d_first, _error_of_change(both)
+    z = np.divide(np.abs(change), error, out=np.where(change == 0, 0.0, np.inf), where=error > 0)
+    p = 2 * norm.sf(z)
     half = norm.ppf(0.5 + LEVEL / 2) * error
     q = false_discovery_control(p) if len(p) else p
     nearer = np.where(q < 1 - LEVEL, np.where(np.abs(d_second) < np.abs(d_first), 2, 1), 0)
@@ -93,6 +101,13 @@ def _moved(both: pd.DataFrame) -> pd.DataFrame:
             "p": p,
             "q": q,
             "nearer": nearer,
+            "correlation": both.correlation.to_numpy(),
         }
     )
     return table.iloc[np.argsort(-np.abs(change), kind="stable")].reset_index(drop=True)
+
+
+def _error_of_change(both: pd.DataFrame) -> NDArray[np.float64]:
+    first, second = both.variance_first.to_numpy(), both.variance_second.to_numpy()
+    variance = first + second - 2 * both.correlation.to_numpy() * np.sqrt(first * second)
+    return np.asarray(np.sqrt(np.maximum(variance, 0.0)))

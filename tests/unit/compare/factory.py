@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from cohorts.schemas import SCHEMAS
 from cohorts.tables import write_table
 from reports.baseline_snapshot import Facts, Snapshot
+from reports.run_folder import Run
 
 Array = NDArray[np.float64]
 QUESTIONS = (
@@ -171,12 +172,41 @@ class MadeRun:
         table = pd.DataFrame(rows).assign(**constants)
         return table.reindex(columns=[column.name for column in SCHEMAS["results"].columns])
 
+    def people(self) -> pd.DataFrame:
+        """Who took part, both cohorts; ages and sexes belong to the ids."""
+        parts = []
+        for cohort, ids, values in zip(("reference", "generated"), self.hashes, self._values, strict=True):
+            rng = _rng("people", ids)
+            names = [f"{cohort}-{row}" for row in range(len(values))]
+            table = pd.DataFrame({"cohort": cohort, "participant_id": names, "person": names})
+            parts.append(
+                table.assign(age=rng.uniform(50, 80, len(values)), sex=rng.choice(["F", "M"], len(values)))
+            )
+        return pd.concat(parts, ignore_index=True).assign(status="ok", reason="")
+
+    def volumes(self) -> pd.DataFrame:
+        """Volume of every structure, mm³: 4,000 with a standard deviation of 400 in the reference."""
+        people = self.people()[["cohort", "participant_id"]]
+        values = 4000 + 400 * np.concatenate(self._values)
+        return pd.concat([people, pd.DataFrame(values, columns=list(STRUCTURES))], axis=1)
+
+    @property
+    def _values(self) -> tuple[Array, Array]:
+        return self.reference, self.generated
+
+    def opened(self) -> Run:
+        """Return the run as the report would read it."""
+        tables = {"results": self.results(), "people": self.people(), "volumes": self.volumes()}
+        return Run(Path(self.name), self.record(), self.scorecard(), tables)
+
     def write(self, folder: Path) -> Path:
         """Write a run folder and return it."""
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "run.json").write_text(json.dumps(self.record()), encoding="utf-8")
         (folder / "scorecard.json").write_text(json.dumps(self.scorecard()), encoding="utf-8")
         write_table(self.draws.reset_index(), folder / "tables" / "draws.tsv", SCHEMAS["draws"])
+        write_table(self.people(), folder / "tables" / "people.tsv", SCHEMAS["people"])
+        write_table(self.volumes(), folder / "tables" / "volumes.tsv", SCHEMAS["volumes"])
         write_table(self.results(), folder / "tables" / "results.tsv", SCHEMAS["results"])
         return folder
 

@@ -1,11 +1,10 @@
 """Winners, rank stability and structures that moved, with planted truth."""
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
 
+from reports.compare_pairing import paired_correlations
 from reports.compare_results import compare_snapshots
 from reports.compare_structures import moved_structures
 from reports.compare_tables import COMPARE, compare_table, rank_table
@@ -138,11 +137,10 @@ def test_numbers_that_depend_on_n_are_shown_beyond_real_against_real():
 # --- structures ---
 
 
-def moved(first: dict, second: dict, *, shared: bool = True, **world) -> pd.DataFrame:
+def moved(first: dict, second: dict, *, shared: bool = True, paired: bool = False, **world) -> pd.DataFrame:
     people = World(n_draws=100, **world)
-    made = [people.run(name, **run) for name, run in (("a", first), ("b", second))]
-    runs = [Run(Path(run.name), run.record(), run.scorecard(), {"results": run.results()}) for run in made]
-    return moved_structures(*runs, shared_reference=shared)
+    runs = [people.run(name, **run).opened() for name, run in (("a", first), ("b", second))]
+    return moved_structures(*runs, shared_reference=shared, shared_generated=paired)
 
 
 def test_the_structure_that_moved_is_found():
@@ -160,18 +158,86 @@ def test_a_structure_that_came_nearer_is_marked():
     assert table.iloc[0].nearer == 2
 
 
-@pytest.mark.parametrize("shared", [True, False])
-def test_the_interval_of_a_change_covers(shared):
-    """95 % with a shared reference taken out, and more than that when it is ignored."""
-    covered, n_runs = 0, 200
-    for seed in range(n_runs):
-        table = moved({"ids": "a"}, {"ids": "b"}, shared=shared, seed=seed)
-        covered += int(((table.ci_low < 0) & (table.ci_high > 0)).sum())
-    rate = covered / (n_runs * len(STRUCTURES))
-    error = np.sqrt(0.95 * 0.05 / (n_runs * len(STRUCTURES)))
-    assert rate >= 0.95 - 3 * error
-    if shared:
-        assert rate <= min(1.0, 0.95 + 3 * error)
+def coverage(n_runs: int, **options) -> tuple[float, float]:
+    """Share of intervals of a change that hold the true change of zero, and its standard error."""
+    tables = [moved(seed=seed, **options) for seed in range(n_runs)]
+    held = np.concatenate([(table.ci_low < 0) & (table.ci_high > 0) for table in tables])
+    return float(held.mean()), float(np.sqrt(0.95 * 0.05 / held.size))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        pytest.param({"first": {"ids": "a"}, "second": {"ids": "b"}}, id="unpaired"),
+        pytest.param({"first": {"own": 0.3}, "second": {"own": 0.3}, "paired": True}, id="paired"),
+        pytest.param(
+            {"first": {"own": 0.3, "shift": 0.5}, "second": {"own": 0.3, "shift": 0.5}, "paired": True},
+            id="paired-off-the-ideal",
+        ),
+    ],
+)
+def test_the_interval_of_a_change_covers_at_95_percent(options):
+    rate, error = coverage(60, **options)
+    assert rate == pytest.approx(0.95, abs=3 * error)
+
+
+def test_the_interval_of_a_change_is_too_wide_when_what_is_shared_is_ignored():
+    rate, error = coverage(60, first={"own": 0.3}, second={"own": 0.3}, shared=False)
+    assert rate > 0.95 + 3 * error
+
+
+def test_pairing_finds_a_small_change():
+    small = {"own": 0.2, "shift": [0.1, 0, 0, 0]}
+    paired = moved({"own": 0.2}, small, paired=True, n_generated=300).set_index("structure")
+    unpaired = moved({"own": 0.2}, small, n_generated=300).set_index("structure")
+    name = STRUCTURES[0]
+    assert paired.correlation[name] > 0.9
+    assert unpaired.correlation[name] == 0
+    assert paired.q[name] < 0.01 < unpaired.q[name]
+
+
+def test_correlations_are_given_age_sex_and_head_size():
+    """Two cohorts that share nothing but their people's ages, sexes and head sizes have nothing left in "
+    "common."""
+    made = [World(n_generated=400, n_draws=100).run(name, ids="a").opened() for name in "ab"]
+    for seed, run in enumerate(made):
+        people, volumes = run.table("people"), run.table("volumes")
+        male, noise = (
+            (people.sex == "M").astype(float),
+            np.random.default_rng(seed).normal(0, 100, len(people)),
+        )
+        tiv = 1.4e6 + 1e5 * np.random.default_rng(9).standard_normal(len(people))
+        ageing = -40 * (people.age - 65) + 300 * male + 2e-3 * (tiv - 1.4e6) + noise
+        run._tables["volumes"] = volumes.assign(TIV=tiv, **{STRUCTURES[0]: 4000 + ageing})
+    found = paired_correlations(*made)
+    assert abs(found[STRUCTURES[0]]) < 0.2
+    assert found["TIV"] == pytest.approx(1)
+
+
+def test_correlations_need_people_and_spread():
+    run = World(n_generated=8, n_draws=100).run("a").opened()
+    assert paired_correlations(run, run) == {}
+    run = World(n_draws=100).run("a").opened()
+    run._tables["volumes"] = run.table("volumes").assign(**{STRUCTURES[0]: 4000.0})
+    assert STRUCTURES[0] not in paired_correlations(run, run)
+    run._tables["people"] = run.table("people").drop(columns="age")
+    assert paired_correlations(run, run) == {}
+
+
+def test_several_images_of_a_person_count_once():
+    run = World(n_generated=40, n_draws=100).run("a").opened()
+    people = run.table("people")
+    twice = people[people.cohort == "generated"].assign(participant_id=lambda t: t.participant_id + "b")
+    volumes = run.table("volumes")
+    extra = volumes[volumes.cohort == "generated"].assign(participant_id=lambda t: t.participant_id + "b")
+    double = Run(
+        run.path,
+        run.record,
+        run.scorecard,
+        {"people": pd.concat([people, twice]), "volumes": pd.concat([volumes, extra])},
+    )
+    found = paired_correlations(run, double)
+    assert all(value == pytest.approx(1) for value in found.values())
 
 
 def test_structures_of_only_one_run_are_left_out(tmp_path):

@@ -1,0 +1,81 @@
+"""How alike the same generated people are in two runs, which is what pairing saves."""
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from reports.run_folder import Run
+
+TIV = "TIV"
+MIN_PEOPLE = 10  # fewer give no correlation worth using
+ROUNDING = 1e-9  # residuals below this part of the volume are rounding, and correlate with anything
+KEYS = ["cohort", "participant_id"]
+
+
+def paired_correlations(first: Run, second: Run) -> dict[str, float]:
+    """Return the correlation over people of every structure between two runs of the same generated people.
+
+    Parameters
+    ----------
+    first, second : Run
+        Runs whose generated people have the same ids, with the tables ``people`` and ``volumes``.
+
+    Returns
+    -------
+    dict of str to float
+        Structure -> Pearson correlation of its volume given age, sex and head size (as the run's convention
+        says), the mean of each person's images being one observation. Structures without one are absent.
+
+    Notes
+    -----
+    Adjusted differences are means of such residuals in standard deviations of the reference, which the runs
+    share. Their covariance over runs is therefore this correlation times the root of both variances.
+    """
+    residuals = [_residuals(run) for run in (first, second)]
+    people = residuals[0].index.intersection(residuals[1].index)
+    if len(people) < MIN_PEOPLE:
+        return {}
+    a, b = (table.loc[people] for table in residuals)
+    names = [name for name in a.columns if name in b.columns]
+    found = {str(name): _correlation(a[name].to_numpy(), b[name].to_numpy()) for name in names}
+    return {name: value for name, value in found.items() if np.isfinite(value)}
+
+
+def _residuals(run: Run) -> pd.DataFrame:
+    """Volumes of generated people given age, sex and head size; one row per person."""
+    people, volumes = run.table("people"), run.table("volumes")
+    if people.empty or volumes.empty or not {"person", "age", "sex"} <= set(people.columns):
+        return pd.DataFrame()
+    both = volumes.merge(people[[*KEYS, "person", "age", "sex"]], on=KEYS)
+    both = both[both.cohort == "generated"]
+    names = [name for name in volumes.columns if name not in KEYS]
+    numbers = (
+        both[names].apply(pd.to_numeric).assign(person=both.person.astype(str), age=both.age.astype(float))
+    )
+    table = numbers.assign(male=(both.sex == "M").astype(float)).groupby("person").mean()
+    adjusts = TIV in names and str(run.settings.get("headsize", "covariate")) != "none"
+    return pd.DataFrame(
+        {name: _given(table, name, adjusts=adjusts and name != TIV) for name in names}, index=table.index
+    )
+
+
+def _given(table: pd.DataFrame, name: str, *, adjusts: bool) -> NDArray[np.float64]:
+    """Residuals from a quadratic in age, sex and perhaps head size; NaN where missing or without spread."""
+    age = (table.age - table.age.mean()).to_numpy(dtype=np.float64)
+    columns = [np.ones(len(table)), age, age**2, table.male.to_numpy(dtype=np.float64)]
+    columns += [table[TIV].to_numpy(dtype=np.float64) / 1e6] if adjusts else []
+    design, outcome = np.column_stack(columns), table[name].to_numpy(dtype=np.float64)
+    known = np.isfinite(design).all(axis=1) & np.isfinite(outcome)
+    residual = np.full(len(table), np.nan)
+    if known.any():
+        beta = np.linalg.lstsq(design[known], outcome[known], rcond=None)[0]
+        left = outcome[known] - design[known] @ beta
+        residual[known] = left if left.std() > ROUNDING * np.abs(outcome[known]).max() else np.nan
+    return residual
+
+
+def _correlation(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
+    known = np.isfinite(a) & np.isfinite(b)
+    if known.sum() < MIN_PEOPLE:
+        return float("nan")
+    return float(np.corrcoef(a[known], b[known])[0, 1])
