@@ -15,8 +15,14 @@ from analysis.settings import HeadSize
 
 Agreement = Callable[[np.ndarray, np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 
+
+def _deming(r: np.ndarray, g: np.ndarray, se_r: np.ndarray, se_g: np.ndarray) -> np.ndarray:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return deming_slope(r, g, se_g / se_r)
+
+
 STATISTICS: dict[str, tuple[Agreement, str, float | None]] = {
-    "deming_slope": (lambda r, g, se_r, se_g: deming_slope(r, g, se_g / se_r), "slope", 1.0),
+    "deming_slope": (_deming, "slope", 1.0),
     "concordance": (lambda r, g, se_r, se_g: concordance(r, g), "coefficient", None),
     "sign_agreement": (lambda r, g, se_r, se_g: sign_agreement(r, g), "share", None),
 }

@@ -26,4 +26,4 @@ from analysis.registry import headline
 def size_worst(pair: Pair) -> np.ndarray:
     """Return the largest absolute adjusted difference over structures, (B,)."""
     d = pair.difference(pair.frame.headsize)[:, : len(pair.frame.structures)]
-    return np.nanmax(np.abs(d), axis=1)
+    return np.fmax.reduce(np.abs(d), axis=1)

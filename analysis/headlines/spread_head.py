@@ -26,4 +26,5 @@ from analysis.registry import headline
 )
 def spread_head(pair: Pair) -> np.ndarray:
     """Return the ratio of residual standard deviations of head size, generated over reference, (B,)."""
-    return pair.residual_sd("generated", "none")[:, -1] / pair.residual_sd("reference", "none")[:, -1]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return pair.residual_sd("generated", "none")[:, -1] / pair.residual_sd("reference", "none")[:, -1]

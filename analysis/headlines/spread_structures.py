@@ -8,7 +8,7 @@ vary too little.
 
 import numpy as np
 
-from analysis.pair import Pair
+from analysis.pair import ROLES, Pair
 from analysis.registry import headline
 
 
@@ -27,8 +27,6 @@ from analysis.registry import headline
 def spread_structures(pair: Pair) -> np.ndarray:
     """Return the geometric mean of the ratios of residual standard deviations, (B,)."""
     s = len(pair.frame.structures)
-    with np.errstate(divide="ignore"):
-        logs = [
-            np.log(pair.residual_sd(role, pair.frame.headsize)[:, :s]) for role in ("reference", "generated")
-        ]
-    return np.exp((logs[1] - logs[0]).mean(axis=1))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        logs = [np.log(pair.residual_sd(role, pair.frame.headsize)[:, :s]) for role in ROLES]
+        return np.exp((logs[1] - logs[0]).mean(axis=1))
