@@ -1,4 +1,4 @@
-"""What every headline keeps, free for each new one: weights, order of rows, bounds, nulls, words and sources."""
+"""What every headline keeps, free for each new one: weights, row order, bounds, nulls, words, sources."""
 
 import importlib
 import json
@@ -120,7 +120,7 @@ def test_values_stay_within_bounds(plugin):
 
 @EVERY
 def test_null_is_centred_on_a_perfect_generator(plugin):
-    """Against the null by its excess; otherwise by the ideal itself. Within half of what still counts as good."""
+    """Against the null by its excess, otherwise by the ideal itself: within half of what counts as good."""
     options = plugin.options
     if not options["null"]:
         return

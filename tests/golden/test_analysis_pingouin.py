@@ -1,4 +1,4 @@
-"""Effect sizes of real tables against pingouin and statsmodels, computed from the raw file without our readers."""
+"""Effect sizes of real tables against pingouin and statsmodels, from the raw file without our readers."""
 
 from functools import cache
 from pathlib import Path

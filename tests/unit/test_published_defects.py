@@ -50,8 +50,7 @@ def test_5_head_size_is_tested_and_d_has_interval_p_and_correction():
         assert (table["q"] >= table["p"] - 1e-12).all()
         assert (table["q"] > table["p"]).any()
         assert set(table["verdict"]) <= {"yes", "no", "cannot tell"}
-    # Head size is adjusted for within one model with the cohort as a term, not by a slope that takes it up: the whole head is
-    # smaller, the proportions are right.
+    # The whole head is smaller and the proportions are right: both are said, one does not take up the other.
     adjusted = rows.query("quantity == 'adjusted_d' and headsize == 'share'")
     assert adjusted["estimate"].abs().median() < 0.2
 
@@ -69,7 +68,7 @@ def test_7_wasabi_works_below_500_people(n):
 
 
 def test_8_real_against_real_uses_disjoint_people():
-    """Published: two subsets of the same people overlap; shared people cost nothing and the null is far too low.
+    """Published: two subsets of the same people overlap; shared people cost nothing, the null is too low.
 
     18 normal dimensions, 500 of 1000 people: fresh samples 14.2, overlapping draws 7.9 (squared distance).
     """

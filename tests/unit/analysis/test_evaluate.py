@@ -20,9 +20,9 @@ PAIRS = pairs_of(REFERENCE, GENERATED)
 
 def plugin(function=lambda pair: np.zeros(pair.n_replicates), *, bounds=(-np.inf, np.inf), **options):
     given = {
-        "question": 2, "ideal": 0.0, "margin": lambda frame: (-0.2, 0.2), "sentence": "{estimate}", "needs": (),
-        "against_null": False, "null": True, "max_splits": 100, "interval": None, "fixed_scores": False,
-        "logarithmic": False, "assumes": (), "percent": False,
+        "question": 2, "ideal": 0.0, "margin": lambda frame: (-0.2, 0.2), "sentence": "{estimate}",
+        "needs": (), "against_null": False, "null": True, "max_splits": 100, "interval": None,
+        "fixed_scores": False, "logarithmic": False, "assumes": (), "percent": False,
     }  # fmt: skip
     return Plugin(
         "headlines", "made_up", function, "Made up", "SD", "closer", bounds, options=given | options
@@ -44,8 +44,9 @@ def headline(
     splits = np.linspace(*null, 101) if null else np.empty(0)
     middle = estimate if matched is None else matched
     return Headline(
-        plugin(bounds=bounds, **options), FRAME, estimate=estimate, draws=estimate + se * stats.norm.ppf(levels),
-        null=splits, matched=np.full(len(splits), middle), judged=estimate if judged is None else judged, margin=margin,
+        plugin(bounds=bounds, **options), FRAME, estimate=estimate,
+        draws=estimate + se * stats.norm.ppf(levels), null=splits, matched=np.full(len(splits), middle),
+        judged=estimate if judged is None else judged, margin=margin,
     )  # fmt: skip
 
 

@@ -90,7 +90,7 @@ def test_pooled_residual_also_adjusts_effects_and_spread():
 
 
 def test_trend_does_not_depend_on_which_ages_a_cohort_has():
-    """People age faster when old: a straight slope would call an older cohort of the same people different."""
+    """People age faster when old: straight slopes would call an older cohort of the same people different."""
 
     def curved(seed, name, age):
         cohort = normal_cohort(400, seed, name=name, age=age)

@@ -64,7 +64,7 @@ def test_members_are_equal_in_number_and_drawn_from_everybody():
         assert len(first) == len(second) == 10
         assert (pair.reference.weights[replicate, first] == 1).all()
         seen |= set(first.tolist())
-    # 60 draws of 10 of 120 rows: a row is missed with probability (11/12)^60 < 1 %. The first ten rows of each
+    # 60 draws of 10 of 120 rows: a row is missed with probability (11/12)^60 < 1 %. The first ten of each
     # half, as they stand in the table, would never reach the last ones.
     assert len(seen) > 110
     assert max(seen) > 100

@@ -1,0 +1,162 @@
+"""How verdicts combine, what a scorecard says, and that it says it in JSON."""
+
+import itertools
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from analysis.analyse import analyse, judge
+from analysis.questions import QUESTIONS
+from analysis.registry import all_headlines
+from analysis.scorecard import CANNOT_TELL, NO, NOT_MEASURED, YES, combine, finite, show, summary
+from cohorts.errors import DataError
+from tests.unit.analysis.factory import QUICK, normal_cohort, with_people, with_volume
+
+REFERENCE, GENERATED = normal_cohort(120, 1, name="r"), normal_cohort(110, 2, name="g")
+CARD = judge(REFERENCE, GENERATED, QUICK)
+VERDICTS = (YES, NO, CANNOT_TELL, NOT_MEASURED)
+
+
+def entries(card):
+    return {h["name"]: h for question in card["questions"] for h in question["headlines"]}
+
+
+@given(st.lists(st.sampled_from(VERDICTS), max_size=8))
+def test_one_no_is_a_no_and_only_all_yes_is_a_yes(verdicts):
+    measured = [v for v in verdicts if v != NOT_MEASURED]
+    found = combine(verdicts)
+    assert (found == NOT_MEASURED) == (not measured)
+    assert (found == NO) == (NO in measured)
+    assert (found == YES) == (bool(measured) and set(measured) == {YES})
+
+
+def test_order_of_verdicts_does_not_matter():
+    for verdicts in itertools.combinations_with_replacement(VERDICTS, 3):
+        assert {combine(order) for order in itertools.permutations(verdicts)} == {combine(verdicts)}
+
+
+def test_every_question_and_every_headline_is_there():
+    assert [q["number"] for q in CARD["questions"]] == [q.number for q in QUESTIONS] == list(range(1, 11))
+    assert set(entries(CARD)) == {plugin.name for plugin in all_headlines()}
+    for question in CARD["questions"]:
+        assert question["verdict"] == combine([h["verdict"] for h in question["headlines"]])
+        assert question["sentence"]
+
+
+def test_scorecard_is_json_and_repeats_itself():
+    assert json.loads(json.dumps(CARD, allow_nan=False)) == CARD
+    assert judge(REFERENCE, GENERATED, QUICK) == CARD
+
+
+def test_another_seed_moves_the_interval_not_the_estimate():
+    other = entries(judge(REFERENCE, GENERATED, QUICK.model_copy(update={"seed": 1})))["size_head"]
+    ours = entries(CARD)["size_head"]
+    assert other["estimate"] == pytest.approx(ours["estimate"], rel=1e-12)
+    assert other["ci_low"] != ours["ci_low"]
+
+
+def test_entries_hold_what_a_report_prints():
+    head = entries(CARD)["size_head"]
+    assert (head["n_reference"], head["n_generated"], head["null"]["n"], head["null"]["splits"]) == (
+        120,
+        110,
+        60,
+        40,
+    )
+    assert head["ci_low"] < head["estimate"] < head["ci_high"]
+    assert (head["margin_low"], head["margin_high"]) == pytest.approx((-0.2, 0.2))
+    assert head["se"] > 0
+    assert head["mde"] > 0.2
+    assert head["sentence"].startswith("Heads differ by ")
+    assert "Real against real at n = 60" in head["sentence"]
+
+
+def test_margins_of_an_excess_stand_on_the_scale_of_the_estimate():
+    energy = entries(CARD)["energy"]
+    assert energy["margin_low"] is None
+    assert energy["margin_high"] > energy["estimate"] - energy["judged"]
+
+
+def test_what_is_not_measured_has_a_reason_and_no_numbers():
+    requested = entries(CARD)["obeys_ventricle"]
+    assert (requested["status"], requested["verdict"]) == ("not_applicable", NOT_MEASURED)
+    assert "no requested ventricle volume" in requested["reason"]
+    assert not any(isinstance(requested.get(key), float) for key in ("estimate", "ci_low", "se", "mde"))
+    images = next(q for q in CARD["questions"] if q["number"] == 7)
+    assert (images["verdict"], images["reason"]) == (NOT_MEASURED, "needs images of both cohorts")
+
+
+def test_a_defect_reaches_the_first_line():
+    large = with_volume(GENERATED, "TIV", GENERATED.volumes["TIV"] * 1.3)
+    card = judge(REFERENCE, large, QUICK)
+    assert card["verdict"] == NO
+    assert "Different from real people: right size" in card["sentence"]
+    assert next(q for q in card["questions"] if q["number"] == 2)["sentence"].startswith("Heads differ by")
+
+
+def test_small_cohorts_are_undecided_with_a_caveat():
+    card = judge(normal_cohort(24, 1, name="r"), normal_cohort(24, 2, name="g"), QUICK)
+    assert card["verdict"] == CANNOT_TELL
+    head = entries(card)["size_head"]
+    assert (head["verdict"], "12 people a side" in head["caveat"]) == (CANNOT_TELL, True)
+    assert "There is no verdict: see the caveat." in head["sentence"]
+
+
+@pytest.mark.parametrize("n", [10, 12, 15])
+def test_ten_people_raise_no_warning_and_no_alarm(n):
+    found = analyse(normal_cohort(n, 1, name="r"), normal_cohort(n, 2, name="g"), QUICK)
+    assert found.scorecard["verdict"] == CANNOT_TELL
+    assert "no" not in {h["verdict"] for h in entries(found.scorecard).values()}
+
+
+def test_judge_and_analyse_agree():
+    assert analyse(REFERENCE, GENERATED, QUICK).scorecard == CARD
+
+
+def test_progress_counts_to_the_end():
+    heard = []
+    analyse(REFERENCE, GENERATED, QUICK, progress=lambda what, done, of: heard.append((what, done, of)))
+    assert [done for _, done, _ in heard] == list(range(len(heard)))
+    assert heard[-1][0] == "done"
+    assert heard[-1][1] == heard[-1][2]
+
+
+def test_protocol_names_what_must_agree():
+    protocol = analyse(REFERENCE, GENERATED, QUICK).protocol
+    assert protocol["segmenter"] == "truth"
+    assert protocol["settings"]["margin"] == 0.2
+    assert set(protocol["headlines"]) == set(entries(CARD))
+    json.dumps(protocol, allow_nan=False)
+
+
+def test_excluded_rows_count():
+    status = np.where(np.arange(110) < 30, "excluded", "ok")
+    found = analyse(
+        REFERENCE,
+        with_people(GENERATED, status=status, reason=np.where(status == "ok", "", "empty mask")),
+        QUICK,
+    )
+    share = entries(found.scorecard)["excluded_share"]
+    assert share["estimate"] == pytest.approx(30 / 110)
+    assert share["verdict"] == NO
+    people = found.tables["people"]
+    assert (people["status"] == "excluded").sum() == 30
+    assert set(people.query("status == 'excluded'")["reason"]) == {"empty mask"}
+
+
+def test_refused_cohorts_are_data_errors():
+    with pytest.raises(DataError, match="at least 10 are needed"):
+        judge(REFERENCE, normal_cohort(1, 2, name="g"), QUICK)
+
+
+def test_numbers_for_json_and_sentences():
+    assert [finite(v) for v in (1.5, float("nan"), float("inf"))] == [1.5, None, None]
+    assert [show(v, percent=True) for v in (0.2813, 0.0, 0.043)] == ["28 %", "0 %", "4.3 %"]
+    assert show(0.56171, percent=False) == "0.562"
+    assert summary(np.array([np.nan]), 5) is None
+    assert summary(np.array([1.0, 2.0, np.nan, 3.0]), 5) == {
+        "median": 2.0, "low": pytest.approx(1.05), "high": pytest.approx(2.95), "n": 5, "splits": 3,
+    }  # fmt: skip
