@@ -9,7 +9,7 @@ from typing import Any
 from analysis.analyse import Analysis, Progress, analyse
 from cohorts.cohort import Cohort
 from cohorts.schemas import SCHEMAS
-from cohorts.store import write_text_atomic
+from cohorts.store import Store, write_text_atomic
 from cohorts.tables import write_table
 from plausibrain.config import RunConfig
 from plausibrain.imaging import measured
@@ -59,7 +59,11 @@ def run_cohorts(
 
 
 def write_run_folder(folder: Path, analysis: Analysis, record: dict[str, Any]) -> None:
-    """Write `run.json`, `scorecard.json` and the tables of one run, each atomically."""
+    """Write `run.json`, `scorecard.json` and the tables of one run, each atomically.
+
+    A run folder belongs to one process at a time; temporary files of a killed one are removed first.
+    """
+    Store(folder).sweep(older_than_s=0.0)
     for name, table in analysis.tables.items():
         if name in OPTIONAL_TABLES and not len(table):
             (folder / "tables" / f"{name}.tsv").unlink(missing_ok=True)

@@ -31,7 +31,7 @@ REFUSED: dict[str, tuple[Damage, list[str]]] = {
     "sex in words nobody knows": (_set(3, "sex", "xx"), ["xx", "sex"]),
     "negative age": (_set(3, "age", -4), ["age", "-4"]),
     "months": (lambda t: t.assign(age=t["age"] * 12), ["age", "months"]),
-    "repeated id with other values": (_set(3, "participant_id", "sub-0000001"), ["sub-0000001"]),
+    "repeated id with other values": (_set(3, "participant_id", "sub-00001"), ["sub-00001"]),
     "no age column": (lambda t: t.drop(columns="age"), ["age"]),
     "no id column": (lambda t: t.drop(columns="participant_id"), ["participant_id"]),
     "no volumes": (lambda t: t[["participant_id", "age", "sex"]], ["volumes"]),

@@ -100,12 +100,12 @@ def test_a_killed_run_leaves_no_half_file_and_repeats_cleanly(
         json.loads(path.read_text())
     assert command("run", tables["config"], "--out", folder, "--quiet").code == 0
     assert (folder / "report.html").exists()
-    assert not list(folder.rglob("*.tmp*"))
+    assert not list(folder.rglob(".tmp*"))
 
 
 @pytest.mark.slow
 def test_demo(tmp_path: Path, command: Command) -> None:
-    outcome = command("demo", "--out", tmp_path / "demo", "--n", "100", "--quiet")
+    outcome = command("demo", "--out", tmp_path / "demo", "--n", "200", "--quiet")
     assert outcome.code == 0
     assert "comparison:" in outcome.out
     scorecard = json.loads((tmp_path / "demo" / "defective" / "scorecard.json").read_text())
