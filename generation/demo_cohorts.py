@@ -4,6 +4,7 @@ from pathlib import Path
 
 from cohorts.cohort import Cohort
 from generation.norms import draw_people, draw_volumes, with_requests
+from generation.volume_columns import DRAWN_AS, drawn_as
 
 SOURCE = "generation.norms"
 
@@ -33,9 +34,10 @@ def table_cohort(
     """
     people = draw_people(n, seed=seed, age=age, sex_balance=sex_balance)
     volumes = draw_volumes(people, seed=seed)
+    shown = [drawn_as(number, seed) for number in range(n)]
     return Cohort(
         name=name,
-        people=with_requests(people, volumes),
+        people=with_requests(people, volumes).assign(**{DRAWN_AS: shown}),
         volumes=volumes,
         segmenter="truth",
         source=Path(SOURCE),

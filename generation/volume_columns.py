@@ -7,6 +7,8 @@ from numpy.typing import NDArray
 from cohorts.cohort import Cohort
 from cohorts.errors import DataError
 
+DRAWN_AS = "drawn_as"
+
 
 def volumes_of(cohort: Cohort) -> pd.DataFrame:
     """Return the volumes of a cohort, mm3; `DataError` if it has none."""
@@ -30,6 +32,22 @@ def move_to_csf(volumes: pd.DataFrame, lost: pd.Series) -> pd.DataFrame:
     if "CSF" not in volumes:
         return volumes
     return volumes.assign(CSF=volumes["CSF"] + lost)
+
+
+def drawn_as(number: int, seed: int) -> str:
+    """Return how a people table says which of the simulator's people an image shows: seed and number."""
+    return f"{seed}:{number}"
+
+
+def show_people_of(
+    cohort: Cohort, rows: NDArray[np.intp], source: Cohort, chosen: NDArray[np.intp]
+) -> pd.DataFrame:
+    """Return people some of whose rows show people of another cohort, where both say whom they show."""
+    if DRAWN_AS not in cohort.people or DRAWN_AS not in source.people:
+        return cohort.people
+    shown = cohort.people[DRAWN_AS].to_numpy(object).copy()
+    shown[rows] = source.people[DRAWN_AS].to_numpy(object)[chosen]
+    return cohort.people.assign(**{DRAWN_AS: shown})
 
 
 def share_of_rows(n: int, share: float, rng: np.random.Generator) -> NDArray[np.intp]:

@@ -7,7 +7,7 @@ import numpy as np
 from cohorts.cohort import Cohort
 from generation.age_sex_fit import nearest_by_age
 from generation.planting import control
-from generation.volume_columns import share_of_rows, volumes_of
+from generation.volume_columns import share_of_rows, show_people_of, volumes_of
 
 # A copy is measured again, so it is not equal to the last digit: repeat scans differ by about this share.
 REPEAT_LOG_SD = 0.005
@@ -39,7 +39,8 @@ def copied_people(cohort: Cohort, training: Cohort, *, severity: float, rng: np.
     volumes = volumes_of(cohort).copy()
     pool = volumes_of(training)[volumes.columns]
     rows = share_of_rows(len(volumes), severity, rng)
-    source = pool.iloc[nearest_by_age(cohort.people.iloc[rows], training.people)].to_numpy(float)
+    chosen = nearest_by_age(cohort.people.iloc[rows], training.people)
+    source = pool.iloc[chosen].to_numpy(float)
     noise = rng.standard_normal(source.shape)
     volumes.iloc[rows] = source * np.exp(REPEAT_LOG_SD * noise)
-    return replace(cohort, volumes=volumes)
+    return replace(cohort, people=show_people_of(cohort, rows, training, chosen), volumes=volumes)

@@ -7,7 +7,7 @@ import numpy as np
 from cohorts.cohort import Cohort
 from generation.age_sex_fit import nearest_by_age
 from generation.planting import control
-from generation.volume_columns import volumes_of
+from generation.volume_columns import show_people_of, volumes_of
 
 
 @control(
@@ -28,7 +28,7 @@ def mode_collapse(cohort: Cohort, *, severity: float, rng: np.random.Generator) 
     Returns
     -------
     Cohort
-        With repeated volumes; the people keep their own age and sex.
+        With repeated volumes; the people keep their own age and sex, and show the person repeated.
     """
     volumes = volumes_of(cohort)
     n_modes = int(np.ceil(len(volumes) / max(1.0, severity)))
@@ -38,4 +38,5 @@ def mode_collapse(cohort: Cohort, *, severity: float, rng: np.random.Generator) 
         if severity > 1
         else np.arange(len(volumes))
     )
-    return replace(cohort, volumes=volumes.iloc[chosen].set_index(volumes.index))
+    people = show_people_of(cohort, np.arange(len(volumes)), cohort, chosen)
+    return replace(cohort, people=people, volumes=volumes.iloc[chosen].set_index(volumes.index))

@@ -1,5 +1,7 @@
 """A simulated cohort on disk: T1w images, exact label maps, true volumes and what was asked for."""
 
+import hashlib
+import json
 import os
 from collections.abc import Callable
 from dataclasses import replace
@@ -13,8 +15,10 @@ from cohorts.errors import DataError
 from cohorts.volumes import read_label_map, write_label_map, write_volume
 from generation.norms import VOLUME_NAMES
 from generation.simulator.person import Grid, count_volumes, simulate_person
+from generation.volume_columns import DRAWN_AS
 
 SEGMENTER = "truth"
+CLAIM = ".simulator.json"
 
 
 def simulate_cohort(
@@ -36,7 +40,8 @@ def simulate_cohort(
         Made when missing. Images that lie there are kept, so a killed run goes on where it stopped; give
         another cohort, seed or grid another folder.
     seed : int
-        Person i depends on (seed, i) and the targets alone.
+        Row i depends on (seed, i) and its targets alone; a row whose ``drawn_as`` names another seed and
+        person, as in a cohort with copied or repeated people, shows that person.
     grid : Grid, optional
         1 mm where nothing is said.
     skull_strip : bool
@@ -52,23 +57,22 @@ def simulate_cohort(
     Raises
     ------
     DataError
-        If the cohort has no volumes, or lacks one of those the simulator sets.
+        If the cohort has no volumes, or lacks one of those the simulator sets, or if the folder
+        holds another simulated cohort.
     """
     targets = required_volumes(cohort)
     grid = grid or Grid()
+    settings = description(seed, grid, skull_strip=skull_strip)
+    claim_folder(Path(folder), cohort, targets, settings)
+    images = tuple(image_path(folder, str(name)) for name in cohort.people["participant_id"])
+    shown, ages = people_shown(cohort, seed), cohort.people["age"].to_numpy(float)
     rows = []
-    names, ages = cohort.people["participant_id"].astype(str), cohort.people["age"].to_numpy(float)
-    images = tuple(image_path(folder, name) for name in names)
     for i, image_file in enumerate(images):
         label_file = label_path(image_file)
         if not (image_file.exists() and label_file.exists()):
+            number, own_seed = shown[i]
             drawn = simulate_person(
-                i,
-                targets.iloc[i],
-                age=float(ages[i]),
-                seed=seed,
-                grid=grid,
-                skull_strip=skull_strip,
+                number, targets.iloc[i], age=float(ages[i]), seed=own_seed, grid=grid, skull_strip=skull_strip
             )
             image_file.parent.mkdir(parents=True, exist_ok=True)
             write_label_map(drawn.labels, label_file)
@@ -79,8 +83,31 @@ def simulate_cohort(
     truth = replace(
         cohort, volumes=pd.DataFrame(rows), images=images, segmenter=SEGMENTER, source=Path(folder)
     )
-    write_cohort(truth, folder, generated_by=[description(seed, grid, skull_strip=skull_strip)])
+    write_cohort(truth, folder, generated_by=[settings])
     return truth
+
+
+def claim_folder(folder: Path, cohort: Cohort, targets: pd.DataFrame, settings: dict[str, object]) -> None:
+    """Note in the folder what is drawn into it; `DataError` if something else is."""
+    people = pd.util.hash_pandas_object(cohort.people[["participant_id", "age"]].join(targets), index=False)
+    digest = hashlib.sha256(people.to_numpy().tobytes()).hexdigest()
+    claim = json.dumps({**settings, "Shown": people_shown(cohort, 0), "Targets": digest}, sort_keys=True)
+    note = folder / CLAIM
+    if note.exists() and note.read_text(encoding="utf-8") != claim:
+        raise DataError(
+            f"{folder} holds another simulated cohort (people, seed, grid or settings differ); "
+            "choose an empty folder, or delete this one"
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    note.write_text(claim, encoding="utf-8")
+
+
+def people_shown(cohort: Cohort, seed: int) -> list[tuple[int, int]]:
+    """Return number and seed of the person each row shows: those of ``drawn_as``, else row and seed."""
+    if DRAWN_AS not in cohort.people:
+        return [(row, seed) for row in range(len(cohort))]
+    pairs = [str(text).partition(":") for text in cohort.people[DRAWN_AS]]
+    return [(int(number), int(own_seed)) for own_seed, _, number in pairs]
 
 
 def label_path(image: Path) -> Path:

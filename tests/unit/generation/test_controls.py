@@ -62,6 +62,7 @@ def test_more_than_all_variance_is_refused():
 def test_collapse_to_twenty_modes():
     after = planted("mode_collapse", 20.0).volumes
     assert len(after.drop_duplicates()) == 20
+    assert planted("mode_collapse", 20.0).people["drawn_as"].nunique() == 20
     people = COHORT.people
     slope = np.polyfit(people["age"], after["Left-Lateral-Ventricle"], 1)[0]
     assert slope > 0
@@ -69,7 +70,9 @@ def test_collapse_to_twenty_modes():
 
 def test_copies_are_training_people():
     training = table_cohort(300, seed=4, name="training")
-    after = plant("copied_people", COHORT, severity=0.25, seed=1, training=training).volumes
+    cohort = plant("copied_people", COHORT, severity=0.25, seed=1, training=training)
+    after = cohort.volumes
+    assert cohort.people["drawn_as"].str.startswith("4:").sum() == 100
     copied = ~np.isclose(after["TIV"], COHORT.volumes["TIV"])
     assert copied.sum() == 100
     nearest = np.abs(np.log(after["TIV"].to_numpy()[copied, None] / training.volumes["TIV"].to_numpy())).min(

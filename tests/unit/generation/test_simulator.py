@@ -11,8 +11,9 @@ from cohorts.structures import structure
 from cohorts.volumes import read_label_map
 from generation.demo_cohorts import table_cohort
 from generation.norms import LATERAL_VENTRICLES, VOLUME_NAMES
+from generation.planting import plant
 from generation.simulator.anatomy import SHAPE, STEP_MM
-from generation.simulator.cohort import label_path, simulate_cohort
+from generation.simulator.cohort import claim_folder, label_path, people_shown, simulate_cohort
 from generation.simulator.deformation import flow_of_divergence, person_grid, to_voxels
 from generation.simulator.labelling import level_of_volume
 from generation.simulator.person import Grid, count_volumes, simulate_person
@@ -152,6 +153,22 @@ def test_cohort_on_disk_resumes_and_reads_back(tmp_path):
     np.testing.assert_allclose(read.volumes["TIV"], cohort.volumes["TIV"])
     labels = read_label_map(label_path(cohort.images[1]))
     np.testing.assert_allclose(count_volumes(labels.data, 64.0), again.volumes.iloc[1])
+
+
+def test_another_cohort_in_the_same_folder_is_refused(tmp_path):
+    nobody = table_cohort(0, seed=5, name="nobody")
+    claim_folder(tmp_path, nobody, nobody.volumes, {"Seed": 5})
+    claim_folder(tmp_path, nobody, nobody.volumes, {"Seed": 5})
+    with pytest.raises(DataError, match="holds another simulated cohort"):
+        claim_folder(tmp_path, nobody, nobody.volumes, {"Seed": 6})
+
+
+def test_repeated_people_show_the_same_person():
+    collapsed = plant("mode_collapse", table_cohort(12, seed=5, name="twelve"), severity=6.0, seed=0)
+    shown = people_shown(collapsed, 0)
+    assert len(set(shown)) == 2
+    assert {seed for _, seed in shown} == {5}
+    assert people_shown(table_cohort(2, seed=7, name="two"), 0) == [(0, 7), (1, 7)]
 
 
 def test_a_missing_target_is_named(tmp_path):
