@@ -1,0 +1,160 @@
+"""Requested against measured at equal age, and the share of excluded rows."""
+
+import numpy as np
+import pytest
+import statsmodels.api as sm
+from statsmodels.stats.proportion import confint_proportions_2indep
+
+from analysis.capabilities import missing_capability
+from analysis.conditions import measured_structures, measured_volume, weighted_line, weighted_slope
+from analysis.estimates.exclusions import exclusions
+from analysis.estimates.obedience import dose_table, obedience
+from analysis.exclusion import exclusion_counts, exclusion_difference, newcombe
+from cohorts.errors import DataError
+from tests.unit.analysis.factory import frame_of, normal_cohort, pairs_of, with_people, with_volume
+
+REFERENCE = normal_cohort(100, 1, name="r")
+LEFT, RIGHT = "Left-Lateral-Ventricle", "Right-Lateral-Ventricle"
+COLUMN = "requested_ventricle_mm3"
+
+
+def obedient(slope: float, *, seed: int = 2, n: int = 150, noise: float = 500.0):
+    """Requests drawn freely, answered with a slope; ventricles also grow with age, whatever was asked."""
+    cohort = normal_cohort(n, seed, name="g")
+    rng = np.random.default_rng(seed + 1000)
+    asked = rng.uniform(1e4, 6e4, n)
+    age = cohort.people["age"].to_numpy()
+    total = 9000 + slope * asked + 300 * (age - 50) + noise * rng.standard_normal(n)
+    cohort = with_volume(with_volume(cohort, LEFT, 0.55 * total), RIGHT, 0.45 * total)
+    return with_people(cohort, **{COLUMN: asked})
+
+
+@pytest.mark.parametrize("slope", [0.0, 0.6, 1.0])
+def test_planted_slope_is_recovered(slope):
+    pairs = pairs_of(REFERENCE, obedient(slope))
+    # Standard error 500 / (sqrt(150) 14400) = 0.003.
+    assert weighted_slope(COLUMN, pairs.full)[0] == pytest.approx(slope, abs=0.01)
+    assert weighted_slope(COLUMN, pairs.bootstrap).std() == pytest.approx(0.003, rel=0.3)
+
+
+def test_a_model_that_only_follows_age_does_not_obey():
+    cohort = obedient(0.0)
+    age = cohort.people["age"].to_numpy()
+    asked = (
+        1e4 + 600 * age + np.random.default_rng(1).normal(0, 5000, 150)
+    )  # as in people: the old are asked for more
+    pair = pairs_of(REFERENCE, with_people(cohort, **{COLUMN: asked})).full
+    measured = measured_volume(COLUMN, pair.generated.prepared.sample)
+    assert np.polyfit(asked, measured, 1)[0] > 0.3
+    assert weighted_slope(COLUMN, pair)[0] == pytest.approx(0.0, abs=0.05)
+
+
+def test_slope_at_equal_age_is_a_regression():
+    pair = pairs_of(REFERENCE, obedient(0.7)).full
+    prepared = pair.generated.prepared
+    x = np.column_stack([prepared.design[:, pair.frame.model(tiv=False)], prepared.sample.people[COLUMN]])
+    expected = sm.OLS(measured_volume(COLUMN, prepared.sample), x).fit().params[-1]
+    assert weighted_slope(COLUMN, pair)[0] == pytest.approx(expected, rel=1e-6)
+
+
+def test_requests_fixed_by_age_are_not_judged():
+    cohort = obedient(1.0)
+    fixed = with_people(cohort, **{COLUMN: 1e4 + 300 * cohort.people["age"]})
+    reason = missing_capability("requested ventricle volume", frame_of(REFERENCE, fixed))
+    assert reason == "the requested ventricle volume is fixed by age, sex and the other requests"
+
+
+@pytest.mark.parametrize(
+    ("values", "reason"), [(np.nan, "has no requested ventricle"), (2e4, "with the same ventricle")]
+)
+def test_requests_that_say_nothing(values, reason):
+    frame = frame_of(REFERENCE, with_people(obedient(1.0), **{COLUMN: values}))
+    assert reason in missing_capability("requested ventricle volume", frame)
+
+
+def test_which_structures_answer():
+    names = (
+        LEFT,
+        RIGHT,
+        "Left-Inf-Lat-Vent",
+        "3rd-Ventricle",
+        "Left-Hippocampus",
+        "CSF",
+        "ctx-lh-insula",
+        "Brain-Stem",
+    )
+    assert measured_structures(COLUMN, names) == [LEFT, RIGHT, "Left-Inf-Lat-Vent"]
+    assert measured_structures("requested_brain_mm3", names) == ["Left-Hippocampus", "Brain-Stem"]
+
+
+def test_no_structure_to_answer():
+    sample = frame_of(REFERENCE, obedient(1.0)).reference.sample.take(np.arange(5))
+    other = sample.__class__("x", sample.people, sample.volumes[:, :1], ("Left-Hippocampus",), None)
+    with pytest.raises(DataError, match="x: no structure of the ventricle volume is in the table"):
+        measured_volume(COLUMN, other)
+
+
+def test_weighted_line_is_a_regression_of_repeated_rows():
+    rng = np.random.default_rng(0)
+    x, y = rng.uniform(1e4, 5e4, 40), rng.normal(size=40)
+    counts = rng.integers(0, 3, size=(3, 40))
+    slope, intercept, r = weighted_line(x, y, counts)
+    for b in range(3):
+        xs, ys = np.repeat(x, counts[b]), np.repeat(y, counts[b])
+        np.testing.assert_allclose([slope[b], intercept[b]], np.polyfit(xs, ys, 1), rtol=1e-6)
+        assert r[b] == pytest.approx(np.corrcoef(xs, ys)[0, 1], rel=1e-9)
+
+
+def test_rows_and_doses():
+    pairs = pairs_of(REFERENCE, obedient(0.5))
+    rows = obedience(pairs).set_index("quantity")
+    dose = dose_table(pairs)
+    assert rows.loc["ventricle_volume_slope", "estimate"] == pytest.approx(
+        np.polyfit(dose["requested"], dose["measured"], 1)[0]
+    )
+    error = (dose["measured"] - dose["requested"]).to_numpy()
+    assert rows.loc["ventricle_volume_mean_error", "estimate"] == pytest.approx(error.mean())
+    assert rows.loc["ventricle_volume_mean_absolute_error", "estimate"] == pytest.approx(np.abs(error).mean())
+    reach = rows.loc["ventricle_volume_requested_range"]
+    np.testing.assert_allclose(
+        [reach["ci_low"], reach["ci_high"]], np.quantile(dose["requested"], [0.05, 0.95])
+    )
+    assert "not a confidence interval" in reach["reason"]
+    assert len(dose) == 150
+
+
+def excluded(reference_out: int, generated_out: int):
+    def marked(cohort, out):
+        return with_people(cohort, status=np.where(np.arange(len(cohort)) < out, "excluded", "ok"))
+
+    return pairs_of(marked(REFERENCE, reference_out), marked(normal_cohort(80, 2, name="g"), generated_out))
+
+
+def test_excluded_shares():
+    pairs = excluded(4, 20)
+    assert exclusion_counts(pairs.full.frame) == {"reference": (4, 100), "generated": (20, 80)}
+    assert exclusion_difference(pairs.full).tolist() == [pytest.approx(20 / 80 - 4 / 100)]
+    draws = exclusion_difference(pairs.bootstrap)
+    expected = np.sqrt(0.25 * 0.75 / 80 + 0.04 * 0.96 / 100)
+    assert draws.std() == pytest.approx(expected, rel=0.25)
+    assert exclusion_difference(pairs.null).mean() == pytest.approx(0.0, abs=0.03)
+    assert exclusion_difference(pairs.matched).mean() == pytest.approx(0.21, abs=0.03)
+
+
+@pytest.mark.parametrize("level", [0.9, 0.95, 0.997])
+def test_interval_of_excluded_shares_is_newcombes(level):
+    frame = excluded(0, 0).full.frame
+    low, high = newcombe(frame, level)
+    expected = confint_proportions_2indep(0, 80, 0, 100, method="newcomb", compare="diff", alpha=1 - level)
+    assert (low, high) == pytest.approx(expected)
+    assert low < 0 < high  # nobody was excluded, and yet the difference is not known to be zero
+
+
+def test_exclusions_by_sex_and_decade():
+    rows = exclusions(excluded(4, 20))
+    women = rows.query("cohort == 'generated' and stratum == 'F'").iloc[0]
+    frame = excluded(4, 20).full.frame.excluded.query("cohort == 'generated' and sex == 'F'")
+    assert women["estimate"] == pytest.approx(frame["excluded"].mean())
+    assert women["n_generated"] == len(frame)
+    assert women["ci_low"] < women["estimate"] < women["ci_high"]
+    assert {"all", "F", "M", "40-49"} <= set(rows["stratum"])
