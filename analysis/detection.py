@@ -1,6 +1,7 @@
 """Classifier two-sample test on volumes, with held-out scores only."""
 
 import numpy as np
+from scipy.linalg import solve
 
 from analysis.pair import ROLES, Pair
 from analysis.weights import people_rng
@@ -89,7 +90,7 @@ def cross_validated_scores(x: np.ndarray, label: np.ndarray, fold: np.ndarray) -
     for k in np.unique(fold):
         out = fold == k
         g = gram - weighted[out].T @ z[out] + penalty
-        scores[out] = z[out] @ np.linalg.solve(g, moment - weighted[out].T @ label[out])
+        scores[out] = z[out] @ solve(g, moment - weighted[out].T @ label[out], assume_a="pos")
     return scores
 
 

@@ -35,7 +35,9 @@ AGE_R = ("Left-Hippocampus", "Right-Hippocampus", "Left-Lateral-Ventricle", "Rig
 
 def main() -> None:
     """Run every section and write the page."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("data", type=Path)
     parser.add_argument("--splits", type=int, default=100)
     parser.add_argument("--out", type=Path)
@@ -51,12 +53,16 @@ def main() -> None:
 def page(tables: Path, n_splits: int) -> Iterator[str]:
     """Yield the lines of the page."""
     yield HEADER.format(
-        date=datetime.datetime.now(datetime.UTC).date(), cores=os.cpu_count(), python=platform.python_version()
+        date=datetime.datetime.now(datetime.UTC).date(),
+        cores=os.cpu_count(),
+        python=platform.python_version(),
     )
     ixi = read_cohort(tables / "ixi_synthseg.csv", name="IXI", sex_coding=CODING)
     yield from ixi_section(ixi)
     yield from generator_section(ixi, read_cohort(tables / "brainldm_synthseg.csv", name="Brain LDM"))
-    yield from split_section(read_cohort(tables / "fcon1000.csv", name="FCON1000", sex_coding=CODING), n_splits)
+    yield from split_section(
+        read_cohort(tables / "fcon1000.csv", name="FCON1000", sex_coding=CODING), n_splits
+    )
     visits = [read_cohort(tables / f"NIMH_controls_v{i}.csv", sex_coding=CODING) for i in (1, 2)]
     yield from noise_section(*visits)
 
@@ -92,7 +98,7 @@ def _beside(name: str, ours: float, theirs: float) -> str:
 
 
 def generator_section(ixi: Cohort, generated: Cohort) -> Iterator[str]:
-    """A public latent diffusion model against IXI."""
+    """Compare a public latent diffusion model with IXI."""
     yield "## A real generator: images sampled from the public brain latent diffusion model, against IXI\n"
     analysis = analyse(ixi, generated, Settings())
     yield from headline_lines(analysis.scorecard)
@@ -118,7 +124,11 @@ def headline_lines(scorecard: dict[str, Any]) -> Iterator[str]:
             if h["verdict"] == "not measured":
                 continue
             null = h["null"]
-            beside = f"{null['median']:.3g} ({null['low']:.3g} to {null['high']:.3g}), n = {null['n']}" if null else "–"
+            beside = (
+                f"{null['median']:.3g} ({null['low']:.3g} to {null['high']:.3g}), n = {null['n']}"
+                if null
+                else "–"
+            )
             yield (
                 f"| {question['name']} | {h['label']} | {h['estimate']:.3g} {h['unit']} | "
                 f"{h['ci_low']:.3g} to {h['ci_high']:.3g} | {beside} | {h['verdict']} |"

@@ -77,8 +77,8 @@ def _head(table: pd.DataFrame, settings: dict[str, Any]) -> Iterator[str]:
     yield f"Printed by `{settings['command']}` on {settings['date']} ({settings['cores']} cores).\n"
     yield (
         f"{int(table['people'].iloc[0])} people per cohort, volumes drawn from published norms, "
-        f"{settings['n_resamples']} resamples, {settings['n_splits']} splits. Power is the share of trials in "
-        "which a question said *no*, with its exact 95 % interval.\n"
+        f"{settings['n_resamples']} resamples, {settings['n_splits']} splits. Power is the share of trials "
+        "in which a question said *no*, with its exact 95 % interval.\n"
     )
 
 

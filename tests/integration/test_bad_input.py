@@ -159,7 +159,8 @@ def test_wrong_usage(
 def test_unknown_setting_is_named(tables: dict[str, Path], tmp_path: Path, command: Command) -> None:
     config = tmp_path / "c.yaml"
     config.write_text(
-        f"reference: {tables['reference']}\ngenerated: {tables['generated']}\nout: r\nsettings: {{marginn: 1}}\n"
+        f"reference: {tables['reference']}\ngenerated: {tables['generated']}\n"
+        "out: r\nsettings: {marginn: 1}\n"
     )
     outcome = command("run", config)
     assert outcome.code == 2

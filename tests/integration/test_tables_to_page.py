@@ -13,7 +13,8 @@ import pytest
 from tests.integration.conftest import Command
 
 ALL_TABLES = (
-    "people", "volumes", "results", "draws", "null_draws", "balance", "curves", "correlations", "dose", "notes",
+    "people", "volumes", "results", "draws", "null_draws", "balance", "curves", "correlations", "dose",
+    "notes",
 )  # fmt: skip
 
 
