@@ -22,6 +22,7 @@ from cohorts.schemas import DRAWS
 from cohorts.store import write_text_atomic
 from cohorts.tables import read_table
 from reports.baseline_snapshot import Facts, Snapshot
+from reports.compare_structures import structure_headlines
 from reports.run_folder import read_run
 
 KIND = "plausibrain baseline"
@@ -111,6 +112,7 @@ def _read_run(folder: Path) -> Snapshot:
             "reference": run.record.get("reference") or {},
             "generated": run.record.get("generated") or {},
             "questions": run.questions,
+            "structures": structure_headlines(run),
         },
         folder / "scorecard.json",
     )

@@ -155,7 +155,11 @@ class Side(BaseModel):
 
 
 class Facts(BaseModel):
-    """Everything of a run but its draws; also the text part of a baseline file."""
+    """Everything of a run but its draws; also the text part of a baseline file.
+
+    ``structures`` holds the adjusted difference of every structure in the form of a headline; a check may
+    watch them, as headlines sum up many structures and can hide one.
+    """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -167,6 +171,7 @@ class Facts(BaseModel):
     reference: Side = Side()
     generated: Side = Side()
     questions: tuple[Question, ...] = ()
+    structures: tuple[Headline, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -192,6 +197,11 @@ class Snapshot:
         return {
             headline.name: headline for question in self.facts.questions for headline in question.headlines
         }
+
+    @property
+    def structures(self) -> dict[str, Headline]:
+        """Adjusted difference of every structure, by ``structure:NAME``."""
+        return {structure.name: structure for structure in self.facts.structures}
 
     @property
     def questions(self) -> dict[str, Question]:

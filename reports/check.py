@@ -9,9 +9,11 @@ from cohorts.store import write_text_atomic
 from reports.baseline import read_snapshot
 from reports.check_outcomes import CheckResult, judge
 from reports.check_text import as_json, markdown, markdown_error, plain
-from reports.compare_protocol import require_same_protocol
+from reports.compare_pairing import paired_correlations
+from reports.compare_protocol import Pairing, pairing, require_same_protocol
 from reports.junit import junit, junit_error
 from reports.rules import read_rules
+from reports.run_folder import read_run
 
 Writer = Callable[[CheckResult], str]
 WRITERS: dict[str, Writer] = {
@@ -71,4 +73,11 @@ def _check(run: Path, baseline: Path, rules: Path | None) -> CheckResult:
         raise DataError(f"expected a run folder to check, but got {run}")
     new, old = read_snapshot(run), read_snapshot(baseline)
     require_same_protocol(old, new)
-    return judge(new, old, wanted)
+    return judge(new, old, wanted, alike=_alike(run, baseline, pairing(old, new)))
+
+
+def _alike(run: Path, baseline: Path, shared: Pairing) -> dict[str, float]:
+    """Correlation of the same people's volumes in both runs; a baseline file has no volumes."""
+    if not baseline.is_dir() or shared.reference != "same" or shared.generated != "same":
+        return {}
+    return paired_correlations(read_run(baseline), read_run(run))

@@ -1,7 +1,7 @@
 """The judgement of a regression check: pass, fail, inconclusive or missing, one per rule and headline."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -12,13 +12,15 @@ from reports.baseline_snapshot import Headline, Snapshot
 from reports.compare_equal_n import at_equal_n
 from reports.compare_protocol import Pairing, joint_draws, pairing
 from reports.compare_statistics import POWER, Interval, Joint, join, loss_interval, on_scale, upper_quantile
+from reports.compare_structures import PREFIX, join_structure
 from reports.formatting import shown_unit
 from reports.rules import Rule, Rules
 
-Outcome = Literal["pass", "fail", "inconclusive", "missing", "left out"]
+Outcome = Literal["pass", "fail", "inconclusive", "missing", "watched", "left out"]
 Status = Literal["pass", "fail", "inconclusive", "missing"]
+STRUCTURES_TITLE = "2. Right size? Single structures"
 EXIT_CODES: dict[str, int] = {"pass": 0, "fail": 1, "inconclusive": 3, "missing": 3}
-ORDER: tuple[Outcome, ...] = ("fail", "missing", "inconclusive", "pass", "left out")
+ORDER: tuple[Outcome, ...] = ("fail", "missing", "inconclusive", "watched", "pass", "left out")
 
 
 @dataclass(frozen=True)
@@ -111,7 +113,18 @@ class _Case:
     question: str
 
 
-def judge(run: Snapshot, baseline: Snapshot, rules: Rules) -> CheckResult:
+@dataclass(frozen=True)
+class _Shared:
+    """What both runs have in common, for the standard errors of their differences."""
+
+    pairing: Pairing
+    draws: Sequence[pd.DataFrame | None]
+    alike: Mapping[str, float]
+
+
+def judge(
+    run: Snapshot, baseline: Snapshot, rules: Rules, *, alike: Mapping[str, float] | None = None
+) -> CheckResult:
     """Hold a run against a baseline.
 
     Parameters
@@ -120,6 +133,8 @@ def judge(run: Snapshot, baseline: Snapshot, rules: Rules) -> CheckResult:
         Of the same protocol (the caller has seen to that).
     rules : Rules
         What is allowed.
+    alike : mapping of structure to float, optional
+        Correlation of the same generated people in both runs, from `paired_correlations`.
 
     Returns
     -------
@@ -137,23 +152,26 @@ def judge(run: Snapshot, baseline: Snapshot, rules: Rules) -> CheckResult:
     false *fail* is at most alpha (Bonferroni); the upper bound has alpha, so that no headline passes wrongly
     more often.
     """
-    names = list(dict.fromkeys([*baseline.headlines, *run.headlines]))
+    names = list(dict.fromkeys([*_numbers(baseline), *_numbers(run)]))
     table = rules.assign(names)
     cases = [_case(rule, name, run, baseline) for rule, mine in table for name in mine]
     n_tests = sum(_comparable(case) for case in cases)
-    draws = joint_draws([baseline, run])
-    rows = [_row(case, draws, rules.alpha, n_tests) for case in cases]
+    shared = _Shared(pairing(baseline, run), joint_draws([baseline, run]), dict(alike or {}))
+    rows = [_row(case, shared, rules.alpha, n_tests) for case in cases]
     rows += [_unmatched(rule) for rule, mine in table if not mine and rule.required]
     rows.sort(key=lambda row: ORDER.index(row.outcome))
-    return CheckResult(
-        run, baseline, pairing(baseline, run), rules.alpha, n_tests, tuple(rows), _status(rows)
-    )
+    return CheckResult(run, baseline, shared.pairing, rules.alpha, n_tests, tuple(rows), _status(rows))
+
+
+def _numbers(snapshot: Snapshot) -> dict[str, Headline]:
+    return snapshot.headlines | snapshot.structures
 
 
 def _case(rule: Rule, name: str, run: Snapshot, baseline: Snapshot) -> _Case:
     question = run.questions.get(name) or baseline.questions.get(name)
     title = f"{question.number}. {question.name}" if question else ""
-    old, new = at_equal_n([baseline.headlines.get(name), run.headlines.get(name)])
+    title = title or (STRUCTURES_TITLE if name.startswith(PREFIX) else "")
+    old, new = at_equal_n([_numbers(baseline).get(name), _numbers(run).get(name)])
     return _Case(rule, name, old, new, title)
 
 
@@ -169,7 +187,7 @@ def _status(rows: Sequence[Row]) -> Status:
         return "missing"
     if "inconclusive" in outcomes:
         return "inconclusive"
-    return "pass" if "pass" in outcomes else "missing"
+    return "pass" if outcomes & {"pass", "watched"} else "missing"
 
 
 def _unmatched(rule: Rule) -> Row:
@@ -182,9 +200,9 @@ def _unmatched(rule: Rule) -> Row:
     )
 
 
-def _row(case: _Case, draws: Sequence[pd.DataFrame | None], alpha: float, n_tests: int) -> Row:
+def _row(case: _Case, shared: _Shared, alpha: float, n_tests: int) -> Row:
     if case.baseline and case.run and _comparable(case):
-        return _compared(case, case.baseline, case.run, draws, alpha, n_tests)
+        return _compared(case, case.baseline, case.run, shared, alpha, n_tests)
     return _not_compared(case)
 
 
@@ -220,15 +238,12 @@ def _compared(
     case: _Case,
     baseline: Headline,
     run: Headline,
-    draws: Sequence[pd.DataFrame | None],
+    shared: _Shared,
     alpha: float,
     n_tests: int,
 ) -> Row:
-    columns = [
-        table[case.name].to_numpy() if table is not None and case.name in table else None for table in draws
-    ]
     ratio = baseline.ratio_scale and run.ratio_scale
-    joint = join(baseline, run, *columns, ratio=ratio)
+    joint = _join(case.name, baseline, run, shared, ratio=ratio)
     ideal = float(on_scale(run.ideal, ratio=ratio))
     change = loss_interval(joint, better=run.better, ideal=ideal, alpha_low=alpha / n_tests, alpha_high=alpha)
     tolerance = case.rule.tolerance(baseline)
@@ -238,6 +253,20 @@ def _compared(
         change.estimate, change.low, change.high, tolerance, joint, ratio,
         advice=_advice(outcome, reason, change, run, tolerance, alpha),
     )  # fmt: skip
+
+
+def _join(name: str, baseline: Headline, run: Headline, shared: _Shared, *, ratio: bool) -> Joint:
+    if name.startswith(PREFIX):
+        return join_structure(
+            baseline,
+            run,
+            shared_reference=shared.pairing.reference == "same",
+            correlation=shared.alike.get(name.removeprefix(PREFIX), 0.0),
+        )
+    columns = [
+        table[name].to_numpy() if table is not None and name in table else None for table in shared.draws
+    ]
+    return join(baseline, run, *columns, ratio=ratio)
 
 
 FORBIDDEN = "its verdict is one that the rule forbids"
@@ -252,7 +281,8 @@ def _decide(run: Headline, rule: Rule, low: float, high: float, tolerance: float
         return "fail", "worse than the baseline by more than is allowed, beyond chance"
     if high <= tolerance:
         return "pass", "not worse than the baseline by more than is allowed"
-    return "inconclusive", "its interval reaches both sides of what is allowed"
+    outcome: Outcome = "watched" if rule.watch else "inconclusive"
+    return outcome, "its interval reaches both sides of what is allowed"
 
 
 def _advice(

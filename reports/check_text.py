@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from cohorts.tables import finite_or_none
 from reports.check_outcomes import CheckResult, Outcome, Row
+from reports.compare_structures import PREFIX
 from reports.formatting import (
     count,
     decimals_for,
@@ -28,12 +29,13 @@ HEADINGS: dict[Outcome, str] = {
     "missing": "Missing",
     "inconclusive": "Inconclusive: too few people to tell",
 }
+COUNTED: tuple[Outcome, ...] = ("fail", "missing", "inconclusive")
 MAX_DETAILS = 20  # headlines per outcome in Markdown; GitHub cuts comments at 65,536 characters
 SENTENCES = {
-    "pass": "No headline is worse than the baseline by more than is allowed.",
-    "fail": "{fail} of {tested} headlines {are} worse than the baseline by more than is allowed.",
-    "missing": "{missing} of {tested} headlines cannot be compared, and what is missing does not pass.",
-    "inconclusive": "{inconclusive} of {tested} headlines may or may not be worse than allowed: too few "
+    "pass": "Nothing is worse than the baseline by more than is allowed.{watched}",
+    "fail": "{fail} of {tested} numbers {are} worse than the baseline by more than is allowed.",
+    "missing": "{missing} of {tested} numbers cannot be compared, and what is missing does not pass.",
+    "inconclusive": "{inconclusive} of {tested} numbers may or may not be worse than allowed: too few "
     "people to tell.",
 }
 NEXT = "Next"
@@ -45,13 +47,11 @@ def sentence(result: CheckResult) -> str:
     tested = len(result.rows) - result.count("left out")
     if not tested:
         return NOTHING
-    counts: dict[str, object] = {
-        "fail": result.count("fail"),
-        "missing": result.count("missing"),
-        "inconclusive": result.count("inconclusive"),
-    }
+    counts: dict[str, object] = {name: result.count(name) for name in COUNTED}
+    n_watched = result.count("watched")
+    watched = f" {n_watched} of {tested} are only watched: too few people to tell." if n_watched else ""
     return SENTENCES[result.status].format(
-        tested=tested, are="is" if counts["fail"] == 1 else "are", **counts
+        tested=tested, watched=watched, are="is" if counts["fail"] == 1 else "are", **counts
     )
 
 
@@ -149,7 +149,7 @@ def markdown(result: CheckResult) -> str:
     ]
     for outcome in HEADINGS:
         parts += _details(outcome, [row for row in result.rows if row.outcome == outcome])
-    parts += ["### All headlines", _table(result.rows), _how_to_read(result)]
+    parts += ["### All numbers", _table(result.rows), _how_to_read(result)]
     return "\n\n".join(parts) + "\n"
 
 
@@ -192,31 +192,35 @@ def _cells(row: Row) -> list[str]:
 
 def _how_to_read(result: CheckResult) -> str:
     bound = result.alpha / max(result.n_tests, 1)
-    return (
-        "<details><summary>How to read this</summary>\n\n"
-        "*Worse by* is how much further the run is from what is wanted than the baseline; a negative "
-        "number is an "
-        f"improvement. *At least* is its lower bound with a one-sided error of {bound:.2g}, which keeps "
-        "the chance of any "
-        f"false fail among {result.n_tests} comparisons below {result.alpha:.0%}; *at most* is its upper "
-        "bound with an error "
-        f"of {result.alpha:.0%}. A headline fails when *at least* exceeds *allowed*, passes when *at most* "
-        "does not, and is "
-        f"inconclusive otherwise. {_escape(result.pairing.sentence)}{_how_combined(result)} Protocol "
-        "fingerprint "
-        f"{_code(result.run.facts.fingerprint)} in both.\n\n</details>"
-    )
+    parts = [
+        "*Worse by* is how much further the run is from what is wanted than the baseline; a negative number "
+        f"is an improvement. *At least* is its lower bound with a one-sided error of {bound:.2g}: the chance "
+        f"of any false fail among {result.n_tests} comparisons stays below {result.alpha:.0%}. *At most* is "
+        f"its upper bound with an error of {result.alpha:.0%}. A number fails when *at least* exceeds "
+        "*allowed*, passes when *at most* does not, and is inconclusive otherwise. What a rule only watches "
+        "can fail the check but does not hold it up.",
+        _escape(result.pairing.sentence),
+        _how_combined(result),
+        f"Protocol fingerprint {_code(result.run.facts.fingerprint)} in both.",
+    ]
+    text = " ".join(part for part in parts if part)
+    return f"<details><summary>How to read this</summary>\n\n{text}\n\n</details>"
 
 
 def _how_combined(result: CheckResult) -> str:
-    if any(row.joint and not row.joint.from_draws for row in result.rows):
-        return (
-            " Where bootstrap draws are absent or do not vary, standard errors are combined as if the runs "
-            "were "
-            "independent, which is "
-            "cautious when they share people."
+    joined = [row for row in result.rows if row.joint and not row.name.startswith(PREFIX)]
+    parts = []
+    if any(row.joint and not row.joint.from_draws for row in joined):
+        parts.append(
+            "Where bootstrap draws are absent or do not vary, standard errors are combined as if the runs "
+            "were independent, which is cautious when they share people."
         )
-    return ""
+    if any(row.joint and row.name.startswith(PREFIX) for row in result.rows):
+        parts.append(
+            "Single structures are held against this reference itself, with approximate standard errors from "
+            "their intervals."
+        )
+    return " ".join(parts)
 
 
 def as_json(result: CheckResult) -> str:

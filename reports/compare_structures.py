@@ -6,18 +6,93 @@ variance, 1/n_reference of 1/n_reference + 1/n_generated; what generated people 
 common, by the correlation of their volumes between the runs.
 """
 
+import math
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import false_discovery_control, norm
 
+from reports.baseline_snapshot import Headline
 from reports.compare_pairing import paired_correlations
+from reports.compare_statistics import Joint
 from reports.run_folder import Run
 from reports.selection import select_results
+from reports.structure_names import structure_label
 
 QUESTION = 2
 QUANTITIES = ("adjusted_d", "hedges_g", "cohens_d")
 LEVEL = 0.95
+PREFIX = "structure:"
+
+
+def structure_headlines(run: Run) -> list[Headline]:
+    """Return the adjusted difference of every structure of a run in the form of a headline.
+
+    Parameters
+    ----------
+    run : Run
+
+    Returns
+    -------
+    list of Headline
+        Named ``structure:NAME``; the ideal is 0, the margin the structure's own.
+    """
+    return [
+        Headline(
+            name=f"{PREFIX}{row.structure}",
+            label=structure_label(str(row.structure)),
+            unit=str(row.unit),
+            better="closer",
+            ideal=0.0,
+            estimate=row.estimate,
+            ci_low=row.ci_low,
+            ci_high=row.ci_high,
+            ci_level=row.ci_level,
+            margin_low=row.margin_low,
+            margin_high=row.margin_high,
+            n_reference=row.n_reference,
+            n_generated=row.n_generated,
+            verdict=str(row.verdict),
+        )
+        for row in _adjusted_differences(run).itertuples()
+    ]
+
+
+def join_structure(
+    first: Headline, second: Headline, *, shared_reference: bool, correlation: float = 0.0
+) -> Joint:
+    """Put the adjusted difference of one structure in two runs side by side.
+
+    Parameters
+    ----------
+    first, second : Headline
+        From :func:`structure_headlines`.
+    shared_reference : bool
+        Whether both were held against the same reference people.
+    correlation : float
+        Of the same generated people in both runs; 0 where they are not the same.
+
+    Returns
+    -------
+    Joint
+        Approximate standard errors, as the module's text says.
+
+    Notes
+    -----
+    With a shared reference the ideal is that reference itself: both runs are held against the same people, so
+    their sampling error is no excuse for one of them. It counts when the references differ.
+    """
+    shares = [
+        _generated_share(headline.n_reference, headline.n_generated) if shared_reference else 1.0
+        for headline in (first, second)
+    ]
+    a, b = first.standard_error * math.sqrt(shares[0]), second.standard_error * math.sqrt(shares[1])
+    covariance = correlation * a * b
+    difference = math.sqrt(max(a**2 + b**2 - 2 * covariance, 0.0))
+    total = math.sqrt(max(a**2 + b**2 + 2 * covariance, 0.0))
+    return Joint(first.estimate, second.estimate, a, b, difference, total, from_draws=False)
 
 
 def moved_structures(
@@ -43,9 +118,9 @@ def moved_structures(
         where they are not the same), largest change first. Empty when a run has none.
     """
     tables = [
-        select_results(run, question=QUESTION, quantities=QUANTITIES, cohort="difference")
-        .drop_duplicates("structure")
-        .assign(variance=lambda t: generated_variance(t, shared_reference=shared_reference))
+        _adjusted_differences(run).assign(
+            variance=lambda t: generated_variance(t, shared_reference=shared_reference)
+        )
         for run in (first, second)
     ]
     both = tables[0].merge(tables[1], on="structure", suffixes=("_first", "_second"))
@@ -79,7 +154,17 @@ def generated_variance(table: pd.DataFrame, *, shared_reference: bool) -> NDArra
     n_reference, n_generated = (
         table[column].to_numpy(dtype=np.float64) for column in ("n_reference", "n_generated")
     )
-    return np.asarray(variance * n_reference / (n_reference + n_generated))
+    return np.asarray(variance * _generated_share(n_reference, n_generated))
+
+
+def _generated_share(n_reference: Any, n_generated: Any) -> Any:
+    """Part of the variance of a difference of means that the generated cohort causes."""
+    return n_reference / (n_reference + n_generated)
+
+
+def _adjusted_differences(run: Run) -> pd.DataFrame:
+    rows = select_results(run, question=QUESTION, quantities=QUANTITIES, cohort="difference")
+    return rows.drop_duplicates("structure")
 
 
 def _moved(both: pd.DataFrame) -> pd.DataFrame:

@@ -1,6 +1,6 @@
 """A regression check as JUnit XML, the form that Jenkins, GitLab and GitHub actions read.
 
-A *fail* is a ``failure``, a *missing* number an ``error``, and *inconclusive* and *left out* are
+A *fail* is a ``failure``, a *missing* number an ``error``, and *inconclusive*, *watched* and *left out* are
 ``skipped``. Viewers show skipped tests as neither good nor bad, which is what inconclusive means; the exit
 code still stops a pipeline.
 """
@@ -9,9 +9,10 @@ import re
 from datetime import UTC, datetime
 from xml.etree import ElementTree as ET  # only writes; nothing foreign is parsed
 
-from reports.check_outcomes import CheckResult, Row
+from reports.check_outcomes import CheckResult, Outcome, Row
 from reports.check_text import facts_of
 
+SKIPPED: tuple[Outcome, ...] = ("inconclusive", "watched", "left out")
 # Everything outside the character range of XML 1.0 (https://www.w3.org/TR/xml/#charsets).
 FORBIDDEN = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
@@ -38,7 +39,7 @@ def junit(result: CheckResult) -> str:
         "tests": len(result.rows),
         "failures": result.count("fail"),
         "errors": result.count("missing"),
-        "skipped": result.count("inconclusive") + result.count("left out"),
+        "skipped": sum(result.count(outcome) for outcome in SKIPPED),
     }
     root = ET.Element("testsuites", name="plausibrain check", time="0")  # Jenkins knows no skipped here
     suite = _suite(root, result.run.name, counts)
@@ -86,9 +87,7 @@ def _add_case(suite: ET.Element, row: Row) -> None:
         name=_clean(f"{row.name} [{row.rule}]"),
         time="0",
     )
-    tag = {"fail": "failure", "missing": "error", "inconclusive": "skipped", "left out": "skipped"}.get(
-        row.outcome
-    )
+    tag = "skipped" if row.outcome in SKIPPED else {"fail": "failure", "missing": "error"}.get(row.outcome)
     if tag:
         message = f"{row.outcome}: {row.label}: {row.reason}"
         mark = ET.SubElement(case, tag, message=_clean(message), type=row.outcome)

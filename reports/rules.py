@@ -16,6 +16,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from cohorts.errors import DataError
 from reports.baseline_snapshot import Headline
+from reports.compare_structures import PREFIX
 
 VERDICTS = ("yes", "no", "cannot tell", "not measured")
 Verdict = Literal["yes", "no", "cannot tell", "not measured"]
@@ -38,7 +39,8 @@ class Rule(BaseModel):
     Attributes
     ----------
     headlines : tuple of str
-        Patterns of headline names (``*``, ``?``, ``[ab]``; case matters).
+        Patterns of headline names (``*``, ``?``, ``[ab]``; case matters). Single structures are named
+        ``structure:NAME`` and matched only by patterns that begin so.
     absolute, relative, margin : float
         Allowed worsening, as in the module's text; the largest of the three counts.
     required : bool
@@ -47,6 +49,8 @@ class Rule(BaseModel):
         the run lacks is missing in both cases.
     verdict_not : tuple of str
         Verdicts that fail the headline whatever the baseline was.
+    watch : bool
+        True: the rule can fail the check, but a number that is not sure does not hold it up.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -57,6 +61,7 @@ class Rule(BaseModel):
     margin: Amount = 0.0
     required: bool = True
     verdict_not: Annotated[tuple[Verdict, ...], BeforeValidator(_as_tuple)] = ()
+    watch: bool = False
 
     @property
     def title(self) -> str:
@@ -64,8 +69,9 @@ class Rule(BaseModel):
         return ", ".join(self.headlines)
 
     def matches(self, name: str) -> bool:
-        """Tell whether the rule speaks about a headline."""
-        return any(fnmatchcase(name, pattern) for pattern in self.headlines)
+        """Tell whether the rule speaks about a headline; about a structure only when a pattern says so."""
+        patterns = [p for p in self.headlines if p.startswith(PREFIX) or not name.startswith(PREFIX)]
+        return any(fnmatchcase(name, pattern) for pattern in patterns)
 
     def tolerance(self, baseline: Headline) -> float:
         """Return the allowed worsening against this baseline.

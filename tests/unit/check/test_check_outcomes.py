@@ -6,10 +6,11 @@ import math
 import pytest
 
 from cohorts.errors import DataError
+from reports.baseline import write_baseline
 from reports.check import check_run
 from reports.check_outcomes import judge
-from reports.rules import Rules
-from tests.unit.compare.factory import HEADLINES, World
+from reports.rules import Rules, read_rules
+from tests.unit.compare.factory import HEADLINES, STRUCTURES, World
 
 
 def rules(*entries: dict) -> Rules:
@@ -29,8 +30,8 @@ def row_of(result, name: str):
 def test_an_equal_run_passes(same, baseline):
     result = check_run(same, baseline=baseline)
     assert (result.status, result.exit_code) == ("pass", 0)
-    assert result.count("pass") == len(HEADLINES)
-    assert result.text.startswith("PASS  No headline is worse")
+    assert result.count("pass") == len(HEADLINES) + len(STRUCTURES)
+    assert result.text.startswith("PASS  Nothing is worse")
 
 
 def test_a_run_passes_against_itself_with_nothing_allowed(baseline, tmp_path):
@@ -49,6 +50,52 @@ def test_a_worse_run_fails_on_what_is_worse(worse, baseline):
 
 def test_an_improvement_passes(worse, baseline):
     assert row_of(check_run(baseline, baseline=worse), "size_0").outcome == "pass"
+
+
+def hidden(**world):
+    """A second structure goes wrong in the run; the headline of the worst one sees no change."""
+    worst = {"label": "Largest difference", "estimate": 0.9, "ci_low": 0.8, "ci_high": 1.0, "se": 0.05}
+    numbers = {name: {"status": "not_applicable"} for name in HEADLINES} | {"distance": worst}
+    people = World(n_reference=300, **world)
+    old = people.run("old", ids="a", shift=[0.9, 0, 0, 0], **numbers).snapshot()
+    new = people.run("new", ids="b", shift=[0.9, 0, 0.9, 0], **numbers).snapshot()
+    return judge(new, old, read_rules())
+
+
+def test_a_single_structure_fails_where_headlines_hide_it():
+    result = hidden(n_generated=600)
+    assert result.status == "fail"
+    assert [row.name for row in result.rows if row.outcome == "fail"] == [f"structure:{STRUCTURES[2]}"]
+    assert row_of(result, f"structure:{STRUCTURES[2]}").question == "2. Right size? Single structures"
+
+
+def test_what_is_only_watched_does_not_hold_up_a_check():
+    wanted = rules(
+        {"headlines": "structure:*", "absolute": 0.01, "watch": True}, {"headlines": "*", "absolute": 9.0}
+    )
+    result = judged(wanted, new={"ids": "b"})
+    assert result.count("watched") > 0
+    assert (result.status, result.exit_code) == ("pass", 0)
+    assert "only watched: too few people to tell" in json.loads(_as_json(result))["sentence"]
+
+
+def test_a_watched_structure_that_is_gone_is_missing(world, baseline, tmp_path):
+    run = world.run("gone", own=0.3).write(tmp_path / "run")
+    path = run / "tables" / "results.tsv"
+    kept = [line for line in path.read_text(encoding="utf-8").splitlines() if STRUCTURES[0] not in line]
+    path.write_text("\n".join(kept) + "\n", encoding="utf-8")
+    result = check_run(run, baseline=baseline)
+    assert row_of(result, f"structure:{STRUCTURES[0]}").outcome == "missing"
+    assert result.exit_code == 3
+
+
+def test_structures_of_paired_runs_are_known_better_than_of_a_baseline_file(same, baseline, tmp_path):
+    file = write_baseline(baseline, tmp_path / "baseline.json")
+    errors = [
+        row_of(check_run(same, baseline=source), f"structure:{STRUCTURES[0]}").joint.se_difference
+        for source in (baseline, file)
+    ]
+    assert errors[0] < 0.5 * errors[1]
 
 
 def test_too_few_people_are_inconclusive_and_told_how_many_would_do():

@@ -45,7 +45,8 @@ def statuses(wanted: Rules, baseline: dict, run: dict, **world) -> Counter:
 )
 def test_equal_runs_fail_in_at_most_5_percent_over_all_rules(baseline, run):
     """No worsening is allowed at all, so equal runs stand exactly on the limit: the hardest case."""
-    assert statuses(rules(), baseline, run)["fail"] / N_SIMULATED <= AT_MOST
+    everything = Rules.model_validate({"rules": [{"headlines": ["*", "structure:*"]}]})
+    assert statuses(everything, baseline, run)["fail"] / N_SIMULATED <= AT_MOST
 
 
 def test_equal_runs_practically_never_fail_with_the_shipped_rules():

@@ -26,7 +26,14 @@ def write(path, text: str):
 def test_the_shipped_rules_cover_every_headline():
     shipped = read_rules()
     assert shipped.alpha == 0.05
-    assert [names for _, names in shipped.assign(["a", "b"])] == [("a", "b")]
+    table = shipped.assign(["a", "structure:b"])
+    assert [names for _, names in table] == [("structure:b",), ("a",)]
+
+
+def test_single_structures_are_only_matched_by_name():
+    assert not Rule(headlines="*").matches("structure:Left-Hippocampus")
+    assert Rule(headlines=["size_*", "structure:Left-*"]).matches("structure:Left-Hippocampus")
+    assert not Rule(headlines="structure:*").matches("size_head")
 
 
 def test_the_largest_amount_counts():

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from cohorts.schemas import SCHEMAS
 from cohorts.tables import write_table
 from reports.baseline_snapshot import Facts, Snapshot
+from reports.compare_structures import structure_headlines
 from reports.run_folder import Run
 
 Array = NDArray[np.float64]
@@ -153,6 +154,7 @@ class MadeRun:
             "date": record["created"],
             "seed": 0,
         }
+        facts["structures"] = structure_headlines(self.opened())
         return Snapshot(Facts.model_validate(facts), Path(self.name), self.draws)
 
     def results(self) -> pd.DataFrame:
@@ -168,6 +170,7 @@ class MadeRun:
             "question": 2, "analysis": "size", "quantity": "adjusted_d", "stratum": "all",
             "headsize": "covariate", "cohort": "difference", "ci_level": 0.95, "n_reference": n_r,
             "n_generated": n_g, "unit": "SD", "verdict": "", "status": "ok", "reason": "",
+            "margin_low": -0.2, "margin_high": 0.2,
         }  # fmt: skip
         table = pd.DataFrame(rows).assign(**constants)
         return table.reindex(columns=[column.name for column in SCHEMAS["results"].columns])
