@@ -18,6 +18,8 @@ from analysis.sides import average_sides, homologous
 from analysis.weights import Clusters, ones, people_rng
 
 LARGEST_LEVERAGE = 0.9
+SPREAD_LIMITS = (0.25, 4.0)
+SHRINKAGE = 4.0  # a slope of two standard errors is shrunk to nothing
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +37,8 @@ class Prepared:
     shares : ndarray, (n, s) or None
         Volumes over head size on their own reference scale.
     features : ndarray, (n, f)
-        Deviations from what the reference predicts for age and sex, in its residual standard deviations.
+        Deviations from what the reference predicts for age and sex, in standard deviations of reference
+        people of that age; a reference person is predicted without that person.
     regions : ndarray, (n, r)
         The same for volumes over head size (raw volumes where it is unknown), homologous structures averaged.
     residuals : ndarray, (n, s)
@@ -195,7 +198,7 @@ def _shares(reference: Sample, generated: Sample) -> tuple[np.ndarray | None, np
 def _deviations(
     designs: list[np.ndarray], outcomes: list[np.ndarray], columns: tuple[str, ...]
 ) -> list[np.ndarray]:
-    """Remove what age and sex predict in the reference, in reference residual standard deviations.
+    """Remove what age and sex predict in the reference, in standard deviations of real people of that age.
 
     A reference person is predicted without that person (leave one out). Otherwise the reference would lie
     closer to its own fit than any new person can, and a perfect generator would look too spread out.
@@ -207,7 +210,29 @@ def _deviations(
     sd = np.where(sd > 0, sd, 1.0)
     left_out = 1 - np.minimum(leverage(x[0], fitted.inverse[0]), LARGEST_LEVERAGE)
     deviations = [(y - d @ fitted.beta[0]) / sd for d, y in zip(x, outcomes, strict=True)]
-    return [deviations[0] / left_out[:, None], deviations[1]]
+    deviations[0] = deviations[0] / left_out[:, None]
+    if "age" not in columns:
+        return deviations
+    ages = [design[:, columns.index("age")] for design in designs]
+    return [d / s for d, s in zip(deviations, _relative_spread(ages, deviations[0]), strict=True)]
+
+
+def _relative_spread(ages: list[np.ndarray], deviations: np.ndarray) -> list[np.ndarray]:
+    """Return how far people of an age scatter in the reference, relative to all, (n, s) for each cohort.
+
+    Ventricles of the old differ several times as much as those of the young; without this a cohort of
+    another age mix would look too spread out, or not enough. A straight line in age through the absolute
+    deviations, its slope shrunk (James-Stein) by its own uncertainty so that chance does not bend the scale
+    of small references.
+    """
+    center, size = ages[0].mean(), np.abs(deviations)
+    age, mean = ages[0] - center, size.mean(axis=0)
+    total = float(age @ age)
+    slope = age @ size / total
+    rest = ((size - mean - age[:, None] * slope) ** 2).sum(axis=0) / max(len(age) - 2, 1)
+    noise = np.where(slope != 0, rest / total / np.where(slope != 0, slope, 1.0) ** 2, 1.0)
+    steepness = slope * np.maximum(1 - SHRINKAGE * noise, 0.0) / np.where(mean > 0, mean, 1.0)
+    return [np.clip(1 + (a - center)[:, None] * steepness, *SPREAD_LIMITS) for a in ages]
 
 
 def leverage(design: np.ndarray, inverse: np.ndarray) -> np.ndarray:

@@ -130,7 +130,30 @@ def test_leave_one_out_deviation_is_a_prediction_without_that_person():
     whole = sm.OLS(y, x).fit()
     without = sm.OLS(np.delete(y, 7), np.delete(x, 7, axis=0)).fit()
     expected = (y[7] - x[7] @ without.params) / np.sqrt(whole.scale)
-    assert frame.reference.features[7, 0] == pytest.approx(expected, rel=1e-6)
+    sizes = np.abs(whole.resid / (1 - whole.get_influence().hat_matrix_diag))
+    age = sm.add_constant(frame.reference.sample.age)
+    line = sm.OLS(sizes, age).fit()
+    shrunk = max(0.0, 1 - 4 / line.tvalues[1] ** 2)
+    relative = 1 + shrunk * line.params[1] * (age[7, 1] - age[:, 1].mean()) / sizes.mean()
+    assert frame.reference.features[7, 0] == pytest.approx(expected / relative, rel=1e-6)
+
+
+def test_deviations_of_the_old_are_measured_by_the_old():
+    """Ventricles scatter more in the old: without regard to that, an older cohort looks too spread out."""
+
+    def fanning(seed, name, age):
+        cohort = normal_cohort(400, seed, name=name, age=age)
+        years = cohort.people["age"].to_numpy()
+        noise = np.random.default_rng(1000 + seed).standard_normal(400)
+        return with_volume(
+            cohort, "Left-Lateral-Ventricle", 12000 + 100 * years + (500 + 60 * (years - 20)) * noise
+        )
+
+    frame = frame_of(fanning(1, "r", (20.0, 85.0)), fanning(2, "g", (60.0, 85.0)))
+    at = frame.structures.index("Left-Lateral-Ventricle")
+    # Standard error of an SD of 400: 3.5 %; raw deviations would be 3500 / 2500 = 1.4 times as large.
+    ratio = frame.generated.features[:, at].std() / frame.reference.features[:, at].std()
+    assert ratio == pytest.approx(1.0, abs=0.15)
 
 
 def test_scale_comes_from_the_reference_alone():
