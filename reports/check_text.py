@@ -30,6 +30,11 @@ HEADINGS: dict[Outcome, str] = {
     "inconclusive": "Inconclusive: too few people to tell",
 }
 COUNTED: tuple[Outcome, ...] = ("fail", "missing", "inconclusive")
+QUIET: tuple[Outcome, ...] = (
+    "watched",
+    "pass",
+    "left out",
+)  # of single structures only counted on a terminal
 MAX_DETAILS = 20  # headlines per outcome in Markdown; GitHub cuts comments at 65,536 characters
 SENTENCES = {
     "pass": "Nothing is worse than the baseline by more than is allowed.{watched}",
@@ -126,13 +131,23 @@ def plain(result: CheckResult) -> str:
         f"run       {result.run.name}  ({result.run.source})",
     ]
     lines += [f"baseline  {result.baseline.name}  ({result.baseline.source})", result.pairing.sentence, ""]
+    quiet = [row for row in result.rows if row.outcome in QUIET and row.name.startswith(PREFIX)]
     for row in result.rows:
-        lines.append(f"{row.outcome:<13} {row.label}  [{row.name}]")
-        if row.joint:
-            lines.append(f"{'':13} worse by {worsening(row)}; allowed {allowed(row)}")
-        if row.outcome != "pass":
-            lines.append(f"{'':13} {row.reason}. {row.advice}".rstrip())
+        if row not in quiet:
+            lines += _plain_row(row)
+    for outcome in QUIET:
+        n = sum(row.outcome == outcome for row in quiet)
+        lines += [f"{outcome:<13} {n} single structures"] if n else []
     return "\n".join(_one_line(line) for line in lines) + "\n"
+
+
+def _plain_row(row: Row) -> list[str]:
+    lines = [f"{row.outcome:<13} {row.label}  [{row.name}]"]
+    if row.joint:
+        lines.append(f"{'':13} worse by {worsening(row)}; allowed {allowed(row)}")
+    if row.outcome != "pass":
+        lines.append(f"{'':13} {row.reason}. {row.advice}".rstrip())
+    return lines
 
 
 def markdown(result: CheckResult) -> str:

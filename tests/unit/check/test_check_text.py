@@ -155,6 +155,19 @@ def test_a_failing_markdown_says_what_how_much_how_sure_and_what_next(worse, bas
     assert "paired" in text
 
 
+def test_a_terminal_counts_the_structures_that_are_fine(same, baseline):
+    text = check_run(same, baseline=baseline).text
+    assert "4 single structures" in text
+    assert "structure:" not in text
+    assert len(text.splitlines()) < 30
+
+
+def test_a_terminal_names_the_structure_that_fails(worse, baseline):
+    text = check_run(worse, baseline=baseline).text
+    assert "Hippocampus, left  [structure:Left-Hippocampus]" in text
+    assert "3 single structures" in text
+
+
 def test_json_is_complete_and_strict(every_outcome):
     content = json.loads(as_json(every_outcome), parse_constant=pytest.fail)
     assert content["status"] == "fail"
