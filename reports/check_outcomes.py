@@ -159,7 +159,7 @@ def judge(
     shared = _Shared(pairing(baseline, run), joint_draws([baseline, run]), dict(alike or {}))
     rows = [_row(case, shared, rules.alpha, n_tests) for case in cases]
     rows += [_unmatched(rule) for rule, mine in table if not mine and rule.required]
-    rows.sort(key=lambda row: ORDER.index(row.outcome))
+    rows.sort(key=lambda row: (ORDER.index(row.outcome), row.name.startswith(PREFIX)))
     return CheckResult(run, baseline, shared.pairing, rules.alpha, n_tests, tuple(rows), _status(rows))
 
 

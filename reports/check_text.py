@@ -179,14 +179,16 @@ def _details(outcome: Outcome, rows: Sequence[Row]) -> list[str]:
     if not rows:
         return []
     parts = [f"### {HEADINGS[outcome]}"]
+    advice = {row.advice for row in rows}
     for row in rows[:MAX_DETAILS]:
         where = f" ({_escape(row.question)})" if row.question else ""
-        pairs = facts(row)
+        pairs = [(term, text) for term, text in facts(row) if term != NEXT or len(advice) > 1]
         # The advice is our own text and holds commands; everything else may hold names that others chose.
         items = "\n".join(f"- {term}: {text if term == NEXT else _escape(text)}" for term, text in pairs)
         parts.append(f"**{_escape(row.label)}**{where}\n\n{items}")
     left = len(rows) - MAX_DETAILS
-    return parts + ([f"… and {left} more in the table below."] if left > 0 else [])
+    parts += [f"… and {left} more in the table below."] if left > 0 else []
+    return parts + ([f"{NEXT}: {advice.pop()}"] if len(advice) == 1 and advice != {""} else [])
 
 
 def _table(rows: Sequence[Row]) -> str:
