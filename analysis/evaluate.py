@@ -202,7 +202,7 @@ def _compute(plugin: Plugin, pairs: Pairs) -> Headline:
     judged, margin = estimate, plugin.options["margin"]
     if plugin.options["against_null"]:
         judged = _median(matched - null)
-        edges = margin(frame) if margin else (-math.inf, _planted_excess(plugin, pairs, null))
+        edges = margin(frame) if margin else _planted_margin(plugin, pairs, null)
     else:
         edges = margin(frame)
     return Headline(plugin, frame, "ok", "", estimate, draws, null, matched, judged, edges)
@@ -230,6 +230,12 @@ def _splits(plugin: Plugin, pairs: Pairs) -> tuple[np.ndarray, np.ndarray]:
         np.asarray(plugin(pair.first(most)), dtype=float) for pair in (pairs.null, pairs.matched)
     )
     return null, matched
+
+
+def _planted_margin(plugin: Plugin, pairs: Pairs, null: np.ndarray) -> tuple[float, float]:
+    """Return the excess that a difference of exactly the margin makes, as upper or as both edges."""
+    excess = _planted_excess(plugin, pairs, null)
+    return (-excess if plugin.options["both_sides"] else -math.inf), excess
 
 
 def _planted_excess(plugin: Plugin, pairs: Pairs, null: np.ndarray) -> float:

@@ -31,6 +31,7 @@ def headline(
     null: bool = True,
     max_splits: int = 10_000,
     interval: Interval | None = None,
+    both_sides: bool = False,
     fixed_scores: bool = False,
     from_counts: bool = False,
     logarithmic: bool = False,
@@ -64,6 +65,8 @@ def headline(
         Fewer splits than the settings ask for, where one evaluation is expensive.
     interval : callable or None
         `f(frame, level)` when something better than the bootstrap exists.
+    both_sides : bool
+        Of a planted margin: as far below real against real is as bad as above.
     fixed_scores : bool
         A bootstrap resamples what was computed once and misses part of the noise; its spread is that of
         statistics computed anew on half-samples, where that is larger.
@@ -81,7 +84,7 @@ def headline(
     options: dict[str, Any] = {
         "question": question, "ideal": ideal, "margin": margin, "sentence": sentence, "needs": needs,
         "against_null": against_null, "null": null, "max_splits": max_splits, "interval": interval,
-        "fixed_scores": fixed_scores, "from_counts": from_counts,
+        "both_sides": both_sides, "fixed_scores": fixed_scores, "from_counts": from_counts,
         "logarithmic": logarithmic, "assumes": assumes, "percent": percent,
     }  # fmt: skip
     return HEADLINES.register(

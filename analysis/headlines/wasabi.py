@@ -2,9 +2,11 @@
 
 The published number is dominated by cortex and white matter (95 % of the variance); here volumes over head
 size, averaged over hemispheres, are taken in reference standard deviations after age and sex. The number is
-never zero and falls with n, so it is judged by its excess over disjoint halves of the reference. In many
-dimensions most of it is the distance between any two people: a small excess can be a large difference of
-one structure.
+never zero and falls with n, so it is judged by its excess over disjoint halves of the reference.
+
+Well below real against real is no better than above: people too much alike, or copies of the reference, are
+cheap to reach. In many dimensions most of the cost is the distance between any two people: a small excess
+can be a large difference of one structure.
 """
 
 import numpy as np
@@ -25,6 +27,7 @@ from analysis.transport import transport_distance
     source=("Jafrasteh2025",),
     against_null=True,
     max_splits=40,
+    both_sides=True,
     fixed_scores=True,
     assumes=("shared ages", "joint"),
     bounds=(0.0, np.inf),

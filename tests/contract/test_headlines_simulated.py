@@ -114,6 +114,23 @@ def test_clean_cohorts_behind_the_planted_ones_pass():
     ] * 4
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "severity"), [("shrunken_variance", 0.5), ("mode_collapse", 20.0)])
+def test_people_too_much_alike_do_not_pass_for_close(name, severity):
+    """Transport to a cohort that lies in the middle is cheaper than from real to real people."""
+    reference, generated = clean()
+    wasabi = entries(judge(reference, plant(name, generated, severity=severity, seed=1), SETTINGS))["wasabi"]
+    assert wasabi["verdict"] != "yes"
+
+
+@pytest.mark.slow
+def test_copies_of_the_reference_do_not_pass_for_close():
+    reference, _ = clean()
+    wasabi = entries(judge(reference, reference, SETTINGS))["wasabi"]
+    assert wasabi["estimate"] < 0.05  # reference people are predicted without themselves, copies are not
+    assert wasabi["verdict"] != "yes"
+
+
 def cluster_draws(rows_per_person: int, n_draws: int = 60):
     plugins = [p for p in all_headlines() if p.name in ("size_head", "spread_head", "energy")]
     found = defaultdict(list)

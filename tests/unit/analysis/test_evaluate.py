@@ -22,7 +22,7 @@ def plugin(function=lambda pair: np.zeros(pair.n_replicates), *, bounds=(-np.inf
     given = {
         "question": 2, "ideal": 0.0, "margin": lambda frame: (-0.2, 0.2), "sentence": "{estimate}",
         "needs": (), "against_null": False, "null": True, "max_splits": 100, "interval": None,
-        "fixed_scores": False, "logarithmic": False, "assumes": (), "percent": False,
+        "both_sides": False, "fixed_scores": False, "logarithmic": False, "assumes": (), "percent": False,
     }  # fmt: skip
     return Plugin(
         "headlines", "made_up", function, "Made up", "SD", "closer", bounds, options=given | options
@@ -207,6 +207,8 @@ def test_planted_margin_is_an_excess_over_the_null():
     found = evaluate_headline(plugin(distance, margin=None, against_null=True), PAIRS)
     assert found.judged == pytest.approx(0.1)
     assert found.margin == (-np.inf, pytest.approx(0.5))
+    both = evaluate_headline(plugin(distance, margin=None, against_null=True, both_sides=True), PAIRS)
+    assert both.margin == (pytest.approx(-0.5), pytest.approx(0.5))
 
 
 def test_made_up_headlines_do_not_enter_the_registry():
