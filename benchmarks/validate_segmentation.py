@@ -296,14 +296,13 @@ def main() -> None:
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     started, store = time.perf_counter(), Store(args.store)
-    sections = [
-        *manual_section(args.data, store),
-        *heads_section(args.data, store),
-        *cohort_section(args.data, store),
-        *robustness_section(args.data, args.contrasts),
-    ]
     stamp = f"Weights {version()}; printed by `benchmarks/validate_segmentation.py`."
-    write_text_atomic(args.out, "\n".join([*INTRO.splitlines(), "", stamp, "", *sections]))
+    lines = [*INTRO.splitlines(), "", stamp, ""]
+    for section in (manual_section, heads_section, cohort_section):
+        lines += section(args.data, store)
+        write_text_atomic(args.out, "\n".join(lines))
+    lines += robustness_section(args.data, args.contrasts)
+    write_text_atomic(args.out, "\n".join(lines))
     print(f"{args.out} written after {time.perf_counter() - started:.0f} s")
 
 

@@ -21,6 +21,7 @@ from evaluation.networks.half_resolution_unet import HalfResolutionUNet
 from evaluation.posteriors import keep_largest, overlap
 from evaluation.segmenters.synthseg_style import (
     group_channels,
+    group_means,
     predict_both_ways,
     quality_features,
     read_network,
@@ -28,6 +29,7 @@ from evaluation.segmenters.synthseg_style import (
 from evaluation.synthesis.fields import normal, uniform
 from evaluation.synthesis.labelmaps import read_training_maps
 from evaluation.synthesis.rendering import Example, Recipe, render_example
+from evaluation.working_grid import winning_channel
 
 _BLOCK = (144, 176, 144)
 #: Pull of the fit towards "score = the first feature", in renderings.
@@ -39,8 +41,8 @@ def measure_rendering(network: HalfResolutionUNet, example: Example) -> dict[str
     raw, agreement = predict_both_ways(network, example.image, 1.0)
     posteriors, _ = keep_largest(raw)
     features = quality_features(posteriors, agreement)
-    channel = posteriors.structures.argmax(0)
-    truth = {group: overlap(channel, example.target, m) for group, m in group_channels().items()}
+    channel = winning_channel(posteriors.structures)
+    truth = group_means(overlap(channel, example.target))
     return {group: (*values, truth[group]) for group, values in features.items()}
 
 

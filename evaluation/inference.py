@@ -21,7 +21,6 @@ def predict(network: HalfResolutionUNet, data: Tensor) -> tuple[Tensor, Tensor]:
     Returns
     -------
     posteriors : Tensor of float32, (19, I, J, K)
-        Channels last in memory.
     left : Tensor of float32, (I, J, K)
     """
     pads = [-n % STRIDE for n in data.shape]
@@ -32,4 +31,5 @@ def predict(network: HalfResolutionUNet, data: Tensor) -> tuple[Tensor, Tensor]:
     inner = [slice(p // 2, p // 2 + n) for p, n in zip(pads, data.shape, strict=True)]
     logits = logits[0][(slice(None), *inner)]
     posteriors = torch.softmax(logits[:N_STRUCTURES].permute(1, 2, 3, 0).float(), dim=-1)
-    return posteriors.permute(3, 0, 1, 2), torch.sigmoid(logits[N_STRUCTURES].float())
+    left = torch.sigmoid(logits[N_STRUCTURES].float()).contiguous()
+    return posteriors.permute(3, 0, 1, 2).contiguous(), left

@@ -10,12 +10,15 @@ from torch import Tensor
 
 from cohorts.structures import TIV, find_structure, structure
 from evaluation.synthesis.anatomy import CHANNELS, N_STRUCTURES
+from evaluation.working_grid import winning_channel
 
 #: FreeSurfer id of (channel, is left): the same twice for structures without a side.
 IDS = np.array([[left if right is None else right, left] for left, right in CHANNELS], np.int32)
 _CSF_CHANNEL = 16
 #: A posterior below this does not connect pieces.
 _CONNECTING = 0.25
+#: Posteriors below this are left out of volumes.
+_SMALLEST = 0.01
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,7 @@ def soft_volumes(posteriors: Posteriors) -> dict[str, float]:
     for channel, (first, second) in enumerate(CHANNELS):
         if first == 0:
             continue
-        share = torch.where(p[channel] > 0.01, p[channel], 0.0)
+        share = torch.where(p[channel] > _SMALLEST, p[channel], 0.0)
         total = float(share.sum(dtype=torch.float64)) * posteriors.voxel_mm3
         if second is None:
             volumes[structure(first).name] = total
@@ -84,7 +87,7 @@ def keep_largest(posteriors: Posteriors) -> tuple[Posteriors, dict[str, float]]:
     p[1:, torch.from_numpy(brain & ~kept)] = 0.0
     removed = int((brain & ~kept).sum())
     facts = {"cavities": float(_n_cavities(kept))}
-    channel = p.argmax(0).numpy()
+    channel = winning_channel(p).numpy()
     left = (posteriors.left > 0.5).numpy()
     for number, name, mask in _each_structure(channel, left):
         box = _box(mask)
@@ -139,36 +142,32 @@ def _n_cavities(mask: np.ndarray) -> int:
     return n_pieces - 1 if outside.size else 0
 
 
-def expected_dice(posteriors: Posteriors, channel: Tensor, members: list[int]) -> float:
-    """Return the Dice with the truth that the posteriors themselves expect, averaged over some channels.
+def expected_dice(posteriors: Posteriors, channel: Tensor) -> Tensor:
+    """Return for every channel the Dice with the truth that the posteriors themselves expect, (19,).
 
     Parameters
     ----------
-    channel : Tensor, (I, J, K)
+    channel : Tensor of uint8, (I, J, K)
         Winning channel of each voxel.
-    members : list of int
-        Channels of the group.
 
     Notes
     -----
-    For a segmentation S and calibrated posteriors p, expected Dice is near 2 sum_S p / (abs(S) + sum p). The
-    group's mean counts an empty structure as 0.
+    For a segmentation S and calibrated posteriors p, expected Dice is near
+    2 sum_S p / (abs(S) + sum p). An empty structure has 0.
     """
-    scores = []
-    for c in members:
-        p = posteriors.structures[c]
-        won = channel == c
-        total = float(won.sum()) + float(torch.where(p > 0.01, p, 0.0).sum(dtype=torch.float64))
-        scores.append(2 * float(p[won].sum(dtype=torch.float64)) / total if won.any() else 0.0)
-    return float(np.mean(scores))
+    p, flat = posteriors.structures, channel.flatten()
+    count = torch.bincount(flat, minlength=N_STRUCTURES).double()
+    best = p.amax(0).flatten()
+    won = torch.bincount(flat, weights=best.double(), minlength=N_STRUCTURES)
+    total = torch.stack([torch.where(x > _SMALLEST, x, 0.0).sum(dtype=torch.float64) for x in p])
+    return 2 * won / (count + total).clamp_min(1)
 
 
-def overlap(a: Tensor, b: Tensor, members: list[int]) -> float:
-    """Return the mean Dice over some channels of two maps of winning channels; 0 where one is empty."""
+def overlap(a: Tensor, b: Tensor) -> Tensor:
+    """Return the Dice of every channel between two maps of winning channels, (19,); 0 if both are empty."""
+    both = torch.bincount(a[a == b], minlength=N_STRUCTURES).double()
     n_a, n_b = (torch.bincount(x.flatten(), minlength=N_STRUCTURES) for x in (a, b))
-    both = torch.bincount(a[a == b], minlength=N_STRUCTURES)
-    dice = 2 * both / (n_a + n_b).clamp_min(1)
-    return float(dice[members].double().mean())
+    return 2 * both / (n_a + n_b).clamp_min(1)
 
 
 def count_pieces(labels: np.ndarray, wanted: list[str]) -> dict[str, int]:

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
+from torch import Tensor
 from torch.optim import AdamW
 
 from cohorts.store import write_atomic
@@ -107,6 +108,32 @@ def save(state: State, out: Path) -> None:
     weights = {k: v.detach().half().cpu().contiguous() for k, v in state.average.state_dict().items()}
     said = {"step": str(state.step)}
     write_atomic(out / "weights.safetensors", lambda path: save_file(weights, path, metadata=said))
+
+
+def export(plan: Plan) -> None:
+    """Write ``shipped.safetensors``: the averaged weights, freed of the weighting of the loss."""
+    codebook, maps = read_training_maps(plan.labelmaps)
+    weights = without_weighting(load_file(plan.out / "weights.safetensors"), maps, codebook)
+    write_atomic(plan.out / "shipped.safetensors", lambda path: save_file(weights, path))
+
+
+def without_weighting(
+    weights: dict[str, Tensor], maps: list[TrainingMap], codebook: Codebook
+) -> dict[str, Tensor]:
+    """Return weights whose posteriors are those of the true frequencies of the structures.
+
+    The cross-entropy weights a voxel of structure c by n_c ** -0.4, which multiplies the odds that the
+    network learns by the same factor and makes small structures too large. The bias of the last layer takes
+    that back: + 0.4 log(n_c / n_white matter); background, which is not a structure, is left alone.
+    """
+    counts = torch.zeros(len(CHANNELS))
+    for source in maps:
+        counts += torch.bincount(codebook.target[source.codes.long().flatten()], minlength=len(CHANNELS))
+    change = 0.4 * (counts / counts[1]).log()
+    change[0] = 0.0
+    bias = weights["coarse.bias"].float().clone()
+    bias[: len(CHANNELS)] += change
+    return {**weights, "coarse.bias": bias.half()}
 
 
 def learning_rate(plan: Plan, step: int) -> float:
@@ -209,6 +236,7 @@ def main(arguments: list[str] | None = None) -> None:
     torch.set_num_threads(threads)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     train(plan)
+    export(plan)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """The grid on which a network works, 1 mm and RAS, cropped to the head; and the way back."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -105,6 +106,19 @@ def _head_box(foreground: np.ndarray, voxel_size_mm: float) -> tuple[slice, slic
     return parts[0], parts[1], parts[2]
 
 
+def winning_channel(maps: Tensor) -> Tensor:
+    """Return the channel with the largest value at every voxel: (C, ...) -> uint8 (...).
+
+    Goes channel by channel, which on CPU is several times faster than ``argmax`` over the first axis.
+    """
+    best = maps[0].clone()
+    winner = torch.zeros(maps.shape[1:], dtype=torch.uint8, device=maps.device)
+    for channel in range(1, len(maps)):
+        winner.masked_fill_(maps[channel] > best, channel)
+        torch.maximum(best, maps[channel], out=best)
+    return winner
+
+
 def sample_on(maps: Tensor, affine: np.ndarray, like: Volume) -> tuple[np.ndarray, np.ndarray]:
     """Return, on another grid, the winner among the interpolated posteriors and the interpolated last map.
 
@@ -131,29 +145,31 @@ def sample_on(maps: Tensor, affine: np.ndarray, like: Volume) -> tuple[np.ndarra
     size = np.asarray(maps.shape[1:])
     m = torch.from_numpy((to_source[:3] * (2 / size)[:, None]).astype(np.float32))
     m[:, 3] += torch.from_numpy((1 / size - 1).astype(np.float32))
-    j, k = (torch.arange(n, dtype=torch.float32) for n in like.shape[1:])
-    for i in range(like.shape[0]):
+    box = _box_in(to_source, maps.shape[1:], like.shape)
+    j, k = (torch.arange(part.start, part.stop, dtype=torch.float32) for part in box[1:])
+    for i in range(box[0].start, box[0].stop):
         place = m[:, 0] * i + m[:, 3] + j[:, None, None] * m[:, 1] + k[None, :, None] * m[:, 2]
-        box = _rows_inside(place)
-        if box is not None:
-            channel[i][box], left[i][box] = _winner(maps, place[box])
+        channel[i][box[1:]], left[i][box[1:]] = _winner(maps, place)
     return channel, left
 
 
-def _rows_inside(place: Tensor) -> tuple[slice, slice] | None:
-    """Return the rectangle of a plane, (J, K, 3), whose places lie inside -1 to 1."""
-    inside = (place.abs() < 1).all(-1)
-    j, k = (torch.nonzero(inside.any(axis))[:, 0] for axis in (1, 0))
-    if not len(j):
-        return None
-    return slice(int(j[0]), int(j[-1]) + 1), slice(int(k[0]), int(k[-1]) + 1)
+def _box_in(
+    to_source: np.ndarray, source: Sequence[int], shape: tuple[int, int, int]
+) -> tuple[slice, slice, slice]:
+    """Return the box of a grid that holds all of the source grid; empty where they do not meet."""
+    corners = np.stack(np.meshgrid(*[(-0.5, n - 0.5) for n in source], indexing="ij"), -1).reshape(-1, 3)
+    index = (corners - to_source[:3, 3]) @ np.linalg.inv(to_source[:3, :3]).T
+    low = np.clip(np.floor(index.min(0)), 0, shape).astype(int)
+    high = np.clip(np.ceil(index.max(0)) + 1, low, shape).astype(int)
+    i, j, k = (slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
+    return i, j, k
 
 
 def _winner(maps: Tensor, place: Tensor) -> tuple[np.ndarray, np.ndarray]:
     """Return winner and side on one plane of sampling places, (J, K, 3), of order I, J, K."""
     sampled = functional.grid_sample(maps[None], place.flip(-1)[None, None], align_corners=False)[0, :, 0]
     sampled[0] += 1 - sampled[:-1].sum(0)
-    return sampled[:-1].argmax(0).to(torch.uint8).numpy(), (sampled[-1] > 0.5).numpy()
+    return winning_channel(sampled[:-1]).numpy(), (sampled[-1] > 0.5).numpy()
 
 
 def _whole_steps(to_source: np.ndarray, shape: tuple[int, int, int]) -> tuple[np.ndarray, np.ndarray] | None:
@@ -168,7 +184,7 @@ def _shifted(
     maps: Tensor, like: Volume, axes: np.ndarray, shift: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return winner and side where every voxel of ``like`` is a voxel of the maps."""
-    results = (maps[:-1].argmax(0).to(torch.uint8).numpy(), (maps[-1] > 0.5).numpy())
+    results = (winning_channel(maps[:-1]).numpy(), (maps[-1] > 0.5).numpy())
     order = np.abs(axes).argmax(0)
     sign = axes[order, np.arange(3)]
     out = (np.zeros(like.shape, np.uint8), np.zeros(like.shape, bool))

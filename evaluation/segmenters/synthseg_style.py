@@ -19,6 +19,7 @@ from safetensors.torch import load_file
 
 from cohorts.structures import names
 from cohorts.volumes import LabelMap, Volume
+from evaluation.hemispheres import left_of_plane
 from evaluation.inference import predict
 from evaluation.networks.half_resolution_unet import HalfResolutionUNet, channels_last, features_of
 from evaluation.posteriors import (
@@ -31,7 +32,7 @@ from evaluation.posteriors import (
 )
 from evaluation.segmentation import QC_GROUPS, SEGMENTERS, Segmentation, check_segmentation
 from evaluation.synthesis.anatomy import CHANNELS
-from evaluation.working_grid import make_working_image, sample_on
+from evaluation.working_grid import make_working_image, sample_on, winning_channel
 
 NAME = "synthseg_style"
 _WEIGHTS = "synthseg_style_1mm.safetensors"
@@ -58,10 +59,12 @@ def synthseg_style(image: Volume, *, device: str = "cpu") -> Segmentation:
     data = torch.from_numpy(working.data).to(device)
     raw, agreement = predict_both_ways(load_network(device), data, working.voxel_mm3)
     posteriors, facts = keep_largest(raw)
-    quality = predicted_dice(quality_features(posteriors, agreement))
+    features = quality_features(posteriors, agreement)
+    for group, (expected, mirrored) in features.items():
+        facts |= {f"expected_dice_{group}": expected, f"mirror_dice_{group}": mirrored}
     maps = torch.cat([posteriors.structures, posteriors.left[None]])
     labels = LabelMap(label_ids(*sample_on(maps, working.affine, image)), image.affine)
-    result = Segmentation(labels, soft_volumes(posteriors), quality, facts, NAME, version())
+    result = Segmentation(labels, soft_volumes(posteriors), predicted_dice(features), facts, NAME, version())
     return check_segmentation(result, names("aseg"), image)
 
 
@@ -84,20 +87,22 @@ def predict_both_ways(
         Mean Dice of the structures of each group between both predictions.
     """
     structures, left = (x.cpu() for x in predict(network, data))
-    once = structures.argmax(0)
+    once = winning_channel(structures)
     mirrored, right = (x.cpu() for x in predict(network, data.flip(0)))
     mirrored, right = mirrored.flip(1), right.flip(0)
-    twice = mirrored.argmax(0)
-    agreement = {group: overlap(once, twice, members) for group, members in group_channels().items()}
-    return Posteriors((structures + mirrored) / 2, (left + 1 - right) / 2, voxel_mm3), agreement
+    twice = winning_channel(mirrored)
+    structures = structures.add_(mirrored).mul_(0.5)
+    left = left_of_plane((left + 1 - right) / 2, structures[1] + structures[2] > 0.5)
+    return Posteriors(structures, left, voxel_mm3), group_means(overlap(once, twice))
 
 
 def quality_features(
     posteriors: Posteriors, agreement: Mapping[str, float]
 ) -> dict[str, tuple[float, float]]:
     """Return for every group the Dice that the posteriors expect, and that with the mirrored prediction."""
-    channel = posteriors.structures.argmax(0)
-    return {g: (expected_dice(posteriors, channel, m), agreement[g]) for g, m in group_channels().items()}
+    channel = winning_channel(posteriors.structures)
+    expected = group_means(expected_dice(posteriors, channel))
+    return {group: (value, agreement[group]) for group, value in expected.items()}
 
 
 def predicted_dice(features: Mapping[str, tuple[float, float]]) -> dict[str, float]:
@@ -139,6 +144,11 @@ def version() -> str:
 def _quality_lines() -> dict[str, list[float]]:
     lines: dict[str, list[float]] = json.loads(_resource(_QUALITY).read_text())["lines"]
     return lines
+
+
+def group_means(values: torch.Tensor) -> dict[str, float]:
+    """Return the mean over the channels of every quality group of a value per channel, (19,)."""
+    return {group: float(values[members].mean()) for group, members in group_channels().items()}
 
 
 @cache

@@ -108,16 +108,19 @@ def test_expected_dice_is_that_of_calibrated_posteriors() -> None:
     """With posteriors q in a box, truth drawn from them has Dice 2 q n / (n + q n) on average."""
     posteriors = make_posteriors({HIPPOCAMPUS: [box((5, 15), (5, 15), (5, 15))]}, certainty=0.8)
     channel = posteriors.structures.argmax(0)
-    assert expected_dice(posteriors, channel, [HIPPOCAMPUS]) == pytest.approx(2 * 0.8 / 1.8, rel=1e-5)
-    assert expected_dice(posteriors, channel, [WHITE]) == 0
+    dice = expected_dice(posteriors, channel)
+    assert float(dice[HIPPOCAMPUS]) == pytest.approx(2 * 0.8 / 1.8, rel=1e-5)
+    assert float(dice[WHITE]) == 0
 
 
-def test_overlap_is_the_mean_dice_of_the_members() -> None:
+def test_overlap_is_dice() -> None:
     a = torch.zeros(10, dtype=torch.int64)
     b = a.clone()
     a[:4], b[2:6] = WHITE, WHITE
-    assert overlap(a, b, [WHITE]) == pytest.approx(0.5)
-    assert overlap(a, b, [WHITE, HIPPOCAMPUS]) == pytest.approx(0.25)
+    dice = overlap(a, b)
+    assert float(dice[WHITE]) == pytest.approx(0.5)
+    assert float(dice[0]) == pytest.approx(2 * 4 / 12)
+    assert float(dice[HIPPOCAMPUS]) == 0
 
 
 def test_pieces_of_a_label_map() -> None:
