@@ -61,7 +61,7 @@ what labels add to the targets of the people above.
 QUALITY = """
 ## Image quality beside real scans
 
-Eight simulated people and the 19 scans of `t1w/malf`, skull-stripped, measured with exact and with manual
+Five simulated people and the 19 scans of `t1w/malf`, skull-stripped, measured with exact and with manual
 labels.
 """
 

@@ -15,7 +15,7 @@ from torch import Tensor
 from generation.simulator.anatomy import CENTRE, SHAPE, STEP_MM, Anatomy
 from generation.simulator.spatial import integrate, sample, smooth, voxel_grid
 
-N_STEPS = 8
+N_STEPS = 14
 LARGEST_RATE = 0.25
 PROPORTION_LOG_SD = 0.02
 POSE_DEGREES = 2.0

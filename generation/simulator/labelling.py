@@ -17,8 +17,9 @@ from generation.simulator.anatomy import Anatomy, Field
 from generation.simulator.deformation import fold
 from generation.simulator.spatial import resize, sample, smooth, voxel_grid
 
-N_SEARCH = 14
-DAMPING = 0.8
+# The steps become smaller so that structures of a few voxels settle.
+N_SEARCH = 18
+FIRST_DAMPING, LAST_DAMPING = 0.9, 0.2
 LARGEST_SHIFT_MM = 0.6
 LARGEST_LEVEL_MM = 4.0
 FAR_MM = 20.0
@@ -232,13 +233,13 @@ def search_levels(distances: Tensor, left: Tensor, wanted: Tensor, step: float) 
     """
     levels = torch.zeros_like(wanted)
     best, best_miss = levels.clone(), torch.full_like(wanted, torch.inf)
-    for _ in range(N_SEARCH):
+    for damping in np.linspace(FIRST_DAMPING, LAST_DAMPING, N_SEARCH):
         nearest, index = nearest_structure(distances, levels, left)
         counts, areas = count_sides(nearest, index, left, len(levels), step)
         miss = (wanted - counts).abs()
         better = miss < best_miss
         best, best_miss = torch.where(better, levels, best), torch.where(better, miss, best_miss)
-        shift = DAMPING * step * (wanted - counts) / areas.clamp(min=4.0)
+        shift = float(damping) * step * (wanted - counts) / areas.clamp(min=4.0)
         levels = (levels + shift.clamp(-LARGEST_SHIFT_MM, LARGEST_SHIFT_MM)).clamp(
             -LARGEST_LEVEL_MM, LARGEST_LEVEL_MM
         )

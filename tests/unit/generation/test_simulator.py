@@ -1,5 +1,7 @@
 """A simulated person has the volumes asked for, no fold, and depends on (seed, person) alone."""
 
+from importlib import resources
+
 import numpy as np
 import pytest
 import torch
@@ -12,7 +14,7 @@ from cohorts.volumes import read_label_map
 from generation.demo_cohorts import table_cohort
 from generation.norms import LATERAL_VENTRICLES, VOLUME_NAMES
 from generation.planting import plant
-from generation.simulator.anatomy import SHAPE, STEP_MM
+from generation.simulator.anatomy import MODEL_FILE, SHAPE, STEP_MM, load_anatomy
 from generation.simulator.cohort import claim_folder, label_path, people_shown, simulate_cohort
 from generation.simulator.deformation import flow_of_divergence, person_grid, to_voxels
 from generation.simulator.labelling import level_of_volume
@@ -86,6 +88,9 @@ def test_large_ventricles_on_request(people):
     wanted[list(LATERAL_VENTRICLES)] *= factor
     drawn = simulate_person(2, wanted, age=table.loc[2, "age"], seed=SEED, grid=COARSE)
     assert drawn.volumes[list(LATERAL_VENTRICLES)].sum() == pytest.approx(90_000, rel=0.05)
+    # The ventricles push the caudate aside and do not eat it.
+    for name in ("Left-Caudate", "Right-Caudate"):
+        assert drawn.volumes[name] == pytest.approx(wanted[name], rel=0.05)
     assert jacobian_determinant(drawn.displacement / STEP_MM).min() > 0
 
 
@@ -177,3 +182,14 @@ def test_a_missing_target_is_named(tmp_path):
     object.__setattr__(targets, "volumes", bare)
     with pytest.raises(DataError, match="CSF missing"):
         simulate_cohort(targets, tmp_path, seed=5)
+
+
+def test_the_shipped_model_is_small_symmetric_data_without_pickles():
+    path = resources.files("generation") / "data" / MODEL_FILE
+    assert path.stat().st_size < 15e6
+    anatomy = load_anatomy()
+    assert anatomy.soft.data.min() >= 0
+    # Shares of the classes at a place sum to one at most, up to rounding of fifteen bytes.
+    assert anatomy.soft.data.sum(0).max() < 1.03
+    assert anatomy.modes.shape[1:] == (3, *SHAPE)
+    assert set(anatomy.deep_ids) == {4, 5, 10, 11, 12, 13, 14, 15, 16, 17, 18, 26, 28}
