@@ -57,7 +57,7 @@ def deming_slope(
 
     Examples
     --------
-    >>> deming_slope(np.array([[0.0, 1.0, 2.0]]), np.array([[1.0, 3.0, 5.0]]), 1.0).tolist()
+    >>> deming_slope(np.array([[0.0, 1.0, 2.0]]), np.array([[1.0, 3.0, 5.0]]), 1.0).round(9).tolist()
     [2.0]
     """
     x = reference - reference.mean(axis=1, keepdims=True)

@@ -31,7 +31,7 @@ def verdict_power(
     se = math.sqrt(1 / n_reference + 1 / n_generated + effect**2 / (2 * (n_reference + n_generated)))
     if abs(effect) < margin:
         z = norm.ppf(1 - alpha)
-        return max(0.0, norm.cdf((margin - effect) / se - z) - norm.cdf(-(margin + effect) / se + z))
+        return float(max(0.0, norm.cdf((margin - effect) / se - z) - norm.cdf(-(margin + effect) / se + z)))
     return float(norm.sf(norm.ppf(1 - alpha / 2) - (abs(effect) - margin) / se))
 
 
