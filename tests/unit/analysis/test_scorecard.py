@@ -160,3 +160,14 @@ def test_numbers_for_json_and_sentences():
     assert summary(np.array([1.0, 2.0, np.nan, 3.0]), 5) == {
         "median": 2.0, "low": pytest.approx(1.05), "high": pytest.approx(2.95), "n": 5, "splits": 3,
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("headsize", ["none", "share", "pooled_residual", "covariate"])
+def test_every_head_size_convention_gives_a_scorecard(headsize):
+    card = judge(REFERENCE, GENERATED, QUICK.model_copy(update={"headsize": headsize}))
+    found = entries(card)
+    for name in ("size_head", "size_within", "size_worst", "spread_structures", "ageing", "energy"):
+        assert found[name]["status"] == "ok", name
+        assert found[name]["verdict"] != NO
+    # Head size itself has one convention.
+    assert found["size_head"]["estimate"] == entries(CARD)["size_head"]["estimate"]

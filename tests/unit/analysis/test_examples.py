@@ -1,0 +1,17 @@
+"""Examples in docstrings are true."""
+
+import doctest
+import importlib
+import pkgutil
+
+import pytest
+
+import analysis
+
+MODULES = [info.name for info in pkgutil.walk_packages(analysis.__path__, "analysis.")]
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_examples_of_docstrings(name):
+    module = importlib.import_module(name)
+    assert doctest.testmod(module).failed == 0
