@@ -19,8 +19,9 @@ def rules(*entries: dict) -> Rules:
 
 def judged(wanted: Rules, *, new: dict | None = None, old: dict | None = None, **world):
     people = World(**world)
-    baseline = people.run("old", own=0.3, **(old or {})).snapshot()
-    return judge(people.run("new", own=0.3, **(new or {})).snapshot(), baseline, wanted)
+    made = (people.run(name, **{"own": 0.3, **(more or {})}) for name, more in (("new", new), ("old", old)))
+    run, baseline = (one.snapshot(structures=True) for one in made)
+    return judge(run, baseline, wanted)
 
 
 def row_of(result, name: str):
@@ -57,8 +58,8 @@ def hidden(**world):
     worst = {"label": "Largest difference", "estimate": 0.9, "ci_low": 0.8, "ci_high": 1.0, "se": 0.05}
     numbers = {name: {"status": "not_applicable"} for name in HEADLINES} | {"distance": worst}
     people = World(n_reference=300, **world)
-    old = people.run("old", ids="a", shift=[0.9, 0, 0, 0], **numbers).snapshot()
-    new = people.run("new", ids="b", shift=[0.9, 0, 0.9, 0], **numbers).snapshot()
+    old = people.run("old", ids="a", shift=[0.9, 0, 0, 0], **numbers).snapshot(structures=True)
+    new = people.run("new", ids="b", shift=[0.9, 0, 0.9, 0], **numbers).snapshot(structures=True)
     return judge(new, old, read_rules())
 
 

@@ -22,7 +22,12 @@ def rules(**amounts: float) -> Rules:
 
 def check(seed: int, wanted: Rules, baseline: dict, run: dict, **world) -> CheckResult:
     people = World(seed=seed, **world)
-    return judge(people.run("new", **run).snapshot(), people.run("old", **baseline).snapshot(), wanted)
+    structures = any(rule.matches("structure:any") for rule in wanted.rules)
+    new, old = (
+        people.run(name, **made).snapshot(structures=structures)
+        for name, made in (("new", run), ("old", baseline))
+    )
+    return judge(new, old, wanted)
 
 
 def statuses(wanted: Rules, baseline: dict, run: dict, **world) -> Counter:
@@ -57,9 +62,9 @@ def test_equal_runs_practically_never_fail_with_the_shipped_rules():
 def test_equal_paired_runs_of_many_people_pass_with_the_shipped_rules():
     found = Counter(
         check(seed, read_rules(), {"own": 0.3}, {"own": 0.3}, n_reference=600, n_generated=1200).status
-        for seed in range(20)
+        for seed in range(15)
     )
-    assert found["pass"] >= 16  # 80 %, the power for which the advice on n is computed
+    assert found["pass"] >= 12  # 80 %, the power for which the advice on n is computed
 
 
 def test_a_worsening_at_the_limit_passes_wrongly_in_at_most_5_percent():

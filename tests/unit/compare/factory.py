@@ -145,8 +145,8 @@ class MadeRun:
             "generated": {"name": "g", "people_hash": self.hashes[1], "content_hash": _hash(self.name)},
         }
 
-    def snapshot(self) -> Snapshot:
-        """Return the run as it would be read."""
+    def snapshot(self, *, structures: bool = False) -> Snapshot:
+        """Return the run as it would be read; the single structures take most of the time."""
         card, record = self.scorecard(), self.record()
         facts = {
             **{key: card[key] for key in ("name", "fingerprint", "questions")},
@@ -154,7 +154,9 @@ class MadeRun:
             "date": record["created"],
             "seed": 0,
         }
-        facts["structures"] = structure_headlines(self.opened())
+        if structures:
+            run = Run(Path(self.name), record, card, {"results": self.results()})
+            facts["structures"] = structure_headlines(run)
         return Snapshot(Facts.model_validate(facts), Path(self.name), self.draws)
 
     def results(self) -> pd.DataFrame:
