@@ -74,8 +74,22 @@ def protocol_differences(
         if isinstance(one, Mapping) and isinstance(other, Mapping):
             rows += protocol_differences(one, other, f"{prefix}{key}.")
         elif one != other:
-            rows.append((f"{prefix}{key}", _shown(one), _shown(other)))
+            rows.append((f"{prefix}{key}", *_told_apart(one, other)))
     return rows
+
+
+def _told_apart(one: object, other: object) -> tuple[str, str]:
+    """Two values as text; of two lists what only one of them holds, as their beginnings may be the same."""
+    if isinstance(one, list) and isinstance(other, list):
+        only = [[item for item in a if item not in b] for a, b in ((one, other), (other, one))]
+        if any(only):
+            return f"{len(one)} items{_only(only[0])}", f"{len(other)} items{_only(only[1])}"
+        return f"{len(one)} items in this order: {_shown(one)}", f"in another: {_shown(other)}"
+    return _shown(one), _shown(other)
+
+
+def _only(items: list[object]) -> str:
+    return f" (only here: {_shown(', '.join(map(str, items)))})" if items else ""
 
 
 def _shown(value: object) -> str:

@@ -24,8 +24,18 @@ def test_differences_name_nested_absent_and_changed_fields():
 
 
 def test_long_values_are_cut():
-    ((_, first, _),) = protocol_differences({"structures": list(range(100))}, {"structures": []})
+    ((_, first, _),) = protocol_differences({"note": "x" * 100}, {"note": ""})
     assert len(first) == 60
+
+
+def test_lists_show_what_only_one_of_them_holds():
+    long = [f"structure {k}" for k in range(50)]
+    ((_, first, second),) = protocol_differences({"s": [*long, "CSF"]}, {"s": [*long, "TIV", "Pons"]})
+    assert (first, second) == ("51 items (only here: CSF)", "52 items (only here: TIV, Pons)")
+    ((_, first, second),) = protocol_differences({"s": [1, 2]}, {"s": [2, 1]})
+    assert (first, second) == ("2 items in this order: [1, 2]", "in another: [2, 1]")
+    ((_, first, second),) = protocol_differences({"s": long}, {"s": long[:49]})
+    assert (first, second) == ("50 items (only here: structure 49)", "49 items")
 
 
 def test_different_protocols_are_refused_with_exactly_the_fields_that_differ():
