@@ -84,7 +84,7 @@ def _told_apart(one: object, other: object) -> tuple[str, str]:
         only = [[item for item in a if item not in b] for a, b in ((one, other), (other, one))]
         if any(only):
             return f"{len(one)} items{_only(only[0])}", f"{len(other)} items{_only(only[1])}"
-        return f"{len(one)} items in this order: {_shown(one)}", f"in another: {_shown(other)}"
+        return f"{len(one)} items", "the same in another order"
     return _shown(one), _shown(other)
 
 
