@@ -25,7 +25,7 @@ SLOPE_COLUMNS = {
     70: "slope_70_80",
 }
 N_NORM = 4_000
-MOSAIC_AGES = (20, 33, 46, 59, 72, 85)
+MOSAIC_AGES = (20, 42, 64, 85)
 
 INTRODUCTION = """# The simulator
 
@@ -61,7 +61,7 @@ what labels add to the targets of the people above.
 QUALITY = """
 ## Image quality beside real scans
 
-Five simulated people and the 19 scans of `t1w/malf`, skull-stripped, measured with exact and with manual
+Three simulated people and the 19 scans of `t1w/malf`, skull-stripped, measured with exact and with manual
 labels.
 """
 
@@ -95,7 +95,7 @@ def page(
     distinct = len(measured[targets.columns].drop_duplicates())
     lines = [
         INTRODUCTION.format(size=size_mb),
-        "![Six people from 20 to 85](simulator/ages.png)\n",
+        "![Four people from 20 to 85](simulator/ages.png)\n",
         "![Pairs that differ in one factor](simulator/pairs.png)\n",
         NORMS.format(men=n["M"], women=n["F"], n_norm=N_NORM),
         markdown(norm_table(people, measured)),

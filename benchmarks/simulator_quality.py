@@ -15,7 +15,7 @@ from scipy import ndimage
 from cohorts.volumes import read_label_map, read_volume, to_canonical
 from generation.simulator.person import Grid, simulate_person
 
-N_SIMULATED = 5
+N_SIMULATED = 3
 REAL_WHITE, REAL_FIRST_CORTEX, REAL_VENTRICLES = (44, 45), 100, (51, 52)
 WHITE, CORTEX, VENTRICLES = (2, 41), (3, 42), (4, 43)
 
