@@ -49,9 +49,8 @@ None of these scans was used for training or for tuning weights. Manual labels: 
 people aged 18 to 34 (OASIS; labels by Neuromorphometrics, Inc.). Protocols differ from FreeSurfer's, which
 the training labels follow, so a Dice of one is out of reach: the manual cortex ends elsewhere at sulci and at
 the medial wall; the vermis has no side there; CSF is labelled in few places, so CSF has no meaningful Dice;
-ventral DC and the brain-stem are cut at other planes;
-and the lateral ventricle's temporal horn begins elsewhere. Bias compares soft
-volumes with manual voxel counts."""
+ventral DC and the brain-stem are cut at other planes; and the lateral ventricle's temporal horn begins elsewhere.
+Bias compares soft volumes with manual voxel counts."""
 
 
 @dataclass(frozen=True)
@@ -147,7 +146,7 @@ def manual_section(data: Path, store: Store) -> list[str]:
         "|---|---|---|---|---|---|---|---|",
     ]
     for region in dict.fromkeys(region_of(name) for name in names("aseg")):
-        if region not in by_scan.index.get_level_values(0):
+        if region not in by_scan.index.get_level_values(0) or region == "CSF":
             continue
         part = by_scan.loc[region]
         goal = TARGETS.get(region)

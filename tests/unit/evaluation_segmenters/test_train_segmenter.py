@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from evaluation import train_segmenter
+from evaluation.synthesis.labelmaps import read_training_maps
 from evaluation.train_segmenter import Plan, parse_plan, start, train
 from tests.unit.evaluation_segmenters.phantoms import write_label_folder
 
@@ -53,3 +54,15 @@ def test_command_line(tmp_path: Path) -> None:
         ["--labelmaps", "maps", "--out", "run", "--steps", "7", "--threads", "3", "--device", "cpu"]
     )
     assert (plan.labelmaps, plan.out, plan.steps, threads) == (Path("maps"), Path("run"), 7, 3)
+
+
+def test_the_weighting_of_the_loss_is_taken_back(tmp_path: Path) -> None:
+    """Odds of a structure a hundred times rarer than white matter fall by 100 ** 0.4."""
+    codebook, maps = read_training_maps(write_label_folder(tmp_path, 1))
+    weights = {"coarse.bias": torch.zeros(20).half(), "other": torch.ones(1)}
+    freed = train_segmenter.without_weighting(weights, maps, codebook)
+    counts = torch.bincount(codebook.target[maps[0].codes.long().flatten()], minlength=19)
+    expected = 0.4 * torch.log(counts[14] / counts[1])
+    assert float(freed["coarse.bias"][14]) == pytest.approx(float(expected), abs=2e-3)  # fp16
+    assert float(freed["coarse.bias"][1]) == float(freed["coarse.bias"][0]) == 0
+    assert freed["other"] is weights["other"]
