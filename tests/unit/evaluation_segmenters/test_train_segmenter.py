@@ -1,3 +1,4 @@
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,9 +18,14 @@ def make_plan(folder: Path, out: str, steps: int) -> Plan:
 
 
 @pytest.fixture(autouse=True)
-def one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+def small_and_steady(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Small blocks, one rate, and one thread: the order of summation is then the same in every run."""
     monkeypatch.setattr(train_segmenter, "BLOCKS", SMALL)
     monkeypatch.setattr(train_segmenter, "learning_rate", lambda plan, step: 1e-3)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 def test_a_killed_run_that_continues_ends_where_an_unbroken_one_does(tmp_path: Path) -> None:
