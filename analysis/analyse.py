@@ -138,7 +138,7 @@ def _protocol(
 ) -> dict[str, Any]:
     return {
         "settings": settings.model_dump(mode="json"),
-        "structures": list(structures),
+        "structures": sorted(structures),
         "segmenter": reference.segmenter,
         "headlines": [plugin.name for plugin in plugins],
     }
