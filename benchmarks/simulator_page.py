@@ -1,5 +1,6 @@
 """The page ``docs/simulator.md``: its tables and its pictures."""
 
+import os
 from pathlib import Path
 
 import matplotlib as mpl
@@ -52,9 +53,9 @@ person's, moved and smoothed.
 NORMS = """## Norms, measured on exact labels
 
 {men} men and {women} women aged 18 to 90, labels at 2 mm. Each volume is divided by its norm for the
-person's age and sex; mean and spread of the ratios are compared with the published ones. A mean of
-ventricles over this many people has a standard error of 2 to 3 %. *Slope error*: the largest difference of a
-decade's slope from the published one: the slope of {n_norm:,} people drawn at either end of the decade, plus
+person's age and sex; mean and spread of the ratios are compared with the published ones. Standard errors: of
+a mean CV / sqrt(n) ({se_ventricles:.0f} % for ventricles), of d about {se_d:.2f}. *Slope error*: the largest
+difference of a decade's slope from the published one: the slope of {n_norm:,} people drawn at either end of the decade, plus
 what labels add to the targets of the people above.
 """
 
@@ -67,16 +68,18 @@ labels.
 
 LIMITS = """## Where it falls short
 
-* Age, sex and size act through volumes alone. Shape beyond that (gyrification, sulcal depth by region, skull
-shape by
-  sex) does not change with age or sex; cortical thinning is the same everywhere.
+* Age, sex and size act through volumes alone. Shape beyond that (gyrification, sulcal depth by region, shape
+  of the skull) does not change with age or sex; cortical thinning is the same everywhere.
 * Volumes of the 68 cortical parcels are not modelled, and labels have no parcels.
+* Grey values are more even than in real scans, within cortex above all (no myelination, no vessels).
 * Cerebellar folia are waves around the middle of the cerebellum, more regular than real ones.
 * Deep structures are mean shapes, deformed: fine individual detail (hippocampal digitations) is missing.
 * Left-right correlations of small structures are set above the measured ones (.64 to .80 for amygdala,
-accumbens and
-  pallidum in FCON1000, which hold the error of the segmentation too).
-* At 2 mm a boundary moves by whole voxels of 8 mm3, so a structure of 300 mm3 has an error of a few per cent.
+  accumbens and pallidum in FCON1000, which hold the error of the segmentation too).
+* At 2 mm a boundary moves by whole voxels of 8 mm3, so a structure of 300 mm3 can be off by a tenth.
+* The shipped model was estimated step by step while `generation.simulator.estimation` was written; given the
+  same registration the module moves a label map as the steps did (all but a few voxels). The module has not
+  yet run from label maps to model in one go, and will give a model that differs in detail.
 """
 
 
@@ -97,7 +100,13 @@ def page(
         INTRODUCTION.format(size=size_mb),
         "![Four people from 20 to 85](simulator/ages.png)\n",
         "![Pairs that differ in one factor](simulator/pairs.png)\n",
-        NORMS.format(men=n["M"], women=n["F"], n_norm=N_NORM),
+        NORMS.format(
+            men=n["M"],
+            women=n["F"],
+            n_norm=N_NORM,
+            se_d=np.sqrt(1 / n["M"] + 1 / n["F"]),
+            se_ventricles=48 / np.sqrt(n.min()),
+        ),
         markdown(norm_table(people, measured)),
         "\n## From target to label\n\nRelative error of the volume on the labels, per cent, all people.\n",
         markdown(error_table(error)),
@@ -109,6 +118,7 @@ def page(
             f"* Speed at {voxel:g} mm: {wall:.1f} s ({cpu:.1f} processor seconds) a person, image included."
             for voxel, (wall, cpu) in speed.items()
         ],
+        f"* The machine has {os.cpu_count()} cores and a load of {os.getloadavg()[0]:.1f} while this is printed.",
         QUALITY,
         markdown(quality.round(3)),
         "",
