@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from cohorts.schemas import AUDIT
@@ -98,7 +99,7 @@ def _smallest(table: pd.DataFrame) -> Iterator[str]:
     yield "## Smallest defect seen with 80 % power\n"
     yield "| defect | severity | unit | question | power |\n|---|---|---|---|---|"
     for row in smallest_seen(table).itertuples():
-        size = f"{row.severity:g}" if row.severity == row.severity else "none of the ladder"
+        size = f"{float(row.severity):g}" if np.isfinite(float(row.severity)) else "none of the ladder"  # type: ignore[arg-type]
         yield f"| {row.label} | {size} | {row.unit} | {row.question} | {_percent(row)} |"
     yield ""
 

@@ -24,6 +24,7 @@ lists = [open(path).read().split("\\n")[:-1] for path in (args.i, args.o, args.v
 assert len({{len(lines) for lines in lists}}) == 1
 print("SynthSeg prediction")
 for image, out, volumes, scores in zip(*lists):
+    image = image.rsplit("/", 1)[1]
     if "slow" in image:
         time.sleep(60)
     if "bad" in image:
