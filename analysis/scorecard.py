@@ -124,7 +124,7 @@ def show(value: float | None, *, percent: bool) -> str:
         return "unknown"
     if percent:
         return f"{100 * value:.0f} %" if abs(value) >= 0.1 or value == 0 else f"{100 * value:.1f} %"
-    return f"{value:.3g}"
+    return f"{round(value, 3):.3g}" if abs(value) < 1 else f"{value:.3g}"
 
 
 def _sentence(h: Headline, entry: dict[str, Any], verdict: str, caveat: str) -> str:
