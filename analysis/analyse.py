@@ -9,7 +9,7 @@ import pandas as pd
 from analysis import companions
 from analysis.design import describe_design
 from analysis.estimates.obedience import dose_table
-from analysis.evaluate import Pairs, evaluate_headline
+from analysis.evaluate import Pairs, evaluate_headline, evaluate_headlines
 from analysis.frame import build_frame
 from analysis.registry import all_headlines
 from analysis.results import COLUMNS, ESTIMATES
@@ -107,7 +107,7 @@ def judge(reference: Cohort, generated: Cohort, settings: Settings | None = None
     settings = settings or Settings()
     frame = build_frame(prepare_samples(reference, generated, min_people=settings.min_people), settings)
     pairs = Pairs.of(frame)
-    headlines = [evaluate_headline(plugin, pairs) for plugin in all_headlines()]
+    headlines = evaluate_headlines(all_headlines(), pairs)
     return build_scorecard(headlines, describe_design(frame), settings)
 
 

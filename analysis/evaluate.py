@@ -10,11 +10,10 @@ from scipy.stats import norm
 from analysis.capabilities import missing_capability
 from analysis.frame import Frame
 from analysis.pair import Pair, bootstrap_pair, full_pair, half_pair, split_pairs
-from analysis.results import MAX_UNDEFINED_SHARE
+from analysis.results import MAX_UNDEFINED_SHARE, POWER
 from cohorts.errors import MeasurementError
 from cohorts.registry import Plugin
 
-POWER = 0.8
 MAX_DRAWN_LEVEL = 0.99
 PEOPLE_PER_COLUMN = 3
 MAX_HALVES = 40

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 import pingouin as pg
-from scipy.stats import beta
+from statsmodels.stats.proportion import proportion_confint
 
 from analysis.analyse import analyse, judge
 from analysis.noise import estimate_noise
@@ -143,10 +143,10 @@ def split_section(fcon: Cohort, n_splits: int) -> Iterator[str]:
         f"({QUICK['n_resamples']} resamples, {QUICK['n_splits']} splits).\n"
     )
     counts, clean, seconds = count_verdicts(fcon, n_splits)
-    low = beta.ppf(0.025, clean, n_splits - clean + 1) if clean else 0.0
+    low, high = proportion_confint(clean, n_splits, method="beta")
     yield (
         f"**{clean} of {n_splits} splits have no *no* on any verdict** (95 % interval of the share: {low:.1%} to "
-        f"{beta.ppf(0.975, clean + 1, n_splits - clean) if clean < n_splits else 1.0:.1%}); {seconds:.1f} s per split.\n"
+        f"{high:.1%}); {seconds:.1f} s per split.\n"
     )
     yield "| headline | yes | cannot tell | no | not measured |\n|---|---|---|---|---|"
     for name, count in counts.items():

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from scipy.stats import beta
+from statsmodels.stats.proportion import proportion_confint
 
 from analysis.analyse import judge
 from analysis.settings import Settings
@@ -28,9 +28,8 @@ from cohorts.tables import write_table
 from generation.demo_cohorts import table_cohort
 from generation.planting import controls, plant
 from plausibrain.provenance import METRIC_VERSION
-from reports.audit import write_audit_page
+from reports.audit import NO_DEFECT, write_audit_page
 
-NO_DEFECT = "none"
 Progress = Callable[[str, int, int], None]
 
 
@@ -150,7 +149,10 @@ def audit_to_page(
     settings = Settings(n_resamples=n_resamples, n_splits=n_splits)
     trials = plan_trials(n=n, replicates=replicates, null_replicates=null_replicates, only=only)
     run_audit(out, trials, settings, workers=workers, progress=progress)
-    command = f"plausibrain audit --n {n} --replicates {replicates} --null-replicates {null_replicates}"
+    command = (
+        f"plausibrain audit --n {n} --replicates {replicates} --null-replicates {null_replicates} "
+        f"--resamples {n_resamples} --splits {n_splits}" + "".join(f" --control {name}" for name in only)
+    )
     record = {
         "command": command, "date": str(datetime.datetime.now(datetime.UTC).date()), "cores": os.cpu_count(),
         "n_resamples": n_resamples, "n_splits": n_splits,
@@ -195,7 +197,7 @@ def summarise(trials: Sequence[Trial], found: Sequence[list[dict[str, Any]]]) ->
         plugin = known.get(str(head["control"]))
         counts = group["verdict"].value_counts()
         no, total = int(counts.get("no", 0)), len(group)
-        low, high = clopper_pearson(no, total)
+        low, high = proportion_confint(no, total, method="beta")
         counted.append(
             head
             | {
@@ -208,17 +210,3 @@ def summarise(trials: Sequence[Trial], found: Sequence[list[dict[str, Any]]]) ->
             }
         )  # fmt: skip
     return pd.DataFrame(counted)[[column.name for column in AUDIT.columns]]
-
-
-def clopper_pearson(count: int, n: int, level: float = 0.95) -> tuple[float, float]:
-    """Return the exact interval of a share.
-
-    Examples
-    --------
-    >>> tuple(round(x, 3) for x in clopper_pearson(0, 60))
-    (0.0, 0.06)
-    """
-    tail = (1 - level) / 2
-    low = float(beta.ppf(tail, count, n - count + 1)) if count else 0.0
-    high = float(beta.ppf(1 - tail, count + 1, n - count)) if count < n else 1.0
-    return low, high
