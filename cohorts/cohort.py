@@ -12,6 +12,7 @@ import pandas as pd
 from cohorts.assembly import Reading, assemble
 from cohorts.bids import write_bids
 from cohorts.errors import DataError
+from cohorts.from_images import checked_features, checked_reasons
 from cohorts.locations import locate
 from cohorts.notes import Note, notes_table
 from cohorts.structures import TIV
@@ -47,6 +48,12 @@ class Cohort:
         Folder or table that it was read from.
     notes : tuple of Note
         What was changed on the way in.
+    measures : DataFrame or None
+        Aligned with `people`; one column per image measure, in its own unit, NaN where it does not apply.
+    measure_reasons : DataFrame or None
+        In the shape of `measures`: why a value is missing, ``""`` where all is well.
+    features : mapping of str to ndarray, (n, d)
+        Feature vectors by extractor, aligned with `people`; a NaN row where there are none.
 
     Raises
     ------
@@ -62,17 +69,23 @@ class Cohort:
     segmenter: str = "unknown"
     source: Path = field(default_factory=Path)
     notes: tuple[Note, ...] = ()
+    measures: pd.DataFrame | None = None
+    measure_reasons: pd.DataFrame | None = None
+    features: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         people = _checked_people(self.people, self.name)
         object.__setattr__(self, "people", people)
-        for part in ("volumes", "qc"):
+        for part in ("volumes", "qc", "measures"):
             table = getattr(self, part)
             _check_length(table, people, part, self.name)
             if table is not None:
                 numbers = table.reset_index(drop=True).astype(np.float64)
                 object.__setattr__(self, part, numbers)
         _check_length(self.images, people, "images", self.name)
+        reasons = checked_reasons(self.measures, self.measure_reasons, self.name)
+        object.__setattr__(self, "measure_reasons", reasons)
+        object.__setattr__(self, "features", checked_features(self.features, len(people), self.name))
 
     def __len__(self) -> int:
         return len(self.people)
@@ -110,9 +123,12 @@ class Cohort:
         return replace(
             self,
             people=self.people.iloc[positions],
-            volumes=None if self.volumes is None else self.volumes.iloc[positions],
-            qc=None if self.qc is None else self.qc.iloc[positions],
+            volumes=_taken(self.volumes, positions),
+            qc=_taken(self.qc, positions),
             images=None if self.images is None else tuple(self.images[i] for i in positions),
+            measures=_taken(self.measures, positions),
+            measure_reasons=_taken(self.measure_reasons, positions),
+            features={name: matrix[positions] for name, matrix in self.features.items()},
         )
 
 
@@ -222,6 +238,10 @@ def write_cohort(
         segmenter=cohort.segmenter,
         generated_by=generated_by,
     )
+
+
+def _taken(table: pd.DataFrame | None, positions: np.ndarray) -> pd.DataFrame | None:
+    return None if table is None else table.iloc[positions]
 
 
 def _check_enough(cohort: Cohort, min_people: int) -> None:

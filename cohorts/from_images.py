@@ -1,0 +1,88 @@
+"""What images add to a cohort: quality measures with reasons, and feature vectors, row by row."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from cohorts.errors import DataError
+
+
+def checked_reasons(
+    measures: pd.DataFrame | None, reasons: pd.DataFrame | None, name: str
+) -> pd.DataFrame | None:
+    """Reasons in the shape of the measures: text, and ``""`` where a value needs none.
+
+    Parameters
+    ----------
+    measures : DataFrame or None
+        One column per measure, with a RangeIndex.
+    reasons : DataFrame or None
+        Why a value is missing or doubtful; None gives empty reasons.
+    name : str
+        Of the cohort, for messages.
+
+    Returns
+    -------
+    DataFrame or None
+        None exactly where there are no measures.
+
+    Raises
+    ------
+    DataError
+        When the reasons do not fit the measures.
+    """
+    if measures is None:
+        if reasons is not None:
+            raise DataError(f"cohort {name!r}: reasons without measures; give both or neither")
+        return None
+    if reasons is None:
+        return pd.DataFrame("", index=measures.index, columns=measures.columns, dtype=str)
+    if len(reasons) != len(measures) or set(reasons.columns) != set(measures.columns):
+        raise DataError(
+            f"cohort {name!r}: reasons of shape {reasons.shape} and columns {_some(reasons)} for measures of "
+            f"shape {measures.shape} and columns {_some(measures)}; give one reason per measure and row"
+        )
+    return reasons[list(measures.columns)].reset_index(drop=True).fillna("").astype(str)
+
+
+def checked_features(features: Mapping[str, np.ndarray], n_rows: int, name: str) -> dict[str, np.ndarray]:
+    """Feature matrices by extractor, the arrays read-only.
+
+    Parameters
+    ----------
+    features : mapping of str to ndarray, (n, d)
+        NaN rows stand for images that could not be read.
+    n_rows : int
+        Rows of the cohort.
+    name : str
+        Of the cohort, for messages.
+
+    Returns
+    -------
+    dict of str to ndarray, (n, d)
+        Floating point, as precise as given.
+
+    Raises
+    ------
+    DataError
+        When a matrix has another shape or number of rows.
+    """
+    checked = {}
+    for extractor, given in features.items():
+        matrix = np.asarray(given)
+        if matrix.ndim != 2 or len(matrix) != n_rows:
+            raise DataError(
+                f"cohort {name!r}: features {extractor!r} have shape {matrix.shape} for {n_rows} people; "
+                "give one row per person"
+            )
+        matrix = matrix if matrix.dtype.kind == "f" else matrix.astype(np.float64)
+        matrix = matrix.view()
+        matrix.flags.writeable = False
+        checked[extractor] = matrix
+    return checked
+
+
+def _some(table: pd.DataFrame) -> str:
+    names = [str(column) for column in table.columns]
+    return ", ".join(names[:5]) + (" …" if len(names) > 5 else "")
