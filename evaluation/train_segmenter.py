@@ -14,14 +14,13 @@ from pathlib import Path
 import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
-from torch import Tensor
 from torch.optim import AdamW
 
 from cohorts.store import write_atomic
 from evaluation.networks.half_resolution_unet import HalfResolutionUNet, channels_last
 from evaluation.synthesis.anatomy import CHANNELS, Codebook
 from evaluation.synthesis.labelmaps import TrainingMap, read_training_maps
-from evaluation.synthesis.losses import segmentation_loss
+from evaluation.synthesis.losses import coarse_loss, segmentation_loss
 from evaluation.synthesis.rendering import Example, Recipe, render_example
 
 _log = logging.getLogger("train_segmenter")
@@ -29,9 +28,9 @@ _log = logging.getLogger("train_segmenter")
 #: Block sizes in voxels and how often each is drawn. Large blocks teach what a whole brain looks like to the
 #: norms.
 BLOCKS: tuple[tuple[tuple[int, int, int], float], ...] = (
-    ((96, 96, 96), 0.86),
-    ((112, 128, 112), 0.11),
-    ((144, 176, 144), 0.03),
+    ((96, 96, 96), 0.60),
+    ((112, 128, 112), 0.30),
+    ((144, 176, 144), 0.10),
 )
 
 
@@ -48,6 +47,8 @@ class Plan:
     learning_rate : float
     n_held_out : int
         The last maps of the folder are rendered for validation only.
+    coarse_steps : int
+        The first steps learn at 2 mm only, at less than half the cost.
     averaging : float
         Decay per step of the running average of the weights, which is what is shipped.
     """
@@ -55,6 +56,7 @@ class Plan:
     labelmaps: Path
     out: Path
     steps: int = 6000
+    coarse_steps: int = 4000
     seed: int = 0
     learning_rate: float = 1e-3
     n_held_out: int = 2
@@ -110,32 +112,6 @@ def save(state: State, out: Path) -> None:
     write_atomic(out / "weights.safetensors", lambda path: save_file(weights, path, metadata=said))
 
 
-def export(plan: Plan) -> None:
-    """Write ``shipped.safetensors``: the averaged weights, freed of the weighting of the loss."""
-    codebook, maps = read_training_maps(plan.labelmaps)
-    weights = without_weighting(load_file(plan.out / "weights.safetensors"), maps, codebook)
-    write_atomic(plan.out / "shipped.safetensors", lambda path: save_file(weights, path))
-
-
-def without_weighting(
-    weights: dict[str, Tensor], maps: list[TrainingMap], codebook: Codebook
-) -> dict[str, Tensor]:
-    """Return weights whose posteriors are those of the true frequencies of the structures.
-
-    The cross-entropy weights a voxel of structure c by n_c ** -0.4, which multiplies the odds that the
-    network learns by the same factor and makes small structures too large. The bias of the last layer takes
-    that back: + 0.4 log(n_c / n_white matter); background, which is not a structure, is left alone.
-    """
-    counts = torch.zeros(len(CHANNELS))
-    for source in maps:
-        counts += torch.bincount(codebook.target[source.codes.long().flatten()], minlength=len(CHANNELS))
-    change = 0.4 * (counts / counts[1]).log()
-    change[0] = 0.0
-    bias = weights["coarse.bias"].float().clone()
-    bias[: len(CHANNELS)] += change
-    return {**weights, "coarse.bias": bias.half()}
-
-
 def learning_rate(plan: Plan, step: int) -> float:
     """Return the rate: up over 100 steps, level, down to 2 % over the last third."""
     warm = min(1.0, (step + 1) / 100)
@@ -160,8 +136,9 @@ def train_step(state: State, example: Example, plan: Plan) -> tuple[float, np.nd
     for group in state.optimizer.param_groups:
         group["lr"] = learning_rate(plan, state.step)
     with torch.autocast(plan.device, torch.bfloat16):
-        logits = state.network(example.image[None, None])
-    loss, dice = segmentation_loss(logits, example.target, example.side)
+        fine = state.step >= plan.coarse_steps
+        logits = state.network(example.image[None, None], fine=fine)
+    loss, dice = (segmentation_loss if fine else coarse_loss)(logits, example.target, example.side)
     state.optimizer.zero_grad()
     loss.backward()
     norm = torch.nn.utils.clip_grad_norm_(state.network.parameters(), 1.0)
@@ -218,6 +195,7 @@ def parse_plan(arguments: list[str] | None = None) -> tuple[Plan, int]:
     parser.add_argument("--labelmaps", type=Path, required=True, help="folder of seg_*.nii.gz (SynthSeg)")
     parser.add_argument("--out", type=Path, required=True, help="checkpoints and weights")
     parser.add_argument("--steps", type=int, default=Plan.steps)
+    parser.add_argument("--coarse-steps", type=int, default=Plan.coarse_steps, help="of them at 2 mm")
     parser.add_argument("--seed", type=int, default=Plan.seed)
     parser.add_argument("--learning-rate", type=float, default=Plan.learning_rate)
     parser.add_argument("--init", type=Path, help="weights to begin with instead of random ones")
@@ -236,7 +214,6 @@ def main(arguments: list[str] | None = None) -> None:
     torch.set_num_threads(threads)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     train(plan)
-    export(plan)
 
 
 if __name__ == "__main__":

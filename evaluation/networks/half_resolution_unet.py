@@ -115,13 +115,16 @@ class HalfResolutionUNet(nn.Module):
         self.head = nn.Conv3d(16, N_STRUCTURES + 1, 1, bias=False)
         self.coarse = nn.Conv3d(features[0], N_STRUCTURES + 1, 1)
 
-    def forward(self, image: Tensor) -> Tensor:
+    def forward(self, image: Tensor, *, fine: bool = True) -> Tensor:
         """Return logits, (1, 20, I, J, K); the last channel is that of "left".
 
         Parameters
         ----------
         image : Tensor, (1, 1, I, J, K)
             Sides are multiples of 16.
+        fine : bool
+            False leaves the work at 1 mm out and returns the coarse logits, (1, 20, I/2, J/2, K/2): the
+            cheap first part of a training.
         """
         x = self.stem(fold(image).contiguous(memory_format=torch.channels_last_3d))
         skips = []
@@ -131,8 +134,11 @@ class HalfResolutionUNet(nn.Module):
         x = skips.pop()
         for rise, block in zip(self.rise, self.up, strict=True):
             x = block(torch.cat([rise(x), skips.pop()], dim=1))
-        fine = torch.cat([unfold(self.spread(x)), image.to(x.dtype)], dim=1)
-        return self.head(self.fine(fine)) + repeat(self.coarse(x))
+        coarse: Tensor = self.coarse(x)
+        if not fine:
+            return coarse
+        sharp = torch.cat([unfold(self.spread(x)), image.to(x.dtype)], dim=1)
+        return self.head(self.fine(sharp)) + repeat(coarse)
 
 
 def features_of(weights: Mapping[str, Tensor]) -> tuple[int, ...]:

@@ -24,7 +24,8 @@ class Recipe:
     stripped: float = 0.8
     thick_slices: float = 0.15
     enlarged_ventricles: float = 0.2
-    narrow_sulci: float = 0.5
+    narrow_sulci: float = 0.75
+    bright_centre: float = 0.6
 
 
 @dataclass(frozen=True)
@@ -72,9 +73,13 @@ def render_example(
         side = (3 - side) * (side > 0)
     if chance(recipe.enlarged_ventricles, generator):
         tissue, target = _enlarge_ventricles(tissue, target, codebook, generator)
+    tight = None
     if chance(recipe.narrow_sulci, generator):
-        tissue, target = _narrow_sulci(tissue, target, side, codebook, generator)
-    image = paint_tissues(tissue, codebook, t1_like=chance(recipe.t1_like, generator), generator=generator)
+        tight = _narrow_sulci(target, side, generator)
+        target = target.masked_fill(tight, _CORTEX)
+    image = paint_tissues(
+        tissue, codebook, t1_like=chance(recipe.t1_like, generator), generator=generator, tight=tight
+    )
     if chance(recipe.stripped, generator):
         keep = _skull_strip(target, generator)
         image = image * keep
@@ -82,6 +87,8 @@ def render_example(
             image = blur(image, (uniform(0.3, 0.7, generator),) * 3)
         target = target * (keep > 0.5)
         side = side * (keep > 0.5)
+    if chance(recipe.bright_centre, generator):
+        image = image * _bright_centre(shape, generator)
     image = _scan(image, thick=chance(recipe.thick_slices, generator), generator=generator)
     return Example(_rescale(image, generator), target, side)
 
@@ -114,20 +121,27 @@ def _enlarge_ventricles(
     return tissue, target.masked_fill(grown, _VENTRICLES[0])
 
 
-def _narrow_sulci(
-    tissue: Tensor, target: Tensor, side: Tensor, codebook: Codebook, generator: Generator
-) -> tuple[Tensor, Tensor]:
-    """Let the cortex grow by 1 mm into the fluid around it, in patches: young brains have tight sulci."""
+def _narrow_sulci(target: Tensor, side: Tensor, generator: Generator) -> Tensor:
+    """Return where the cortex grows by 1 mm into the fluid around it, in patches; ``side`` is set.
+
+    Young brains have tight sulci.
+    """
     cortex = (target == _CORTEX).float()
     patches = smooth_field(shape_of(target), 20, generator)[0] > uniform(-1.5, 1.0, generator)
     grown = (_grow(cortex, 1) > 0) & (target == _CSF) & patches
     left = _grow(((target == _CORTEX) & (side == 1)).float(), 1) > 0
     side[grown] = torch.where(left, 1, 2)[grown].to(side.dtype)
-    tissue = tissue.masked_fill(grown, _tissue_index(codebook, 3))
-    return tissue, target.masked_fill(grown, _CORTEX)
+    return grown
 
 
-def paint_tissues(tissue: Tensor, codebook: Codebook, *, t1_like: bool, generator: Generator) -> Tensor:
+def paint_tissues(
+    tissue: Tensor,
+    codebook: Codebook,
+    *,
+    t1_like: bool,
+    generator: Generator,
+    tight: Tensor | None = None,
+) -> Tensor:
     """Return intensities: mean of the tissue, slow and fast variation within it, then partial volume.
 
     Parameters
@@ -136,6 +150,8 @@ def paint_tissues(tissue: Tensor, codebook: Codebook, *, t1_like: bool, generato
         Tissue classes of the codebook.
     t1_like : bool
         Means near those of T1w images, or uniform between 0 and 1.
+    tight : Tensor of bool, (I, J, K), optional
+        Voxels of tight sulci: cortex that keeps a share of the fluid it shares the voxel with.
     """
     shape = shape_of(tissue)
     means, spreads, slow = _draw_contrast(codebook, t1_like=t1_like, generator=generator)
@@ -143,6 +159,9 @@ def paint_tissues(tissue: Tensor, codebook: Codebook, *, t1_like: bool, generato
     grain = normal(shape, generator)
     grain = 2.0 * blur(grain, (0.7, 0.7, 0.7)) if chance(0.5, generator) else grain
     image = means[tissue] + variation + grain * spreads[tissue]
+    if tight is not None:
+        share = uniform(0.5, 1.0, generator)
+        image = torch.where(tight, image + share * (means[_tissue_index(codebook, 3)] - image), image)
     return blur(image, (uniform(0.3, 0.75, generator),) * 3)
 
 
@@ -178,6 +197,23 @@ def _skull_strip(target: Tensor, generator: Generator) -> Tensor:
     wander = smooth_field(shape_of(target), 16, generator)[0] * uniform(0, 0.12, generator)
     edge = uniform(0.15, 0.55, generator)
     return ((smooth + wander - edge) * 40).clamp_(0, 1)
+
+
+def _bright_centre(shape: tuple[int, int, int], generator: Generator) -> Tensor:
+    """Return a gain that falls with the square of the distance from a point in the middle of the head.
+
+    Between the middle of the head and the cortex, white matter of 3 T scans loses a fifth of its
+    signal (measured on three scans of ds002748: 1.1 to 1.14 of its median within 10 mm, 0.9 at 65 mm).
+    """
+    strength = uniform(0.0, 0.4, generator)
+    centre = 20 * normal((3,), generator)
+    total = torch.zeros(shape, device=generator.device)
+    for axis, n in enumerate(shape):
+        x = torch.arange(n, device=generator.device) - (n - 1) / 2 - centre[axis]
+        view = [1, 1, 1]
+        view[axis] = n
+        total = total + (x / 70).square().view(view)
+    return torch.exp(-strength * total)
 
 
 def _scan(image: Tensor, *, thick: bool, generator: Generator) -> Tensor:

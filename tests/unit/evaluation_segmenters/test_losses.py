@@ -2,7 +2,8 @@ import pytest
 import torch
 from torch.nn import functional
 
-from evaluation.synthesis.losses import segmentation_loss
+from evaluation.networks.half_resolution_unet import repeat
+from evaluation.synthesis.losses import coarse_loss, segmentation_loss
 
 N = 19
 
@@ -14,11 +15,9 @@ def plain_loss(logits: torch.Tensor, target: torch.Tensor, side: torch.Tensor) -
     log_p = flat[:, :N].log_softmax(1)
     p, one_hot = log_p.exp(), functional.one_hot(truth, N)
     count = one_hot.sum(0)
-    weight = count.clamp_min(1).double() ** -0.4
-    weight = weight / (weight * count).sum()
     dice = (2 * (p * one_hot).sum(0) + 1) / (p.sum(0) + count + 1)
     present = count[1:] > 20
-    entropy = -(weight[truth] * log_p.gather(1, truth[:, None])[:, 0]).sum()
+    entropy = -log_p.gather(1, truth[:, None]).sum() / count[1:].sum()
     has_side = where > 0
     sides = functional.binary_cross_entropy_with_logits(
         flat[has_side, N], (where[has_side] == 1).to(flat.dtype)
@@ -60,3 +59,31 @@ def test_a_block_without_any_structure_has_a_finite_loss() -> None:
     loss, dice = segmentation_loss(torch.zeros(1, N + 1, 4, 4, 4), empty, empty)
     assert torch.isfinite(loss)
     assert torch.isnan(dice[1:]).all()
+
+
+def test_coarse_loss_is_the_fine_one_where_blocks_are_uniform() -> None:
+    """Eight equal voxels or one of 2 mm: the same Dice up to its constant, the same entropies."""
+    logits, target, side = make_case()
+    large_target, large_side = (repeat(x[None, None])[0, 0] for x in (target, side))
+    coarse, coarse_dice = coarse_loss(logits, large_target, large_side)
+    fine, fine_dice = segmentation_loss(repeat(logits), large_target, large_side)
+    p = logits[0, :N].detach().softmax(0)
+    assert torch.isnan(coarse_dice).equal(torch.isnan(fine_dice))
+    # one-hot truth: min(p, t) = p t, so both Dice differ by the constant 1 in numerator and denominator only
+    assert float((coarse_dice - fine_dice).nan_to_num().abs().max()) < 2 / float(p.sum(dim=(1, 2, 3)).min())
+    assert float(coarse.detach()) == pytest.approx(float(fine.detach()), abs=0.05)
+
+
+def test_a_coarse_voxel_belongs_to_its_structures_in_parts() -> None:
+    """Half white matter, half cortex: the answer (1/2, 1/2) has Dice one, a sure answer has not."""
+    target = torch.ones(8, 8, 8, dtype=torch.int64)
+    target[:, :, 1::2] = 2
+    side = torch.ones(8, 8, 8, dtype=torch.int64)
+    halves = torch.full((1, N + 1, 4, 4, 4), -30.0)
+    halves[:, [1, 2, N]] = 0.0
+    _, dice = coarse_loss(halves, target, side)
+    torch.testing.assert_close(dice[1:3], torch.ones(2))
+    sure = halves.clone()
+    sure[:, 1] = 30.0
+    _, dice = coarse_loss(sure, target, side)
+    assert float(dice[1]) == pytest.approx((2 * 32 + 1) / (64 + 32 + 1), abs=1e-4)
