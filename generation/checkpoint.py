@@ -1,0 +1,233 @@
+"""Checkpoints: a folder with ``model.json`` (everything but the weights) and ``weights.safetensors``.
+
+Nothing in a checkpoint is ever executed. ``model.json`` carries the SHA-256 of the weights, so a truncated
+or exchanged file is found before it is used, and the names and shapes of the weights must be exactly those of
+the networks that the architecture describes.
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cohorts.errors import DataError
+from cohorts.store import Store, hash_file, write_atomic, write_text_atomic
+from generation.model import ImageGrid
+from generation.scaler import ConditionScaler
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+FORMAT = 1
+DESCRIPTION, WEIGHTS = "model.json", "weights.safetensors"
+
+
+@dataclass(frozen=True, eq=False)
+class Checkpoint:
+    """A trained model as it lies on disk.
+
+    Attributes
+    ----------
+    model : str
+        Name of the plug-in that reads it.
+    architecture : mapping
+        What builds the networks; JSON values only, named arguments of constructors.
+    grid : ImageGrid
+    scaler : ConditionScaler
+    facts : mapping
+        How it was trained: people, steps, seed, time, versions; JSON values only.
+    weights : mapping of str to Tensor
+        By ``network.parameter``, float32; empty when read without weights.
+    hash : str
+        SHA-256 of what the images depend on; empty before it is written.
+    """
+
+    model: str
+    architecture: Mapping[str, Any]
+    grid: ImageGrid
+    scaler: ConditionScaler
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    weights: Mapping[str, "Tensor"] = field(default_factory=dict)
+    hash: str = ""
+
+    def load_into(self, networks: Mapping[str, "nn.Module"]) -> None:
+        """Put the weights into networks; every name and shape must match.
+
+        Parameters
+        ----------
+        networks : mapping of str to Module
+            By the names that `write_checkpoint` was given.
+
+        Raises
+        ------
+        DataError
+            Lists what is missing, unexpected or of another shape.
+        """
+        wanted = state_of(networks)
+        problems = _differences(wanted, self.weights)
+        if problems:
+            raise DataError(
+                f"the weights do not fit the architecture of this {self.model} checkpoint: {problems}; "
+                "it was made by another version or put together by hand, train or fetch it again"
+            )
+        for name, network in networks.items():
+            start = f"{name}."
+            state = {k.removeprefix(start): v for k, v in self.weights.items() if k.startswith(start)}
+            network.load_state_dict(state)
+            network.eval().requires_grad_(requires_grad=False)
+
+
+def write_checkpoint(
+    folder: str | os.PathLike[str],
+    checkpoint: Checkpoint,
+    networks: Mapping[str, "nn.Module"],
+    *,
+    half: bool = True,
+) -> Checkpoint:
+    """Write a checkpoint, weights first, each file whole or not at all.
+
+    Parameters
+    ----------
+    folder : path-like
+        Made when missing.
+    checkpoint : Checkpoint
+        Its own weights are ignored.
+    networks : mapping of str to Module
+    half : bool
+        Store the weights as fp16, which is what is read back.
+
+    Returns
+    -------
+    Checkpoint
+        As `read_checkpoint` reads it.
+    """
+    import torch
+    from safetensors.torch import save_file
+
+    target = Path(folder)
+    state = {
+        name: (value.half() if half and value.dtype == torch.float32 else value).cpu().contiguous().clone()
+        for name, value in state_of(networks).items()
+    }
+    write_atomic(target / WEIGHTS, lambda path: save_file(state, path))
+    description = {
+        "format": FORMAT,
+        "model": checkpoint.model,
+        "architecture": dict(checkpoint.architecture),
+        "grid": checkpoint.grid.as_data(),
+        "conditions": checkpoint.scaler.as_data(),
+        "facts": dict(checkpoint.facts),
+        "weights_sha256": hash_file(target / WEIGHTS),
+    }
+    write_text_atomic(target / DESCRIPTION, json.dumps(description, indent=1, ensure_ascii=False) + "\n")
+    return read_checkpoint(target, checkpoint.model)
+
+
+def read_checkpoint(folder: str | os.PathLike[str], model: str | None = None) -> Checkpoint:
+    """Read a checkpoint; weights become float32.
+
+    Parameters
+    ----------
+    folder : path-like
+    model : str, optional
+        Name of the plug-in that wants it.
+
+    Returns
+    -------
+    Checkpoint
+
+    Raises
+    ------
+    DataError
+        When a file is missing, cut off, changed, of another model or another format.
+    """
+    source = Path(folder)
+    description = _read_description(source / DESCRIPTION)
+    if model is not None and description["model"] != model:
+        raise DataError(
+            f"{source} is a checkpoint of {description['model']!r}, not of {model!r}; choose the other "
+            "model or checkpoint"
+        )
+    digest = hash_file(source / WEIGHTS)
+    if digest != description["weights_sha256"]:
+        raise DataError(
+            f"{source / WEIGHTS} is cut off or not the file that {DESCRIPTION} describes (SHA-256 "
+            f"{digest[:12]}…, expected {str(description['weights_sha256'])[:12]}…); copy the checkpoint again"
+        )
+    grid, scaler = ImageGrid.of(**description["grid"]), ConditionScaler.of(description["conditions"])
+    key = Store.key(description["architecture"], grid.as_data(), scaler.as_data(), digest)
+    return Checkpoint(
+        model=str(description["model"]),
+        architecture=description["architecture"],
+        grid=grid,
+        scaler=scaler,
+        facts=description["facts"],
+        weights=_read_weights(source / WEIGHTS),
+        hash=key,
+    )
+
+
+def state_of(networks: Mapping[str, "nn.Module"]) -> dict[str, "Tensor"]:
+    """Return parameters and buffers of several networks by ``network.name``."""
+    return {
+        f"{name}.{key}": value
+        for name, network in networks.items()
+        for key, value in network.state_dict().items()
+    }
+
+
+_PARTS: dict[str, type] = {
+    "model": str, "architecture": dict, "grid": dict, "conditions": dict, "facts": dict,
+    "weights_sha256": str,
+}  # fmt: skip
+
+
+def _read_description(path: Path) -> dict[str, Any]:
+    try:
+        description = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise DataError(
+            f"{path.parent} is no checkpoint: it has no {DESCRIPTION}; give its folder"
+        ) from error
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path} is not whole JSON ({error}); copy the checkpoint again") from error
+    if not isinstance(description, dict) or description.get("format") != FORMAT:
+        found = description.get("format") if isinstance(description, dict) else "no format"
+        raise DataError(
+            f"{path} has format {found}, this version reads {FORMAT}; install the version it needs"
+        )
+    broken = [name for name, kind in _PARTS.items() if not isinstance(description.get(name), kind)]
+    if broken:
+        raise DataError(f"{path} lacks {', '.join(broken)}; copy or train the checkpoint again")
+    return description
+
+
+def _read_weights(path: Path) -> dict[str, "Tensor"]:
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        read = load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise DataError(
+            f"{path} is no safetensors file ({error}); pickled weights are never read, train it again"
+        ) from error
+    return {name: value.float() if value.is_floating_point() else value for name, value in read.items()}
+
+
+def _differences(wanted: Mapping[str, "Tensor"], found: Mapping[str, "Tensor"]) -> str:
+    missing, unexpected = sorted(wanted.keys() - found.keys()), sorted(found.keys() - wanted.keys())
+    shapes = sorted(
+        f"{name} {tuple(found[name].shape)} instead of {tuple(value.shape)}"
+        for name, value in wanted.items()
+        if name in found and found[name].shape != value.shape
+    )
+    parts = (("missing", missing), ("unexpected", unexpected), ("other shape", shapes))
+    return "; ".join(f"{what}: {_some(names)}" for what, names in parts if names)
+
+
+def _some(names: list[str], most: int = 6) -> str:
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more

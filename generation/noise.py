@@ -1,0 +1,40 @@
+"""Noise that belongs to a sample, not to its batch, and the batches in which samples may run together."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+def generator_of(*entropy: int) -> torch.Generator:
+    """Return a CPU generator seeded by whole numbers; different tuples give unrelated streams.
+
+    Parameters
+    ----------
+    *entropy : int
+        Not negative, for example (seed,) of a sample or (seed, stage, step, micro-batch) of a training.
+
+    Returns
+    -------
+    torch.Generator
+        On the CPU always, so that the noise of a sample is the same on every device; move what was drawn.
+    """
+    word = np.random.SeedSequence(list(entropy)).generate_state(1, np.uint64)[0]
+    return torch.Generator().manual_seed(int(word) & (2**63 - 1))
+
+
+def noise_like(shape: Sequence[int], generators: Sequence[torch.Generator]) -> Tensor:
+    """Return standard normal noise, one generator per sample, float32, (n, *shape)."""
+    return torch.stack([torch.randn(tuple(shape), generator=generator) for generator in generators])
+
+
+def batches(n: int, size: int) -> Iterator[slice]:
+    """Yield slices of at most `size` over n samples.
+
+    Convolutions and matrix products sum in another order for another batch size, so that the last bits
+    differ. Where bits must not depend on the batch (fp32), a model uses ``size=1`` for whatever goes through
+    a network.
+    """
+    for start in range(0, n, size):
+        yield slice(start, min(start + size, n))
