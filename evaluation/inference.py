@@ -9,7 +9,7 @@ from evaluation.synthesis.anatomy import N_STRUCTURES
 
 
 @torch.no_grad()
-def predict(network: HalfResolutionUNet, data: Tensor) -> tuple[Tensor, Tensor]:
+def predict(network: HalfResolutionUNet, data: Tensor, *, fine: bool = True) -> tuple[Tensor, Tensor]:
     """Return the posteriors of the 19 structures and the probability of "left".
 
     Parameters
@@ -17,18 +17,22 @@ def predict(network: HalfResolutionUNet, data: Tensor) -> tuple[Tensor, Tensor]:
     network : HalfResolutionUNet
     data : Tensor, (I, J, K)
         RAS, 1 mm, about 0 to 1.
+    fine : bool
+        False for the answer at 2 mm, with voxels that hold 2 x 2 x 2 of ``data``, whose sides must be even.
 
     Returns
     -------
-    posteriors : Tensor of float32, (19, I, J, K)
-    left : Tensor of float32, (I, J, K)
+    posteriors : Tensor of float32, (19, I, J, K) or (19, I/2, J/2, K/2)
+    left : Tensor of float32, (I, J, K) or (I/2, J/2, K/2)
     """
+    step = 1 if fine else 2
     pads = [-n % STRIDE for n in data.shape]
-    widths = [w for n in reversed(pads) for w in (n // 2, n - n // 2)]
+    before = [p // 2 // step * step for p in pads]
+    widths = [w for b, p in zip(reversed(before), reversed(pads), strict=True) for w in (b, p - b)]
     padded = functional.pad(data[None, None], widths)
     with torch.autocast(data.device.type, torch.bfloat16):
-        logits = network(padded)
-    inner = [slice(p // 2, p // 2 + n) for p, n in zip(pads, data.shape, strict=True)]
+        logits = network(padded, fine=fine)
+    inner = [slice(b // step, (b + n) // step) for b, n in zip(before, data.shape, strict=True)]
     logits = logits[0][(slice(None), *inner)]
     posteriors = torch.softmax(logits[:N_STRUCTURES].permute(1, 2, 3, 0).float(), dim=-1)
     left = torch.sigmoid(logits[N_STRUCTURES].float()).contiguous()

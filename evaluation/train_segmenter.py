@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
+from torch import Tensor
 from torch.optim import AdamW
 
 from cohorts.store import write_atomic
@@ -32,6 +33,9 @@ BLOCKS: tuple[tuple[tuple[int, int, int], float], ...] = (
     ((112, 128, 112), 0.30),
     ((144, 176, 144), 0.10),
 )
+
+#: Weight of the loss at 2 mm beside that at 1 mm.
+_COARSE_SHARE = 0.3
 
 
 @dataclass(frozen=True)
@@ -136,9 +140,7 @@ def train_step(state: State, example: Example, plan: Plan) -> tuple[float, np.nd
     for group in state.optimizer.param_groups:
         group["lr"] = learning_rate(plan, state.step)
     with torch.autocast(plan.device, torch.bfloat16):
-        fine = state.step >= plan.coarse_steps
-        logits = state.network(example.image[None, None], fine=fine)
-    loss, dice = (segmentation_loss if fine else coarse_loss)(logits, example.target, example.side)
+        loss, dice = _loss(state, example, fine=state.step >= plan.coarse_steps)
     state.optimizer.zero_grad()
     loss.backward()
     norm = torch.nn.utils.clip_grad_norm_(state.network.parameters(), 1.0)
@@ -151,6 +153,16 @@ def train_step(state: State, example: Example, plan: Plan) -> tuple[float, np.nd
         for slow, fast in pairs:
             slow.lerp_(fast, 1 - decay)
     return float(loss.detach()), dice.cpu().numpy()
+
+
+def _loss(state: State, example: Example, *, fine: bool) -> tuple[Tensor, Tensor]:
+    """Return the loss at 2 mm, or that at 1 mm with a share of it: the network answers at both."""
+    image = example.image[None, None]
+    if not fine:
+        return coarse_loss(state.network(image, fine=False), example.target, example.side)
+    coarse, sharp = state.network.both(image)
+    loss, dice = segmentation_loss(sharp, example.target, example.side)
+    return loss + _COARSE_SHARE * coarse_loss(coarse, example.target, example.side)[0], dice
 
 
 def train(plan: Plan) -> State:

@@ -123,9 +123,19 @@ class HalfResolutionUNet(nn.Module):
         image : Tensor, (1, 1, I, J, K)
             Sides are multiples of 16.
         fine : bool
-            False leaves the work at 1 mm out and returns the coarse logits, (1, 20, I/2, J/2, K/2): the
-            cheap first part of a training.
+            False leaves the work at 1 mm out and returns the coarse logits, (1, 20, I/2, J/2, K/2).
         """
+        x = self.work(image)
+        return self.sharpen(x, image, self.coarse(x)) if fine else self.coarse(x)
+
+    def both(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the logits at 2 mm and at 1 mm; a training needs both."""
+        x = self.work(image)
+        coarse = self.coarse(x)
+        return coarse, self.sharpen(x, image, coarse)
+
+    def work(self, image: Tensor) -> Tensor:
+        """Return the features at 2 mm, (1, C, I/2, J/2, K/2)."""
         x = self.stem(fold(image).contiguous(memory_format=torch.channels_last_3d))
         skips = []
         for level, block in enumerate(self.down):
@@ -134,9 +144,10 @@ class HalfResolutionUNet(nn.Module):
         x = skips.pop()
         for rise, block in zip(self.rise, self.up, strict=True):
             x = block(torch.cat([rise(x), skips.pop()], dim=1))
-        coarse: Tensor = self.coarse(x)
-        if not fine:
-            return coarse
+        return x
+
+    def sharpen(self, x: Tensor, image: Tensor, coarse: Tensor) -> Tensor:
+        """Return the logits at 1 mm, from the features, the image and the logits at 2 mm."""
         sharp = torch.cat([unfold(self.spread(x)), image.to(x.dtype)], dim=1)
         return self.head(self.fine(sharp)) + repeat(coarse)
 

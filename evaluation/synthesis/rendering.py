@@ -22,7 +22,7 @@ class Recipe:
 
     t1_like: float = 0.9
     stripped: float = 0.8
-    thick_slices: float = 0.15
+    thick_slices: float = 0.2
     enlarged_ventricles: float = 0.2
     narrow_sulci: float = 0.75
     bright_centre: float = 0.6
@@ -228,14 +228,19 @@ def _scan(image: Tensor, *, thick: bool, generator: Generator) -> Tensor:
 
 
 def _thick_slices(image: Tensor, noise: float, generator: Generator) -> Tensor:
-    """Return the image after acquisition with slices of 1.5 to 5 mm along one axis, resampled to 1 mm."""
-    axis = int(uniform(0, 3, generator))
-    spacing = uniform(1.5, 5.0, generator)
-    sigma = [0.0, 0.0, 0.0]
-    sigma[axis] = 0.4 * spacing * uniform(0.6, 1.1, generator)
+    """Return the image after acquisition with large voxels, resampled to 1 mm.
+
+    Slices of 1.5 to 5 mm along one axis, or voxels of 1.5 to 2.5 mm.
+    """
+    spacing = [1.0, 1.0, 1.0]
+    if chance(0.35, generator):
+        spacing = [uniform(1.5, 2.5, generator)] * 3
+    else:
+        spacing[int(uniform(0, 3, generator))] = uniform(1.5, 5.0, generator)
+    width = 0.4 * uniform(0.6, 1.1, generator)
+    sigma = [width * step if step > 1 else 0.0 for step in spacing]
     image = blur(image, (sigma[0], sigma[1], sigma[2]))
-    size = list(image.shape)
-    size[axis] = max(4, round(size[axis] / spacing))
+    size = [max(4, round(n / step)) for n, step in zip(image.shape, spacing, strict=True)]
     low = functional.interpolate(image[None, None], size=size, mode="trilinear", align_corners=True)
     low = low + noise * normal(tuple(low.shape), generator) * (low > 0.01)
     return functional.interpolate(low, size=image.shape, mode="trilinear", align_corners=True)[0, 0]
