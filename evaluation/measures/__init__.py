@@ -1,0 +1,1 @@
+"""Measures of image quality: one file each, found by `evaluation.measuring.all_measures`."""

@@ -1,0 +1,128 @@
+"""The registry of measures, and how one scan is put through all of them.
+
+A measure is a function whose parameter names are its request: attributes of `evaluation.conditioning.Scan`
+(``image``, ``labels``, ``tissues``, ``spectrum``, ``air``) and, for a measure of several numbers, ``part``.
+It returns one number. Where that has no meaning it raises `MeasurementError` with the reason: NaN.
+"""
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from cohorts.errors import MeasurementError
+from cohorts.registry import UNBOUNDED, Plugin, Registry
+from evaluation.conditioning import Scan
+
+MEASURES = Registry("measures")
+Function = Callable[..., float]
+REQUESTS = ("image", "labels", "tissues", "spectrum", "air", "part")
+
+
+@dataclass(frozen=True)
+class Value:
+    """One measured number.
+
+    Attributes
+    ----------
+    metric, part : str
+        Name of the measure, and which of its numbers; ``""`` where it has one.
+    value : float
+        NaN where there is none.
+    reason : str
+        Why there is none.
+    """
+
+    metric: str
+    part: str
+    value: float
+    reason: str = ""
+
+    @property
+    def column(self) -> str:
+        """Name of the column in `cohorts.cohort.Cohort.measures`."""
+        return column_name(self.metric, self.part)
+
+
+def measure(
+    *,
+    label: str,
+    unit: str = "",
+    better: str = "closer",
+    bounds: tuple[float, float] = UNBOUNDED,
+    source: tuple[str, ...] = (),
+    parts: Mapping[str, str] | None = None,
+    detects: Mapping[str, str] | None = None,
+    judged: bool = True,
+    version: int = 1,
+) -> Callable[[Function], Function]:
+    """Register a measure.
+
+    Parameters
+    ----------
+    label, unit, better, bounds, source
+        As in `cohorts.registry.Plugin`.
+    parts : mapping of str to str, optional
+        Names of several numbers, with their labels; the function is called with each as ``part``.
+    detects : mapping of str to str, optional
+        Planted defect (`generation.controls`) to ``rises`` or ``falls``: what its severity does to the number
+        (to the first part).
+    judged : bool
+        Whether the number says how good an image is; others only describe it.
+    version : int
+        Raise when the definition changes: stored values are measured again.
+    """
+    options: dict[str, Any] = {
+        "parts": dict(parts or {"": ""}),
+        "detects": dict(detects or {}),
+        "judged": judged,
+        "version": version,
+    }
+    return MEASURES.register(
+        label=label, unit=unit, better=better, bounds=bounds, source=source, options=options
+    )
+
+
+def all_measures() -> list[Plugin]:
+    """Every measure, by name."""
+    return list(MEASURES.discover("evaluation.measures"))
+
+
+def measure_scan(scan: Scan, plugins: Iterable[Plugin] | None = None) -> list[Value]:
+    """Measure one scan.
+
+    Parameters
+    ----------
+    scan : Scan
+    plugins : iterable of Plugin, optional
+        All measures where nothing is said.
+
+    Returns
+    -------
+    list of Value
+        One per measure and part, whatever happens.
+    """
+    chosen = all_measures() if plugins is None else plugins
+    return [_value(scan, plugin, part) for plugin in chosen for part in plugin.options["parts"]]
+
+
+def column_name(metric: str, part: str) -> str:
+    """Name of the column of a measure and part.
+
+    Examples
+    --------
+    >>> column_name("snr", "gm"), column_name("cjv", "")
+    ('snr_gm', 'cjv')
+    """
+    return f"{metric}_{part}" if part else metric
+
+
+def _value(scan: Scan, plugin: Plugin, part: str) -> Value:
+    try:
+        request = {name: part if name == "part" else getattr(scan, name) for name in plugin.parameters}
+        value = float(plugin(**request))
+    except MeasurementError as error:
+        return Value(plugin.name, part, math.nan, str(error))
+    if not math.isfinite(value):
+        return Value(plugin.name, part, math.nan, "undefined: the image has too little variation")
+    return Value(plugin.name, part, value)
