@@ -1,0 +1,162 @@
+"""Bringing brains into one position: a rigid transform from the centres of labelled structures, in closed form.
+
+Nothing is iterated and no intensity is looked at, so both cohorts are aligned by the same rule however their
+contrast differs, and an image's position depends on its own labels alone. Size and shape stay as they are. Poor
+labels move the brain: a structure whose centre is 5 mm off moves it by about 5 mm over their number.
+"""
+
+import csv
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+
+import numpy as np
+
+from cohorts.errors import MeasurementError
+from cohorts.structures import STRUCTURES
+from cohorts.volumes import LabelMap, Volume, resample_to
+
+#: Field of view of the common space, mm: that of the brain LDM, in which every adult brain fits.
+FIELD_MM = (160, 224, 160)
+MIN_STRUCTURES = 8
+MIN_VOXELS = 8
+#: Fluid outside the ventricles is everywhere: its centre is no place.
+_FLUID = 24
+_NOT_BRAIN = ("background", "extracerebral")
+_TEMPLATE = "centres.tsv"
+
+
+@dataclass(frozen=True, eq=False)
+class Pose:
+    """A rigid transform of the world, and how well it fits.
+
+    Attributes
+    ----------
+    matrix : ndarray, (4, 4)
+        World of the image to the common space, mm.
+    error_mm : float
+        Root mean square distance of the structures from their places after it.
+    """
+
+    matrix: np.ndarray
+    error_mm: float
+
+
+def centres(labels: LabelMap) -> dict[int, np.ndarray]:
+    """Return the centre of every structure of the brain of at least 8 voxels, world mm, by FreeSurfer index."""
+    flat = labels.data.ravel()
+    inside = np.flatnonzero(brain_mask(labels))
+    found, member = np.unique(flat[inside], return_inverse=True)
+    counts = np.bincount(member)
+    places = np.stack(np.unravel_index(inside, labels.shape))
+    means = np.stack([np.bincount(member, axis) for axis in places], axis=1) / counts[:, None]
+    world = means @ labels.affine[:3, :3].T + labels.affine[:3, 3]
+    return {int(k): xyz for k, xyz, n in zip(found, world, counts, strict=True) if n >= MIN_VOXELS}
+
+
+def brain_mask(labels: LabelMap) -> np.ndarray:
+    """Return where a structure of the brain is labelled; labels of the head do not count."""
+    known = np.array([s.index for s in STRUCTURES if s.tissue not in _NOT_BRAIN], dtype=np.int64)
+    table = np.zeros(int(max(labels.data.max(), known.max())) + 1, dtype=bool)
+    table[known] = True
+    return table[np.maximum(labels.data, 0)]
+
+
+@cache
+def template_centres() -> dict[int, np.ndarray]:
+    """Return the place of every structure in the common space, mm (`evaluation.estimate_template`)."""
+    text = (files("evaluation") / "data" / _TEMPLATE).read_text(encoding="utf-8")
+    rows = csv.DictReader(text.splitlines(), delimiter="\t")
+    return {int(row["index"]): np.array([float(row[axis]) for axis in "xyz"]) for row in rows}
+
+
+def pose(labels: LabelMap) -> Pose:
+    """Return the rigid transform that brings a brain into the common space.
+
+    Parameters
+    ----------
+    labels : LabelMap
+        FreeSurfer's labels, on any grid.
+
+    Raises
+    ------
+    MeasurementError
+        With fewer than 8 structures.
+    """
+    found, template = centres(labels), template_centres()
+    known = [k for k in sorted(found) if k in template and k != _FLUID]
+    if len(known) < MIN_STRUCTURES:
+        raise MeasurementError(
+            f"{len(known)} labelled structures to align the brain by; at least {MIN_STRUCTURES} are needed"
+        )
+    return fit_rigid(np.array([found[k] for k in known]), np.array([template[k] for k in known]))
+
+
+def fit_rigid(source: np.ndarray, target: np.ndarray) -> Pose:
+    """Return the rotation and shift that bring points closest to others, in least squares.
+
+    Parameters
+    ----------
+    source, target : ndarray, (n, 3)
+
+    References
+    ----------
+    Kabsch 1976 (key Kabsch1976): the singular value decomposition of the covariance, without reflection.
+
+    Examples
+    --------
+    >>> points = np.array([[0.0, 0, 0], [1, 0, 0], [0, 2, 0], [0, 0, 3]])
+    >>> fit_rigid(points, points + 5).matrix[:3, 3].round(6).tolist()
+    [5.0, 5.0, 5.0]
+    """
+    low, high = source.mean(axis=0), target.mean(axis=0)
+    u, _, vt = np.linalg.svd((source - low).T @ (target - high))
+    handed = np.diag([1.0, 1.0, np.sign(np.linalg.det(u @ vt))])
+    matrix = np.eye(4)
+    matrix[:3, :3] = vt.T @ handed @ u.T
+    matrix[:3, 3] = high - matrix[:3, :3] @ low
+    moved = source @ matrix[:3, :3].T + matrix[:3, 3]
+    return Pose(matrix, float(np.sqrt(((moved - target) ** 2).sum(axis=1).mean())))
+
+
+def common_grid(voxel_mm: float) -> tuple[tuple[int, int, int], np.ndarray]:
+    """Return shape and affine of the common space at a voxel size; its centre is the origin.
+
+    Examples
+    --------
+    >>> common_grid(2.0)[0]
+    (80, 112, 80)
+    """
+    i, j, k = (round(side / voxel_mm) for side in FIELD_MM)
+    affine = np.diag([voxel_mm] * 3 + [1.0])
+    affine[:3, 3] = -voxel_mm * (np.array([i, j, k]) - 1) / 2
+    return (i, j, k), affine
+
+
+def aligned(image: Volume, labels: LabelMap, voxel_mm: float) -> np.ndarray:
+    """Return the brain alone in the common space, everything else 0.
+
+    Parameters
+    ----------
+    image : Volume, (I, J, K)
+    labels : LabelMap
+        On the same grid; what is not labelled as brain is left out.
+    voxel_mm : float
+        Of the result; not finer than the image is worth.
+
+    Returns
+    -------
+    ndarray of float32, shape of `common_grid`
+    """
+    matrix = pose(labels).matrix
+    shape, affine = common_grid(voxel_mm)
+    brain = np.where(brain_mask(labels), image.data, 0).astype(np.float32)
+    moved = resample_to(Volume(brain, matrix @ image.affine), shape, affine)
+    return moved.data.astype(np.float32, copy=False)
+
+
+def template_table(found: Mapping[int, np.ndarray]) -> str:
+    """Return places as the text of the template file."""
+    rows = [f"{k}\t" + "\t".join(f"{v:.2f}" for v in xyz) for k, xyz in sorted(found.items())]
+    return "\n".join(["index\tx\ty\tz", *rows]) + "\n"

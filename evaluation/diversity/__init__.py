@@ -1,0 +1,1 @@
+"""How alike the images of one cohort are: similarity among pairs."""

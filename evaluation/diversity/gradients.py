@@ -1,0 +1,76 @@
+"""What 4-G-R-SSIM needs of one image: gradient magnitude with its local mean and spread."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from evaluation.diversity.windows import gaussian_window, local_mean
+
+WINDOW_SIZE = 11
+WINDOW_SIGMA = 1.5
+#: A variance below this share of the mean square is rounding of single precision, and counts as zero.
+ROUNDING = 1e-5
+
+
+@dataclass(frozen=True)
+class GradientField:
+    """Gradient magnitude of an image and its local moments.
+
+    Attributes
+    ----------
+    magnitude : Tensor, (I, J, K)
+        Per voxel.
+    mean, spread : Tensor, (I - w + 1, J - w + 1, K - w + 1)
+        Mean and standard deviation under the window.
+    largest : float
+        Largest magnitude of the image.
+    """
+
+    magnitude: Tensor
+    mean: Tensor
+    spread: Tensor
+    largest: float
+
+    @property
+    def inside(self) -> Tensor:
+        """Magnitude at the voxels that have a local mean."""
+        half = (self.magnitude.shape[0] - self.mean.shape[0]) // 2
+        return self.magnitude[tuple(slice(half, n - half) for n in self.magnitude.shape)]
+
+
+def gradient_field(image: Tensor) -> GradientField:
+    """Return the Sobel gradient magnitude of an image and its local moments.
+
+    Parameters
+    ----------
+    image : Tensor, (I, J, K)
+
+    Returns
+    -------
+    GradientField
+        Two voxels shorter than the image along each axis, since nothing is made up beyond its border.
+    """
+    magnitude = sobel_magnitude(image.to(torch.float32))
+    window = gaussian_window(WINDOW_SIZE, WINDOW_SIGMA)
+    mean = local_mean(magnitude, window)
+    square = local_mean(magnitude * magnitude, window)
+    variance = square - mean * mean
+    variance = torch.where(variance > ROUNDING * square, variance, 0.0)
+    return GradientField(magnitude, mean, variance.sqrt_(), float(magnitude.max()))
+
+
+def sobel_magnitude(image: Tensor) -> Tensor:
+    """Return the length of the Sobel gradient, per voxel, (I - 2, J - 2, K - 2).
+
+    Along each axis the central difference, averaged with weights 1 2 1 over the other two.
+    """
+    total = None
+    for along in range(3):
+        part = image
+        for axis in range(3):
+            n = part.shape[axis] - 2
+            low, middle, high = (part.narrow(axis, k, n) for k in range(3))
+            part = (high - low) / 2 if axis == along else (low + 2 * middle + high) / 4
+        total = part * part if total is None else total.addcmul_(part, part)
+    return image.new_zeros(()) if total is None else total.sqrt_()

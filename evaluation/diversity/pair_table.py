@@ -1,0 +1,123 @@
+"""Similarity of pairs of images of one cohort: a few images in memory at a time, every pair kept in a store."""
+
+import json
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+
+from cohorts.cohort import OK, Cohort
+from cohorts.errors import MeasurementError, PlausibrainError
+from cohorts.registry import Plugin
+from cohorts.store import Store, write_text_atomic
+from evaluation.diversity.registry import SIMILARITIES
+from evaluation.diversity.sampling import ring_pairs
+from evaluation.standard_brain import Source
+
+#: Raise when a definition changes: stored pairs are compared again.
+_VERSION = 1
+#: Pairs per cohort, as many as in table 1 of the brain LDM paper.
+N_PAIRS = 1000
+Progress = Callable[[str, int, int], None]
+
+
+def all_similarities() -> list[Plugin]:
+    """Return every similarity, by name."""
+    return list(SIMILARITIES.discover("evaluation.diversity.similarities"))
+
+
+@dataclass
+class _Prepared:
+    """The last few images, prepared for every similarity."""
+
+    sources: Sequence[Source | None]
+    plugins: Sequence[Plugin]
+    voxel_mm: float
+    most: int
+    held: "OrderedDict[int, tuple[Any, ...]]" = field(default_factory=OrderedDict)
+
+    def __getitem__(self, row: int) -> tuple[Any, ...]:
+        if row in self.held:
+            self.held.move_to_end(row)
+            return self.held[row]
+        source = self.sources[row]
+        if source is None:
+            raise MeasurementError("no image with labels")
+        brain = torch.from_numpy(source.brain(self.voxel_mm))
+        if len(self.held) >= self.most:
+            self.held.popitem(last=False)
+        self.held[row] = tuple(plugin.options["prepare"](brain) for plugin in self.plugins)
+        return self.held[row]
+
+
+def pair_table(
+    cohort: Cohort,
+    sources: Sequence[Source | None],
+    *,
+    store: Store,
+    voxel_mm: float = 1.0,
+    n_pairs: int = N_PAIRS,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> pd.DataFrame:
+    """Return the similarity of pairs of images of one cohort.
+
+    Parameters
+    ----------
+    cohort : Cohort
+        Excluded rows take no part.
+    sources : sequence of (Source or None)
+        Image and labels of every row.
+    store : Store
+        Where finished pairs are kept.
+    voxel_mm : float
+        Of the common grid.
+    n_pairs : int
+    seed : int
+    progress : callable, optional
+        Called as `progress(what, done, of)`.
+
+    Returns
+    -------
+    DataFrame
+        Columns `first`, `second` (participant ids), one per similarity, and `reason` where they are NaN.
+    """
+    usable = np.flatnonzero(
+        (cohort.people["status"] == OK).to_numpy() & np.array([s is not None for s in sources])
+    )
+    people = cohort.people.iloc[usable]
+    by_id = usable[np.argsort(people["participant_id"].to_numpy(dtype=str), kind="stable")]
+    persons = cohort.people["person"].to_numpy(dtype=str)[by_id]
+    pairs = [(by_id[i], by_id[j]) for i, j in ring_pairs(persons, n_pairs, np.random.default_rng(seed))]
+    plugins = all_similarities()
+    held = _Prepared(sources, plugins, voxel_mm, most=1 + max(1, len(pairs) // max(1, len(by_id))))
+    ids = cohort.people["participant_id"].to_numpy(dtype=str)
+    rows = []
+    for done, (i, j) in enumerate(pairs):
+        if progress is not None:
+            progress("similarity of pairs", done, len(pairs))
+        rows.append({"first": ids[i], "second": ids[j], **_compared(held, i, j, store)})
+    return pd.DataFrame(rows, columns=["first", "second", *(p.name for p in plugins), "reason"])
+
+
+def _compared(held: _Prepared, i: int, j: int, store: Store) -> dict[str, object]:
+    first, second = held.sources[i], held.sources[j]
+    if first is None or second is None:
+        raise MeasurementError("no image with labels")
+    settings = {plugin.name: plugin.options["settings"] for plugin in held.plugins}
+    key = Store.key("pair", first.key, second.key, held.voxel_mm, settings, _VERSION)
+    path = store.get(key, ".json")
+    if path is not None:
+        kept: dict[str, object] = json.loads(path.read_text(encoding="utf-8"))
+        return kept
+    try:
+        a, b = held[i], held[j]
+    except PlausibrainError as error:
+        return {**dict.fromkeys(settings, np.nan), "reason": str(error)}
+    values = {p.name: p(x, y) for p, x, y in zip(held.plugins, a, b, strict=True)} | {"reason": ""}
+    store.put(key, ".json", lambda target: write_text_atomic(target, json.dumps(values)))
+    return values

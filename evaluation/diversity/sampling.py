@@ -1,0 +1,51 @@
+"""Which pairs of images are compared: a random ring, so that every image takes part equally often."""
+
+import numpy as np
+
+from cohorts.errors import MeasurementError
+
+
+def ring_pairs(persons: np.ndarray, n_pairs: int, rng: np.random.Generator) -> list[tuple[int, int]]:
+    """Return pairs of images of different persons, in an order in which neighbours share images.
+
+    Parameters
+    ----------
+    persons : ndarray of str, (n,)
+        Whose image each is; two images of one person are no pair.
+    n_pairs : int
+        At least so many, if there are so many; with more images than pairs, images are left out.
+    rng : numpy.random.Generator
+        Same seed, same pairs.
+
+    Returns
+    -------
+    list of (int, int)
+        Positions in `persons`.
+
+    Raises
+    ------
+    MeasurementError
+        With fewer than two persons.
+
+    Notes
+    -----
+    Images are put on a ring in random order and each is paired with the next k. All images then take part in
+    2 k pairs, each pair is as likely as any other, and whoever walks along the ring needs k + 1 images at a
+    time.
+
+    Examples
+    --------
+    >>> ring_pairs(np.array(["a", "b", "c"]), 3, np.random.default_rng(0))
+    [(2, 0), (0, 1), (1, 2)]
+    """
+    if len(np.unique(persons)) < 2:
+        raise MeasurementError("pairs need images of at least two persons")
+    order = rng.permutation(len(persons))
+    n = len(order)
+    ahead = max(1, min(-(-n_pairs // n), (n - 1) // 2))
+    if n > n_pairs >= 2:
+        order, n = order[:n_pairs], n_pairs
+    places = [(i, (i + k) % n) for i in range(n) for k in range(1, ahead + 1)]
+    unique = places[:1] if n == 2 else places
+    pairs = [(int(order[i]), int(order[j])) for i, j in unique]
+    return [(i, j) for i, j in pairs if persons[i] != persons[j]]

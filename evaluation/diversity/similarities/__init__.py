@@ -1,0 +1,1 @@
+"""Similarities of two images; importing a module registers it."""
