@@ -1,8 +1,9 @@
-"""Bringing brains into one position: a rigid transform from the centres of labelled structures, in closed form.
+"""Bringing brains into one position: rigidly, by the centres of labelled structures.
 
-Nothing is iterated and no intensity is looked at, so both cohorts are aligned by the same rule however their
-contrast differs, and an image's position depends on its own labels alone. Size and shape stay as they are. Poor
-labels move the brain: a structure whose centre is 5 mm off moves it by about 5 mm over their number.
+Nothing is iterated and no intensity is looked at, so both cohorts are aligned by the same rule however
+their contrast differs, and an image's position depends on its own labels alone. Size and shape stay as they
+are. Poor labels move the brain: a structure whose centre is 5 mm off moves it by about 5 mm over their
+number.
 """
 
 import csv
@@ -44,7 +45,7 @@ class Pose:
 
 
 def centres(labels: LabelMap) -> dict[int, np.ndarray]:
-    """Return the centre of every structure of the brain of at least 8 voxels, world mm, by FreeSurfer index."""
+    """Return the centre of every structure of at least 8 voxels, world mm, by FreeSurfer index."""
     flat = labels.data.ravel()
     inside = np.flatnonzero(brain_mask(labels))
     found, member = np.unique(flat[inside], return_inverse=True)

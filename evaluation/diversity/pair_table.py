@@ -1,4 +1,4 @@
-"""Similarity of pairs of images of one cohort: a few images in memory at a time, every pair kept in a store."""
+"""Similarity of pairs of images of one cohort: few images in memory, every pair kept in a store."""
 
 import json
 from collections import OrderedDict

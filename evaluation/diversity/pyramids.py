@@ -9,8 +9,8 @@ from torch.nn import functional
 from cohorts.errors import MeasurementError
 from evaluation.diversity.windows import gaussian_window, local_mean
 
-#: Exponents of the five scales, finest first (Wang et al. 2003, section 3.2); with fewer scales the first ones,
-#: rescaled to sum to one.
+#: Exponents of the five scales, finest first (Wang et al. 2003, section 3.2); with fewer scales the first
+#: ones, rescaled to sum to one.
 WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 #: Voxels of the window. 11 as in 2D would not fit the coarsest of five scales of a brain at 1 mm.
 WINDOW_SIZE = 7

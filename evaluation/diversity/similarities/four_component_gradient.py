@@ -1,14 +1,14 @@
 """Four-component gradient structural similarity, 4-G-r* (the brain LDM paper's 4-G-R-SSIM).
 
-1 for equal images, 0 for images whose edges have nothing to do with each other. It looks at edges alone: mean
-intensity and contrast do not enter, so images of different contrast may be alike. What moves it: alignment above
-all, then noise, which is all edges. An empty background counts as alike (no edges in either), so it rises with
-the field of view; the smooth component is where.
+1 for equal images, 0 for images whose edges have nothing to do with each other. It looks at edges alone:
+mean intensity and contrast do not enter, so images of different contrast may be alike. What moves it:
+alignment above all, then noise, which is all edges. An empty background counts as alike (no edges in
+either), so it rises with the field of view; the smooth component is where.
 
-The formula is that of Renieblas et al. 2017, who name it 4-G-r*: the structure term of Rouse & Hemami, without
-stabilising constants, on gradient magnitudes (Chen et al.), averaged over four kinds of voxels (Li & Bovik). The
-LDM paper cites the number without a formula; three dimensions, and the Sobel operator in three dimensions, are
-ours.
+The formula is that of Renieblas et al. 2017, who name it 4-G-r*: the structure term of Rouse & Hemami,
+without stabilising constants, on gradient magnitudes (Chen et al.), averaged over four kinds of voxels (Li
+& Bovik). The LDM paper cites the number without a formula; three dimensions, and the Sobel operator in
+three dimensions, are ours.
 """
 
 import torch
@@ -18,8 +18,8 @@ from evaluation.diversity.gradients import WINDOW_SIGMA, WINDOW_SIZE, GradientFi
 from evaluation.diversity.registry import similarity
 from evaluation.diversity.windows import gaussian_window, local_mean
 
-#: Shares of the largest gradient of the first image above which a voxel is an edge, and below which it is smooth
-#: (Li & Bovik 2010, section 3.1).
+#: Shares of the largest gradient of the first image above which a voxel is an edge, and below which it is
+#: smooth (Li & Bovik 2010, section 3.1).
 EDGE, SMOOTH = 0.12, 0.06
 
 
@@ -38,10 +38,10 @@ def four_component_gradient(first: GradientField, second: GradientField) -> floa
 
     Notes
     -----
-    With gradient magnitudes g of the first and h of the second image, r* = s_gh / (s_g s_h) under the window;
-    1 where both are constant, 0 where one is. Voxels are preserved edges (g and h above 0.12 max g), changed
-    edges (one of them), smooth (h no edge, g below 0.06 max g) or texture (the rest). The result is the mean of
-    the four means of r*; a kind without a voxel is left out.
+    With gradient magnitudes g of the first and h of the second image, r* = s_gh / (s_g s_h)
+    under the window; 1 where both are constant, 0 where one is. Voxels are preserved edges (g and h above
+    0.12 max g), changed edges (one of them), smooth (h no edge, g below 0.06 max g) or texture (the rest).
+    The result is the mean of the four means of r*; a kind without a voxel is left out.
 
     References
     ----------
@@ -55,7 +55,7 @@ def four_component_gradient(first: GradientField, second: GradientField) -> floa
 
 
 def _mean_within(values: Tensor, mask: Tensor) -> float | None:
-    """Return the mean over a mask as a product, several times faster than picking voxels; None where empty."""
+    """Return the mean over a mask, as a product (faster than picking voxels); None where empty."""
     n = int(torch.count_nonzero(mask))
     return float(values @ mask.flatten().to(values.dtype)) / n if n else None
 

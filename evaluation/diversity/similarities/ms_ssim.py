@@ -1,10 +1,10 @@
 """Multi-scale structural similarity of two volumes.
 
-1 for equal images, near 0 for unrelated ones. Among pairs of one cohort it measures diversity: the number of a
-generator belongs beside that of real pairs, and nearer to real is better, not nearer to 0. What moves it beside
-anatomy: how well the images are aligned, noise (lowers it), blur and empty background (raise it), the number of
-scales, and the intensity scale, since the constants are absolute. Numbers from other grids or windows are not
-comparable.
+1 for equal images, near 0 for unrelated ones. Among pairs of one cohort it measures diversity: the number
+of a generator belongs beside that of real pairs, and nearer to real is better, not nearer to 0. What moves
+it beside anatomy: how well the images are aligned, noise (lowers it), blur and empty background (raise it),
+the number of scales, and the intensity scale, since the constants are absolute. Numbers from other grids or
+windows are not comparable.
 """
 
 import math
@@ -33,9 +33,10 @@ def ms_ssim(first: Pyramid, second: Pyramid) -> float:
 
     Notes
     -----
-    The product over scales of the mean of contrast times structure, (2 s_xy + C2) / (s_xx + s_yy + C2), to the
-    exponent of the scale; at the coarsest scale times luminance, (2 m_x m_y + C1) / (m_x² + m_y² + C1). A
-    negative mean counts as 0, as in MONAI. Sides are halved by averaging 2 x 2 x 2 voxels.
+    The product over scales of the mean of contrast times structure, (2 s_xy + C2) / (s_xx +
+    s_yy + C2), to the exponent of the scale; at the coarsest scale times luminance, (2 m_x m_y + C1) /
+    (m_x² + m_y² + C1). A negative mean counts as 0, as in MONAI. Sides are halved by averaging 2 x 2 x 2
+    voxels.
 
     References
     ----------

@@ -132,7 +132,8 @@ def _naive_gradient(volume: np.ndarray) -> np.ndarray:
 
 @pytest.mark.parametrize("noise", [0.0, 0.02])
 def test_four_component_gradient_is_its_slow_definition(noise):
-    """r* = s_gh / (s_g s_h) on gradient magnitudes; mean over preserved, changed, smooth and texture voxels."""
+    """r* = s_gh / (s_g s_h) on gradient magnitudes; mean over preserved, changed, smooth and texture
+    voxels."""
     x, y = (blobs(seed, side=22).numpy().astype(float) for seed in (0, 1))
     y += noise * np.random.default_rng(3).standard_normal(y.shape)
     x[:, :, :12] = y[:, :, :9].mean()  # a part without any edge
