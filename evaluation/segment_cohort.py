@@ -4,12 +4,9 @@ Each result is kept in a store under a key of (content of the image, segmenter, 
 the run and repeating it loses at most the images in hand.
 """
 
-import multiprocessing
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +15,8 @@ import numpy as np
 import pandas as pd
 
 from cohorts.cohort import Cohort
-from cohorts.errors import DataError, ToolError
+from cohorts.errors import DataError
+from cohorts.processes import spread
 from cohorts.store import Store
 from evaluation.segment_files import Outcome, segment_files
 
@@ -173,24 +171,8 @@ def _make_jobs(
 
 
 def _run(jobs: Sequence[Job], n_processes: int) -> Iterator[tuple[int, Outcome]]:
-    if n_processes <= 1:
-        for job in jobs:
-            yield from zip(job.rows, run_job(job), strict=True)
-        return
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(n_processes, mp_context=context) as pool:
-        futures = {pool.submit(run_job, job): job for job in jobs}
-        try:
-            for future in as_completed(futures):
-                yield from zip(futures[future].rows, future.result(), strict=True)
-        except BrokenProcessPool as error:
-            raise ToolError(
-                "a segmentation process died, most likely for want of memory; everything finished is kept: "
-                "repeat the command with fewer processes"
-            ) from error
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    for job, outcomes in spread(run_job, jobs, n_processes):
+        yield from zip(job.rows, outcomes, strict=True)
 
 
 def run_job(job: Job) -> list[Outcome]:

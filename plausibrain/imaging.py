@@ -96,6 +96,7 @@ def simulate(
     age: tuple[float, float],
     voxel_mm: float,
     skull_strip: bool,
+    n_processes: int = 1,
     control: str | None = None,
     severity: float = 0.0,
     progress: Progress | None = None,
@@ -113,6 +114,7 @@ def simulate(
         Youngest and oldest, years.
     voxel_mm : float
     skull_strip : bool
+    n_processes : int
     control : str, optional
         Planted defect of the table (`generation.controls`), with its `severity`.
     progress : callable, optional
@@ -131,4 +133,12 @@ def simulate(
             progress("drawing people", done, of)
 
     grid = Grid(voxel_mm=voxel_mm)
-    return simulate_cohort(people, out, seed=seed, grid=grid, skull_strip=skull_strip, on_person=tell)
+    return simulate_cohort(
+        people,
+        out,
+        seed=seed,
+        grid=grid,
+        skull_strip=skull_strip,
+        n_processes=n_processes,
+        on_person=tell,
+    )

@@ -4,14 +4,16 @@ import hashlib
 import json
 import os
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
+import torch
 
 from cohorts.bids import image_path
 from cohorts.cohort import Cohort, write_cohort
 from cohorts.errors import DataError
+from cohorts.processes import spread
 from cohorts.volumes import read_label_map, write_label_map, write_volume
 from generation.norms import VOLUME_NAMES
 from generation.simulator.person import Grid, count_volumes, simulate_person
@@ -28,6 +30,7 @@ def simulate_cohort(
     seed: int,
     grid: Grid | None = None,
     skull_strip: bool = False,
+    n_processes: int = 1,
     on_person: Callable[[int, int], None] | None = None,
 ) -> Cohort:
     """Draw every person of a table cohort and write the cohort as a BIDS folder.
@@ -46,6 +49,8 @@ def simulate_cohort(
         1 mm where nothing is said.
     skull_strip : bool
         Blank everything outside the brain and its CSF.
+    n_processes : int
+        Processes; each gets its share of the cores.
     on_person : callable, optional
         Called with the number of people done and of all, after each.
 
@@ -66,25 +71,55 @@ def simulate_cohort(
     claim_folder(Path(folder), cohort, targets, settings)
     images = tuple(image_path(folder, str(name)) for name in cohort.people["participant_id"])
     shown, ages = people_shown(cohort, seed), cohort.people["age"].to_numpy(float)
-    rows = []
-    for i, image_file in enumerate(images):
-        label_file = label_path(image_file)
-        if not (image_file.exists() and label_file.exists()):
-            number, own_seed = shown[i]
-            drawn = simulate_person(
-                number, targets.iloc[i], age=float(ages[i]), seed=own_seed, grid=grid, skull_strip=skull_strip
-            )
-            image_file.parent.mkdir(parents=True, exist_ok=True)
-            write_label_map(drawn.labels, label_file)
-            write_volume(drawn.image, image_file)
-        rows.append(count_volumes(read_label_map(label_file).data, grid.voxel_mm**3))
+    n_threads = max(1, (os.cpu_count() or 1) // n_processes) if n_processes > 1 else 0
+    jobs = [
+        PersonJob(i, *shown[i], targets.iloc[i], float(ages[i]), grid, skull_strip, images[i], n_threads)
+        for i in range(len(cohort))
+    ]
+    rows: dict[int, pd.Series] = {}
+    for job, volumes in spread(draw_person, jobs, n_processes):
+        rows[job.row] = volumes
         if on_person is not None:
-            on_person(i + 1, len(cohort))
-    truth = replace(
-        cohort, volumes=pd.DataFrame(rows), images=images, segmenter=SEGMENTER, source=Path(folder)
-    )
+            on_person(len(rows), len(cohort))
+    counted = pd.DataFrame([rows[i] for i in range(len(cohort))])
+    truth = replace(cohort, volumes=counted, images=images, segmenter=SEGMENTER, source=Path(folder))
     write_cohort(truth, folder, generated_by=[settings])
     return truth
+
+
+@dataclass(frozen=True)
+class PersonJob:
+    """What a process needs to draw one person: the row, who it shows, and where the files go."""
+
+    row: int
+    number: int
+    seed: int
+    targets: pd.Series
+    age: float
+    grid: Grid
+    skull_strip: bool
+    image_file: Path
+    n_threads: int = 0
+
+
+def draw_person(job: PersonJob) -> pd.Series:
+    """Return the volumes counted on a person's label map, drawn now unless both files are there."""
+    label_file = label_path(job.image_file)
+    if not (job.image_file.exists() and label_file.exists()):
+        if job.n_threads:
+            torch.set_num_threads(job.n_threads)
+        drawn = simulate_person(
+            job.number,
+            job.targets,
+            age=job.age,
+            seed=job.seed,
+            grid=job.grid,
+            skull_strip=job.skull_strip,
+        )
+        job.image_file.parent.mkdir(parents=True, exist_ok=True)
+        write_label_map(drawn.labels, label_file)
+        write_volume(drawn.image, job.image_file)
+    return count_volumes(read_label_map(label_file).data, job.grid.voxel_mm**3)
 
 
 def claim_folder(folder: Path, cohort: Cohort, targets: pd.DataFrame, settings: dict[str, object]) -> None:
