@@ -50,6 +50,10 @@ def _several(frame: Frame) -> str:
     return "" if len(frame.structures) >= 3 else "fewer than three structures are measured"
 
 
+def _image_quality(frame: Frame) -> str:
+    return "" if frame.measures else "needs images of both cohorts"
+
+
 def _requested(column: str, label: str) -> Callable[[Frame], str]:
     def check(frame: Frame) -> str:
         people = frame.generated.sample.people
@@ -73,6 +77,7 @@ _CHECKS: dict[str, Callable[[Frame], str]] = {
     "sex": _sex,
     "left and right": _pairs,
     "several structures": _several,
+    "image quality": _image_quality,
     "requested ventricle volume": _requested("requested_ventricle_mm3", "ventricle volume"),
     "requested brain volume": _requested("requested_brain_mm3", "brain volume"),
 }

@@ -45,6 +45,11 @@ class Prepared:
         Deviations from the cohort's own prediction for age, sex and head size, for correlations.
     pairwise_rows : ndarray of int
         Rows that take part in statistics over pairs: all, or a seeded sample of a large cohort.
+    quality : ndarray, (n, k)
+        Measures of image quality, in reference standard deviations from the reference mean; k is 0 without
+        images.
+    quality_deviations : ndarray, (n, k)
+        The same as deviations from what the reference predicts for age and sex, as in `features`.
     """
 
     sample: Sample
@@ -55,6 +60,8 @@ class Prepared:
     regions: np.ndarray
     residuals: np.ndarray
     pairwise_rows: np.ndarray
+    quality: np.ndarray
+    quality_deviations: np.ndarray
 
     @cached_property
     def asymmetry(self) -> np.ndarray:
@@ -121,6 +128,11 @@ class Frame:
         return (*self.structures, *(("TIV",) if self.has_tiv else ()))
 
     @property
+    def measures(self) -> tuple[str, ...]:
+        """Names of the measures of image quality, (k,)."""
+        return tuple(self.reference.sample.quality.columns)
+
+    @property
     def headsize(self) -> HeadSize:
         """Head-size convention of the headlines; `none` where head size is unknown."""
         return self.settings.headsize if self.has_tiv else "none"
@@ -157,6 +169,8 @@ def build_frame(samples: Samples, settings: Settings) -> Frame:
     scaled = [(values - center) / scale for values in y]
     shares = _shares(*both)
     features = _deviations(x, scaled, columns)
+    quality = _scaled_quality(*both)
+    quality_deviations = _deviations(x, quality, columns)
     s = len(samples.reference.structures)
     regions = _deviations(
         x, [r if r is not None else v[:, :s] for r, v in zip(shares, scaled, strict=True)], columns
@@ -171,6 +185,8 @@ def build_frame(samples: Samples, settings: Settings) -> Frame:
             regions=average_sides(regions[i], samples.reference.structures),
             residuals=_own_residuals(x[i], scaled[i][:, :s]),
             pairwise_rows=_pairwise_rows(both[i], settings),
+            quality=quality[i],
+            quality_deviations=quality_deviations[i],
         )
         for i in range(2)
     ]
@@ -193,6 +209,12 @@ def _shares(reference: Sample, generated: Sample) -> tuple[np.ndarray | None, np
     raw = reference.volumes / reference.tiv[:, None], generated.volumes / generated.tiv[:, None]
     center, scale = raw[0].mean(axis=0), raw[0].std(axis=0, ddof=1)
     return (raw[0] - center) / scale, (raw[1] - center) / scale
+
+
+def _scaled_quality(reference: Sample, generated: Sample) -> list[np.ndarray]:
+    values = [sample.quality.to_numpy(dtype=float) for sample in (reference, generated)]
+    center, scale = values[0].mean(axis=0), values[0].std(axis=0, ddof=1)
+    return [(v - center) / np.where(scale > 0, scale, 1.0) for v in values]
 
 
 def _deviations(

@@ -45,6 +45,11 @@ class Weighted:
             raise ValueError("shares need head size; check Frame.has_tiv first")
         return moments(self.prepared.design, self.prepared.shares, self.weights)
 
+    @cached_property
+    def quality_moments(self) -> Moments:
+        """The same for measures of image quality."""
+        return moments(self.prepared.design, self.prepared.quality, self.weights)
+
 
 @dataclass(frozen=True)
 class Pair:

@@ -38,6 +38,7 @@ def headline(
     assumes: tuple[str, ...] = (),
     bounds: tuple[float, float] = UNBOUNDED,
     percent: bool = False,
+    which: Callable[[Pair], str] | None = None,
 ) -> Callable[[HeadlineFunction], HeadlineFunction]:
     """Register a headline: a function of a `Pair` that returns one number per replicate, (B,).
 
@@ -53,7 +54,7 @@ def headline(
         Lowest and highest value that still count as good. None for headlines judged against
         real-against-real, whose margin is the distance made by a planted difference of `Settings.margin`.
     sentence : str
-        Plain-language reading; `{estimate}`, `{low}`, `{high}`, `{null}` are filled in.
+        Plain-language reading; `{estimate}`, and `{which}` where that is given, are filled in.
     needs : tuple of str
         Capabilities (`analysis.capabilities`) without which the headline does not apply.
     against_null : bool
@@ -80,12 +81,14 @@ def headline(
         Range that the number cannot leave.
     percent : bool
         Whether pages should print the number as a percentage.
+    which : callable or None
+        `f(pair) -> str`, called with the pair of the estimate: names what the number is about.
     """
     options: dict[str, Any] = {
         "question": question, "ideal": ideal, "margin": margin, "sentence": sentence, "needs": needs,
         "against_null": against_null, "null": null, "max_splits": max_splits, "interval": interval,
         "both_sides": both_sides, "fixed_scores": fixed_scores, "from_counts": from_counts,
-        "logarithmic": logarithmic, "assumes": assumes, "percent": percent,
+        "logarithmic": logarithmic, "assumes": assumes, "percent": percent, "which": which,
     }  # fmt: skip
     return HEADLINES.register(
         label=label, unit=unit, better=better, bounds=bounds, source=source, options=options

@@ -97,7 +97,7 @@ def _unpack(total: np.ndarray, p: int, s: int, weights: np.ndarray) -> Moments:
     xx = np.empty((len(total), p, p))
     xx[:, upper[0], upper[1]] = total[:, :k]
     xx[:, upper[1], upper[0]] = total[:, :k]
-    xy = total[:, k : k + p * s].reshape(-1, p, s)
+    xy = total[:, k : k + p * s].reshape(len(total), p, s)
     return Moments(weights.sum(axis=1, dtype=float), xx, xy, total[:, k + p * s :])
 
 

@@ -138,6 +138,22 @@ def _add_equivalence(
     table["verdict"] = np.where(np.isfinite(estimate) & np.isfinite(se), verdict, "")
 
 
+def from_logarithm(table: pd.DataFrame) -> pd.DataFrame:
+    """Turn a table of log ratios into ratios; tests and verdicts stay those of the logarithm."""
+    columns = [
+        "estimate",
+        "ci_low",
+        "ci_high",
+        "null_low",
+        "null_median",
+        "null_high",
+        "margin_low",
+        "margin_high",
+    ]
+    columns.append("mde")
+    return table.assign(**{name: np.exp(table[name]) for name in columns})
+
+
 def two_sided_p(difference: np.ndarray, se: np.ndarray) -> np.ndarray:
     """Return normal two-sided p values; an exact zero with no spread is p = 1."""
     with np.errstate(divide="ignore", invalid="ignore"):

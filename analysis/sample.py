@@ -1,11 +1,12 @@
 """A cohort as the statistics see it: people, head size and regional volumes without gaps."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
 import pandas as pd
 
+from analysis.image_measures import common_measures, filled_measures
 from analysis.weights import Clusters
 from cohorts.cohort import OK, Cohort, Note
 from cohorts.errors import DataError
@@ -29,6 +30,8 @@ class Sample:
     structures : tuple of str, (s,)
     tiv : ndarray, (n,) or None
         Head size in mm³; None when a cohort does not carry it.
+    quality : DataFrame, n rows
+        Measures of image quality that both cohorts have, one per column, complete; no columns without images.
     """
 
     name: str
@@ -36,6 +39,7 @@ class Sample:
     volumes: np.ndarray
     structures: tuple[str, ...]
     tiv: np.ndarray | None
+    quality: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     def __len__(self) -> int:
         return len(self.people)
@@ -58,8 +62,12 @@ class Sample:
     def take(self, rows: np.ndarray) -> "Sample":
         """Return the sample of some rows (a mask or indices)."""
         tiv = None if self.tiv is None else self.tiv[rows]
-        people = self.people.loc[rows] if rows.dtype == bool else self.people.iloc[rows]
-        return replace(self, people=people.reset_index(drop=True), volumes=self.volumes[rows], tiv=tiv)
+        positions = np.flatnonzero(rows) if rows.dtype == bool else rows
+        people, quality = (
+            part.iloc[positions].reset_index(drop=True) if len(part) else part
+            for part in (self.people, self.quality)
+        )
+        return replace(self, people=people, volumes=self.volumes[rows], tiv=tiv, quality=quality)
 
     @cached_property
     def order(self) -> np.ndarray:
@@ -123,10 +131,12 @@ def prepare_samples(reference: Cohort, generated: Cohort, *, min_people: int) ->
     notes: list[tuple[str, Note]] = []
     structures = _common_structures(reference, generated, notes)
     use_tiv = _use_tiv(reference, generated, notes)
+    measures, told = common_measures(reference, generated)
+    notes += told
     parts = {"reference": reference, "generated": generated}
     samples, rows = {}, []
     for role, cohort in parts.items():
-        samples[role], status = _complete(cohort, structures, use_tiv=use_tiv)
+        samples[role], status = _complete(cohort, structures, measures, use_tiv=use_tiv)
         rows.append(status.assign(cohort=role))
         _check_enough(role, cohort, samples[role], min_people)
     return Samples(
@@ -224,7 +234,9 @@ def _known(cohort: Cohort) -> np.ndarray:
     return age & cohort.people["sex"].isin(["M", "F"]).to_numpy()
 
 
-def _complete(cohort: Cohort, structures: tuple[str, ...], *, use_tiv: bool) -> tuple[Sample, pd.DataFrame]:
+def _complete(
+    cohort: Cohort, structures: tuple[str, ...], measures: list[str], *, use_tiv: bool
+) -> tuple[Sample, pd.DataFrame]:
     wanted = [*structures, *([TIV] if use_tiv else [])]
     values = _volumes(cohort)[wanted].to_numpy(dtype=float)
     complete = np.isfinite(values).all(axis=1)
@@ -238,7 +250,8 @@ def _complete(cohort: Cohort, structures: tuple[str, ...], *, use_tiv: bool) -> 
     status["reason"] = np.where(keep, "", np.where(_ok(cohort), found, given))
     people = cohort.people.loc[keep].reset_index(drop=True)
     tiv = values[keep, -1] if use_tiv else None
-    return Sample(cohort.name, people, values[keep][:, : len(structures)], structures, tiv), status
+    volumes, quality = values[keep][:, : len(structures)], filled_measures(cohort, measures, keep)
+    return Sample(cohort.name, people, volumes, structures, tiv, quality), status
 
 
 def _check_enough(role: str, cohort: Cohort, sample: Sample, min_people: int) -> None:

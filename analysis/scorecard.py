@@ -8,6 +8,7 @@ import numpy as np
 
 from analysis.design import Design
 from analysis.evaluate import Headline
+from analysis.pair import full_pair
 from analysis.questions import QUESTIONS, Question
 from analysis.settings import Settings
 
@@ -129,7 +130,10 @@ def show(value: float | None, *, percent: bool) -> str:
 
 def _sentence(h: Headline, entry: dict[str, Any], verdict: str, caveat: str) -> str:
     percent = h.plugin.options["percent"]
-    text = h.plugin.options["sentence"].format(estimate=show(entry["estimate"], percent=percent))
+    which = h.plugin.options["which"]
+    text = h.plugin.options["sentence"].format(
+        estimate=show(entry["estimate"], percent=percent), which=which(full_pair(h.frame)) if which else ""
+    )
     if entry["null"]:
         median = show(entry["null"]["median"], percent=percent)
         text += f" Real against real at n = {entry['null']['n']}: {median}."

@@ -23,6 +23,9 @@ class Settings(BaseModel):
         Largest factor by which an effect map (ageing, sex, covariance) may be scaled (and its inverse).
     share_margin : float
         Largest loss against real-against-real of a share of structures or people.
+    quality_margin : float
+        Largest difference of image quality that still counts as the same, in standard deviations of real
+        images; at 0.5 a typical image ranks 69th of 100 real ones instead of 50th.
     alpha : float
         Chance of a false *no* in the whole scorecard, and of a false *yes* per headline.
     confidence : float
@@ -52,6 +55,7 @@ class Settings(BaseModel):
     spread_margin: float = Field(1.25, gt=1)
     recovery_margin: float = Field(1.33, gt=1)
     share_margin: float = Field(0.1, gt=0, lt=1)
+    quality_margin: float = Field(0.5, gt=0, le=3)
     alpha: float = Field(0.05, gt=0, lt=0.5)
     confidence: float = Field(0.95, gt=0.5, lt=1)
     n_resamples: int = Field(2000, ge=100)

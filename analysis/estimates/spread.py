@@ -9,7 +9,7 @@ from analysis.effect_maps import both_and_difference
 from analysis.evaluate import Pairs
 from analysis.pair import ROLES, Pair, Role, Weighted
 from analysis.regression import fit, moments
-from analysis.results import ESTIMATES, common_columns, estimate_rows, evaluate_on
+from analysis.results import ESTIMATES, common_columns, estimate_rows, evaluate_on, from_logarithm
 from analysis.settings import HeadSize
 from analysis.sides import homologous
 
@@ -47,23 +47,7 @@ def _sd_ratios(pairs: Pairs, headsize: HeadSize) -> pd.DataFrame:
         **_common(pairs), quantity="sd_ratio", structures=names, estimate=estimate, draws=draws, null=null,
         unit="ratio", headsize=headsize, margin=np.full(len(names), edge),
     )  # fmt: skip
-    return _from_logarithm(table)
-
-
-def _from_logarithm(table: pd.DataFrame) -> pd.DataFrame:
-    """Turn a table of log ratios into ratios; tests and verdicts stay those of the logarithm."""
-    columns = [
-        "estimate",
-        "ci_low",
-        "ci_high",
-        "null_low",
-        "null_median",
-        "null_high",
-        "margin_low",
-        "margin_high",
-    ]
-    columns.append("mde")
-    return table.assign(**{name: np.exp(table[name]) for name in columns})
+    return from_logarithm(table)
 
 
 def _tails(pairs: Pairs) -> pd.DataFrame:

@@ -18,7 +18,6 @@ from evaluation.tissues import MIN_VOXELS, Tissues
     unit="1/mm",
     better="higher",
     bounds=(0.0, np.inf),
-    source=("Zaca2018",),
     detects={"blur": "falls"},
 )
 def edge_sharpness(image: Volume, tissues: Tissues) -> float:

@@ -18,9 +18,13 @@ from analysis.sample import prepare_samples
 from analysis.settings import Settings
 from cohorts.registry import Plugin
 from generation.demo_cohorts import table_cohort
+from tests.unit.analysis.factory import with_quality
 
 SETTINGS = Settings(n_resamples=100, n_splits=60)
-REFERENCE, GENERATED = table_cohort(240, seed=1, name="r"), table_cohort(200, seed=2, name="g")
+REFERENCE, GENERATED = (
+    with_quality(table_cohort(n, seed=seed, name=name), seed=seed)
+    for n, seed, name in ((240, 1, "r"), (200, 2, "g"))
+)
 REFERENCES = json.loads(
     (Path(__file__).parents[2] / "reports" / "references.json").read_text(encoding="utf-8")
 )
@@ -83,6 +87,7 @@ def repeated(prepared: Prepared, counts: np.ndarray) -> Prepared:
     """Write every row down as often as it counts."""
     rows = np.repeat(np.arange(len(counts)), counts)
     arrays = ("design", "outcomes", "shares", "features", "regions", "residuals")
+    arrays = (*arrays, "quality", "quality_deviations")
     parts = {name: getattr(prepared, name)[rows] for name in arrays}
     return replace(prepared, sample=prepared.sample.take(rows), pairwise_rows=np.arange(len(rows)), **parts)
 

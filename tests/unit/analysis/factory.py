@@ -80,3 +80,21 @@ def frame_of(reference: Cohort, generated: Cohort, settings: Settings = QUICK) -
 def pairs_of(reference: Cohort, generated: Cohort, settings: Settings = QUICK) -> Pairs:
     """Draw every weighting of a comparison."""
     return Pairs.of(frame_of(reference, generated, settings))
+
+
+def with_quality(
+    cohort: Cohort, seed: int, *, shift: float = 0.0, scale: float = 1.0, n_measures: int = 5
+) -> Cohort:
+    """Return the cohort with normal, correlated measures of image quality that change with age."""
+    rng = np.random.default_rng(seed)
+    person = pd.factorize(cohort.people["person"])[0]
+    shared = rng.standard_normal(person.max() + 1)[person]
+    age = cohort.people["age"].to_numpy(dtype=float)
+    values = {
+        f"measure_{k}": 10.0 * (k + 1)
+        + 0.02 * k * (age - 50)
+        + shift
+        + scale * (0.5 * shared + 0.8 * rng.standard_normal(len(cohort)))
+        for k in range(n_measures)
+    }
+    return replace(cohort, measures=pd.DataFrame(values))

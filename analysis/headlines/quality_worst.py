@@ -1,0 +1,32 @@
+"""How far off the worst measure of image quality is: a share of good measures can hide one bad one.
+
+In standard deviations of real images of people of the same age and sex. The largest of many differences is
+large by chance too, so it is judged by its excess over real against real at the same n. A protocol that
+leaves little variation between real images (one scanner, one session) makes small faults large.
+"""
+
+import numpy as np
+
+from analysis.pair import Pair
+from analysis.quality import quality_difference, worst_measure
+from analysis.registry import headline
+
+
+@headline(
+    label="Largest difference of any quality measure",
+    unit="SD",
+    question=7,
+    ideal=0.0,
+    better="lower",
+    margin=lambda frame: (-np.inf, frame.settings.quality_margin),
+    sentence="The measure of image quality that differs most ({which}) differs by {estimate} standard "
+    "deviations.",
+    needs=("image quality",),
+    against_null=True,
+    bounds=(0.0, np.inf),
+    assumes=("shared ages",),
+    which=worst_measure,
+)
+def quality_worst(pair: Pair) -> np.ndarray:
+    """Return the largest absolute adjusted difference over measures, (B,)."""
+    return np.fmax.reduce(np.abs(quality_difference(pair)), axis=1)

@@ -1,0 +1,80 @@
+"""Which measures of image quality two cohorts share, and their values without gaps."""
+
+import numpy as np
+import pandas as pd
+
+from cohorts.cohort import OK, Cohort, Note
+
+#: A measure that more images lack than this is left out; fewer gaps are filled.
+MAX_MISSING_SHARE = 0.1
+#: A standard deviation below this share of the mean is rounding.
+ROUNDING = 1e-6
+
+
+def common_measures(reference: Cohort, generated: Cohort) -> tuple[list[str], list[tuple[str, Note]]]:
+    """Names of the measures that both cohorts carry, and notes on those that are left out.
+
+    Parameters
+    ----------
+    reference, generated : Cohort
+
+    Returns
+    -------
+    names : list of str
+        In the order of the reference; empty when a cohort has no measured images.
+    notes : list of (role, Note)
+        Why measures are left out; one note for all that share the reason.
+    """
+    if reference.measures is None or generated.measures is None:
+        return [], []
+    kept, why = [], dict[tuple[str, str], list[str]]()
+    for name in reference.measures.columns:
+        if name not in generated.measures.columns:
+            continue
+        role, reason = _fault(name, reference, generated)
+        if reason:
+            why.setdefault((role, reason), []).append(name)
+        else:
+            kept.append(name)
+    return kept, [
+        (role, Note("ignored", "image", message=f"image quality: {', '.join(names)} left out: {reason}"))
+        for (role, reason), names in why.items()
+    ]
+
+
+def filled_measures(cohort: Cohort, names: list[str], keep: np.ndarray) -> pd.DataFrame:
+    """Values of some rows, gaps filled with the median of the cohort.
+
+    Parameters
+    ----------
+    cohort : Cohort
+    names : list of str
+        As from `common_measures`.
+    keep : ndarray of bool, (rows,)
+
+    Returns
+    -------
+    DataFrame, (n, len(names))
+        With a RangeIndex.
+    """
+    if cohort.measures is None or not names:
+        return pd.DataFrame(index=range(int(keep.sum())))
+    values = cohort.measures.loc[keep, names].reset_index(drop=True)
+    return values.fillna(values.median())
+
+
+def _fault(name: str, reference: Cohort, generated: Cohort) -> tuple[str, str]:
+    """Role and reason why a measure cannot be compared; empty when it can."""
+    for role, cohort in (("reference", reference), ("generated", generated)):
+        if cohort.measures is None or cohort.measure_reasons is None:
+            continue
+        ok = (cohort.people["status"] == OK).to_numpy()
+        values, reasons = cohort.measures.loc[ok, name], cohort.measure_reasons.loc[ok, name]
+        missing = values.isna()
+        if missing.mean() > MAX_MISSING_SHARE:
+            given = reasons[missing & (reasons != "")]
+            said = f", for example: {given.iloc[0]}" if len(given) else ""
+            return role, f"missing in {int(missing.sum())} of {len(values)} images{said}"
+        if role == "reference" and not values.std(ddof=0) > ROUNDING * abs(values.mean()):
+            return role, f"the same ({values.median():g}) in every image"
+    return "", ""
