@@ -160,6 +160,7 @@ def generate(
     skull_strip: Annotated[bool, typer.Option("--skull-strip", help="Brain and its fluid only.")] = False,
     control: Annotated[str | None, typer.Option(help="Planted defect, see `plausibrain metrics`.")] = None,
     severity: Annotated[float, typer.Option(help="Its size.")] = 0.0,
+    processes: Annotated[int, typer.Option(min=1, help="Processes on CPU.")] = 1,
     quiet: Quiet = False,
 ) -> None:
     """Draw a cohort of images with exact labels and true volumes."""
@@ -172,7 +173,7 @@ def generate(
     with progress_bar("generate", quiet=quiet) as progress:
         simulate(
             out, n=n, seed=seed, age=(youngest, oldest), voxel_mm=voxel, skull_strip=skull_strip,
-            control=control, severity=severity, progress=progress,
+            control=control, severity=severity, n_processes=processes, progress=progress,
         )  # fmt: skip
     print(out)
 
@@ -249,14 +250,19 @@ def noise(
 def demo(
     *,
     out: Out = Path("demo"),
-    n: Annotated[int, typer.Option(min=50, help="People per cohort.")] = 400,
+    n: Annotated[
+        int | None, typer.Option(min=12, help="People per cohort; 24 with images, 400 without.")
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of every person.")] = 0,
+    images: Annotated[
+        bool, typer.Option("--images/--tables", help="Draw and segment images, or stay with true volumes.")
+    ] = False,
     quiet: Quiet = False,
 ) -> None:
-    """Run the whole job on cohorts drawn from published norms: two models, comparison and check."""
+    """Run the whole job on simulated people: two models, segmentation, reports, comparison and check."""
     from plausibrain.demo import run_demo
 
-    run_demo(out, n=n, seed=seed, quiet=quiet)
+    run_demo(out, n=n, seed=seed, images=images, quiet=quiet)
 
 
 @app.command()

@@ -106,7 +106,7 @@ def test_a_killed_run_leaves_no_half_file_and_repeats_cleanly(
 
 @pytest.mark.slow
 def test_demo(tmp_path: Path, command: Command) -> None:
-    outcome = command("demo", "--out", tmp_path / "demo", "--n", "200", "--quiet")
+    outcome = command("demo", "--tables", "--out", tmp_path / "demo", "--n", "200", "--quiet")
     assert outcome.code == 0
     assert "comparison:" in outcome.out
     scorecard = json.loads((tmp_path / "demo" / "defective" / "scorecard.json").read_text())
