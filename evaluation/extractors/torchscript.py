@@ -1,0 +1,50 @@
+"""Features of any network saved as TorchScript: an encoder of your own.
+
+The encoder of the model under test is biased towards it: it was trained to represent exactly what the model
+draws. The archive holds a program; TorchScript runs it without Python, but give it only files you trust.
+"""
+
+import warnings
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from cohorts.errors import ToolError
+from cohorts.store import hash_file
+from evaluation.extraction import extractor
+from evaluation.networks.medicalnet import features
+
+
+@extractor(label="TorchScript network")
+def torchscript(brain: torch.Tensor, *, weights: str) -> np.ndarray:
+    """Return what the network makes of a brain, averaged over space where it has any, (c,).
+
+    Parameters
+    ----------
+    brain : Tensor, (I, J, K)
+        Standard brain, given to the network as (1, 1, I, J, K), 0 to 1.
+    weights : str
+        Path of the archive.
+    """
+    return features(_network(weights), brain[None, None].float()).float().numpy()
+
+
+@cache
+def _network(weights: str) -> torch.nn.Module:
+    if not Path(weights).is_file():
+        raise ToolError(f"{weights}: no such file; give the path of a TorchScript archive")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            network: torch.nn.Module = torch.jit.load(weights, map_location="cpu")  # type: ignore[no-untyped-call]
+    except RuntimeError as error:
+        raise ToolError(f"{weights}: is no TorchScript archive ({error})") from error
+    return network.eval()
+
+
+@cache
+def weights_hash(weights: str) -> str:
+    """Return the hash of the file."""
+    return hash_file(weights)
