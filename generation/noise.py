@@ -1,6 +1,7 @@
 """Noise that belongs to a sample, not to its batch, and the batches in which samples may run together."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 import torch
@@ -22,6 +23,18 @@ def generator_of(*entropy: int) -> torch.Generator:
     """
     word = np.random.SeedSequence(list(entropy)).generate_state(1, np.uint64)[0]
     return torch.Generator().manual_seed(int(word) & (2**63 - 1))
+
+
+@contextmanager
+def seeded(*entropy: int) -> Iterator[None]:
+    """Run a block in which torch's global generators are seeded; afterwards they are as before.
+
+    For what draws from them without asking: initial weights, dropout, modules of other libraries.
+    """
+    devices = list(range(torch.cuda.device_count()))
+    with torch.random.fork_rng(devices):
+        torch.manual_seed(generator_of(*entropy).initial_seed())
+        yield
 
 
 def noise_like(shape: Sequence[int], generators: Sequence[torch.Generator]) -> Tensor:

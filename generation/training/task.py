@@ -7,6 +7,7 @@ network, and owns precision, accumulation over micro-batches and devices, clippi
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -56,11 +57,14 @@ class Objective:
         Scalar; a mean over the batch.
     parts : mapping of str to float or Tensor
         Terms for the curves, detached or not.
+    keep_graph : bool
+        Whether a later objective of the same micro-batch shares this one's graph.
     """
 
     optimizer: str
     loss: Tensor
     parts: Mapping[str, Tensor | float] = field(default_factory=dict)
+    keep_graph: bool = False
 
 
 class Task(Protocol):
@@ -193,6 +197,8 @@ class Request:
         Stage name to number of steps, where the user wants other numbers than the preset's.
     options : mapping of str to str
         Further options as given on the command line, for the model to interpret.
+    cache : Path, optional
+        Folder of a `cohorts.store.Store` for what a stage derives from the images, such as latents.
     """
 
     preset: str
@@ -201,3 +207,4 @@ class Request:
     seed: int = 0
     steps: Mapping[str, int] = field(default_factory=dict)
     options: Mapping[str, str] = field(default_factory=dict)
+    cache: Path | None = None

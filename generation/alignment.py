@@ -1,0 +1,119 @@
+"""Rigid alignment of a head to atlas space, from the centres of its segmented structures: closed form.
+
+Atlas space is the simulator's mean anatomy, turned and moved rigidly (``generation/data/centroids.tsv``) so
+that six pairs of deep nuclei lie nearest to their places in MNI space. Nothing is scaled: head size stays.
+"""
+
+from functools import cache
+from importlib import resources
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from cohorts.errors import DataError
+from cohorts.structures import structure
+from cohorts.volumes import LabelMap
+
+CENTROIDS_FILE = "centroids.tsv"
+MIN_STRUCTURES = 6
+
+Points = NDArray[np.float64]
+
+
+def rigid_to_atlas(labels: LabelMap) -> Points:
+    """Return the rigid transform from world mm of a label map to atlas mm, (4, 4).
+
+    Parameters
+    ----------
+    labels : LabelMap
+        FreeSurfer ids; at least six of the structures of the atlas.
+
+    Returns
+    -------
+    ndarray, (4, 4)
+        Rotation and translation that bring the centres of the structures nearest to those of the atlas, in
+        least squares.
+
+    Raises
+    ------
+    DataError
+        When too few structures are there.
+    """
+    atlas = atlas_centroids()
+    own = centroids(labels)
+    shared = [name for name in atlas.index if name in own.index]
+    if len(shared) < MIN_STRUCTURES:
+        raise DataError(
+            f"expected at least {MIN_STRUCTURES} of the structures {', '.join(atlas.index)}; the label map "
+            f"has {len(shared)}; segment the image with FreeSurfer ids first"
+        )
+    return fit_rigid(own.loc[shared].to_numpy(), atlas.loc[shared].to_numpy())
+
+
+def fit_rigid(moving: Points, fixed: Points) -> Points:
+    """Return the rotation and translation that bring points nearest to others, (4, 4).
+
+    Parameters
+    ----------
+    moving, fixed : ndarray, (n, 3)
+        Matching points, n >= 3, not on one line.
+
+    Returns
+    -------
+    ndarray, (4, 4)
+        Never a reflection.
+
+    Notes
+    -----
+    Kabsch's solution: with both sets centred, the singular vectors of their cross-covariance give the
+    rotation; the sign of the last one makes the determinant one.
+
+    References
+    ----------
+    .. [1] kabsch1976, p. 922.
+
+    Examples
+    --------
+    >>> points = np.array([[0.0, 0, 0], [1, 0, 0], [0, 2, 0], [0, 0, 3]])
+    >>> np.round(fit_rigid(points, points + [5, 0, 0])[:3, 3] + 0.0, 6).tolist()
+    [5.0, 0.0, 0.0]
+    """
+    centre_moving, centre_fixed = moving.mean(axis=0), fixed.mean(axis=0)
+    left, _, right = np.linalg.svd((moving - centre_moving).T @ (fixed - centre_fixed))
+    turn = np.diag([1.0, 1.0, np.sign(np.linalg.det(left @ right))])
+    rotation = (left @ turn @ right).T
+    transform = np.eye(4)
+    transform[:3, :3] = rotation
+    transform[:3, 3] = centre_fixed - rotation @ centre_moving
+    return transform
+
+
+def centroids(labels: LabelMap) -> pd.DataFrame:
+    """Return the centre of every structure of the atlas that a label map has: columns x, y, z, world mm."""
+    wanted = {structure(name).index: name for name in atlas_centroids().index}
+    return centres_of(labels, wanted)
+
+
+def centres_of(labels: LabelMap, names: dict[int, str]) -> pd.DataFrame:
+    """Return the centre of each label, world mm; columns x, y, z, rows by name, absent labels left out."""
+    size = max(names) + 1
+    flat = np.where((labels.data >= 0) & (labels.data < size), labels.data, 0).ravel()
+    counts = np.bincount(flat, minlength=size)
+    axes = np.meshgrid(*(np.arange(n, dtype=np.float64) for n in labels.shape), indexing="ij", sparse=True)
+    sums = [
+        np.bincount(flat, np.broadcast_to(axis, labels.shape).ravel(), minlength=size)[list(names)]
+        for axis in axes
+    ]
+    present = counts[list(names)] > 0
+    voxels = np.stack(sums, axis=1)[present] / counts[list(names)][present][:, None]
+    world = voxels @ labels.affine[:3, :3].T + labels.affine[:3, 3]
+    return pd.DataFrame(world, index=np.array(list(names.values()))[present], columns=list("xyz"))
+
+
+@cache
+def atlas_centroids() -> pd.DataFrame:
+    """Return the centre of each structure in atlas space: columns x, y, z, mm, RAS+; rows by name."""
+    source = resources.files("generation") / "data" / CENTROIDS_FILE
+    with resources.as_file(source) as path:
+        return pd.read_csv(path, sep="\t", index_col="structure")

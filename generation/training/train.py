@@ -1,0 +1,290 @@
+"""Train a model on a cohort with one call: prepare images, run every stage, write the checkpoint."""
+
+import json
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from cohorts.cohort import Cohort
+from cohorts.errors import DataError
+from cohorts.store import write_text_atomic
+from generation.checkpoint import Checkpoint, write_checkpoint
+from generation.model import ImageGrid
+from generation.preprocessing import PRESETS
+from generation.registry import find_model
+from generation.scaler import DEFAULT_CONDITIONS, ConditionScaler
+from generation.training.data import PreparedImages, prepare_cohort, split
+from generation.training.devices import Devices
+from generation.training.loop import LoopSettings, Watch, train_stage
+from generation.training.page import Picture, write_page
+from generation.training.state import Row, StageState, averaged_weights, fresh_state
+from generation.training.task import Examples, Recipe, Request, StagePlan
+
+Progress = Callable[[str, int, int], None]
+STATES, PREPARED, LOG, PAGE = "states", "prepared", "training.log", "training.html"
+GRID_OF_PRESET = {"published": "1mm", "small": "2mm"}
+
+
+@dataclass(frozen=True)
+class TrainingPlan:
+    """What a user asks for.
+
+    Attributes
+    ----------
+    model : str
+        Name of a trainable model.
+    out : Path
+        Folder of the checkpoint, with states, log and page.
+    preset : str
+    grid : str
+        Name in `generation.preprocessing.PRESETS`; empty for that of the preset.
+    conditions : tuple of str
+        Columns of the table of people.
+    steps : mapping of str to int
+        Stage to steps, where the preset's are not wanted.
+    options : mapping of str to str
+        For the recipe.
+    seed : int
+    n_held_out : int
+        People kept for validation.
+    precision : {"bf16", "fp32"}
+    device : str
+    labels : Path, optional
+        As in `prepare_cohort`.
+    skull_strip : bool
+    save_every_s : float
+    """
+
+    model: str
+    out: Path
+    preset: str = "small"
+    grid: str = ""
+    conditions: tuple[str, ...] = DEFAULT_CONDITIONS
+    steps: Mapping[str, int] = field(default_factory=dict)
+    options: Mapping[str, str] = field(default_factory=dict)
+    seed: int = 0
+    n_held_out: int = 4
+    precision: str = "bf16"
+    device: str = "auto"
+    labels: Path | None = None
+    skull_strip: bool = True
+    save_every_s: float = 60.0
+
+
+def train(cohort: Cohort, plan: TrainingPlan, *, progress: Progress | None = None) -> Checkpoint:
+    """Train a model; the same call goes on where a killed one stopped.
+
+    Parameters
+    ----------
+    cohort : Cohort
+        With images, label maps and the columns `plan.conditions`.
+    plan : TrainingPlan
+    progress : callable, optional
+        Called as ``progress(what, done, of)``.
+
+    Returns
+    -------
+    Checkpoint
+        As written to ``plan.out``.
+
+    Raises
+    ------
+    DataError
+        When the cohort, the plan or what lies in the folder cannot be used.
+    """
+    recipe_of = find_model(plan.model).options["recipe"]
+    if recipe_of is None:
+        raise DataError(f"model {plan.model!r} cannot be trained here; it only reads what others made")
+    people = cohort.included
+    grid = training_grid(plan)
+    scaler = ConditionScaler.fit(people.people, plan.conditions)
+    files = prepare_cohort(
+        people, grid, plan.out / PREPARED, labels=plan.labels, skull_strip=plan.skull_strip,
+        progress=_telling(progress, "preparing images"),
+    )  # fmt: skip
+    images = PreparedImages(files, scaler(people.people))
+    recipe: Recipe = recipe_of(
+        Request(
+            plan.preset, grid.shape, len(scaler.columns), plan.seed, plan.steps, plan.options,
+            cache=plan.out / PREPARED,
+        )
+    )  # fmt: skip
+    _check_steps(plan, recipe)
+    training = Training(plan, recipe, grid, scaler, images, Devices(plan.device), progress)
+    return training.run(facts_of(cohort, people, plan))
+
+
+def training_grid(plan: TrainingPlan) -> ImageGrid:
+    """Return the grid of a plan; `DataError` if there is none of that name."""
+    name = plan.grid or GRID_OF_PRESET.get(plan.preset, "2mm")
+    if name not in PRESETS:
+        raise DataError(f"there is no grid {name!r}; choose one of {', '.join(PRESETS)}")
+    return PRESETS[name].grid
+
+
+def facts_of(cohort: Cohort, people: Cohort, plan: TrainingPlan) -> dict[str, Any]:
+    """Return what a checkpoint says about its training."""
+    return {
+        "cohort": cohort.name,
+        "n_people": len(people),
+        "preset": plan.preset,
+        "seed": plan.seed,
+        "precision": plan.precision,
+        "torch": torch.__version__,
+    }
+
+
+class Training:
+    """All stages of one training, with its page and log.
+
+    Parameters
+    ----------
+    plan, recipe, grid, scaler, images, devices, progress
+        As in `train`.
+    """
+
+    def __init__(
+        self,
+        plan: TrainingPlan,
+        recipe: Recipe,
+        grid: ImageGrid,
+        scaler: ConditionScaler,
+        images: PreparedImages,
+        devices: Devices,
+        progress: Progress | None,
+    ) -> None:
+        self.plan, self.recipe, self.grid, self.scaler = plan, recipe, grid, scaler
+        self.devices, self.progress = devices, progress
+        train_numbers, held_out = split(len(images), plan.n_held_out, plan.seed)
+        self.images, self.held_out = images.select(train_numbers), images.select(held_out)
+        self.histories: dict[str, list[Row]] = {}
+        self.pictures: dict[str, Sequence[Picture]] = {}
+
+    def run(self, facts: Mapping[str, Any]) -> Checkpoint:
+        """Run every stage and write the checkpoint."""
+        finished: dict[str, nn.Module] = {}
+        stages: dict[str, Any] = {}
+        for number, stage in enumerate(self.recipe.plans):
+            state = self._run_stage(number, stage, finished)
+            finished |= _averaged_networks(state)
+            stages[stage.name] = asdict(stage) | {"seconds": round(state.seconds, 1)}
+        described = dict(facts) | {"n_trained_on": len(self.images), "stages": stages}
+        checkpoint = Checkpoint(
+            self.recipe.model, self.recipe.architecture, self.grid, self.scaler, described
+        )
+        shipped = {name: finished[name] for name in self.recipe.shipped}
+        if self.devices.is_main:
+            checkpoint = write_checkpoint(self.plan.out, checkpoint, shipped)
+        self.devices.wait()
+        return checkpoint
+
+    def _run_stage(self, number: int, stage: StagePlan, finished: Mapping[str, nn.Module]) -> StageState:
+        task = self.recipe.task(stage.name, finished)
+        for network in task.networks.values():
+            network.to(self.devices.device).train()
+        with torch.no_grad():
+            examples, held_out = task.examples(self.images), task.examples(self.held_out)
+        self._log(f"{stage.name}: {len(examples)} examples, {stage.steps} steps")
+        watch = Watch(on_row=self._tell(stage), on_validation=self._show(stage, held_out))
+        state = train_stage(
+            fresh_state(task), stage, examples, held_out,
+            path=self.plan.out / STATES / f"{stage.name}.pt",
+            settings=LoopSettings(self.plan.seed, number, self.plan.precision, self.plan.save_every_s),
+            devices=self.devices, watch=watch,
+        )  # fmt: skip
+        self.histories[stage.name] = state.history
+        return state
+
+    def _tell(self, stage: StagePlan) -> Callable[[StageState, Row], None]:
+        began: list[tuple[float, int]] = []
+
+        def tell(state: StageState, row: Row) -> None:
+            now = time.monotonic()
+            began.append((now, state.step))
+            first, from_step = began[0]
+            pace = (now - first) / (state.step - from_step) if state.step > from_step else math.nan
+            left = (stage.steps - state.step) * pace
+            losses = " ".join(f"{name} {value:.4g}" for name, value in row.items() if name != "step")
+            words = f"{stage.name}, {clock(left)} left: {losses}"
+            self._log(f"{stage.name} step {state.step}/{stage.steps} {pace:.3f} s/step {losses}")
+            if self.progress is not None and self.devices.is_main:
+                self.progress(words, state.step, stage.steps)
+
+        return tell
+
+    def _show(self, stage: StagePlan, held_out: Examples) -> Callable[[StageState, Row], None]:
+        numbers = list(range(min(2, len(held_out))))
+
+        def show(state: StageState, row: Row) -> None:
+            self.histories[stage.name] = state.history
+            batch = held_out.batch(numbers).to(self.devices.device)
+            with torch.autocast(
+                self.devices.device.type, torch.bfloat16, enabled=self.plan.precision == "bf16"
+            ):
+                self.pictures[stage.name] = state.task.show(batch, torch.Generator().manual_seed(0))
+            self._log(f"{stage.name} " + " ".join(f"{name} {value:.4g}" for name, value in row.items()))
+            self._write_page()
+
+        return show
+
+    def _write_page(self) -> None:
+        facts = {
+            "model": self.recipe.model,
+            "preset": self.plan.preset,
+            "conditions": ", ".join(self.scaler.columns),
+            "images": f"{len(self.images)} to train on, {len(self.held_out)} held out",
+            "grid": " × ".join(map(str, self.grid.shape)),
+        }
+        write_page(
+            self.plan.out / PAGE, title=f"Training of {self.recipe.model}", facts=facts,
+            histories=self.histories, pictures=self.pictures,
+        )  # fmt: skip
+        rows = {stage: list(history) for stage, history in self.histories.items()}
+        write_text_atomic(self.plan.out / "curves.json", json.dumps(rows) + "\n")
+
+    def _log(self, line: str) -> None:
+        if self.devices.is_main:
+            path = self.plan.out / LOG
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with path.open("a", encoding="utf-8") as stream:
+                stream.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {line}\n")
+
+
+def clock(seconds: float) -> str:
+    """Return a duration as text: ``1h05m``, ``4m10s``, ``?`` while unknown."""
+    if not math.isfinite(seconds):
+        return "?"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}h{minutes:02d}m" if hours else f"{minutes}m{rest:02d}s"
+
+
+def _averaged_networks(state: StageState) -> dict[str, nn.Module]:
+    """Return all networks of a finished stage, for good with their averages, without gradients."""
+    with averaged_weights(state):
+        averages = {
+            name: {k: v.clone() for k, v in state.task.networks[name].state_dict().items()}
+            for name in state.averages
+        }
+    for name, average in averages.items():
+        state.task.networks[name].load_state_dict(average)
+    for network in state.task.networks.values():
+        network.eval().requires_grad_(requires_grad=False)
+    return dict(state.task.networks)
+
+
+def _check_steps(plan: TrainingPlan, recipe: Recipe) -> None:
+    unknown = sorted(set(plan.steps) - {stage.name for stage in recipe.plans})
+    if unknown:
+        names = ", ".join(stage.name for stage in recipe.plans)
+        raise DataError(f"{plan.model} has no stage {unknown[0]!r}; its stages are {names}")
+
+
+def _telling(progress: Progress | None, what: str) -> Callable[[int, int], None] | None:
+    return None if progress is None else lambda done, of: progress(what, done, of)
