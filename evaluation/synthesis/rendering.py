@@ -21,7 +21,7 @@ class Recipe:
     """How often each kind of rendering is drawn (shares of 1)."""
 
     t1_like: float = 0.9
-    stripped: float = 0.8
+    stripped: float = 0.7
     thick_slices: float = 0.2
     enlarged_ventricles: float = 0.2
     narrow_sulci: float = 0.75
