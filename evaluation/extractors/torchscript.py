@@ -38,7 +38,7 @@ def _network(weights: str) -> torch.nn.Module:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)
-            network: torch.nn.Module = torch.jit.load(weights, map_location="cpu")  # type: ignore[no-untyped-call]
+            network: torch.nn.Module = torch.jit.load(weights, map_location="cpu")
     except RuntimeError as error:
         raise ToolError(f"{weights}: is no TorchScript archive ({error})") from error
     return network.eval()
