@@ -46,6 +46,7 @@ def analyse(
     generated: Cohort,
     settings: Settings | None = None,
     *,
+    training: Cohort | None = None,
     progress: Progress | None = None,
 ) -> Analysis:
     """Compare a generated with a reference cohort.
@@ -55,6 +56,8 @@ def analyse(
     reference, generated : Cohort
         With volumes (mm³) from the same segmentation program.
     settings : Settings, optional
+    training : Cohort, optional
+        People that the generator was trained on, with the same features of images.
     progress : callable, optional
         Called as `progress(what, done, of)` before every step.
 
@@ -69,7 +72,7 @@ def analyse(
     """
     settings = settings or Settings()
     tell = progress or (lambda what, done, of: None)
-    samples = prepare_samples(reference, generated, min_people=settings.min_people)
+    samples = prepare_samples(reference, generated, min_people=settings.min_people, training=training)
     frame = build_frame(samples, settings)
     pairs = Pairs.of(frame)
     headline_plugins, estimate_plugins = all_headlines(), list(ESTIMATES.discover("analysis.estimates"))

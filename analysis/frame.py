@@ -16,6 +16,7 @@ from analysis.sample import Sample, Samples
 from analysis.settings import HeadSize, Settings
 from analysis.sides import average_sides, homologous
 from analysis.weights import Clusters, ones, people_rng
+from cohorts.cohort import Cohort
 
 LARGEST_LEVERAGE = 0.9
 SPREAD_LIMITS = (0.25, 4.0)
@@ -50,6 +51,9 @@ class Prepared:
         images.
     quality_deviations : ndarray, (n, k)
         The same as deviations from what the reference predicts for age and sex, as in `features`.
+    shift : float
+        What was added to features, in standard deviations (`shifted`); `analysis.clouds` adds it to the
+        features of images.
     """
 
     sample: Sample
@@ -62,6 +66,7 @@ class Prepared:
     pairwise_rows: np.ndarray
     quality: np.ndarray
     quality_deviations: np.ndarray
+    shift: float = 0.0
 
     @cached_property
     def asymmetry(self) -> np.ndarray:
@@ -79,7 +84,12 @@ class Prepared:
 
     def shifted(self, amount: float) -> "Prepared":
         """Return this cohort with every feature and region raised by `amount` standard deviations."""
-        return replace(self, features=self.features + amount, regions=self.regions + amount)
+        return replace(
+            self,
+            features=self.features + amount,
+            regions=self.regions + amount,
+            shift=self.shift + amount,
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,6 +111,8 @@ class Frame:
         Ages within the range that both cohorts cover, years.
     trend : ndarray, (p,)
         Contrast of the design columns: linear trend per decade of a fitted age curve over `common_ages`.
+    training : Cohort or None
+        People that the generator was trained on.
     cache : dict
         Distance matrices that several headlines share.
     """
@@ -115,6 +127,7 @@ class Frame:
     excluded: pd.DataFrame
     common_ages: np.ndarray
     trend: np.ndarray
+    training: Cohort | None = None
     cache: dict[object, np.ndarray] = field(default_factory=dict, repr=False)
 
     @property
@@ -196,6 +209,7 @@ def build_frame(samples: Samples, settings: Settings) -> Frame:
         settings=settings, structures=samples.reference.structures, columns=columns,
         reference=prepared[0], generated=prepared[1], center=center, scale=scale, excluded=samples.excluded,
         common_ages=ages, trend=np.array([trend.get(name, 0.0) for name in columns]),
+        training=samples.training,
     )  # fmt: skip
 
 

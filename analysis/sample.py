@@ -1,5 +1,6 @@
 """A cohort as the statistics see it: people, head size and regional volumes without gaps."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -10,6 +11,7 @@ from analysis.image_measures import common_measures, filled_measures
 from analysis.weights import Clusters
 from cohorts.cohort import OK, Cohort, Note
 from cohorts.errors import DataError
+from cohorts.from_images import pairs_among
 from cohorts.structures import TIV, find_structure
 
 ANALYSED_ATLASES = ("aseg", "dk")
@@ -32,6 +34,10 @@ class Sample:
         Head size in mm³; None when a cohort does not carry it.
     quality : DataFrame, n rows
         Measures of image quality that both cohorts have, one per column, complete; no columns without images.
+    features : mapping of str to ndarray, (n, d)
+        Feature vectors of images that both cohorts have; a NaN row where there is none.
+    pairs : DataFrame or None
+        Similarity of pairs of images, as in `cohorts.cohort.Cohort`.
     """
 
     name: str
@@ -40,6 +46,8 @@ class Sample:
     structures: tuple[str, ...]
     tiv: np.ndarray | None
     quality: pd.DataFrame = field(default_factory=pd.DataFrame)
+    features: Mapping[str, np.ndarray] = field(default_factory=dict)
+    pairs: pd.DataFrame | None = None
 
     def __len__(self) -> int:
         return len(self.people)
@@ -67,7 +75,11 @@ class Sample:
             part.iloc[positions].reset_index(drop=True) if len(part) else part
             for part in (self.people, self.quality)
         )
-        return replace(self, people=people, volumes=self.volumes[rows], tiv=tiv, quality=quality)
+        features = {name: matrix[rows] for name, matrix in self.features.items()}
+        return replace(
+            self, people=people, volumes=self.volumes[rows], tiv=tiv, quality=quality, features=features,
+            pairs=pairs_among(self.pairs, people["participant_id"]),
+        )  # fmt: skip
 
     @cached_property
     def order(self) -> np.ndarray:
@@ -100,15 +112,20 @@ class Samples:
         Columns `cohort`, `participant_id`, `person`, `age`, `sex`, `excluded` (bool), `qc_lowest`
         (lowest quality score of the row, NaN where there is none), `reason`; one row per row read.
     notes : tuple of (role, Note)
+    training : Cohort or None
+        People that the generator was trained on, with feature vectors of their images.
     """
 
     reference: Sample
     generated: Sample
     excluded: pd.DataFrame
     notes: tuple[tuple[str, Note], ...]
+    training: Cohort | None = None
 
 
-def prepare_samples(reference: Cohort, generated: Cohort, *, min_people: int) -> Samples:
+def prepare_samples(
+    reference: Cohort, generated: Cohort, *, min_people: int, training: Cohort | None = None
+) -> Samples:
     """Bring two cohorts to the same structures and to complete rows.
 
     Parameters
@@ -117,6 +134,8 @@ def prepare_samples(reference: Cohort, generated: Cohort, *, min_people: int) ->
         Both with volumes.
     min_people : int
         Fewest complete rows per cohort.
+    training : Cohort, optional
+        People that the generator was trained on; needs features only.
 
     Returns
     -------
@@ -140,7 +159,11 @@ def prepare_samples(reference: Cohort, generated: Cohort, *, min_people: int) ->
         rows.append(status.assign(cohort=role))
         _check_enough(role, cohort, samples[role], min_people)
     return Samples(
-        samples["reference"], samples["generated"], pd.concat(rows, ignore_index=True), tuple(notes)
+        samples["reference"],
+        samples["generated"],
+        pd.concat(rows, ignore_index=True),
+        tuple(notes),
+        None if training is None else training.included,
     )
 
 
@@ -251,7 +274,9 @@ def _complete(
     people = cohort.people.loc[keep].reset_index(drop=True)
     tiv = values[keep, -1] if use_tiv else None
     volumes, quality = values[keep][:, : len(structures)], filled_measures(cohort, measures, keep)
-    return Sample(cohort.name, people, volumes, structures, tiv, quality), status
+    kept = cohort.select(keep)
+    sample = Sample(cohort.name, people, volumes, structures, tiv, quality, kept.features, kept.pairs)
+    return sample, status
 
 
 def _check_enough(role: str, cohort: Cohort, sample: Sample, min_people: int) -> None:

@@ -12,7 +12,7 @@ import pandas as pd
 from cohorts.assembly import Reading, assemble
 from cohorts.bids import write_bids
 from cohorts.errors import DataError
-from cohorts.from_images import checked_features, checked_reasons
+from cohorts.from_images import checked_features, checked_pairs, checked_reasons, pairs_among
 from cohorts.locations import locate
 from cohorts.notes import Note, notes_table
 from cohorts.structures import TIV
@@ -54,6 +54,9 @@ class Cohort:
         In the shape of `measures`: why a value is missing, ``""`` where all is well.
     features : mapping of str to ndarray, (n, d)
         Feature vectors by extractor, aligned with `people`; a NaN row where there are none.
+    pairs : DataFrame or None
+        Similarity of pairs of images: ``first`` and ``second`` (participant ids), one column per similarity,
+        NaN where a pair could not be compared, and ``reason``.
 
     Raises
     ------
@@ -72,6 +75,7 @@ class Cohort:
     measures: pd.DataFrame | None = None
     measure_reasons: pd.DataFrame | None = None
     features: Mapping[str, np.ndarray] = field(default_factory=dict)
+    pairs: pd.DataFrame | None = None
 
     def __post_init__(self) -> None:
         people = _checked_people(self.people, self.name)
@@ -86,6 +90,7 @@ class Cohort:
         reasons = checked_reasons(self.measures, self.measure_reasons, self.name)
         object.__setattr__(self, "measure_reasons", reasons)
         object.__setattr__(self, "features", checked_features(self.features, len(people), self.name))
+        object.__setattr__(self, "pairs", checked_pairs(self.pairs, people["participant_id"], self.name))
 
     def __len__(self) -> int:
         return len(self.people)
@@ -129,6 +134,7 @@ class Cohort:
             measures=_taken(self.measures, positions),
             measure_reasons=_taken(self.measure_reasons, positions),
             features={name: matrix[positions] for name, matrix in self.features.items()},
+            pairs=pairs_among(self.pairs, self.people["participant_id"].iloc[positions]),
         )
 
 

@@ -83,6 +83,39 @@ def checked_features(features: Mapping[str, np.ndarray], n_rows: int, name: str)
     return checked
 
 
+def checked_pairs(pairs: pd.DataFrame | None, ids: pd.Series, name: str) -> pd.DataFrame | None:
+    """Pairs of images of the cohort, with a fresh RangeIndex.
+
+    Parameters
+    ----------
+    pairs : DataFrame or None
+        Columns ``first`` and ``second`` (participant ids), similarities, ``reason``.
+    ids : Series
+        Participant ids of the cohort.
+    name : str
+        Of the cohort, for messages.
+
+    Raises
+    ------
+    DataError
+        When a column is missing or somebody is not in the cohort.
+    """
+    if pairs is None:
+        return None
+    lacking = [column for column in ("first", "second") if column not in pairs]
+    if lacking:
+        raise DataError(f"cohort {name!r}: pairs lack the column {', '.join(lacking)}")
+    strangers = sorted({*pairs["first"], *pairs["second"]} - set(ids))
+    if strangers:
+        raise DataError(f"cohort {name!r}: pairs name {strangers[0]!r}, who is not among its people")
+    return pairs.reset_index(drop=True)
+
+
+def pairs_among(pairs: pd.DataFrame | None, ids: pd.Series) -> pd.DataFrame | None:
+    """Pairs of which both images are among some ids."""
+    return None if pairs is None else pairs[pairs["first"].isin(ids) & pairs["second"].isin(ids)]
+
+
 def _some(table: pd.DataFrame) -> str:
     names = [str(column) for column in table.columns]
     return ", ".join(names[:5]) + (" …" if len(names) > 5 else "")
