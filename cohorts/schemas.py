@@ -69,7 +69,23 @@ MEASURES = Schema(
         _STATUS,
         _REASON,
     ),
-    description="One row per image, measure and structure.",
+    description="Image quality: one row per image, measure and structure.",
+)
+
+MEASURE_NAMES = Schema(
+    "measure_names",
+    (
+        Column("name", "str", "Name in results.tsv: the measure, and its part where it has several"),
+        Column("metric", "str", "Name of the measure"),
+        Column("structure", "str", "Which of its numbers, empty where it has one"),
+        Column("label", "str", "What a page calls it"),
+        Column("unit", "str", "Unit of the value, empty for none"),
+        Column("better", "str", "higher, lower or closer (to the reference)"),
+        Column("judged", "bool", "Whether question 7 is about it; otherwise it only describes the images"),
+        Column("meaning", "str", "What it is, in a sentence"),
+        Column("source", "str", "Keys in references.bib"),
+    ),
+    description="What the measures of image quality are called and mean.",
 )
 
 RESULTS = Schema(
@@ -213,6 +229,29 @@ AUDIT = Schema(
     description="Power and false alarms of every verdict on planted defects.",
 )
 
+AUDIT_IMAGES = Schema(
+    "audit_images",
+    (
+        Column("control", "str", "Planted defect, or none"),
+        Column("label", "str", "What it is called"),
+        Column("severity", "float", "Size of the defect, in the unit of this row"),
+        Column("unit", "str", "Unit of the severity"),
+        Column("level", "str", "table: true volumes were changed and drawn; image: the images were changed"),
+        Column("people", "int", "People per cohort"),
+        Column("question", "int", "Question of the scorecard"),
+        Column("declared", "int", "1 when the control declares that this question must see it"),
+        Column("headline", "str", "Name of the headline; empty for a question as a whole"),
+        Column("headline_label", "str", "What the headline or the question is called"),
+        Column("verdict", "str", "yes, no, cannot tell or not measured"),
+        Column("estimate", "float", "Value of the headline"),
+        Column("ci_low", "float", "Lower end of its interval"),
+        Column("ci_high", "float", "Upper end of its interval"),
+        Column("null_low", "float", "Lower end of real against real at the same n"),
+        Column("null_high", "float", "Upper end of real against real at the same n"),
+    ),
+    description="What the whole instrument said about one cohort of images per planted defect.",
+)
+
 SCHEMAS = {
     schema.name: schema
     for schema in (
@@ -220,6 +259,7 @@ SCHEMAS = {
         VOLUMES,
         QC,
         MEASURES,
+        MEASURE_NAMES,
         RESULTS,
         DRAWS,
         NULL_DRAWS,
@@ -229,6 +269,7 @@ SCHEMAS = {
         DOSE,
         NOTES,
         AUDIT,
+        AUDIT_IMAGES,
     )
 }
 """All tables of a run folder by name."""

@@ -16,11 +16,14 @@ from evaluation.tissues import mad
 
 #: Share of the white-matter level above which smoothed grey values belong to the head.
 HEAD_LEVEL = 0.1
+#: Averages of pure noise scatter less than this around their median.
+ABOVE_AIR = 1.5
 CLOSING_MM = 10.0
 #: Between head and air: what is smeared out of the head.
 GAP_MM = 4.0
-#: A living head reaches further than this beyond the brain nearly everywhere.
-SCALP_MM = 12.0
+#: Distance from the brain at which a head has skull, scalp or face, and a stripped image nothing.
+SCALP_MM = (10.0, 16.0)
+LEAST_SCALP = 0.2
 MIN_AIR_VOXELS = 1000
 MAX_CONSTANT = 0.5
 
@@ -113,7 +116,8 @@ def head_mask(image: Volume, brain: np.ndarray) -> np.ndarray:
     voxel = np.asarray(image.voxel_size_mm)
     factor = np.maximum(np.round(3.0 / voxel), 1).astype(int)
     coarse = ndimage.uniform_filter(image.data, factor)[:: factor[0], :: factor[1], :: factor[2]]
-    bright = (coarse > HEAD_LEVEL * 1000.0) | brain[:: factor[0], :: factor[1], :: factor[2]]
+    level = max(HEAD_LEVEL * 1000.0, ABOVE_AIR * _border_median(coarse))
+    bright = (coarse > level) | brain[:: factor[0], :: factor[1], :: factor[2]]
     pieces, _ = ndimage.label(bright)
     bright = pieces == np.argmax(np.bincount(pieces.ravel())[1:]) + 1
     reach = max(1, round(CLOSING_MM / float((voxel * factor).mean())))
@@ -122,6 +126,12 @@ def head_mask(image: Volume, brain: np.ndarray) -> np.ndarray:
     inner = tuple(slice(reach, -reach) for _ in range(3))
     filled = np.stack([ndimage.binary_fill_holes(plane) for plane in np.moveaxis(closed[inner], 2, 0)], 2)
     return _enlarged(filled, factor, image.shape) | brain
+
+
+def _border_median(data: np.ndarray) -> float:
+    """Median of the five faces of the field of view that hold no neck."""
+    faces = (data[0], data[-1], data[:, 0], data[:, -1], data[:, :, -1])
+    return float(np.median(np.concatenate([face.ravel() for face in faces])))
 
 
 def _within(mask: np.ndarray, reach: int, *, invert: bool = False) -> np.ndarray:
@@ -143,13 +153,13 @@ def _dilated(mask: np.ndarray, reach_mm: float, image: Volume) -> np.ndarray:
 
 def _check_scalp(image: Volume, brain: np.ndarray) -> None:
     """Refuse an image without tissue around the brain."""
-    steps = max(1, round(SCALP_MM / float(np.mean(image.voxel_size_mm))))
-    shell = ndimage.binary_dilation(brain, iterations=steps) & ~brain
+    near, far = (_dilated(brain, reach_mm, image) for reach_mm in SCALP_MM)
+    shell = far & ~near
     tissue = float((image.data[shell] > HEAD_LEVEL * 1000.0).mean()) if shell.any() else 0.0
-    if tissue < 0.3:
+    if tissue < LEAST_SCALP:
         raise MeasurementError(
-            f"the image is stripped to the brain: {tissue:.0%} of what lies within {SCALP_MM:g} mm around it "
-            "is as bright as tissue"
+            f"the image is stripped to the brain: {tissue:.0%} of what lies {SCALP_MM[0]:g} to "
+            f"{SCALP_MM[1]:g} mm from it is as bright as tissue"
         )
 
 

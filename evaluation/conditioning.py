@@ -113,6 +113,8 @@ def condition(image: Volume, labels: LabelMap, *, voxel_mm: float = 1.0) -> Scan
     masks = tissue_masks(names.data)
     box = _box(masks["brain"], round(MARGIN_MM / voxel_mm))
     zero, remarks = _zero_level(grey.data, masks["brain"])
+    if not _has_size(image, voxel_mm):
+        remarks = (*remarks, f"interpolated to {voxel_mm:g} mm, which smooths")
     level = _white_level(grey.data[box], masks["wm"][box]) - zero
     if not level > 0:
         raise MeasurementError(f"the median of white matter is {level:g}; expected a positive grey value")

@@ -271,7 +271,7 @@ def _notes(cohort: Cohort, results: Sequence[Measured]) -> Iterator[Note]:
     included = (cohort.people["status"] == OK).tolist()
     changed = {names[i]: "; ".join(r.remarks) for i, r in enumerate(results) if r.remarks}
     failed = {names[i]: r.failure for i, r in enumerate(results) if r.failure and included[i]}
-    for found, said in ((changed, "were rescaled first"), (failed, "could not be measured")):
+    for found, said in ((changed, "had to be changed first"), (failed, "could not be measured")):
         if found:
             name, why = next(iter(found.items()))
             message = (

@@ -75,7 +75,9 @@ def segment(
         progress=tell,
     )
     write_cohort(result.cohort, out)
-    for name, table in (("segmentation", result.table), ("topology", result.facts)):
+    images = ["" if path is None else str(path.resolve()) for path in cohort.images or ()]
+    record = result.table.assign(image=images)
+    for name, table in (("segmentation", record), ("topology", result.facts)):
         text = table.to_csv(sep="\t", index=False, na_rep="n/a", lineterminator="\n")
         write_atomic(out / f"{name}.tsv", lambda path, text=text: path.write_text(text, encoding="utf-8"))  # type: ignore[misc]
     return result.cohort

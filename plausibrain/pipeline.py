@@ -14,9 +14,10 @@ from cohorts.tables import write_table
 from plausibrain.config import RunConfig
 from plausibrain.imaging import measured
 from plausibrain.provenance import METRIC_VERSION, describe_cohort, fingerprint, hardware, versions
+from plausibrain.quality import measure_quality
 from reports.report import write_report
 
-OPTIONAL_TABLES = ("dose", "curves", "null_draws")
+OPTIONAL_TABLES = ("dose", "curves", "null_draws", "measures", "measure_names")
 
 
 def run(config: RunConfig, *, progress: Progress | None = None) -> Path:
@@ -52,7 +53,12 @@ def run_cohorts(
 ) -> Path:
     """Analyse two cohorts that are already in memory; see `run`."""
     start = time.monotonic()
+    quality = measure_quality(reference, generated, config.out, progress=progress)
+    reference, generated = quality.reference, quality.generated
     analysis = analyse(reference, generated, config.settings, progress=progress)
+    analysis.tables.update(quality.tables)
+    if quality.protocol:
+        analysis.protocol["image_quality"] = quality.protocol
     record = _record(config, analysis, reference, generated, time.monotonic() - start)
     write_run_folder(config.out, analysis, record)
     return write_report(config.out)

@@ -16,7 +16,6 @@ from evaluation.tissues import Tissues
     bounds=(0.0, np.inf),
     source=("Salat2009",),
     parts={"gm": "cortex", "csf": "ventricles"},
-    detects={"blur": "rises"},
 )
 def contrast(tissues: Tissues, part: str) -> float:
     """Return the median of cortex, or of the ventricles, over the median of white matter.

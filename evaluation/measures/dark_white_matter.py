@@ -1,7 +1,7 @@
 """How dark the darkest white matter is: lesions, holes, and paint that missed.
 
 Old people have some (small-vessel disease); in a generated image of a young one it is a fault. Noise raises
-it too. A hole that is labelled as fluid counts when white matter encloses it on all sides.
+it too. A hole that is labelled as fluid counts when the brain encloses it on all sides.
 """
 
 import numpy as np
@@ -40,8 +40,8 @@ def dark_white_matter(tissues: Tissues) -> float:
 
 
 def _inner_with_cavities(tissues: Tissues) -> np.ndarray:
-    """Inner white matter, with what it encloses and no other structure claims, bool (I, J, K)."""
-    enclosed = ndimage.binary_fill_holes(tissues.wm) & ~tissues.brain
+    """Inner white matter, with what lies in the brain and no structure claims, bool (I, J, K)."""
+    enclosed = ndimage.binary_fill_holes(tissues.brain) & ~tissues.brain
     if not enclosed.any():
         return tissues.inner_wm
     return np.asarray(ndimage.binary_erosion(tissues.wm | enclosed, ndimage.generate_binary_structure(3, 2)))

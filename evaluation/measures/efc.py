@@ -17,7 +17,7 @@ from evaluation.tissues import MIN_VOXELS, Tissues
     better="lower",
     bounds=(0.0, 1.0 + 1e-9),
     source=("Atkinson1997",),
-    detects={"ghosting": "rises", "blur": "rises"},
+    detects={"blur": "rises"},
 )
 def efc(tissues: Tissues) -> float:
     """Return the entropy of the grey values over the entropy of an even image of as many voxels.

@@ -23,7 +23,6 @@ NEAR = 0.10
     better="lower",
     bounds=(0.0, 1.0),
     source=("Mortamet2009", "Esteban2017"),
-    detects={"ghosting": "rises"},
 )
 def qi1(air: Air) -> float:
     """Return the share of air voxels that are bright, away from the head, and not alone.

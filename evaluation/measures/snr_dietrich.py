@@ -21,7 +21,7 @@ RAYLEIGH = float(np.sqrt((4 - np.pi) / 2))
     bounds=(0.0, np.inf),
     source=("Dietrich2007",),
     parts={"wm": "white matter", "gm": "grey matter", "csf": "ventricles"},
-    detects={"noise": "falls", "ghosting": "falls"},
+    detects={"noise": "falls"},
 )
 def snr_dietrich(tissues: Tissues, air: Air, part: str) -> float:
     """Return the median of a tissue over the spread of air, times sqrt((4 - pi) / 2).

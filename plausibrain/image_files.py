@@ -1,0 +1,88 @@
+"""Which image and which label map belong to every row of a cohort, wherever it came from."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from cohorts.bids import bids_id
+from cohorts.cohort import Cohort
+from cohorts.errors import DataError
+from cohorts.store import Store
+
+#: What `plausibrain.imaging.segment` writes beside the volumes.
+RECORD = "segmentation.tsv"
+
+Files = tuple[tuple[Path | None, ...], tuple[Path | None, ...]]
+
+
+def image_and_label_files(cohort: Cohort, segmented: Path) -> Files | None:
+    """Images and label maps of every row, or None when the cohort has none.
+
+    Parameters
+    ----------
+    cohort : Cohort
+    segmented : Path
+        Folder into which this run segments the cohort, if it does.
+
+    Returns
+    -------
+    images, labels : tuple of (Path or None)
+        Aligned with the rows.
+
+    Notes
+    -----
+    In this order: a cohort that this run segmented; a folder that `plausibrain segment` wrote, which names
+    the images; images with a label map ``*_dseg`` beside them.
+    """
+    for folder in (segmented, cohort.source):
+        record = folder / RECORD
+        if record.is_file() and (folder != segmented or cohort.images is not None):
+            found = _recorded(cohort, record)
+            if found is not None:
+                return found
+    if cohort.images is None:
+        return None
+    labels = tuple(None if image is None else _beside(image) for image in cohort.images)
+    return (cohort.images, labels) if any(labels) else None
+
+
+def _recorded(cohort: Cohort, record: Path) -> Files | None:
+    table = pd.read_csv(record, sep="\t", dtype=str, keep_default_na=False)
+    rows: dict[str, dict[str, str]] = {
+        _subject(row["participant_id"]): {str(k): str(v) for k, v in row.items()}
+        for row in table.to_dict("records")
+    }
+    found = [rows.get(_subject(name), {}) for name in cohort.people["participant_id"]]
+    labels = [_label_file(row.get("labels", ""), record.parent) for row in found]
+    images = cohort.images or [_existing(row.get("image", "")) for row in found]
+    return (tuple(images), tuple(labels)) if any(labels) and any(images) else None
+
+
+def _subject(name: object) -> str:
+    """BIDS name of a participant: what a folder that was written and read again calls it."""
+    try:
+        return bids_id(str(name))
+    except DataError:
+        return str(name)
+
+
+def _label_file(written: str, folder: Path) -> Path | None:
+    """Label map where it was written, or in the store of a folder that has moved since."""
+    if written in ("", "n/a"):
+        return None
+    path = Path(written)
+    return (
+        path if path.is_file() else Store(folder / "store").get(path.name.removesuffix(".nii.gz"), ".nii.gz")
+    )
+
+
+def _existing(written: str) -> Path | None:
+    path = Path(written)
+    return path if written not in ("", "n/a") and path.is_file() else None
+
+
+def _beside(image: Path) -> Path | None:
+    if "_T1w." not in image.name:
+        return None
+    path = image.with_name(image.name.replace("_T1w.", "_dseg."))
+    return path if path.is_file() else None

@@ -1,0 +1,139 @@
+"""Image quality of both cohorts: measured alike, or not at all."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from cohorts.cohort import OK, Cohort, Note
+from cohorts.errors import PlausibrainError
+from plausibrain.image_files import Files, image_and_label_files
+
+Progress = Callable[[str, int, int], None]
+ROLES = ("reference", "generated")
+#: Images whose headers decide the working resolution.
+N_SIZES = 3
+
+
+@dataclass(frozen=True, eq=False)
+class Quality:
+    """Both cohorts with what was measured on their images.
+
+    Attributes
+    ----------
+    reference, generated : Cohort
+        With ``measures`` when both have images and label maps.
+    tables : dict of str to DataFrame
+        ``measures`` and ``measure_names`` of the run folder; without rows when nothing was measured.
+    protocol : dict
+        What must agree before two runs may be compared: working resolution and versions of the measures.
+    """
+
+    reference: Cohort
+    generated: Cohort
+    tables: dict[str, pd.DataFrame] = field(
+        default_factory=lambda: {"measures": pd.DataFrame(), "measure_names": pd.DataFrame()}
+    )
+    protocol: dict[str, Any] = field(default_factory=dict)
+
+
+def measure_quality(
+    reference: Cohort, generated: Cohort, out: Path, *, progress: Progress | None = None
+) -> Quality:
+    """Measure the images of both cohorts at one resolution.
+
+    Parameters
+    ----------
+    reference, generated : Cohort
+    out : Path
+        Run folder; results are kept in ``segmented`` and ``measured`` below it.
+    progress : callable, optional
+        Called as `progress(what, done, of)`.
+
+    Returns
+    -------
+    Quality
+        The cohorts as they are, with a note, when only one of them has images with label maps.
+    """
+    cohorts = {"reference": reference, "generated": generated}
+    files = {role: image_and_label_files(c, out / "segmented" / role) for role, c in cohorts.items()}
+    if not all(files.values()):
+        return _unmeasured(cohorts, files)
+    with_images = {role: replace(c, images=files[role][0]) for role, c in cohorts.items()}  # type: ignore[index]
+    return _measured(with_images, {role: files[role][1] for role in ROLES}, out, progress)  # type: ignore[index]
+
+
+def _unmeasured(cohorts: dict[str, Cohort], files: dict[str, Files | None]) -> Quality:
+    """Say which cohort lacks images when the other has them."""
+    for role in ROLES:
+        other = ROLES[1 - ROLES.index(role)]
+        if files[role] is None and (files[other] is not None or cohorts[role].images is not None):
+            message = "image quality was not compared: no images with label maps in the " + role + " cohort"
+            note = Note("ignored", "image", message=message)
+            cohorts = cohorts | {role: replace(cohorts[role], notes=(*cohorts[role].notes, note))}
+    return Quality(cohorts["reference"], cohorts["generated"])
+
+
+def _measured(
+    cohorts: dict[str, Cohort],
+    labels: dict[str, tuple[Path | None, ...]],
+    out: Path,
+    progress: Progress | None,
+) -> Quality:
+    from evaluation.conditioning import common_voxel_mm
+    from evaluation.measure_cohort import measure_cohort
+    from evaluation.measuring import all_measures
+
+    voxel_mm = common_voxel_mm(np.concatenate([_voxel_sizes(cohorts[role]) for role in ROLES]))
+    done, tables = {}, []
+    for role in ROLES:
+
+        def tell(count: int, of: int, role: str = role) -> None:
+            if progress is not None:
+                progress(f"image quality, {role}", count, of)
+
+        result = measure_cohort(
+            cohorts[role], labels[role], out=out / "measured", voxel_mm=voxel_mm, progress=tell
+        )
+        done[role] = result.cohort
+        tables.append(result.table.assign(cohort=role))
+    found = {"measures": pd.concat(tables, ignore_index=True), "measure_names": _names()}
+    versions = {plugin.name: plugin.options["version"] for plugin in all_measures()}
+    return Quality(done["reference"], done["generated"], found, {"voxel_mm": voxel_mm, "measures": versions})
+
+
+def _voxel_sizes(cohort: Cohort) -> np.ndarray:
+    """Voxel sizes of the first readable images, mm, (n, 3); of none, one row of 1 mm."""
+    from cohorts.volumes import read_volume
+
+    sizes: list[tuple[float, float, float]] = []
+    included = (cohort.people["status"] == OK).tolist()
+    for image, usable in zip(cohort.images or (), included, strict=True):
+        if len(sizes) == N_SIZES:
+            break
+        if image is not None and usable:
+            try:
+                sizes.append(read_volume(image).voxel_size_mm)
+            except PlausibrainError:
+                continue
+    return np.median(np.array(sizes or [(1.0, 1.0, 1.0)]), axis=0)[None]
+
+
+def _names() -> pd.DataFrame:
+    """Catalogue of the measures, for pages that show them."""
+    from evaluation.measuring import all_measures, column_name
+
+    rows = [
+        {
+            "name": column_name(plugin.name, part), "metric": plugin.name, "structure": part,
+            "label": f"{plugin.label}, {said}" if said else plugin.label, "unit": plugin.unit,
+            "better": plugin.better, "judged": plugin.options["judged"], "meaning": plugin.summary,
+            "source": ", ".join(plugin.source),
+        }
+        for plugin in all_measures()
+        for part, said in plugin.options["parts"].items()
+    ]  # fmt: skip
+    return pd.DataFrame(rows)
