@@ -269,24 +269,34 @@ def demo(
 def audit(
     *,
     out: Out = Path("audit"),
-    n: Annotated[int, typer.Option(min=20, help="People per cohort.")] = 200,
+    n: Annotated[
+        int | None, typer.Option(min=12, help="People per cohort; 200, or 24 with --images.")
+    ] = None,
     replicates: Annotated[int, typer.Option(min=1, help="Trials per defect and severity.")] = 40,
     null_replicates: Annotated[int, typer.Option(min=1, help="Trials without a defect.")] = 200,
     control: Annotated[list[str] | None, typer.Option(help="Only these defects.")] = None,
     resamples: Annotated[int, typer.Option(min=100, help="Bootstrap resamples.")] = 500,
     splits: Annotated[int, typer.Option(min=20, help="Splits of the reference.")] = 60,
     workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
+    images: Annotated[
+        bool, typer.Option("--images", help="The whole instrument: draw, segment, measure, once per defect.")
+    ] = False,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the people, with --images.")] = 0,
     quiet: Quiet = False,
 ) -> None:
     """Plant known defects, count which verdicts see them, and count false alarms without a defect."""
     from plausibrain.audit import audit_to_page
+    from plausibrain.image_audit import run_image_audit
     from plausibrain.progress import progress_bar
 
     with progress_bar("audit", quiet=quiet) as progress:
-        page = audit_to_page(
-            out, n=n, replicates=replicates, null_replicates=null_replicates, only=control or (),
-            n_resamples=resamples, n_splits=splits, workers=workers, progress=progress,
-        )  # fmt: skip
+        if images:
+            page = run_image_audit(out, n=n or 24, seed=seed, only=control or (), progress=progress)
+        else:
+            page = audit_to_page(
+                out, n=n or 200, replicates=replicates, null_replicates=null_replicates, only=control or (),
+                n_resamples=resamples, n_splits=splits, workers=workers, progress=progress,
+            )  # fmt: skip
     print(page)
 
 

@@ -4,7 +4,6 @@ By default the simulator draws images, the shipped network segments them, and th
 measured. Without images the true volumes stand in for the measured ones, and more people fit into a minute.
 """
 
-import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -14,9 +13,9 @@ from cohorts.cohort import Cohort, write_cohort
 from generation.demo_cohorts import table_cohort
 from generation.planting import plant
 from plausibrain.config import RunConfig, Source
-from plausibrain.imaging import Progress, segment
 from plausibrain.pipeline import run, run_cohorts
 from plausibrain.progress import progress_bar
+from plausibrain.simulated_images import draw_and_segment
 from reports.check import check_run
 from reports.compare import compare_runs
 
@@ -25,8 +24,6 @@ from reports.compare import compare_runs
 IMAGE_DEFECTS = (("regional_atrophy", 0.25), ("ventricles_ignored", 1.0))
 TABLE_DEFECTS = (("regional_atrophy", 0.1), ("flat_ageing", 1.0))
 IMAGE_PEOPLE, TABLE_PEOPLE = 24, 400
-#: Voxels of the images, mm, and the segmenter that answers at that size.
-VOXEL_MM, SEGMENTER = 2.0, "synthseg_style_2mm"
 
 
 def run_demo(
@@ -112,40 +109,6 @@ def _run_on_images(
         say(f"report of the {name} model: {page}")
         folders.append(config.out)
     return folders
-
-
-def draw_and_segment(
-    cohort: Cohort, out: Path, place: str, *, seed: int, progress: Progress | None
-) -> Cohort:
-    """Draw the images into ``out/cohorts/place``, segment them into ``out/segmented/place``.
-
-    The segmenter sees the images alone; true volumes and labels stay in the folder of the images.
-    """
-    from generation.simulator.cohort import simulate_cohort
-    from generation.simulator.person import Grid
-
-    n_processes = min(8, os.cpu_count() or 1)
-
-    def tell(done: int, of: int) -> None:
-        if progress is not None:
-            progress(f"drawing the {cohort.name}", done, of)
-
-    drawn = simulate_cohort(
-        cohort,
-        out / "cohorts" / place,
-        seed=seed,
-        grid=Grid(VOXEL_MM),
-        skull_strip=True,
-        n_processes=n_processes,
-        on_person=tell,
-    )
-    return segment(
-        replace(drawn, volumes=None, segmenter="unknown"),
-        out / "segmented" / place,
-        segmenter=SEGMENTER,
-        n_processes=n_processes,
-        progress=progress,
-    )
 
 
 def _config(out: Path, name: str, reference: Path, generated: Path) -> RunConfig:

@@ -1,0 +1,188 @@
+"""The whole instrument against known truth: defects planted in images, drawn, segmented, measured and judged.
+
+One cohort per defect, so this says what the report looks like, not how often; power and false-alarm rates
+come from true volumes (`plausibrain.audit`). Beside the verdicts stand the Fréchet distance and the
+similarity of pairs of the same images, the numbers that are usually reported.
+"""
+
+import datetime
+import json
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from analysis.settings import Settings
+from cohorts.cohort import Cohort, read_cohort
+from cohorts.schemas import AUDIT_IMAGES
+from cohorts.store import write_text_atomic
+from cohorts.tables import write_table
+from generation.demo_cohorts import table_cohort
+from generation.planted_images import plant_in_images
+from generation.planting import controls, plant
+from plausibrain.config import RunConfig, Source
+from plausibrain.pipeline import run
+from plausibrain.simulated_images import draw_and_segment, segment_blind
+from reports.audit import NO_DEFECT
+from reports.audit_images import write_image_audit_page
+
+Report = Callable[[str, int, int], None]
+REFERENCE, TRAINING = "reference", "training"
+
+
+@dataclass(frozen=True)
+class Defect:
+    """What is planted in one cohort.
+
+    Attributes
+    ----------
+    control : str
+        Name of the control, or `none`.
+    severity : float
+    level : {"table", "image", ""}
+    label, unit : str
+    detects : tuple of int
+        Questions that declare to see it.
+    """
+
+    control: str = NO_DEFECT
+    severity: float = 0.0
+    level: str = ""
+    label: str = "No defect"
+    unit: str = ""
+    detects: tuple[int, ...] = ()
+
+
+def defects(only: Sequence[str] = ()) -> list[Defect]:
+    """Return no defect, then every control at the largest severity of its ladder."""
+    chosen = [plugin for plugin in controls() if not only or plugin.name in only]
+    return [Defect()] + [
+        Defect(
+            plugin.name,
+            float(plugin.options["severities"][-1]),
+            plugin.options["level"],
+            plugin.label,
+            plugin.unit,
+            tuple(plugin.options["detects"]),
+        )
+        for plugin in chosen
+    ]
+
+
+def run_image_audit(
+    out: Path,
+    *,
+    n: int,
+    seed: int = 0,
+    only: Sequence[str] = (),
+    settings: Settings | None = None,
+    progress: Report | None = None,
+) -> Path:
+    """Draw, plant, segment and judge one cohort per defect; write `audit_images.tsv` and its page.
+
+    Parameters
+    ----------
+    out : Path
+        Folder of the audit. Images and measurements that lie there are kept, so a killed audit goes on.
+    n : int
+        People per cohort.
+    seed : int
+    only : sequence of str
+        Names of controls; all of them when empty.
+    settings : Settings, optional
+        Of the analysis.
+    progress : callable, optional
+        Called as `progress(what, done, of)`.
+
+    Returns
+    -------
+    Path
+        The page.
+    """
+    planned = defects(only)
+    tell = progress or (lambda what, done, of: None)
+    reference = table_cohort(n, seed=10 * seed, name=REFERENCE)
+    sound = table_cohort(n, seed=10 * seed + 1, name="sound")
+    training = table_cohort(n, seed=10 * seed + 2, name=TRAINING)
+    draw_and_segment(reference, out, REFERENCE, seed=10 * seed, progress=None)
+    rows: list[dict[str, Any]] = []
+    for i, defect in enumerate(planned):
+        tell(defect.label, i, len(planned))
+        _make_cohort(defect, sound, training, out, seed)
+        rows += _judged(defect, out, settings or Settings(), n)
+    tell("done", len(planned), len(planned))
+    write_table(
+        pd.DataFrame(rows)[[column.name for column in AUDIT_IMAGES.columns]],
+        out / "audit_images.tsv",
+        AUDIT_IMAGES,
+    )
+    names = "".join(f" --control {name}" for name in only)
+    record = {
+        "command": f"plausibrain audit --images --n {n} --seed {seed}{names}",
+        "date": str(datetime.datetime.now(datetime.UTC).date()),
+        "cores": os.cpu_count(),
+    }
+    write_text_atomic(out / "settings.json", json.dumps(record, indent=1) + "\n")
+    return write_image_audit_page(out)
+
+
+def _make_cohort(defect: Defect, sound: Cohort, training: Cohort, out: Path, seed: int) -> None:
+    """Write images and measured volumes of one defect below ``out``."""
+    place = defect.control
+    if defect.level == "image":
+        images = read_cohort(out / "cohorts" / NO_DEFECT, name="sound")
+        folder = out / "cohorts" / place
+        planted = plant_in_images(defect.control, images, folder, severity=defect.severity, seed=seed)
+        segment_blind(planted, out / "segmented" / place, progress=None)
+        return
+    cohort = sound
+    if defect.level == "table":
+        plugin = next(p for p in controls("table") if p.name == defect.control)
+        given = training if "training" in plugin.parameters else None
+        cohort = plant(defect.control, sound, severity=defect.severity, seed=seed, training=given)
+    draw_and_segment(replace(cohort, name=place), out, place, seed=10 * seed + 1, progress=None)
+
+
+def _judged(defect: Defect, out: Path, settings: Settings, n: int) -> Iterator[dict[str, Any]]:
+    """Run the whole report of one cohort; yield a row per question and headline."""
+    segmented, folder = out / "segmented", out / "runs" / defect.control
+    run(
+        RunConfig(
+            reference=Source(path=segmented / REFERENCE, name=REFERENCE),
+            generated=Source(path=segmented / defect.control, name=defect.label),
+            out=folder,
+            settings=settings,
+        )
+    )
+    scorecard = json.loads((folder / "scorecard.json").read_text(encoding="utf-8"))
+    known = {
+        "control": defect.control, "label": defect.label, "severity": defect.severity,
+        "unit": defect.unit, "level": defect.level, "people": n,
+    }  # fmt: skip
+    for question in scorecard["questions"]:
+        declared = int(question["number"] in defect.detects)
+        yield known | _row(question, declared, question["verdict"], None)
+        for headline in question["headlines"]:
+            yield known | _row(question, declared, headline["verdict"], headline)
+
+
+def _row(
+    question: dict[str, Any], declared: int, verdict: str, headline: dict[str, Any] | None
+) -> dict[str, Any]:
+    shown = headline or {}
+    null = shown.get("null") or {}
+    return {
+        "question": question["number"],
+        "declared": declared,
+        "headline": shown.get("name", ""),
+        "headline_label": shown.get("label", question["name"]),
+        "verdict": verdict,
+        "estimate": shown.get("estimate"),
+        "ci_low": shown.get("ci_low"),
+        "ci_high": shown.get("ci_high"),
+        "null_low": null.get("low"),
+        "null_high": null.get("high"),
+    }

@@ -1,0 +1,114 @@
+"""The page of an audit on images: what every question said about each planted defect, and what FID said."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from cohorts.schemas import AUDIT_IMAGES
+from cohorts.store import write_text_atomic
+from cohorts.tables import read_table
+from reports.audit import NO_DEFECT
+
+#: Numbers that are usually reported, shown beside the verdicts: names of headlines.
+USUAL = ("frechet", "ms_ssim")
+
+
+def write_image_audit_page(folder: Path) -> Path:
+    """Write `audit_images.md` beside `audit_images.tsv` and `settings.json`.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder of an audit on images.
+
+    Returns
+    -------
+    Path
+        The page.
+
+    Raises
+    ------
+    DataError
+        When the table is missing or of another schema.
+    """
+    table = read_table(folder / "audit_images.tsv", AUDIT_IMAGES)
+    settings = json.loads((folder / "settings.json").read_text(encoding="utf-8"))
+    text = "\n".join([*_head(table, settings), *_verdicts(table), *_usual(table), *_named(table)]) + "\n"
+    return write_text_atomic(folder / "audit_images.md", text)
+
+
+def _head(table: pd.DataFrame, settings: dict[str, Any]) -> Iterator[str]:
+    yield "# Audit on images: what does the whole instrument say about a known defect?\n"
+    yield f"Printed by `{settings['command']}` on {settings['date']} ({settings['cores']} cores).\n"
+    yield (
+        f"{int(table['people'].iloc[0])} simulated people per cohort, images of 2 mm, segmented and measured "
+        "as anybody's. One cohort per defect at its largest severity: an example of the report, not a "
+        "rate; rates stand in the audit on true volumes. **Bold**: the questions that declare to see the "
+        "defect. — is *not measured*.\n"
+    )
+
+
+def _verdicts(table: pd.DataFrame) -> Iterator[str]:
+    questions = table[table["headline"] == ""]
+    numbers = sorted(questions["question"].unique())
+    yield "## Verdicts\n"
+    yield "| defect | " + " | ".join(str(number) for number in numbers) + " |"
+    yield "|---|" + "---|" * len(numbers)
+    for control, group in questions.groupby("control", sort=False):
+        cells = group.set_index("question")
+        said = " | ".join(_cell(cells.loc[number]) for number in numbers)
+        yield f"| {_named_defect(str(control), group.iloc[0])} | {said} |"
+    seen = questions[(questions["declared"] == 1) & (questions["verdict"] != "not measured")]
+    caught = seen[seen["verdict"] == "no"]["control"].nunique()
+    n_defects = seen["control"].nunique()
+    yield f"\n**{caught} of {n_defects} defects are seen by a question that declares them.**\n"
+
+
+def _cell(row: Any) -> str:
+    said = "—" if row["verdict"] == "not measured" else str(row["verdict"])
+    return f"**{said}**" if row["declared"] else said
+
+
+def _usual(table: pd.DataFrame) -> Iterator[str]:
+    """Show the numbers that are usually reported, with what real against real gives."""
+    shown = table[table["headline"].isin(USUAL)]
+    if shown.empty:
+        return
+    names = dict(zip(shown["headline"], shown["headline_label"], strict=True))
+    yield "## What the usual numbers say\n"
+    yield "Value, and in brackets the range of real against real at the same n.\n"
+    yield "| defect | " + " | ".join(names.values()) + " |"
+    yield "|---|" + "---|" * len(names)
+    for control, group in shown.groupby("control", sort=False):
+        cells = group.set_index("headline")
+        values = " | ".join(_value(cells.loc[name]) if name in cells.index else "—" for name in names)
+        yield f"| {_named_defect(str(control), group.iloc[0])} | {values} |"
+    yield ""
+
+
+def _value(row: Any) -> str:
+    if not np.isfinite(row["estimate"]):
+        return "—"
+    inside = row["null_low"] <= row["estimate"] <= row["null_high"]
+    text = f"{row['estimate']:.3g} [{row['null_low']:.3g} to {row['null_high']:.3g}]"
+    return text if inside or not np.isfinite(row["null_low"]) else f"{text}, outside"
+
+
+def _named(table: pd.DataFrame) -> Iterator[str]:
+    yield "## Headlines that said no\n"
+    yield "| defect | headlines |\n|---|---|"
+    rows = table[(table["headline"] != "") & (table["verdict"] == "no")]
+    for control, group in table.groupby("control", sort=False):
+        said = rows[rows["control"] == control]
+        named = "; ".join(f"{row.headline_label} ({row.question})" for row in said.itertuples())
+        yield f"| {_named_defect(str(control), group.iloc[0])} | {named or 'none'} |"
+
+
+def _named_defect(control: str, row: Any) -> str:
+    if control == NO_DEFECT:
+        return str(row["label"])
+    return f"{row['label']} ({row['severity']:g} {row['unit']})"
