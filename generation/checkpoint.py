@@ -112,6 +112,7 @@ def write_checkpoint(
         for name, value in state_of(networks).items()
     }
     write_atomic(target / WEIGHTS, lambda path: save_file(state, path))
+    (target / WEIGHTS).chmod(0o644)  # safetensors writes files that only their owner can read
     description = {
         "format": FORMAT,
         "model": checkpoint.model,

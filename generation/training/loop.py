@@ -199,7 +199,7 @@ def _accumulate(
             torch._foreach_add_(known, list(found))
         yield objective.optimizer, float(objective.loss.detach()) / n_micro
         for name, value in objective.parts.items():
-            yield name, float(value) / n_micro
+            yield name, float(torch.as_tensor(value).detach()) / n_micro
 
 
 def parameters_of(optimizer: torch.optim.Optimizer) -> list[Tensor]:

@@ -1,0 +1,1 @@
+"""Latent diffusion: autoencoder, conditional U-Net, noise schedule, sampling and training."""

@@ -1,0 +1,45 @@
+"""A latent diffusion model from a checkpoint of our own training."""
+
+from typing import cast
+
+from torch import Tensor
+
+from generation.checkpoint import Checkpoint
+from generation.ldm.build import build_networks, build_schedule
+from generation.ldm.decoding import decoder_for
+from generation.ldm.networks import FoldedAutoencoder, LatentScale
+from generation.ldm.sampling import LatentDiffusion, Settings
+
+
+def from_checkpoint(checkpoint: Checkpoint, settings: Settings) -> LatentDiffusion:
+    """Return the model of a checkpoint, on its device.
+
+    Raises
+    ------
+    DataError
+        When weights and architecture do not fit each other.
+    """
+    networks = build_networks(checkpoint.architecture)
+    checkpoint.load_into(networks)
+    for network in networks.values():
+        network.to(settings.device)
+    autoencoder = cast(FoldedAutoencoder, networks["autoencoder"])
+    latents = cast(LatentScale, networks["latents"])
+    decode = decoder_for(autoencoder, checkpoint.grid.shape)
+
+    def to_image(drawn: Tensor) -> Tensor:
+        return decode(latents.restore(drawn))
+
+    return LatentDiffusion(
+        name=checkpoint.model,
+        conditions=checkpoint.scaler.columns,
+        grid=checkpoint.grid,
+        checkpoint_hash=checkpoint.hash,
+        schedule=build_schedule(checkpoint.architecture),
+        settings=settings,
+        unet=networks["unet"],
+        latent_shape=autoencoder.latent_shape(checkpoint.grid.shape),
+        decode=to_image,
+        scale=checkpoint.scaler,
+        remarks={},
+    )

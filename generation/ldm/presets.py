@@ -1,0 +1,144 @@
+"""Sizes of latent diffusion models: as published, and small enough for one CPU core."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from cohorts.errors import DataError
+from generation.ldm.schedule import Schedule
+from generation.training.task import Request, StagePlan
+
+AUTOENCODER, DIFFUSION = "autoencoder", "diffusion"
+
+
+@dataclass(frozen=True)
+class Weighting:
+    """Weights of the autoencoder's losses, beside 1 for L1.
+
+    Attributes
+    ----------
+    perceptual, adversarial, kl : float
+    adversarial_from : float
+        Share of the steps after which the adversary takes part.
+    """
+
+    perceptual: float = 0.05
+    adversarial: float = 0.01
+    kl: float = 1e-6
+    adversarial_from: float = 0.3
+
+
+@dataclass(frozen=True)
+class Preset:
+    """Everything that one size of the model needs.
+
+    Attributes
+    ----------
+    fold : int
+        As in `FoldedAutoencoder`.
+    autoencoder, unet : mapping
+        Arguments of MONAI's networks; channels in and out of the U-Net are added.
+    schedule : Schedule
+    plans : tuple of StagePlan
+    rates : mapping of str to float
+        Learning rate of each stage.
+    adversary_channels : int
+        Of the first layer of the patch discriminator.
+    weighting : Weighting
+    """
+
+    fold: int
+    autoencoder: Mapping[str, Any]
+    unet: Mapping[str, Any]
+    schedule: Schedule
+    plans: tuple[StagePlan, ...]
+    rates: Mapping[str, float]
+    adversary_channels: int = 16
+    weighting: Weighting = Weighting()
+
+
+#: pinaya2022 and the released bundle: every size is theirs. Steps, weights of losses and learning rates are
+#: ours.
+PUBLISHED = Preset(
+    fold=1,
+    autoencoder={
+        "channels": [64, 128, 128, 128], "latent_channels": 3, "num_res_blocks": 2, "norm_num_groups": 32,
+        "attention_levels": [False, False, False, False],
+    },
+    unet={
+        "channels": [256, 512, 768], "num_res_blocks": 2, "norm_num_groups": 32,
+        "attention_levels": [False, True, True], "num_head_channels": [0, 512, 768],
+    },
+    schedule=Schedule(),
+    plans=(
+        StagePlan(AUTOENCODER, steps=100_000, batch_size=8, accumulate=4, warm_up=1000),
+        StagePlan(DIFFUSION, steps=300_000, batch_size=32, averaging=0.9999, warm_up=1000),
+    ),
+    rates={AUTOENCODER: 5e-5, DIFFUSION: 2.5e-5},
+    adversary_channels=64,
+)  # fmt: skip
+
+#: For 80 x 96 x 80 voxels of 2 mm: latents of 10 x 12 x 10; a step takes about 0.9 s (autoencoder) and
+#: 0.3 s (diffusion) on one CPU core.
+SMALL = Preset(
+    fold=2,
+    autoencoder={
+        "channels": [32, 32, 64], "latent_channels": 8, "num_res_blocks": 1, "norm_num_groups": 8,
+        "attention_levels": [False, False, False],
+    },
+    unet={
+        "channels": [48, 96], "num_res_blocks": 1, "norm_num_groups": 8, "resblock_updown": False,
+        "attention_levels": [False, True], "num_head_channels": [0, 48],
+    },
+    schedule=Schedule(prediction="v_prediction"),
+    plans=(
+        StagePlan(AUTOENCODER, steps=800, batch_size=1, averaging=0.99, warm_up=20),
+        StagePlan(DIFFUSION, steps=3000, batch_size=4, averaging=0.998),
+    ),
+    rates={AUTOENCODER: 1e-3, DIFFUSION: 1e-3},
+)  # fmt: skip
+
+#: For tests: 16 x 16 x 16 voxels or so.
+TINY = Preset(
+    fold=2,
+    autoencoder={
+        "channels": [8, 8], "latent_channels": 2, "num_res_blocks": 1, "norm_num_groups": 4,
+        "attention_levels": [False, False],
+    },
+    unet={
+        "channels": [8, 8], "num_res_blocks": 1, "norm_num_groups": 4,
+        "attention_levels": [False, True], "num_head_channels": [0, 8],
+    },
+    schedule=Schedule(prediction="v_prediction"),
+    plans=(
+        StagePlan(AUTOENCODER, steps=4, batch_size=2, accumulate=2, averaging=0.9, warm_up=1),
+        StagePlan(DIFFUSION, steps=4, batch_size=2, averaging=0.9, warm_up=1),
+    ),
+    rates={AUTOENCODER: 1e-3, DIFFUSION: 1e-3},
+    adversary_channels=4,
+)  # fmt: skip
+
+PRESETS = {"published": PUBLISHED, "small": SMALL, "tiny": TINY}
+
+
+def preset_of(request: Request) -> Preset:
+    """Return the preset that a request names; `DataError` if there is none."""
+    if request.preset not in PRESETS:
+        raise DataError(f"ldm has no preset {request.preset!r}; choose one of {', '.join(PRESETS)}")
+    return PRESETS[request.preset]
+
+
+def architecture_of(preset: Preset, n_conditions: int) -> dict[str, Any]:
+    """Return what `generation.ldm.build.build_networks` needs, as data."""
+    latents = int(preset.autoencoder["latent_channels"])
+    channels = {
+        "in_channels": latents + n_conditions,
+        "out_channels": latents,
+        "cross_attention_dim": n_conditions,
+    }
+    return {
+        "fold": preset.fold,
+        "autoencoder": dict(preset.autoencoder),
+        "unet": {**preset.unet, **channels},
+        "schedule": preset.schedule.as_data(),
+    }

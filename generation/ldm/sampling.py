@@ -1,0 +1,159 @@
+"""Sampling from a latent diffusion model: our own short loop, one noise stream per sample."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor, nn
+
+from cohorts.errors import DataError
+from generation.ldm.networks import predict
+from generation.ldm.schedule import SAMPLERS, Schedule, ddim_timesteps, timestep_pairs
+from generation.model import ImageGrid, check_rows
+from generation.noise import batches, generator_of, noise_like
+
+PRECISIONS = ("fp32", "bf16")
+SAMPLE_STREAM = 1
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a latent diffusion model is sampled.
+
+    Attributes
+    ----------
+    sampler : {"ddim", "ddpm"}
+        DDPM takes every training step.
+    steps : int
+        Of DDIM.
+    precision : {"fp32", "bf16"}
+        In fp32 every sample goes through the networks alone, so that its bits do not depend on the batch; in
+        bf16 samples run together.
+    batch_size : int
+        Samples that run together in bf16.
+    device : str
+
+    Raises
+    ------
+    DataError
+        For a sampler or precision that does not exist.
+    """
+
+    sampler: str = "ddim"
+    steps: int = 50
+    precision: str = "fp32"
+    batch_size: int = 8
+    device: str = "cpu"
+
+    def __post_init__(self) -> None:
+        for value, known in ((self.sampler, SAMPLERS), (self.precision, PRECISIONS)):
+            if value not in known:
+                raise DataError(f"expected one of {', '.join(known)}, got {value!r}")
+        if self.batch_size < 1:
+            raise DataError(f"expected a batch of at least 1 sample, got {self.batch_size}")
+
+    @property
+    def together(self) -> int:
+        """Samples that go through a network at once."""
+        return 1 if self.precision == "fp32" else self.batch_size
+
+
+@dataclass(frozen=True, eq=False)
+class LatentDiffusion:
+    """A latent diffusion model, ready to sample; a `generation.model.Model`.
+
+    Attributes
+    ----------
+    name : str
+    conditions : tuple of str
+    grid : ImageGrid
+    checkpoint_hash : str
+    schedule : Schedule
+    settings : Settings
+    unet : Module
+    latent_shape : tuple of int
+        Channels and sizes.
+    decode : callable
+        Latents (1, C, i, j, k) to an image (1, 1, I, J, K).
+    scale : callable
+        Rows of a table to conditions, (n, number of conditions), float32.
+    remarks : mapping
+        Further entries of `description`.
+    """
+
+    name: str
+    conditions: tuple[str, ...]
+    grid: ImageGrid
+    checkpoint_hash: str
+    schedule: Schedule
+    settings: Settings
+    unet: nn.Module
+    latent_shape: tuple[int, int, int, int]
+    decode: Callable[[Tensor], Tensor]
+    scale: Callable[[pd.DataFrame], np.ndarray]
+    remarks: Mapping[str, Any]
+
+    @property
+    def description(self) -> Mapping[str, Any]:
+        """Scheduler, steps and precision, for ``GeneratedBy``."""
+        ddim = self.settings.sampler == "ddim"
+        steps = self.settings.steps if ddim else self.schedule.n_steps
+        return {
+            "scheduler": self.settings.sampler.upper(),
+            "steps": steps,
+            "precision": self.settings.precision,
+            **self.remarks,
+        }
+
+    def sample(self, rows: pd.DataFrame, seeds: Sequence[int]) -> Iterator[np.ndarray]:
+        """Yield one image per row; see `generation.model.Model.sample`."""
+        check_rows(rows, seeds, self.conditions)
+        conditions = torch.from_numpy(self.scale(rows)).to(self.settings.device)
+        for part in batches(len(rows), self.settings.together):
+            latents = self.draw_latents(conditions[part], seeds[part])
+            for latent in latents:
+                yield self.image(latent[None])
+
+    @torch.inference_mode()
+    def draw_latents(self, conditions: Tensor, seeds: Sequence[int]) -> Tensor:
+        """Return latents, (n, C, i, j, k), of scaled conditions; each from its own seed."""
+        generators = [generator_of(seed, SAMPLE_STREAM) for seed in seeds]
+        latents = noise_like(self.latent_shape, generators).to(self.settings.device)
+        if self.settings.sampler == "ddim":
+            return self._ddim(latents, conditions)
+        return self._ddpm(latents, conditions, generators)
+
+    @torch.inference_mode()
+    def image(self, latents: Tensor) -> np.ndarray:
+        """Return the image of one sample's latents, (I, J, K), float32."""
+        with self._precision():
+            decoded = self.decode(latents)
+        data: np.ndarray = decoded[0, 0].float().cpu().numpy()
+        return data
+
+    def _ddim(self, latents: Tensor, conditions: Tensor) -> Tensor:
+        for timestep, before in timestep_pairs(ddim_timesteps(self.schedule.n_steps, self.settings.steps)):
+            output = self._output(latents, timestep, conditions)
+            latents = self.schedule.ddim_step(output, latents, timestep, before)
+        return latents
+
+    def _ddpm(self, latents: Tensor, conditions: Tensor, generators: Sequence[torch.Generator]) -> Tensor:
+        for timestep in reversed(range(self.schedule.n_steps)):
+            output = self._output(latents, timestep, conditions)
+            noise = noise_like(self.latent_shape, generators).to(latents.device) if timestep else None
+            latents = self.schedule.ddpm_step(output, latents, timestep, noise)
+        return latents
+
+    def _output(self, latents: Tensor, timestep: int, conditions: Tensor) -> Tensor:
+        steps = torch.full((len(latents),), timestep, device=latents.device, dtype=torch.int64)
+        with self._precision():
+            return predict(self.unet, latents, steps, conditions).float()
+
+    def _precision(self) -> Any:
+        if self.settings.precision == "fp32":
+            return nullcontext()
+        return torch.autocast(torch.device(self.settings.device).type, torch.bfloat16)

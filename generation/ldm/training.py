@@ -1,0 +1,255 @@
+"""The two stages of latent diffusion: the autoencoder, then the diffusion of its latents."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from torch.optim import AdamW
+
+from cohorts.store import Store
+from generation.ldm.build import build_networks
+from generation.ldm.losses import PatchAdversary, RandomFeatures, kl_divergence
+from generation.ldm.networks import FoldedAutoencoder, LatentScale, predict
+from generation.ldm.presets import AUTOENCODER, DIFFUSION, Preset, architecture_of, preset_of
+from generation.ldm.schedule import Schedule, ddim_timesteps, timestep_pairs
+from generation.noise import seeded
+from generation.training.data import ArrayExamples
+from generation.training.task import Batch, Examples, Objective, Request, Task
+
+SHOWN_STEPS = 25
+ENCODING_SEED = 0
+
+
+class LatentDiffusionRecipe:
+    """How a latent diffusion model is trained; a `generation.training.task.Recipe`.
+
+    Parameters
+    ----------
+    request : Request
+    """
+
+    model = "ldm"
+    shipped = ("autoencoder", "unet", "latents")
+
+    def __init__(self, request: Request) -> None:
+        self.request, self.preset = request, preset_of(request)
+        self.plans = tuple(
+            replace(plan, steps=request.steps.get(plan.name, plan.steps)) for plan in self.preset.plans
+        )
+        self.architecture = architecture_of(self.preset, request.n_conditions)
+
+    def task(self, stage: str, finished: Mapping[str, nn.Module]) -> Task:
+        """Return the task of a stage."""
+        with seeded(self.request.seed, self.request.n_conditions):
+            networks = build_networks(self.architecture)
+            adversary = PatchAdversary(self.preset.adversary_channels)
+        if stage == AUTOENCODER:
+            autoencoder = cast(FoldedAutoencoder, networks["autoencoder"])
+            autoencoder.latent_shape(self.request.shape)
+            steps = next(plan.steps for plan in self.plans if plan.name == AUTOENCODER)
+            return AutoencoderTask(autoencoder, adversary, self.preset, steps)
+        return DiffusionTask(
+            networks["unet"],
+            cast(LatentScale, networks["latents"]),
+            cast(FoldedAutoencoder, finished["autoencoder"]),
+            self.preset,
+            self.request.cache,
+        )
+
+
+class AutoencoderTask:
+    """Reconstruct images through latents; L1, perceptual, patch-adversarial and KL terms (pinaya2022).
+
+    Parameters
+    ----------
+    autoencoder : FoldedAutoencoder
+    adversary : PatchAdversary
+    preset : Preset
+    steps : int
+        Of the stage, to know when the adversary starts.
+    """
+
+    name = AUTOENCODER
+    averaged = ("autoencoder",)
+
+    def __init__(
+        self, autoencoder: FoldedAutoencoder, adversary: PatchAdversary, preset: Preset, steps: int
+    ) -> None:
+        self.autoencoder, self.adversary = autoencoder, adversary
+        self.networks: Mapping[str, nn.Module] = {"autoencoder": autoencoder, "adversary": adversary}
+        rate = preset.rates[AUTOENCODER]
+        self.optimizers: Mapping[str, torch.optim.Optimizer] = {
+            "autoencoder": AdamW(autoencoder.parameters(), lr=rate, weight_decay=0.0),
+            "adversary": AdamW(adversary.parameters(), lr=rate, betas=(0.5, 0.99), weight_decay=0.0),
+        }
+        self.weights = preset.weighting
+        self.adversary_starts = round(self.weights.adversarial_from * steps)
+        self.perceptual = RandomFeatures()
+
+    def examples(self, images: Examples) -> Examples:
+        """Return the images."""
+        return images
+
+    def step(self, batch: Batch, generator: torch.Generator, step: int) -> Iterator[Objective]:
+        """Yield the loss of the autoencoder, then that of the adversary once it takes part."""
+        mean, spread = self.autoencoder.encode(batch.images)
+        noise = torch.randn(mean.shape, generator=generator).to(mean.device)
+        images = self.autoencoder.decode(mean + noise * spread)
+        l1 = (images.float() - batch.images).abs().mean()
+        perceptual = self.perceptual.to(images.device)(images, batch.images)
+        kl = kl_divergence(mean, spread)
+        loss = l1 + self.weights.perceptual * perceptual.float() + self.weights.kl * kl
+        adversarial = step >= self.adversary_starts
+        if adversarial:
+            fooled = (self.adversary(images).float() - 1).pow(2).mean()
+            loss = loss + self.weights.adversarial * fooled
+        yield Objective("autoencoder", loss, {"l1": l1, "perceptual": perceptual, "kl": kl})
+        if adversarial:
+            real = (self.adversary(batch.images).float() - 1).pow(2).mean()
+            made = self.adversary(images.detach()).float().pow(2).mean()
+            yield Objective("adversary", (real + made) / 2)
+
+    def validate(self, batch: Batch, generator: torch.Generator) -> dict[str, float]:
+        """Return L1 and peak signal-to-noise ratio of reconstructions from mean latents."""
+        images = self._reconstruct(batch.images)
+        error = (images - batch.images).pow(2).mean()
+        return {
+            "l1": float((images - batch.images).abs().mean()),
+            "psnr_db": float(-10 * torch.log10(error.clamp_min(1e-12))),
+        }
+
+    def show(self, batch: Batch, generator: torch.Generator) -> list[tuple[str, np.ndarray]]:
+        """Return held-out images beside their reconstructions."""
+        images = self._reconstruct(batch.images)
+        shown = []
+        for number in range(len(images)):
+            shown.append((f"held-out image {number + 1}", as_array(batch.images[number])))
+            shown.append((f"its reconstruction {number + 1}", as_array(images[number])))
+        return shown
+
+    def _reconstruct(self, images: Tensor) -> Tensor:
+        return self.autoencoder.decode(self.autoencoder.encode(images)[0]).float()
+
+
+class DiffusionTask:
+    """Predict the noise in latents at random times, given conditions.
+
+    Parameters
+    ----------
+    unet : Module
+    latents : LatentScale
+        Fitted to the first examples that are encoded, those of the training.
+    autoencoder : FoldedAutoencoder
+        Trained.
+    preset : Preset
+    cache : Path, optional
+        Folder of a store for encoded images.
+    """
+
+    name = DIFFUSION
+    averaged = ("unet",)
+
+    def __init__(
+        self,
+        unet: nn.Module,
+        latents: LatentScale,
+        autoencoder: FoldedAutoencoder,
+        preset: Preset,
+        cache: Path | None,
+    ) -> None:
+        self.unet, self.latents, self.autoencoder = unet, latents, autoencoder
+        self.networks: Mapping[str, nn.Module] = {"unet": unet, "latents": latents}
+        rate = preset.rates[DIFFUSION]
+        self.optimizers: Mapping[str, torch.optim.Optimizer] = {
+            "unet": AdamW(unet.parameters(), lr=rate, weight_decay=0.0)
+        }
+        self.schedule: Schedule = preset.schedule
+        self.cache = None if cache is None else Store(cache)
+        self.fitted = False
+
+    def examples(self, images: Examples) -> Examples:
+        """Return mean and spread of the latents of every image, stacked as channels; encoded once."""
+        encoded = self._encode_all(images)
+        if not self.fitted:
+            self.latents.fit(*encoded.images.chunk(2, dim=1))
+            self.fitted = True
+        return encoded
+
+    def step(self, batch: Batch, generator: torch.Generator, step: int) -> Iterator[Objective]:
+        """Yield the mean squared error of the prediction."""
+        loss = self._loss(batch, generator)
+        yield Objective("unet", loss)
+
+    def validate(self, batch: Batch, generator: torch.Generator) -> dict[str, float]:
+        """Return the loss at eight times spread evenly."""
+        n, count = self.schedule.n_steps, 8
+        times = [torch.tensor([(2 * k + 1) * n // (2 * count)]) for k in range(count)]
+        losses = [float(self._loss(batch, generator, time)) for time in times]
+        return {"loss": sum(losses) / count}
+
+    def show(self, batch: Batch, generator: torch.Generator) -> list[tuple[str, np.ndarray]]:
+        """Return samples for the conditions of held-out people."""
+        shown = []
+        for number, condition in enumerate(batch.conditions):
+            latents = torch.randn(self._mean(batch.images[:1]).shape, generator=generator)
+            latents = latents.to(batch.images.device)
+            for time, before in timestep_pairs(ddim_timesteps(self.schedule.n_steps, SHOWN_STEPS)):
+                at = torch.tensor([time], device=latents.device)
+                output = predict(self.unet, latents, at, condition[None]).float()
+                latents = self.schedule.ddim_step(output, latents, time, before)
+            image = self.autoencoder.decode(self.latents.restore(latents))
+            shown.append((f"sample for held-out person {number + 1}", as_array(image[0])))
+        return shown
+
+    def _loss(self, batch: Batch, generator: torch.Generator, times: Tensor | None = None) -> Tensor:
+        mean, spread = batch.images.chunk(2, dim=1)
+        draws = [torch.randn(mean.shape, generator=generator).to(mean.device) for _ in range(2)]
+        clean = self.latents.normalise(mean + draws[0] * spread)
+        if times is None:
+            times = torch.randint(self.schedule.n_steps, (len(mean),), generator=generator)
+        times = times.to(mean.device)
+        noisy = self.schedule.noisy(clean, draws[1], times)
+        output = predict(self.unet, noisy, times, batch.conditions)
+        return (output.float() - self.schedule.target(clean, draws[1], times)).pow(2).mean()
+
+    def _mean(self, images: Tensor) -> Tensor:
+        return images.chunk(2, dim=1)[0]
+
+    def _encode_all(self, images: Examples) -> ArrayExamples:
+        device = next(self.autoencoder.parameters()).device
+        parts, conditions = [], []
+        for number in range(len(images)):
+            batch = images.batch([number])
+            parts.append(self._encode(batch.images, device))
+            conditions.append(batch.conditions)
+        return ArrayExamples(torch.cat(parts), torch.cat(conditions))
+
+    def _encode(self, image: Tensor, device: torch.device) -> Tensor:
+        key = None
+        if self.cache is not None:
+            key = self.cache.key("latents", self._autoencoder_key(), image.numpy())
+            known = self.cache.get(key, ".safetensors")
+            if known is not None:
+                return load_file(known)["latents"]
+        with torch.no_grad():
+            latents = torch.cat(self.autoencoder.encode(image.to(device)), dim=1).float().cpu().contiguous()
+        if self.cache is not None and key is not None:
+            self.cache.put(key, ".safetensors", lambda path: save_file({"latents": latents}, path))
+        return latents
+
+    def _autoencoder_key(self) -> str:
+        if not hasattr(self, "_known_key"):
+            state: dict[str, Any] = {k: v.cpu().numpy() for k, v in self.autoencoder.state_dict().items()}
+            self._known_key = Store.key(state)
+        return self._known_key
+
+
+def as_array(image: Tensor) -> np.ndarray:
+    """Return the only channel of an image, (1, I, J, K), as float32."""
+    data: np.ndarray = image[0].float().cpu().numpy()
+    return data

@@ -1,0 +1,64 @@
+"""Latent diffusion of brain images (pinaya2022): an autoencoder, and a conditional U-Net on its latents.
+
+Sex, age, ventricle volume and brain volume, or any columns of the table of people, reach the U-Net twice: as
+constant channels beside the latents and through cross-attention. What moves it: the autoencoder limits fine
+detail; conditions outside the training range are extrapolated, not refused.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from generation.registry import model
+
+if TYPE_CHECKING:
+    from generation.model import Model
+    from generation.training.task import Recipe, Request
+
+
+def _recipe(request: "Request") -> "Recipe":
+    from generation.ldm.training import LatentDiffusionRecipe
+
+    return LatentDiffusionRecipe(request)
+
+
+@model(label="Latent diffusion", source=("pinaya2022",), recipe=_recipe)
+def ldm(
+    checkpoint: Path,
+    *,
+    sampler: str = "ddim",
+    steps: int = 50,
+    precision: str = "fp32",
+    device: str = "cpu",
+    batch_size: int = 8,
+) -> "Model":
+    """Return a latent diffusion model that `plausibrain train --model ldm` has trained.
+
+    Parameters
+    ----------
+    checkpoint : Path
+        Folder of the checkpoint.
+    sampler : {"ddim", "ddpm"}
+        DDPM takes all 1000 steps.
+    steps : int
+        Of DDIM.
+    precision : {"fp32", "bf16"}
+        bf16 is faster where samples run together; only fp32 gives the same bits whatever the batch.
+    device : str
+    batch_size : int
+        Samples that run together in bf16.
+
+    Returns
+    -------
+    Model
+
+    Raises
+    ------
+    DataError
+        When the checkpoint is broken or of another model.
+    """
+    from generation.checkpoint import read_checkpoint
+    from generation.ldm.load import from_checkpoint
+    from generation.ldm.sampling import Settings
+
+    settings = Settings(sampler, int(steps), precision, int(batch_size), device)
+    return from_checkpoint(read_checkpoint(checkpoint, "ldm"), settings)
