@@ -198,6 +198,8 @@ HEADER = """# Validation on real tables
 
 Printed by `python -m benchmarks.validate DATA --out docs/validation.md` on {date} ({cores} cores, Python {python}).
 
+How far the segmenter itself is off on real scans stands in [validation_segmentation.md](validation_segmentation.md).
+
 Data, none of which is part of this project: IXI volumes by SynthSeg (marver17/hippocampal-normative-models, CC BY-SA 3.0; IXI), SynthSeg
 volumes of 780 images sampled from the public brain latent diffusion model (Ahn-Ssu/GenAI_sexDiff), FCON1000 and NIMH FreeSurfer
 volumes (PCNtoolkit-demo; open data).
