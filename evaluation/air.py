@@ -19,6 +19,9 @@ HEAD_LEVEL = 0.1
 #: Averages of pure noise scatter less than this around their median.
 ABOVE_AIR = 1.5
 CLOSING_MM = 10.0
+COARSE_MM = 3.0
+#: Smaller bright pieces are ghosts and spikes, not scalp.
+LARGE_MM3 = 5000.0
 #: Between head and air: what is smeared out of the head.
 GAP_MM = 4.0
 #: Distance from the brain at which a head has skull, scalp or face, and a stripped image nothing.
@@ -84,9 +87,11 @@ def find_air(image: Volume, brain: np.ndarray, *, step: float) -> Air:
     MeasurementError
         When the image is stripped, its background is constant, or coarser than its noise.
     """
-    head = head_mask(image, brain)
-    _check_scalp(image, brain)
-    outside = ~_dilated(head, GAP_MM, image)
+    coarse = _Coarse.of(image, brain)
+    _check_scalp(coarse)
+    head = _head(coarse)
+    away = ndimage.distance_transform_edt(~head, sampling=coarse.voxel_mm)
+    outside = coarse.enlarged(away > GAP_MM + max(coarse.voxel_mm) / 2)
     outside[:, :, : int(np.flatnonzero(brain.any(axis=(0, 1)))[0])] = False
     n_outside = int(outside.sum())
     mask = outside & ~_padding(image.data)
@@ -96,7 +101,7 @@ def find_air(image: Volume, brain: np.ndarray, *, step: float) -> Air:
             f"{share:.0%} of the {n_outside} background voxels hold nothing but one value, so there is no "
             "noise to measure"
         )
-    air = Air(image.data, mask, head, image.voxel_size_mm)
+    air = Air(image.data, mask, coarse.enlarged(head) | brain, image.voxel_size_mm)
     if not air.mad > step / 2:
         raise MeasurementError(
             f"grey values are whole steps of {step:.3g} (white matter is 1000), coarser than the noise of air"
@@ -104,28 +109,58 @@ def find_air(image: Volume, brain: np.ndarray, *, step: float) -> Air:
     return air
 
 
-def head_mask(image: Volume, brain: np.ndarray) -> np.ndarray:
-    """Everything inside the skin, bool (I, J, K): what is bright, closed and filled, with the brain.
+@dataclass(frozen=True, eq=False)
+class _Coarse:
+    """Image and brain at about 3 mm, where heads are outlined: distances cost little there.
 
-    Parameters
+    Attributes
     ----------
-    image : Volume, (I, J, K)
-        White matter 1000.
+    data : ndarray of float32, (I, J, K)
+        Local means.
     brain : ndarray of bool, (I, J, K)
+    factor : ndarray of int, (3,)
+        Fine voxels per coarse one.
+    voxel_mm : tuple of float
+    shape : tuple of int
+        Of the fine image.
     """
-    voxel = np.asarray(image.voxel_size_mm)
-    factor = np.maximum(np.round(3.0 / voxel), 1).astype(int)
-    coarse = ndimage.uniform_filter(image.data, factor)[:: factor[0], :: factor[1], :: factor[2]]
-    level = max(HEAD_LEVEL * 1000.0, ABOVE_AIR * _border_median(coarse))
-    bright = (coarse > level) | brain[:: factor[0], :: factor[1], :: factor[2]]
-    pieces, _ = ndimage.label(bright)
-    bright = pieces == np.argmax(np.bincount(pieces.ravel())[1:]) + 1
-    reach = max(1, round(CLOSING_MM / float((voxel * factor).mean())))
+
+    data: np.ndarray
+    brain: np.ndarray
+    factor: np.ndarray
+    voxel_mm: tuple[float, float, float]
+    shape: tuple[int, int, int]
+
+    @classmethod
+    def of(cls, image: Volume, brain: np.ndarray) -> "_Coarse":
+        sizes = np.asarray(image.voxel_size_mm)
+        factor = np.maximum(np.round(COARSE_MM / sizes), 1).astype(int)
+        every = tuple(slice(int(f) // 2, None, int(f)) for f in factor)
+        size_i, size_j, size_k = (sizes * factor).tolist()
+        means = ndimage.uniform_filter(image.data, factor)
+        return cls(means[every], brain[every], factor, (size_i, size_j, size_k), image.shape)
+
+    def enlarged(self, mask: np.ndarray) -> np.ndarray:
+        """Mask on the fine grid; what the coarse one does not reach repeats its edge."""
+        for axis, (times, n) in enumerate(zip(self.factor, self.shape, strict=True)):
+            index = np.minimum(np.arange(n) // times, mask.shape[axis] - 1)
+            mask = np.take(mask, index, axis=axis)
+        return mask
+
+
+def _head(coarse: _Coarse) -> np.ndarray:
+    """Everything inside the skin: large bright pieces, closed and filled, with the brain."""
+    level = max(HEAD_LEVEL * 1000.0, ABOVE_AIR * _border_median(coarse.data))
+    pieces, _ = ndimage.label((coarse.data > level) | coarse.brain)
+    large = np.bincount(pieces.ravel()) * float(np.prod(coarse.voxel_mm)) > LARGE_MM3
+    large[0] = False
+    bright = large[pieces]
+    reach = [(max(1, round(CLOSING_MM / size)),) * 2 for size in coarse.voxel_mm]
     padded = np.pad(bright, reach)
-    closed = _within(~_within(padded, reach), reach, invert=True)
-    inner = tuple(slice(reach, -reach) for _ in range(3))
-    filled = np.stack([ndimage.binary_fill_holes(plane) for plane in np.moveaxis(closed[inner], 2, 0)], 2)
-    return _enlarged(filled, factor, image.shape) | brain
+    near = ndimage.distance_transform_edt(~padded, sampling=coarse.voxel_mm) <= CLOSING_MM
+    closed = ndimage.distance_transform_edt(near, sampling=coarse.voxel_mm) > CLOSING_MM
+    inner = closed[tuple(slice(before, -after) for before, after in reach)] | bright | coarse.brain
+    return np.stack([ndimage.binary_fill_holes(inner[:, :, k]) for k in range(inner.shape[2])], axis=2)
 
 
 def _border_median(data: np.ndarray) -> float:
@@ -134,28 +169,12 @@ def _border_median(data: np.ndarray) -> float:
     return float(np.median(np.concatenate([face.ravel() for face in faces])))
 
 
-def _within(mask: np.ndarray, reach: int, *, invert: bool = False) -> np.ndarray:
-    """Return what lies within `reach` voxels of the mask; inverted, what does not."""
-    near = ndimage.distance_transform_edt(~mask) <= reach
-    return ~near if invert else near
-
-
-def _enlarged(mask: np.ndarray, factor: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
-    for axis, times in enumerate(factor):
-        mask = np.repeat(mask, int(times), axis=axis)
-    return mask[tuple(slice(0, n) for n in shape)]
-
-
-def _dilated(mask: np.ndarray, reach_mm: float, image: Volume) -> np.ndarray:
-    steps = max(1, round(reach_mm / float(np.mean(image.voxel_size_mm))))
-    return ndimage.binary_dilation(mask, iterations=steps)
-
-
-def _check_scalp(image: Volume, brain: np.ndarray) -> None:
+def _check_scalp(coarse: _Coarse) -> None:
     """Refuse an image without tissue around the brain."""
-    near, far = (_dilated(brain, reach_mm, image) for reach_mm in SCALP_MM)
-    shell = far & ~near
-    tissue = float((image.data[shell] > HEAD_LEVEL * 1000.0).mean()) if shell.any() else 0.0
+    away = ndimage.distance_transform_edt(~coarse.brain, sampling=coarse.voxel_mm)
+    shell = (away > SCALP_MM[0]) & (away <= SCALP_MM[1])
+    level = max(HEAD_LEVEL * 1000.0, ABOVE_AIR * _border_median(coarse.data))
+    tissue = float((coarse.data[shell] > level).mean()) if shell.any() else 0.0
     if tissue < LEAST_SCALP:
         raise MeasurementError(
             f"the image is stripped to the brain: {tissue:.0%} of what lies {SCALP_MM[0]:g} to "
