@@ -7,6 +7,7 @@ from analysis.results import ESTIMATES
 from cohorts.registry import Plugin
 from evaluation.segment_files import segmenters
 from generation.planting import controls
+from generation.registry import models
 
 
 def catalogue() -> list[dict[str, Any]]:
@@ -14,7 +15,8 @@ def catalogue() -> list[dict[str, Any]]:
     headlines = [_entry("headline", p) for p in all_headlines()]
     estimates = [_entry("estimate", p) for p in ESTIMATES.discover("analysis.estimates")]
     planted = [_entry("control", p) for p in controls()]
-    return headlines + estimates + planted + [_entry("segmenter", p) for p in segmenters()]
+    measuring = [_entry("segmenter", p) for p in segmenters()]
+    return headlines + estimates + planted + measuring + [_entry("model", p) for p in models()]
 
 
 def _entry(kind: str, plugin: Plugin) -> dict[str, Any]:

@@ -151,7 +151,15 @@ def segment(
 def generate(
     *,
     out: Out,
-    model: Annotated[str, typer.Option(help="simulator.")] = "simulator",
+    model: Annotated[str, typer.Option(help="simulator, or a model of `plausibrain metrics`.")] = "simulator",
+    checkpoint: Annotated[Path | None, typer.Option(help="Folder of a trained model or a bundle.")] = None,
+    conditions: Annotated[
+        Path | None, typer.Option(help="Table of people to draw, or a cohort folder; one image per row.")
+    ] = None,
+    new_seeds: Annotated[bool, typer.Option("--new-seeds", help="Ignore the table's column seed.")] = False,
+    sex_coding: Annotated[str | None, typer.Option(help='Meaning of sex codes, e.g. "1=M,0=F".')] = None,
+    share: Annotated[str, typer.Option(help="Draw only the rows of one of several workers, e.g. 0/4.")] = "",
+    option: Annotated[list[str] | None, typer.Option(help="Option of the model, as name=value.")] = None,
     n: Annotated[int, typer.Option(min=1, help="People.")] = 20,
     seed: Annotated[int, typer.Option(min=0, help="Seed; person i depends on (seed, i) alone.")] = 0,
     youngest: Annotated[float, typer.Option(min=18, help="Years.")] = 18.0,
@@ -163,19 +171,65 @@ def generate(
     processes: Annotated[int, typer.Option(min=1, help="Processes on CPU.")] = 1,
     quiet: Quiet = False,
 ) -> None:
-    """Draw a cohort of images with exact labels and true volumes."""
-    from cohorts.errors import DataError
+    """Draw a cohort of images: from a trained model, or from the simulator with exact labels and volumes."""
     from plausibrain.imaging import simulate
     from plausibrain.progress import progress_bar
 
     if model != "simulator":
-        raise DataError(f"there is no model {model!r} in this version; the only one is 'simulator'")
+        from plausibrain.models import sample_model
+        from plausibrain.requests import name_value_pairs
+
+        with progress_bar("generate", quiet=quiet) as progress:
+            sample_model(
+                out, model=model, checkpoint=checkpoint, conditions=conditions, seed=seed, share=share,
+                new_seeds=new_seeds, sex_coding=sex_coding, options=name_value_pairs(option or ()),
+                progress=progress,
+            )  # fmt: skip
+        print(out)
+        return
     with progress_bar("generate", quiet=quiet) as progress:
         simulate(
             out, n=n, seed=seed, age=(youngest, oldest), voxel_mm=voxel, skull_strip=skull_strip,
             control=control, severity=severity, n_processes=processes, progress=progress,
         )  # fmt: skip
     print(out)
+
+
+@app.command()
+def train(
+    *,
+    model: Annotated[str, typer.Option(help="A trainable model of `plausibrain metrics`.")],
+    cohort: Annotated[Path, typer.Option(help="BIDS folder of images with label maps.")],
+    out: Out,
+    preset: Annotated[str, typer.Option(help="small (2 mm, one CPU core) or published (1 mm).")] = "small",
+    grid: Annotated[str, typer.Option(help="1mm, 2mm or 4mm; that of the preset by default.")] = "",
+    condition: Annotated[
+        list[str] | None, typer.Option(help="Column of the participants table; sex, age, ventricle, brain.")
+    ] = None,
+    steps: Annotated[list[str] | None, typer.Option(help="Steps of a stage, as stage=number.")] = None,
+    option: Annotated[list[str] | None, typer.Option(help="Option of the recipe, as name=value.")] = None,
+    labels: Annotated[Path | None, typer.Option(help="segmentation.tsv of `plausibrain segment`.")] = None,
+    whole_head: Annotated[bool, typer.Option("--whole-head", help="Keep skull and scalp.")] = False,
+    held_out: Annotated[int, typer.Option(min=1, help="People kept for validation.")] = 4,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of weights, order and noise.")] = 0,
+    precision: Annotated[str, typer.Option(help="bf16 or fp32.")] = "bf16",
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    sex_coding: Annotated[str | None, typer.Option(help='Meaning of sex codes, e.g. "1=M,0=F".')] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Train a generative model on a cohort; resumes where a killed run stopped."""
+    from plausibrain.models import train_model
+    from plausibrain.progress import progress_bar
+    from plausibrain.requests import name_value_pairs
+
+    with progress_bar("train", quiet=quiet) as progress:
+        line = train_model(
+            cohort, out, model=model, preset=preset, grid=grid, conditions=condition or (),
+            steps=name_value_pairs(steps or ()), options=name_value_pairs(option or ()), labels=labels,
+            skull_strip=not whole_head, n_held_out=held_out, seed=seed, precision=precision, device=device,
+            sex_coding=sex_coding, progress=progress,
+        )  # fmt: skip
+    print(line)
 
 
 @app.command()

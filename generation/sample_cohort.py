@@ -1,0 +1,253 @@
+"""From a table of conditions and a model to a cohort of images: resumable, with one seed per participant.
+
+Images are written while the next are drawn. A killed run leaves whole images only, and repeating the command
+draws what is missing; the result is the same.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from cohorts.bids import image_path
+from cohorts.cohort import Cohort, write_cohort
+from cohorts.errors import DataError
+from cohorts.store import Store, write_text_atomic
+from cohorts.volumes import Volume, write_volume
+from generation.model import Model
+from generation.scaler import SEX_CODES, physical_values
+
+CLAIM = ".sampled.json"
+BATCH = 64
+PENDING = 4
+LARGEST_SEED = 2**63 - 1
+#: Column that a cohort needs, and what a generator may have been asked for instead.
+ASKED = {"age": "requested_age", "sex": "requested_sex"}
+
+
+@dataclass(frozen=True)
+class Share:
+    """Which part of the rows one of several workers draws.
+
+    Attributes
+    ----------
+    index, of : int
+        Row k belongs to worker ``k % of``.
+    """
+
+    index: int = 0
+    of: int = 1
+
+
+def sample_cohort(
+    model: Model,
+    conditions: pd.DataFrame,
+    folder: str | os.PathLike[str],
+    *,
+    seed: int,
+    name: str | None = None,
+    share: Share | None = None,
+    on_image: Callable[[int, int], None] | None = None,
+) -> Cohort:
+    """Draw one image per row and write them as a BIDS cohort.
+
+    Parameters
+    ----------
+    model : Model
+    conditions : DataFrame
+        One row per image: ``participant_id`` (made up where it is missing), the model's conditions in
+        physical units, ``age`` and ``sex`` (or ``requested_age``, ``requested_sex``), optionally ``person``
+        and ``seed``.
+    folder : path-like
+        Made when missing; images that lie there are kept. Another model, seed or table needs another folder.
+    seed : int
+        The seed of a row without one is a function of (seed, participant_id).
+    name : str, optional
+        Of the cohort; that of the folder where nothing is said.
+    share : Share, optional
+        Draw only the rows of one of several workers; the last to finish writes the cohort.
+    on_image : callable, optional
+        Called with the number of images that are there and of all, after each.
+
+    Returns
+    -------
+    Cohort
+        With ``images`` (None where another worker has not drawn them yet) and a ``seed`` per row.
+
+    Raises
+    ------
+    DataError
+        When the table lacks something, or the folder holds another cohort.
+    """
+    target = Path(folder)
+    people = people_of(conditions, seed)
+    _check_conditions(people, model)
+    images = [image_path(target, str(identity)) for identity in people["participant_id"]]
+    if len(set(images)) != len(images):
+        raise DataError("two participants would share one image file; rename them")
+    made_by = generated_by(model)
+    _claim(target, people, model, made_by)
+    part = share or Share()
+    wanted = [row for row in range(part.index, len(people), part.of) if not images[row].exists()]
+    _draw(model, people, wanted, images, on_image)
+    there = tuple(path if path.exists() else None for path in images)
+    cohort = Cohort(name=name or target.resolve().name, people=people, images=there, source=target)
+    if all(there):
+        write_cohort(cohort, target, generated_by=[made_by])
+    return cohort
+
+
+def people_of(conditions: pd.DataFrame, seed: int) -> pd.DataFrame:
+    """Return the participants of a table of conditions: id, person, age, sex, seed and all other columns.
+
+    Raises
+    ------
+    DataError
+        When ids are not unique, or age or sex is missing.
+    """
+    if not len(conditions):
+        raise DataError("the table of conditions has no rows; add one per image")
+    people = conditions.reset_index(drop=True).copy()
+    if "participant_id" not in people:
+        people.insert(0, "participant_id", [f"sub-{row + 1:05d}" for row in range(len(people))])
+    people["participant_id"] = people["participant_id"].astype(str)
+    twice = people["participant_id"][people["participant_id"].duplicated()]
+    if len(twice):
+        raise DataError(f"participant_id {twice.iloc[0]!r} stands in more than one row; make it unique")
+    for column, asked in ASKED.items():
+        if column not in people and asked in people:
+            people[column] = people[asked]
+        if column not in people:
+            raise DataError(
+                f"the table of conditions has no column {column!r}; add it, even if it is not asked"
+            )
+    if "person" not in people:
+        people["person"] = people["participant_id"]
+    people["seed"] = _seeds(people, seed)
+    return people.drop(columns=[c for c in ("status", "reason") if c in people])
+
+
+def seed_of(seed: int, participant_id: str) -> int:
+    """Return the seed of a participant, 0 to 2**63 - 1: a function of both arguments alone."""
+    digest = hashlib.sha256(f"{seed}\n{participant_id}".encode()).digest()
+    return int.from_bytes(digest[:8], "big") & LARGEST_SEED
+
+
+def generated_by(model: Model) -> dict[str, Any]:
+    """Return the entry of ``GeneratedBy``: model, checkpoint, and what else decides the images."""
+    description = dict(model.description)
+    return {
+        "Name": f"plausibrain {model.name}",
+        "Model": model.name,
+        "CheckpointSHA256": model.checkpoint_hash,
+        "Scheduler": description.pop("scheduler", None),
+        "Steps": description.pop("steps", None),
+        "Settings": description,
+    }
+
+
+def _seeds(people: pd.DataFrame, seed: int) -> list[int]:
+    own = [seed_of(seed, identity) for identity in people["participant_id"]]
+    if "seed" not in people:
+        return own
+    given = pd.to_numeric(people["seed"], errors="coerce")
+    broken = people["seed"].notna() & (given.isna() | (given < 0) | (given > LARGEST_SEED) | (given % 1 != 0))
+    if broken.any():
+        found = people.loc[broken, "seed"].iloc[0]
+        raise DataError(
+            f"expected whole seeds from 0 to 2**63 - 1, found {found!r}; correct or empty the cell"
+        )
+    _check_shared(people[people["seed"].notna()])
+    return [mine if pd.isna(said) else int(said) for mine, said in zip(own, people["seed"], strict=True)]
+
+
+def _check_shared(people: pd.DataFrame) -> None:
+    """Refuse one seed for several people; rows of one person may share it, as in a sweep of one condition."""
+    persons = people.groupby("seed")["person"].nunique()
+    if len(persons) and persons.max() > 1:
+        raise DataError(
+            f"seed {persons.idxmax()} stands with {persons.max()} different people, whose images would share "
+            "their noise; leave the column out (--new-seeds), or give every person a seed"
+        )
+
+
+def _check_conditions(people: pd.DataFrame, model: Model) -> None:
+    missing = [column for column in model.conditions if column not in people]
+    if missing:
+        raise DataError(
+            f"model {model.name!r} needs the conditions {', '.join(model.conditions)}; the table lacks "
+            f"{', '.join(missing)}"
+        )
+    physical_values(people, model.conditions)
+    sexes = people["sex"].dropna()
+    unknown = sexes[~sexes.isin(list(SEX_CODES))]
+    if len(unknown):
+        raise DataError(f"expected sex F or M, found {unknown.iloc[0]!r}; correct the table")
+
+
+def _claim(folder: Path, people: pd.DataFrame, model: Model, made_by: dict[str, Any]) -> None:
+    """Note in the folder what is drawn into it; `DataError` if something else is."""
+    columns = ["participant_id", "seed", *model.conditions]
+    rows = [[str(value) for value in row] for row in people[columns].itertuples(index=False)]
+    claim = json.dumps({**made_by, "Rows": Store.key(columns, rows)}, sort_keys=True, default=str)
+    note = folder / CLAIM
+    if note.exists() and note.read_text(encoding="utf-8") != claim:
+        raise DataError(
+            f"{folder} holds another sampled cohort (model, checkpoint, settings, seed or table differ); "
+            "choose an empty folder, or delete this one"
+        )
+    write_text_atomic(note, claim)
+
+
+def _draw(
+    model: Model,
+    people: pd.DataFrame,
+    wanted: list[int],
+    images: list[Path],
+    on_image: Callable[[int, int], None] | None,
+) -> None:
+    """Draw the wanted rows; at most a few images wait to be written at any time."""
+    done = len(images) - len(wanted)
+    with ThreadPoolExecutor(1) as writer:
+        waiting: list[Future[Path]] = []
+        try:
+            for row, data in _samples(model, people, wanted):
+                volume = Volume(_checked(data, model), model.grid.matrix)
+                waiting.append(writer.submit(write_volume, volume, images[row]))
+                done += 1
+                while len(waiting) >= PENDING or (waiting and waiting[0].done()):
+                    waiting.pop(0).result()
+                if on_image is not None:
+                    on_image(done, len(images))
+            for future in waiting:
+                future.result()
+        except OSError as error:
+            raise DataError(
+                f"cannot write {images[0].parents[2]} ({error.strerror}); whole images are kept, make room "
+                "and repeat the command"
+            ) from error
+
+
+def _samples(model: Model, people: pd.DataFrame, wanted: list[int]) -> Iterator[tuple[int, np.ndarray]]:
+    for start in range(0, len(wanted), BATCH):
+        rows = wanted[start : start + BATCH]
+        part = people.iloc[rows].reset_index(drop=True)
+        yield from zip(rows, model.sample(part, part["seed"].tolist()), strict=True)
+
+
+def _checked(data: np.ndarray, model: Model) -> np.ndarray:
+    if data.shape != model.grid.shape:
+        raise DataError(f"model {model.name!r} gave {data.shape} voxels, its grid has {model.grid.shape}")
+    if not np.isfinite(data).all():
+        raise DataError(
+            f"model {model.name!r} gave values that are not finite; its weights are broken, or conditions "
+            "lie too far outside the training range"
+        )
+    return data

@@ -1,0 +1,195 @@
+"""Training and sampling generative models from files: what the commands `train` and `generate` do."""
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from cohorts.cohort import Cohort, read_cohort
+from cohorts.errors import DataError
+from cohorts.participants import parse_participants
+from cohorts.raw_tables import read_raw_table
+
+Progress = Callable[[str, int, int], None]
+PARTICIPANTS = "participants.tsv"
+
+
+def train_model(
+    cohort: Path,
+    out: Path,
+    *,
+    model: str,
+    conditions: Sequence[str] = (),
+    steps: Mapping[str, str] | None = None,
+    sex_coding: str | None = None,
+    progress: Progress | None = None,
+    **choices: Any,
+) -> str:
+    """Train a model on a cohort folder; return one line about the checkpoint.
+
+    Parameters
+    ----------
+    cohort, out : Path
+    model : str
+    conditions : sequence of str
+        Columns of the table of people, or structures whose volumes the cohort has; the default four if empty.
+    steps : mapping of str to str
+        Stage to number of steps, as given.
+    sex_coding : str, optional
+    progress : callable, optional
+    **choices
+        Further fields of `generation.training.train.TrainingPlan`.
+    """
+    from generation.training.train import TrainingPlan, clock, train
+
+    plan = TrainingPlan(model=model, out=out, steps=_whole_numbers(steps or {}), **choices)
+    if conditions:
+        plan = replace(plan, conditions=tuple(conditions))
+    people = with_columns(read_cohort(cohort, sex_coding=sex_coding, min_people=2), plan.conditions)
+    checkpoint = train(people, plan, progress=progress)
+    seconds = sum(stage["seconds"] for stage in checkpoint.facts["stages"].values())
+    return f"{out}: {model} trained on {checkpoint.facts['n_trained_on']} images in {clock(seconds)}"
+
+
+def with_columns(cohort: Cohort, columns: Sequence[str]) -> Cohort:
+    """Return the cohort with further columns of its table, or volumes, added to its people."""
+    people = cohort.people.copy()
+    missing = [name for name in columns if name not in people]
+    for name in missing:
+        if cohort.volumes is not None and name in cohort.volumes:
+            people[name] = cohort.volumes[name]
+    table = cohort.source / PARTICIPANTS
+    still = [name for name in missing if name not in people]
+    if still and table.is_file():
+        raw = read_raw_table(table, is_text=lambda name: name == "participant_id").frame
+        if "participant_id" in raw:
+            by_id = raw.drop_duplicates("participant_id").set_index("participant_id")
+            for name in still:
+                if name in by_id:
+                    people[name] = people["participant_id"].map(by_id[name])
+    return replace(cohort, people=people)
+
+
+def sample_model(
+    out: Path,
+    *,
+    model: str,
+    checkpoint: Path | None,
+    conditions: Path | None,
+    seed: int,
+    new_seeds: bool = False,
+    sex_coding: str | None = None,
+    share: str = "",
+    options: Mapping[str, str] | None = None,
+    progress: Progress | None = None,
+) -> Cohort:
+    """Draw one image per row of a table of conditions and write the cohort.
+
+    Parameters
+    ----------
+    out : Path
+    model : str
+    checkpoint : Path, optional
+        Folder of a checkpoint, a bundle, or images.
+    conditions : Path or None
+        Table, or a cohort folder whose participants are asked for again.
+    seed : int
+    new_seeds : bool
+        Ignore the column ``seed`` of the table.
+    sex_coding : str, optional
+    share : str
+        ``"0/4"``: only every fourth row, from the first.
+    options : mapping, optional
+        Of the model, as given.
+    progress : callable, optional
+    """
+    from generation.sample_cohort import sample_cohort
+
+    if conditions is None:
+        raise DataError("say with --conditions whom to draw: a table of people, or a cohort folder")
+    drawn_by = load_model(model, checkpoint, options or {})
+    rows = read_conditions(conditions, drawn_by.conditions, sex_coding=sex_coding)
+    if new_seeds and "seed" in rows:
+        rows = rows.drop(columns="seed")
+
+    def tell(done: int, of: int) -> None:
+        if progress is not None:
+            progress("drawing images", done, of)
+
+    return sample_cohort(drawn_by, rows, out, seed=seed, share=_share(share), on_image=tell)
+
+
+def load_model(name: str, checkpoint: Path | None, options: Mapping[str, str]) -> Any:
+    """Return a model ready to sample; options are those of its function.
+
+    Raises
+    ------
+    DataError
+        When there is no such model or option, or it needs a checkpoint.
+    """
+    from generation.registry import find_model
+
+    plugin = find_model(name)
+    known = inspect.signature(plugin.function).parameters
+    unknown = sorted(set(options) - set(known))
+    if unknown:
+        choices = ", ".join(key for key in known if key != "checkpoint")
+        raise DataError(f"model {name!r} has no option {unknown[0]!r}; its options are {choices}")
+    if checkpoint is None:
+        raise DataError(
+            f"model {name!r} needs --checkpoint, the folder that `plausibrain train` wrote or a bundle"
+        )
+    return plugin(checkpoint, **{key: _as(known[key], value) for key, value in options.items()})
+
+
+def read_conditions(path: Path, wanted: Sequence[str], *, sex_coding: str | None = None) -> pd.DataFrame:
+    """Return the people of a table of conditions with the columns that a model wants.
+
+    Raises
+    ------
+    DataError
+        When the table is broken, or a row lacks age or sex.
+    """
+    table = path / PARTICIPANTS if path.is_dir() else path
+    raw = read_raw_table(table).frame
+    people = parse_participants(raw, source=str(table), sex_coding=sex_coding).people
+    excluded = people[people["status"] != "ok"]
+    if len(excluded):
+        first = excluded.iloc[0]
+        raise DataError(f"{table}: {first['participant_id']}: {first['reason']}; complete or remove the row")
+    for name in wanted:
+        if name not in people and name in raw:
+            people[name] = pd.to_numeric(raw[name], errors="coerce").to_numpy()
+    return people
+
+
+def _whole_numbers(steps: Mapping[str, str]) -> dict[str, int]:
+    wrong = [f"{name}={value}" for name, value in steps.items() if not value.isdigit() or int(value) < 1]
+    if wrong:
+        raise DataError(f"steps {wrong[0]!r}: expected stage=number, for example diffusion=2000")
+    return {name: int(value) for name, value in steps.items()}
+
+
+def _as(parameter: inspect.Parameter, value: str) -> Any:
+    """Return an option as the type of its default."""
+    kind = type(parameter.default)
+    if kind is bool:
+        return value.lower() in ("1", "true", "yes", "on")
+    try:
+        return kind(value) if kind in (int, float) else value
+    except ValueError as error:
+        raise DataError(f"option {parameter.name}={value}: expected a {kind.__name__}") from error
+
+
+def _share(text: str) -> Any:
+    from generation.sample_cohort import Share
+
+    if not text:
+        return Share()
+    index, slash, of = text.partition("/")
+    if not (slash and index.isdigit() and of.isdigit() and int(index) < int(of)):
+        raise DataError(f"share {text!r}: expected index/number of workers, for example 0/4")
+    return Share(int(index), int(of))
