@@ -35,11 +35,10 @@ def log_gain(image: Volume, tissues: Tissues) -> np.ndarray:
     3 (19 of them), over inner white matter and cortex. Values outside the central 98 % of their tissue are
     left out: holes, vessels, partial volume.
     """
-    points, values, white = _points(tissues)
-    world = points @ image.affine[:3, :3].T
-    smooth = monomials(world)
+    points, values, white, usual = _points(tissues)
+    smooth = monomials(points @ image.affine[:3, :3].T)
     design = np.column_stack([white, 1.0 - white, smooth])
-    found = np.linalg.lstsq(design, np.log(values), rcond=None)[0]
+    found = np.linalg.lstsq(design[usual], np.log(values[usual]), rcond=None)[0]
     fitted = smooth @ found[2:]
     return np.asarray(fitted - fitted.mean())
 
@@ -57,22 +56,17 @@ def monomials(world: np.ndarray) -> np.ndarray:
     return np.column_stack([np.prod(scaled ** np.array(power), axis=1) for power in powers])
 
 
-def _points(tissues: Tissues) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Voxel indices, grey values, and whether white, of evenly chosen voxels of both tissues."""
-    indices, values, white = [], [], []
+def _points(tissues: Tissues) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Take evenly chosen voxels: indices, grey values, whether white, and whether usual for the tissue."""
+    chosen: list[tuple[np.ndarray, ...]] = []
     for mask, is_white in ((tissues.inner_wm, 1.0), (tissues.gm, 0.0)):
         flat = np.flatnonzero(mask & (tissues.data > 0))
-        flat = flat[:: max(1, -(-len(flat) // (MAX_POINTS // 2)))]
-        grey = tissues.data.ravel()[flat]
         if len(flat) < MIN_POINTS:
-            continue
+            raise MeasurementError(f"fewer than {MIN_POINTS} voxels of grey or of white matter")
+        flat = flat[:: -(-len(flat) // (MAX_POINTS // 2))]
+        grey = tissues.data.ravel()[flat].astype(np.float64)
         low, high = np.percentile(grey, [1, 99])
-        kept = (grey >= low) & (grey <= high)
-        indices.append(flat[kept])
-        values.append(grey[kept].astype(np.float64))
-        white.append(np.full(int(kept.sum()), is_white))
-    if len(indices) < 2:
-        raise MeasurementError(f"fewer than {MIN_POINTS} voxels of grey or of white matter")
-    flat = np.concatenate(indices)
+        chosen.append((flat, grey, np.full(len(flat), is_white), (grey >= low) & (grey <= high)))
+    flat, values, white, usual = (np.concatenate(part) for part in zip(*chosen, strict=True))
     points = np.column_stack(np.unravel_index(flat, tissues.data.shape)).astype(np.float64)
-    return points, np.concatenate(values), np.concatenate(white)
+    return points, values, white, usual
