@@ -4,12 +4,14 @@ Scaling constants and spline knots come from the reference alone and are fixed b
 resampling, so that bootstrap, splits and the estimate are the same function of weights.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
 import pandas as pd
 
+from analysis.cloud_scaling import deviating_clouds
 from analysis.covariates import AGE_COLUMNS, Covariates, common_ages, identified, trend_weights
 from analysis.regression import fit, moments
 from analysis.sample import Sample, Samples
@@ -51,9 +53,9 @@ class Prepared:
         images.
     quality_deviations : ndarray, (n, k)
         The same as deviations from what the reference predicts for age and sex, as in `features`.
-    shift : float
-        What was added to features, in standard deviations (`shifted`); `analysis.clouds` adds it to the
-        features of images.
+    clouds : mapping of str to ndarray, (len(pairwise_rows), d)
+        Feature vectors of the images of `pairwise_rows`, by extractor, as deviations from what the reference
+        predicts for age and sex; a NaN row where there is none. See `analysis.clouds`.
     """
 
     sample: Sample
@@ -66,7 +68,7 @@ class Prepared:
     pairwise_rows: np.ndarray
     quality: np.ndarray
     quality_deviations: np.ndarray
-    shift: float = 0.0
+    clouds: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     @cached_property
     def asymmetry(self) -> np.ndarray:
@@ -88,7 +90,7 @@ class Prepared:
             self,
             features=self.features + amount,
             regions=self.regions + amount,
-            shift=self.shift + amount,
+            clouds={name: points + np.float32(amount) for name, points in self.clouds.items()},
         )
 
 
@@ -188,6 +190,8 @@ def build_frame(samples: Samples, settings: Settings) -> Frame:
     regions = _deviations(
         x, [r if r is not None else v[:, :s] for r, v in zip(shares, scaled, strict=True)], columns
     )
+    rows = [_pairwise_rows(sample, settings) for sample in both]
+    clouds = deviating_clouds(x, [s.features for s in both], rows, columns)
     prepared = [
         Prepared(
             sample=both[i],
@@ -197,7 +201,8 @@ def build_frame(samples: Samples, settings: Settings) -> Frame:
             features=features[i],
             regions=average_sides(regions[i], samples.reference.structures),
             residuals=_own_residuals(x[i], scaled[i][:, :s]),
-            pairwise_rows=_pairwise_rows(both[i], settings),
+            pairwise_rows=rows[i],
+            clouds=clouds[i],
             quality=quality[i],
             quality_deviations=quality_deviations[i],
         )

@@ -18,11 +18,12 @@ from analysis.sample import prepare_samples
 from analysis.settings import Settings
 from cohorts.registry import Plugin
 from generation.demo_cohorts import table_cohort
+from tests.unit.analysis.clouds_factory import with_images
 from tests.unit.analysis.factory import with_quality
 
 SETTINGS = Settings(n_resamples=100, n_splits=60)
 REFERENCE, GENERATED = (
-    with_quality(table_cohort(n, seed=seed, name=name), seed=seed)
+    with_images(with_quality(table_cohort(n, seed=seed, name=name), seed=seed), seed)
     for n, seed, name in ((240, 1, "r"), (200, 2, "g"))
 )
 REFERENCES = json.loads(
@@ -89,6 +90,7 @@ def repeated(prepared: Prepared, counts: np.ndarray) -> Prepared:
     arrays = ("design", "outcomes", "shares", "features", "regions", "residuals")
     arrays = (*arrays, "quality", "quality_deviations")
     parts = {name: getattr(prepared, name)[rows] for name in arrays}
+    parts["clouds"] = {name: points[rows] for name, points in prepared.clouds.items()}
     return replace(prepared, sample=prepared.sample.take(rows), pairwise_rows=np.arange(len(rows)), **parts)
 
 

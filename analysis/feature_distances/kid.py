@@ -1,0 +1,30 @@
+"""Kernel distance of raw features (KID): unbiased, so it means something at small n, where Fréchet does not.
+
+The cubic kernel sees means, covariances and skewness. Its scale is that of the features: numbers of different
+extractors cannot be compared, and a difference of age or sex mix is a distance.
+"""
+
+import numpy as np
+
+from analysis.feature_registry import feature_distance
+from analysis.kernels import cubic, discrepancy
+from analysis.pair import Pair
+
+
+@feature_distance(
+    label="KID",
+    unit="",
+    better="lower",
+    ideal=0.0,
+    source=("Binkowski2018",),
+    draws="bootstrap",
+    max_splits=200,
+)
+def kid(pair: Pair, name: str) -> np.ndarray:
+    """Return the squared discrepancy under the kernel (x.y / d + 1)³, (B,).
+
+    References
+    ----------
+    Bińkowski et al. 2018, section 4 (key Binkowski2018).
+    """
+    return discrepancy(pair, name, cubic(pair, name, "raw"))
