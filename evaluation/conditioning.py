@@ -66,17 +66,20 @@ class Scan:
     @property
     def air(self) -> Air:
         """Air around the head; a `MeasurementError` where there is none that a scanner saw."""
-        if isinstance(self._air, MeasurementError):
-            raise self._air
+        if isinstance(self._air, str):
+            raise MeasurementError(self._air)
         return self._air
 
     @cached_property
-    def _air(self) -> Air | MeasurementError:
-        """Air, or why there is none: looked for once, asked for by several measures."""
+    def _air(self) -> Air | str:
+        """Air, or why there is none: looked for once, asked for by several measures.
+
+        The words are kept, not the error: its traceback would hold on to the image.
+        """
         try:
             return find_air(self.whole, tissue_masks(self.whole_labels.data)["brain"], step=self.step)
         except MeasurementError as error:
-            return error
+            return str(error)
 
 
 def condition(image: Volume, labels: LabelMap, *, voxel_mm: float = 1.0) -> Scan:
