@@ -233,6 +233,17 @@ def train(
 
 
 @app.command()
+def fetch(*, out: Out = Path("brain_bundle"), quiet: Quiet = False) -> None:
+    """Download the published latent diffusion bundle and check it; without a network, say what to place."""
+    from generation.bundle.fetch import fetch_bundle
+    from plausibrain.progress import progress_bar
+
+    with progress_bar("fetch", quiet=quiet) as progress:
+        folder = fetch_bundle(out, progress=progress)
+    print(f"{folder}; draw with: plausibrain generate --model monai_bundle --checkpoint {folder}")
+
+
+@app.command()
 def report(
     folder: Annotated[Path, typer.Argument(help="Run folder.")],
     *,
