@@ -11,6 +11,7 @@ from analysis.design import describe_design
 from analysis.estimates.obedience import dose_table
 from analysis.evaluate import Pairs, evaluate_headline, evaluate_headlines
 from analysis.frame import build_frame
+from analysis.nearest_table import nearest_table
 from analysis.registry import all_headlines
 from analysis.results import COLUMNS, ESTIMATES
 from analysis.sample import Samples, prepare_samples
@@ -96,6 +97,8 @@ def analyse(
         "curves": companions.curve_table(pairs),
         "correlations": companions.correlation_table(frame),
         "dose": dose_table(pairs),
+        "pairs": _pairs_of_images(samples),
+        "nearest": nearest_table(pairs.full),
         "notes": _notes(samples, reference, generated),
     }
     scorecard = build_scorecard(headlines, describe_design(frame), settings)
@@ -112,6 +115,12 @@ def judge(reference: Cohort, generated: Cohort, settings: Settings | None = None
     pairs = Pairs.of(frame)
     headlines = evaluate_headlines(all_headlines(), pairs)
     return build_scorecard(headlines, describe_design(frame), settings)
+
+
+def _pairs_of_images(samples: Samples) -> pd.DataFrame:
+    both = (("reference", samples.reference), ("generated", samples.generated))
+    parts = [s.pairs.assign(cohort=role) for role, s in both if s.pairs is not None]
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
 
 
 def _gather(results: list[pd.DataFrame]) -> pd.DataFrame:

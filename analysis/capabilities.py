@@ -4,14 +4,18 @@ from collections.abc import Callable
 
 import numpy as np
 
+from analysis.clouds import FEATURE_SPACE, IMAGE_SPACE, chosen_extractor, present
 from analysis.conditions import measured_structures, own_variation
 from analysis.frame import Frame
+from analysis.memorisation import MIN_HELD_OUT, held_out_rows
+from analysis.pair_similarity import similarity_names
 from analysis.sides import homologous
 
 MIN_EACH_SEX = 5
 MIN_AGE_SPREAD_YEARS = 2.0
 MIN_OWN_VARIATION = 0.02
 MIN_COMMON_YEARS = 10.0
+MIN_VECTORS = 20
 
 
 def missing_capability(name: str, frame: Frame) -> str:
@@ -54,6 +58,34 @@ def _image_quality(frame: Frame) -> str:
     return "" if frame.measures else "needs images of both cohorts"
 
 
+def _features(wanted: tuple[str, ...]) -> Callable[[Frame], str]:
+    def check(frame: Frame) -> str:
+        name = chosen_extractor(frame, wanted)
+        if not name:
+            return "needs images of both cohorts"
+        n = min(int(present(p, name).sum()) for p in (frame.reference, frame.generated))
+        return "" if n >= MIN_VECTORS else f"{n} images with features; at least {MIN_VECTORS} are needed"
+
+    return check
+
+
+def _image_pairs(frame: Frame) -> str:
+    return "" if "ms_ssim" in similarity_names(frame) else "needs pairs of images of both cohorts"
+
+
+def _training(frame: Frame) -> str:
+    name = chosen_extractor(frame, IMAGE_SPACE)
+    if not name:
+        return "needs images of both cohorts"
+    if frame.training is None:
+        return "needs the images that the model was trained on (--training)"
+    if name not in frame.training.features:
+        return f"the training images have no features {name}"
+    n = len(held_out_rows(frame))
+    few = f"{n} people of the reference were not trained on; at least {MIN_HELD_OUT} are needed"
+    return "" if n >= MIN_HELD_OUT else few
+
+
 def _requested(column: str, label: str) -> Callable[[Frame], str]:
     def check(frame: Frame) -> str:
         people = frame.generated.sample.people
@@ -78,6 +110,10 @@ _CHECKS: dict[str, Callable[[Frame], str]] = {
     "left and right": _pairs,
     "several structures": _several,
     "image quality": _image_quality,
+    "image features": _features(FEATURE_SPACE),
+    "low-resolution images": _features(IMAGE_SPACE),
+    "pairs of images": _image_pairs,
+    "training images": _training,
     "requested ventricle volume": _requested("requested_ventricle_mm3", "ventricle volume"),
     "requested brain volume": _requested("requested_brain_mm3", "brain volume"),
 }

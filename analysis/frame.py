@@ -7,6 +7,7 @@ resampling, so that bootstrap, splits and the estimate are the same function of 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -130,7 +131,7 @@ class Frame:
     common_ages: np.ndarray
     trend: np.ndarray
     training: Cohort | None = None
-    cache: dict[object, np.ndarray] = field(default_factory=dict, repr=False)
+    cache: dict[object, Any] = field(default_factory=dict, repr=False)
 
     @property
     def has_tiv(self) -> bool:

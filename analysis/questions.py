@@ -43,7 +43,7 @@ QUESTIONS = (
         9,
         "New people?",
         "Are the generated people not copies of training people?",
-        "images of training and held-out people",
+        "images of both cohorts; for copies also the images that the model was trained on (--training)",
     ),
     Question(
         10,

@@ -194,6 +194,34 @@ DOSE = Schema(
     description="Requested against measured conditions, one row per image and condition.",
 )
 
+PAIRS = Schema(
+    "pairs",
+    (
+        _COHORT,
+        Column("first", "str", "participant_id of one image"),
+        Column("second", "str", "participant_id of the other image, of another person"),
+        _REASON,
+    ),
+    description="Similarity of pairs of images within each cohort, aligned rigidly.",
+    extra=Column("{similarity}", "float", "Similarity of the two images, 1 for equal ones"),
+)
+
+NEAREST = Schema(
+    "nearest",
+    (
+        _ID,
+        Column("extractor", "str", "Space in which images are compared, with the hash of its settings"),
+        Column("nearest_training", "str", "participant_id of the most similar training image"),
+        Column("similarity", "float", "Correlation with it, of deviations from the mean training image"),
+        Column("p_copy", "float", "Share of new real people at least as similar to their nearest"),
+        Column("copy", "float", "1 when it counts as a copy, 0 when not"),
+        Column("limit", "float", "Smallest similarity that counts as a copy"),
+        Column("nearest_generated", "str", "participant_id of the nearest other generated person"),
+        Column("distance_generated", "float", "Distance to it, in the unit of the vectors"),
+    ),
+    description="For every generated image the training image and the generated image most like it.",
+)
+
 NOTES = Schema(
     "notes",
     (
@@ -267,6 +295,8 @@ SCHEMAS = {
         CURVES,
         CORRELATIONS,
         DOSE,
+        PAIRS,
+        NEAREST,
         NOTES,
         AUDIT,
         AUDIT_IMAGES,

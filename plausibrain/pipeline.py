@@ -17,7 +17,7 @@ from plausibrain.provenance import METRIC_VERSION, describe_cohort, fingerprint,
 from plausibrain.quality import measure_quality
 from reports.report import write_report
 
-OPTIONAL_TABLES = ("dose", "curves", "null_draws", "measures", "measure_names")
+OPTIONAL_TABLES = ("dose", "curves", "null_draws", "measures", "measure_names", "pairs", "nearest")
 
 
 def run(config: RunConfig, *, progress: Progress | None = None) -> Path:

@@ -26,6 +26,7 @@ REFERENCE, GENERATED = (
     with_images(with_quality(table_cohort(n, seed=seed, name=name), seed=seed), seed)
     for n, seed, name in ((240, 1, "r"), (200, 2, "g"))
 )
+TRAINING = with_images(table_cohort(90, seed=3, name="t"), 3)
 REFERENCES = json.loads(
     (Path(__file__).parents[2] / "reports" / "references.json").read_text(encoding="utf-8")
 )
@@ -33,7 +34,9 @@ SINGLE_PRECISION = 2e-4
 
 
 def pairs_of(reference=REFERENCE, generated=GENERATED, settings=SETTINGS) -> Pairs:
-    return Pairs.of(build_frame(prepare_samples(reference, generated, min_people=10), settings))
+    return Pairs.of(
+        build_frame(prepare_samples(reference, generated, min_people=10, training=TRAINING), settings)
+    )
 
 
 PAIRS = pairs_of()

@@ -1,0 +1,69 @@
+"""Question 9: copies and twins in every space, and copies by the published rule.
+
+The column `structure` holds the extractor. `copies` and `copies_published` need training images;
+`training_copied` is the share of training people whom at least one generated image copies.
+"""
+
+import numpy as np
+import pandas as pd
+
+from analysis.clouds import extractor_names, present
+from analysis.evaluate import Pairs
+from analysis.memorisation import (
+    CHANCE,
+    MIN_HELD_OUT,
+    find_copies,
+    held_out_rows,
+    share_of_copies,
+    share_of_twins,
+)
+from analysis.pair import ROLES, Pair
+from analysis.results import COLUMNS, ESTIMATES, common_columns, estimate_rows
+
+MIN_IMAGES = 20
+
+
+@ESTIMATES.register(label="Copies and twins", unit="share", source=("Dar2025",))
+def memorisation(pairs: Pairs) -> pd.DataFrame:
+    """Return shares of copies and twins for every extractor."""
+    frame = pairs.full.frame
+    rows: list[pd.DataFrame] = []
+    for name in extractor_names(frame):
+        if min(int(present(pairs.full.side(role).prepared, name).sum()) for role in ROLES) >= MIN_IMAGES:
+            rows.append(_twins(pairs, name))
+        trained = frame.training is not None and name in frame.training.features
+        if trained and len(held_out_rows(frame)) >= MIN_HELD_OUT:
+            rows += _copies(pairs, name)
+    return pd.concat(rows, ignore_index=True) if rows else pd.DataFrame(columns=COLUMNS)
+
+
+def _twins(pairs: Pairs, name: str) -> pd.DataFrame:
+    return estimate_rows(
+        **common_columns(pairs.full, question=9, analysis="memorisation"),
+        quantity="twins", structures=[name], estimate=share_of_twins(pairs.full, name),
+        draws=share_of_twins(pairs.bootstrap, name)[:, None],
+        null=share_of_twins(pairs.null, name)[:, None], unit="share", cohort="generated", no_effect=None,
+    )  # fmt: skip
+
+
+def _copies(pairs: Pairs, name: str) -> list[pd.DataFrame]:
+    found = find_copies(pairs.full.frame, name)
+    published = np.nan_to_num(found.generated.similarity, nan=-np.inf) > found.published_limit
+    n_training = len(pairs.full.frame.training or ())
+    said = f"{n_training} training and {len(found.held_out_rows)} held-out people"
+    rows = []
+    for quantity, flagged in (("copies", found.flagged), ("copies_published", published)):
+
+        def share(pair: Pair, flagged: np.ndarray = flagged) -> np.ndarray:
+            return share_of_copies(pair, flagged)
+
+        table = estimate_rows(
+            **common_columns(pairs.full, question=9, analysis="memorisation"), quantity=quantity,
+            structures=[name], estimate=share(pairs.full), draws=share(pairs.bootstrap)[:, None],
+            unit="share", cohort="generated", no_effect=CHANCE,
+        )  # fmt: skip
+        rows.append(table.assign(reason=said))
+    copied = len(set(found.generated.row[found.flagged])) / max(n_training, 1)
+    alone = rows[0].assign(quantity="training_copied", estimate=copied)
+    blank = dict.fromkeys(["ci_low", "ci_high", "ci_level", "p", "q", "mde"], np.nan)
+    return [*rows, alone.assign(**blank)]

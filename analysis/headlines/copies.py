@@ -1,0 +1,37 @@
+"""The share of generated images that are copies of people the model was trained on.
+
+An image is called a copy when it is more like its nearest training image than 95 % of new real people are
+to theirs (correlation of deviations from the mean brain at 8 mm, after rigid alignment). 5 % is what a
+generator of new people reaches too. A copy that is warped, or mixed from two people, gets away; so does one
+that only its folds would betray, which 8 mm do not show: a low share is no proof of privacy. Needs the
+training images, and a reference that was not trained on.
+"""
+
+import numpy as np
+
+from analysis.clouds import IMAGE_SPACE, chosen_extractor
+from analysis.memorisation import CHANCE, copies_interval, find_copies, share_of_copies
+from analysis.pair import Pair
+from analysis.registry import headline
+
+
+@headline(
+    label="Copies of training people",
+    unit="share",
+    question=9,
+    ideal=CHANCE,
+    better="lower",
+    margin=lambda frame: (-np.inf, 2 * CHANCE),
+    sentence="{estimate} of the generated images look like copies of training people; 5 % of new people do.",
+    needs=("training images",),
+    source=("Dar2025",),
+    null=False,
+    interval=copies_interval,
+    fixed_scores=True,
+    bounds=(0.0, 1.0),
+    percent=True,
+)
+def copies(pair: Pair) -> np.ndarray:
+    """Return the share of generated images more like a training image than 95 % of new people, (B,)."""
+    found = find_copies(pair.frame, chosen_extractor(pair.frame, IMAGE_SPACE))
+    return share_of_copies(pair, found.flagged)

@@ -1,0 +1,223 @@
+"""Copies of training people, and twins among the generated.
+
+A copy is a generated image that is more like its nearest training image than 95 % of new real people are to
+theirs. New real people are the reference, who were not trained on: so of a generator that copies nobody, 5
+% are called copies too.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.stats import beta
+
+from analysis.clouds import (
+    IMAGE_SPACE,
+    chosen_extractor,
+    equal_members,
+    same_person,
+    squared_distances,
+)
+from analysis.frame import Frame, Prepared
+from analysis.pair import ROLES, Pair
+from cohorts.cohort import Cohort
+
+#: Share of new real people who look like copies.
+CHANCE = 0.05
+#: Fewest new real people for whom a share of 5 % exists.
+MIN_HELD_OUT = 19
+SAME_AGE_YEARS = 10.0
+_AT_A_TIME = 2000
+
+
+@dataclass(frozen=True, eq=False)
+class Nearest:
+    """For some images the most similar of others.
+
+    Attributes
+    ----------
+    similarity : ndarray, (n,)
+        Correlation with the nearest, NaN for an image without a vector.
+    row : ndarray of int, (n,)
+        Which it is; -1 for an image without a vector.
+    """
+
+    similarity: np.ndarray
+    row: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Copies:
+    """Nearest training images of generated and of held-out people, in one space.
+
+    Attributes
+    ----------
+    generated, held_out : Nearest
+    held_out_rows : ndarray of int
+        Rows of the reference who are not among the training people.
+    p : ndarray, (n_generated,)
+        Share of new real people at least as similar to their nearest; NaN without a vector.
+    limit : float
+        Smallest similarity that counts as a copy.
+    published_limit : float
+        The same by the published rule: the 95th percentile, over training images, of the similarity to the
+        nearest held-out image.
+    """
+
+    generated: Nearest
+    held_out: Nearest
+    held_out_rows: np.ndarray
+    p: np.ndarray
+    limit: float
+    published_limit: float
+
+    @property
+    def flagged(self) -> np.ndarray:
+        """Which generated images are copies, (n_generated,)."""
+        return np.nan_to_num(self.p, nan=1.0) <= CHANCE
+
+
+def held_out_rows(frame: Frame) -> np.ndarray:
+    """Return the rows of the reference whose person was not trained on.
+
+    Somebody of the same id and sex and of about the same age is taken for the same person. The id alone will not
+    do: `sub-01` of two studies are two people.
+    """
+    if frame.training is None:
+        return np.arange(0)
+    trained = frame.training.people.groupby("person")[["age", "sex"]].first()
+    people = frame.reference.sample.people
+    known = people["person"].isin(trained.index).to_numpy()
+    same = trained.reindex(people["person"])
+    near = np.abs(same["age"].to_numpy(dtype=float) - people["age"].to_numpy(dtype=float)) <= SAME_AGE_YEARS
+    return np.flatnonzero(~(known & near & (same["sex"].to_numpy() == people["sex"].to_numpy())))
+
+
+def find_copies(frame: Frame, name: str) -> Copies:
+    """Compare generated and held-out images with all training images, in the space of one extractor.
+
+    References
+    ----------
+    Dar et al. 2025 (key Dar2025): nearest training against nearest held-out image, 95th percentile. Theirs
+    looks from the training images, which are many, at the held-out ones, which are few, and so flags more
+    the more one trained on; here both look at the same training images. The published limit is kept beside
+    it.
+    """
+    key = ("copies", name)
+    if key not in frame.cache:
+        frame.cache[key] = _find_copies(frame, name)
+    found: Copies = frame.cache[key]
+    return found
+
+
+def _find_copies(frame: Frame, name: str) -> Copies:
+    training = _training(frame).features[name]
+    rows = held_out_rows(frame)
+    vectors = [frame.generated.sample.features[name], frame.reference.sample.features[name][rows], training]
+    directions = [_directions(v, training) for v in vectors]
+    generated, held_out = (_nearest(d, directions[2]) for d in directions[:2])
+    known = np.sort(held_out.similarity[np.isfinite(held_out.similarity)])
+    above = len(known) - np.searchsorted(known, generated.similarity, side="left")
+    p = np.where(np.isfinite(generated.similarity), (1 + above) / (len(known) + 1), np.nan)
+    rank = int(CHANCE * (len(known) + 1))
+    limit = float(known[-rank]) if 1 <= rank <= len(known) else np.inf
+    back = _nearest(directions[2], directions[1]).similarity
+    published = float(np.nanquantile(back, 1 - CHANCE)) if np.isfinite(back).any() else np.inf
+    return Copies(generated, held_out, rows, p, limit, published)
+
+
+def _training(frame: Frame) -> Cohort:
+    if frame.training is None:
+        raise ValueError("there are no training people; check the capability first")
+    return frame.training
+
+
+def _directions(vectors: np.ndarray, training: np.ndarray) -> np.ndarray:
+    """Return deviations from the mean training image, of length one: their products are correlations.
+
+    What all brains share would make everybody alike. The voxels of an image keep their scale; other
+    features are divided by their standard deviation over the training people.
+    """
+    known = training[np.isfinite(training).all(axis=1)].astype(np.float32)
+    centred = vectors.astype(np.float32) - known.mean(axis=0)
+    if vectors.shape[1] <= 4096:
+        spread = known.std(axis=0)
+        centred = centred / np.where(spread > 1e-6 * max(float(spread.max()), 1e-30), spread, np.inf)
+    length = np.linalg.norm(centred, axis=1, keepdims=True)
+    return centred / np.where(length > 0, length, 1.0)
+
+
+def _nearest(mine: np.ndarray, others: np.ndarray) -> Nearest:
+    """Return the most similar of others, a few thousand of them at a time."""
+    best = np.full(len(mine), -np.inf, dtype=np.float32)
+    row = np.full(len(mine), -1)
+    there = np.isfinite(mine).all(axis=1)
+    usable = np.flatnonzero(np.isfinite(others).all(axis=1))
+    for start in range(0, len(usable), _AT_A_TIME):
+        block = usable[start : start + _AT_A_TIME]
+        similarity = mine[there] @ others[block].T
+        at = similarity.argmax(axis=1)
+        value = similarity[np.arange(len(at)), at]
+        better = value > best[there]
+        places = np.flatnonzero(there)[better]
+        best[places], row[places] = value[better], block[at[better]]
+    return Nearest(np.where(np.isfinite(best), best, np.nan).astype(float), row)
+
+
+def share_of_copies(pair: Pair, flagged: np.ndarray) -> np.ndarray:
+    """Return the weighted share of generated images that are flagged, (B,)."""
+    weights = pair.generated.weights.astype(float)
+    return (weights @ flagged.astype(float)) / weights.sum(axis=1)
+
+
+def copies_interval(frame: Frame, level: float) -> tuple[float, float]:
+    """Return an interval of the share of copies, for the people drawn and those compared with.
+
+    Notes
+    -----
+    Clopper-Pearson with as many draws as there are requested people, not images; then wider by how far the
+    limit, an order statistic of the held-out people, may be from the 5 % it stands for (a beta
+    distribution).
+    """
+    found = find_copies(frame, chosen_extractor(frame, IMAGE_SPACE))
+    tail = (1 - level) / 2
+    n = len(frame.generated.clusters)
+    hits = float(found.flagged.mean()) * n
+    low = float(beta.ppf(tail, hits, n - hits + 1)) if hits > 0 else 0.0
+    high = float(beta.ppf(1 - tail, hits + 1, n - hits)) if hits < n else 1.0
+    m = int(np.isfinite(found.held_out.similarity).sum())
+    rank = max(int(CHANCE * (m + 1)), 1)
+    may_be = beta.ppf([tail, 1 - tail], rank, m + 1 - rank)
+    return max(low - float(may_be[1] - CHANCE), 0.0), min(high + float(CHANCE - may_be[0]), 1.0)
+
+
+# --- twins within a cohort ---
+
+
+def share_of_twins(pair: Pair, name: str) -> np.ndarray:
+    """Return the share of generated images with a twin in their cohort, (B,).
+
+    An image has a twin when its nearest other person is nearer than those of 95 % of real people, at the
+    same n. A bootstrap resamples what was found once: a person drawn twice is no twin.
+    """
+    if pair.kind == "bootstrap" and pair.full is not None:
+        twins, rows = _twins(pair.full, 0, name)
+        weights = pair.generated.weights[:, rows].astype(float)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return (weights @ twins.astype(float)) / weights.sum(axis=1)
+    return np.array([float(np.mean(_twins(pair, b, name)[0])) for b in range(pair.n_replicates)])
+
+
+def _twins(pair: Pair, replicate: int, name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return which of the compared generated images have a twin, and their rows in the sample."""
+    chosen = equal_members(pair, replicate, name, pair.frame.settings.max_pairwise)
+    sides = [pair.side(role).prepared for role in ROLES]
+    nearest = [nearest_other(pair.frame, p, mine, name) for p, mine in zip(sides, chosen, strict=True)]
+    limit = np.quantile(nearest[0], CHANCE) if len(nearest[0]) else np.nan
+    return nearest[1] < limit, pair.generated.prepared.pairwise_rows[chosen[1]]
+
+
+def nearest_other(frame: Frame, prepared: Prepared, positions: np.ndarray, name: str) -> np.ndarray:
+    """Return the squared distance of every image to the nearest of another person, (len(positions),)."""
+    squared = squared_distances(frame, prepared, prepared, name, "raw")[np.ix_(positions, positions)]
+    same = same_person(prepared)[np.ix_(positions, positions)]
+    return np.where(same, np.inf, squared).min(axis=1, initial=np.inf)

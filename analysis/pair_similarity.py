@@ -1,0 +1,44 @@
+"""How alike pairs of images of one cohort are, weighted by the images."""
+
+import numpy as np
+import pandas as pd
+
+from analysis.frame import Frame
+from analysis.pair import Pair, Role
+
+_NO_NUMBER = ("first", "second", "reason")
+
+
+def similarity_names(frame: Frame) -> tuple[str, ...]:
+    """Return the similarities that both cohorts have pairs for."""
+    tables = [frame.reference.sample.pairs, frame.generated.sample.pairs]
+    if any(table is None or not len(table) for table in tables):
+        return ()
+    first, second = ([c for c in t.columns if c not in _NO_NUMBER] for t in tables if t is not None)
+    return tuple(name for name in first if name in second)
+
+
+def mean_similarity(pair: Pair, role: Role, name: str) -> np.ndarray:
+    """Return the mean similarity of pairs of different persons, (B,).
+
+    A pair weighs as much as both of its images together, their product. Images are what is drawn: a pair is
+    not a draw of its own, since an image that is like everybody else makes all its pairs alike.
+    """
+    side = pair.side(role)
+    table = side.prepared.sample.pairs
+    if table is None:
+        raise ValueError("there are no pairs; check similarity_names first")
+    known = table[table[name].notna()]
+    weights = _by_image(side.prepared.sample.people["participant_id"], side.weights, known)
+    both = weights[0] * weights[1]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return (both @ known[name].to_numpy(dtype=float)) / both.sum(axis=1)
+
+
+def _by_image(ids: pd.Series, weights: np.ndarray, table: pd.DataFrame) -> list[np.ndarray]:
+    """Return the weight of the first and of the second image of every pair, (B, pairs) each."""
+    codes, unique = pd.factorize(ids)
+    summed = np.zeros((len(unique), len(weights)))
+    np.add.at(summed, codes, weights.T)
+    index = pd.Index(unique)
+    return [summed[index.get_indexer(table[column])].T for column in ("first", "second")]

@@ -1,0 +1,180 @@
+"""Copies and twins, found in simulated vectors of known people."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from analysis.capabilities import missing_capability
+from analysis.estimates.memorisation import memorisation
+from analysis.evaluate import Pairs, evaluate_headline
+from analysis.frame import build_frame
+from analysis.headlines.copies import copies
+from analysis.memorisation import CHANCE, copies_interval, find_copies
+from analysis.nearest_table import nearest_table
+from analysis.registry import all_headlines
+from analysis.sample import prepare_samples
+from analysis.settings import Settings
+from cohorts.cohort import Cohort
+from generation.demo_cohorts import table_cohort
+from generation.planting import plant
+from generation.volume_columns import DRAWN_AS
+from tests.unit.analysis.clouds_factory import IMAGE, NETWORK
+
+SETTINGS = Settings(n_resamples=200, n_splits=40)
+N = 100
+WIDE = 30
+BY_NAME = {plugin.name: plugin for plugin in all_headlines()}
+
+
+def shown(cohort: Cohort, seed: int, noise: float = 0.3) -> Cohort:
+    """Give every row the vector of the person it shows (30 numbers), with the noise of a repeat."""
+    anatomy = np.stack(
+        [
+            np.random.default_rng([int(part) for part in who.split(":")]).standard_normal(WIDE)
+            for who in cohort.people[DRAWN_AS]
+        ]
+    )
+    rng = np.random.default_rng(seed + 50)
+    return replace(
+        cohort,
+        features={
+            IMAGE: anatomy + noise * rng.standard_normal(anatomy.shape),
+            NETWORK: anatomy[:, :12] + noise * rng.standard_normal((len(anatomy), 12)),
+        },
+    )
+
+
+TABLES = {name: table_cohort(N, seed=seed, name=name) for name, seed in (("r", 1), ("g", 2), ("t", 3))}
+REFERENCE, TRAINING = shown(TABLES["r"], 1), shown(TABLES["t"], 3)
+
+
+def pairs_with(generated: Cohort, training: Cohort | None = TRAINING, reference: Cohort = REFERENCE) -> Pairs:
+    samples = prepare_samples(reference, generated, min_people=10, training=training)
+    return Pairs.of(build_frame(samples, SETTINGS))
+
+
+def verdict(name: str, pairs: Pairs) -> tuple[float, str]:
+    found = evaluate_headline(BY_NAME[name], pairs)
+    return found.estimate, found.verdict(0.05, 25)
+
+
+def test_new_people_are_hardly_ever_copies():
+    share, said = verdict("copies", pairs_with(shown(TABLES["g"], 2)))
+    # 100 draws at 5 %, against a limit that is itself an order statistic of 100: standard deviation 3 %
+    assert share <= 0.15
+    assert said != "no"
+
+
+@pytest.mark.parametrize(("severity", "expected"), [(0.25, "cannot tell"), (0.5, "no")])
+def test_the_control_copied_people_is_seen(severity, expected):
+    """At n = 100 and a level shared with 24 other headlines a quarter of copies is not proof enough."""
+    copied = plant("copied_people", TABLES["g"], severity=severity, seed=4, training=TABLES["t"])
+    pairs = pairs_with(shown(copied, 2))
+    share, said = verdict("copies", pairs)
+    assert severity * 0.9 < share < severity + 0.12
+    assert said == expected
+    table = nearest_table(pairs.full).query("extractor == @IMAGE")
+    flagged = table[table["copy"] == 1].head(round(severity * N * 0.9))
+    whom = TABLES["t"].people.set_index("participant_id")[DRAWN_AS]
+    mine = copied.people.set_index("participant_id")[DRAWN_AS]
+    right = whom[flagged["nearest_training"]].to_numpy() == mine[flagged["participant_id"]].to_numpy()
+    assert right.mean() > 0.9
+
+
+def test_the_control_mode_collapse_is_seen_as_twins_without_any_training_image():
+    collapsed = plant("mode_collapse", TABLES["g"], severity=4.0, seed=5)
+    share, said = verdict("twins", pairs_with(shown(collapsed, 2), training=None))
+    assert share > 0.9
+    assert said == "no"
+    share, said = verdict("twins", pairs_with(shown(TABLES["g"], 2), training=None))
+    assert share < 0.2
+    assert said != "no"
+
+
+def test_copies_everywhere_are_seen_in_both_spaces_and_by_the_published_rule():
+    copied = plant("copied_people", TABLES["g"], severity=1.0, seed=4, training=TABLES["t"])
+    table = memorisation(pairs_with(shown(copied, 2))).set_index(["quantity", "structure"])["estimate"]
+    for name, least in ((IMAGE, 0.95), (NETWORK, 0.8)):  # 30 and 12 numbers per person
+        assert table["copies", name] > least
+        assert table["copies_published", name] > least
+    assert 0.3 < table["training_copied", IMAGE] < 1.0
+
+
+def test_false_alarms_are_as_rare_as_promised():
+    """Mean share over 60 worlds of new people within 5 % and its error; limits over few held-out people."""
+    shares, covered = [], 0
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        people = {"r": 40, "g": 40, "t": 60}
+        cohorts = [
+            replace(
+                table_cohort(n, seed=100 + k, name=name),
+                features={IMAGE: rng.standard_normal((n, 25)), NETWORK: rng.standard_normal((n, 25))},
+            )
+            for k, (name, n) in enumerate(people.items())
+        ]
+        frame = build_frame(prepare_samples(*cohorts[:2], min_people=10, training=cohorts[2]), SETTINGS)
+        shares.append(find_copies(frame, IMAGE).flagged.mean())
+        low, high = copies_interval(frame, 0.95)
+        covered += low <= CHANCE <= high
+    # one world: binomial of 40 at 5 % (3.4 %) and an order statistic of 40 (3.4 %): 5 % / sqrt(60) = 0.7 %
+    assert np.mean(shares) == pytest.approx(CHANCE, abs=3 * 0.007)
+    assert covered >= 57  # conservative: at least 95 %
+
+
+def test_without_training_images_copies_are_not_measured_and_twins_are():
+    frame = pairs_with(shown(TABLES["g"], 2), training=None).full.frame
+    assert missing_capability("training images", frame) == (
+        "needs the images that the model was trained on (--training)"
+    )
+    assert missing_capability("low-resolution images", frame) == ""
+
+
+def test_trained_people_in_the_reference_are_no_held_out_people():
+    people = REFERENCE.people.copy()
+    people.loc[:89, ["person", "age", "sex"]] = TRAINING.people.loc[:89, ["person", "age", "sex"]]
+    people.loc[90:, "person"] = [f"new-{k}" for k in range(10)]
+    both = replace(REFERENCE, people=people)
+    frame = pairs_with(shown(TABLES["g"], 2), reference=both).full.frame
+    assert missing_capability("training images", frame).startswith(
+        "10 people of the reference were not trained on; at least 19"
+    )
+
+
+def test_several_images_of_one_person_are_one_draw():
+    pairs = pairs_with(shown(TABLES["g"], 2))
+    alone = copies_interval(pairs.full.frame, 0.95)
+    twice = shown(with_two_images(TABLES["g"]), 2)
+    together = copies_interval(pairs_with(twice).full.frame, 0.95)
+    assert together[1] - together[0] >= 0.9 * (alone[1] - alone[0])
+
+
+def with_two_images(cohort: Cohort) -> Cohort:
+    """Every person with two images."""
+    people = pd.concat(
+        [cohort.people, cohort.people.assign(participant_id=cohort.people["participant_id"] + "b")]
+    )
+    volumes = pd.concat([cohort.volumes, cohort.volumes])
+    return replace(cohort, people=people, volumes=volumes)
+
+
+def test_missing_vectors_are_neither_copies_nor_neighbours():
+    generated = shown(TABLES["g"], 2)
+    holes = {name: matrix.copy() for name, matrix in generated.features.items()}
+    holes[IMAGE][:5] = np.nan
+    pairs = pairs_with(replace(generated, features=holes))
+    table = nearest_table(pairs.full).query("extractor == @IMAGE").set_index("participant_id")
+    missing = TABLES["g"].people["participant_id"][:5]
+    assert table.loc[missing, ["similarity", "p_copy", "distance_generated"]].isna().all(axis=None)
+    assert table.loc[missing, "nearest_training"].isna().all()
+    assert table.drop(missing)["distance_generated"].notna().all()
+    assert np.isfinite(copies(pairs.bootstrap)).all()
+
+
+def test_a_constant_offset_of_contrast_does_not_hide_copies():
+    copied = plant("copied_people", TABLES["g"], severity=1.0, seed=4, training=TABLES["t"])
+    generated = shown(copied, 2)
+    offset = {name: matrix + 0.5 for name, matrix in generated.features.items()}
+    assert verdict("copies", pairs_with(replace(generated, features=offset)))[0] > 0.9
