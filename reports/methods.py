@@ -55,6 +55,11 @@ QUANTITIES: Mapping[str, str] = MappingProxyType(
         "slope [@Cornbleet1979], which allows for error in both, as concordance [@Lin1989] and as share of "
         "equal signs.",
         "sex_deming_slope": "The same three numbers are given for the maps of sex differences.",
+        "quality_d": "Image quality is measured inside the brain of both cohorts after the same preparation "
+        "(orientation, voxel size, white matter set to 1,000), by definitions that follow MRIQC "
+        "[@Esteban2017] where it has one; differences are adjusted for age and sex and given in standard "
+        "deviations of the reference. Measures that need air around the head are left out where the "
+        "background is empty.",
         "age_slope": "Age effects are linear slopes within each cohort, adjusted for sex.",
     }
 )

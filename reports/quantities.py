@@ -29,6 +29,9 @@ QUANTITIES: Mapping[str, str] = MappingProxyType(
         "sex_sign_agreement": "Sex differences of equal sign",
         "ventricle_volume_r": "Ventricle volume, correlation with the request",
         "brain_volume_r": "Brain volume, correlation with the request",
+        "quality_d": "Difference of image quality",
+        "quality_sd_ratio": "Spread of image quality, ratio of standard deviations",
+        "quality_mean": "Mean of each quality measure, in its own unit",
         "wasabi_published": "WASABI, exactly as published",
         "wasabi_plain": "WASABI, disjoint draws without rescaling",
     }

@@ -8,6 +8,7 @@ import pandas as pd
 
 from reports import formatting
 from reports.formatting import MISSING, is_missing
+from reports.measure_labels import with_measure_labels
 from reports.quantities import SHORT_HEADSIZES, headsize_label, quantity_label
 from reports.run_folder import Run
 from reports.selection import COHORTS, primary_headsize
@@ -50,7 +51,7 @@ def tables_of(run: Run, question: int) -> list[ResultTable]:
     question : int
     """
     results = run.table("results")
-    results = results[results.question == question]
+    results = with_measure_labels(run, results[results.question == question])
     whole, regional = results[results.structure == ""], results[results.structure != ""]
     tables = [*_whole_brain(whole)]
     for _, rows in regional.groupby("quantity", sort=False):

@@ -11,7 +11,7 @@ import pandas as pd
 from cohorts.schemas import SCHEMAS
 from cohorts.structures import STRUCTURES, TIV
 from cohorts.tables import write_table
-from tests.unit.reports.factory_results import Results
+from tests.unit.reports.factory_results import QUALITY, Results
 from tests.unit.reports.factory_scorecard import headlines, scorecard
 
 #: Volume of one hemisphere or midline structure at 60 years (mL), and slope (% of it per year).
@@ -34,6 +34,8 @@ CONDITIONS = {
     "ventricle volume": ("mm³", 30e3, 9e3, 0.6),
     "brain volume": ("mm³", 1.4e6, 9e4, 0.4),
 }
+#: Name, measure, part, unit, and what the generated cohort adds.
+MEASURED = tuple((name, *name.partition("_")[::2], unit, shift) for name, unit, shift in QUALITY)
 
 
 @dataclass(frozen=True)
@@ -157,6 +159,21 @@ class RunFactory:
         ]
         return pd.concat(frames, ignore_index=True)
 
+    def _measures(self) -> pd.DataFrame:
+        rows = self.people[["cohort", "participant_id"]]
+        parts = [
+            rows.assign(metric=metric, structure=part, unit=unit, status="ok", reason="").assign(
+                value=self.rng.normal(1, 0.1, len(rows)) + shift * (rows.cohort == "generated")
+            )
+            for _, metric, part, unit, shift in MEASURED
+        ]
+        return pd.concat(parts, ignore_index=True)
+
+    def _measure_names(self) -> pd.DataFrame:
+        rows = [[name, metric, part, f"The {name}", unit] for name, metric, part, unit, _ in MEASURED]
+        table = pd.DataFrame(rows, columns=["name", "metric", "structure", "label", "unit"])
+        return table.assign(better="lower", judged=True, meaning="Made up.", source="")
+
     def write(self, folder: Path) -> Path:
         """Write the run folder and return it."""
         tables = {
@@ -169,6 +186,8 @@ class RunFactory:
             "dose": self._dose(),
             "notes": self._notes(),
             "null_draws": self._null_draws(),
+            "measures": self._measures(),
+            "measure_names": self._measure_names(),
         }
         (folder / "tables").mkdir(parents=True, exist_ok=True)
         for name, table in tables.items():

@@ -11,6 +11,9 @@ from cohorts.structures import TIV
 HEADSIZES = ("covariate", "none", "share")
 STRATA = ("F", "M", "50-59", "60-69")
 
+#: Measure of image quality, unit, and how much larger it is in the generated cohort.
+QUALITY = (("fwhm_mean", "mm", 0.9), ("cjv", "", 0.0), ("snr_gm", "", -0.08))
+
 
 def verdict(estimate: float, se: float, low: float | None, high: float | None) -> str:
     """Yes, no or cannot tell, as the house decides."""
@@ -34,7 +37,8 @@ class Results:
 
     def table(self) -> pd.DataFrame:
         """All rows."""
-        return pd.DataFrame([*self._size(), *self._spread(), *self._age(), *self._sex(), *self._whole()])
+        parts = (self._size(), self._spread(), self._age(), self._sex(), self._whole(), self._quality())
+        return pd.DataFrame([row for part in parts for row in part])
 
     def _row(self, question: int, quantity: str, estimate: float, se: float, **more: Any) -> dict[str, Any]:
         numbers = dict.fromkeys(("null_median", "null_low", "null_high", "margin_low", "margin_high"), np.nan)
@@ -112,6 +116,15 @@ class Results:
                 male, values = (people.sex == "M").to_numpy(), volumes[name].to_numpy()
                 d = float((values[male].mean() - values[~male].mean()) / values.std())
                 yield self._row(5, "sex_d_adjusted", d, self.se, structure=name, cohort=cohort)
+
+    def _quality(self) -> Iterator[dict[str, Any]]:
+        for name, _, shift in QUALITY:
+            more = {"structure": name, "headsize": "none"}
+            margin = {"margin_low": -0.5, "margin_high": 0.5}
+            yield self._row(7, "quality_d", 10 * shift, self.se, **more, **margin)
+            for cohort in ("reference", "generated"):
+                value = 1 + shift * (cohort == "generated")
+                yield self._row(7, "quality_mean", value, 0.01, cohort=cohort, unit="own unit", **more)
 
     def _whole(self) -> Iterator[dict[str, Any]]:
         for headsize in ("none", "covariate"):

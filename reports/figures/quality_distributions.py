@@ -1,0 +1,62 @@
+"""The measures of image quality that differ most, image by image in both cohorts."""
+
+import pandas as pd
+from matplotlib.axes import Axes
+
+from reports.figure import figure
+from reports.figures._distributions import describe_distributions, draw_distributions
+from reports.run_folder import Run
+from reports.selection import select_results
+
+N_SHOWN = 6
+
+
+def select(run: Run) -> pd.DataFrame:
+    """Take one row per image and measure, for the measures with the largest differences."""
+    found = select_results(run, question=7, quantities=("quality_d",), cohort="difference")
+    values, names = run.table("measures"), run.table("measure_names")
+    if found.empty or values.empty or names.empty:
+        return pd.DataFrame(columns=["measure", "unit", "cohort", "value"])
+    order = found.assign(size=found.estimate.abs()).sort_values("size", ascending=False, kind="stable")
+    catalogue = names.set_index("name")
+    parts = [
+        _of(values, catalogue.loc[name]) for name in order.structure.head(N_SHOWN) if name in catalogue.index
+    ]
+    return pd.concat(parts, ignore_index=True)
+
+
+def _of(values: pd.DataFrame, known: pd.Series) -> pd.DataFrame:
+    rows = values[(values.metric == known.metric) & (values.structure == known.structure)]
+    return rows[["cohort", "value"]].dropna(subset=["value"]).assign(measure=known.label, unit=known.unit)
+
+
+def describe(table: pd.DataFrame) -> str:
+    """Median and middle 90 % of both cohorts in words."""
+    name, unit = table.measure.iloc[0], table.unit.iloc[0]
+    return describe_distributions(table, "value", name=name, unit=unit)
+
+
+@figure(
+    label="Measures that differ most",
+    question=7,
+    order=2,
+    select=select,
+    describe=describe,
+    size=lambda _: (340.0, 150.0),
+    caption="As measured, not adjusted for age or sex. The bar below each pair of distributions marks the "
+    "middle half, its notch the median, the thin line the middle 90 %.",
+    panel="measure",
+    key="cohorts",
+)
+def quality_distributions(table: pd.DataFrame, *, ax: Axes) -> Axes:
+    """Draw the distribution of one measure in both cohorts.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Columns measure, unit, cohort, value.
+    ax : Axes
+    """
+    draw_distributions(table, "value", ax)
+    ax.set(title=table.measure.iloc[0], xlabel=table.unit.iloc[0])
+    return ax
