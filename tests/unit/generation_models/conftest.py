@@ -5,12 +5,17 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from cohorts.cohort import Cohort
 from generation import preprocessing
-from generation.checkpoint import Checkpoint
+from generation.checkpoint import Checkpoint, write_checkpoint
 from generation.ldm import training as ldm_training
+from generation.ldm.build import build_networks
+from generation.ldm.presets import TINY, architecture_of
+from generation.noise import seeded
 from generation.preprocessing import Preset
+from generation.scaler import ConditionScaler
 from generation.training import train as training
 from generation.training.train import TrainingPlan, train
 
@@ -59,3 +64,18 @@ def tiny_training(monkeypatch, people, prepared):
         return train(cohort, TrainingPlan(out=out, **plan))
 
     return run
+
+
+@pytest.fixture(scope="session")
+def tiny_checkpoint(tmp_path_factory, people) -> Path:
+    """A checkpoint of the tiny preset with random weights."""
+    architecture = architecture_of(TINY, 4)
+    with seeded(7):
+        networks = build_networks(architecture)
+        for parameter in networks["unet"].parameters():  # MONAI starts some layers at zero
+            torch.nn.init.normal_(parameter, std=0.1)
+    grid = Preset((16, 16, 16), 10.0).grid
+    checkpoint = Checkpoint("ldm", architecture, grid, ConditionScaler.fit(people), {"n_trained_on": 0})
+    folder = tmp_path_factory.mktemp("checkpoint")
+    write_checkpoint(folder, checkpoint, networks)
+    return folder

@@ -1,0 +1,202 @@
+"""Sample i depends on checkpoint, row i and seed i alone; the samplers are MONAI's to the last bit."""
+
+import numpy as np
+import pytest
+import torch
+from monai.networks.nets import AutoencoderKL
+from monai.networks.schedulers import DDIMScheduler, DDPMScheduler
+
+from cohorts.errors import DataError
+from generation.ldm.decoding import decode_in_slabs, decoder_for
+from generation.ldm.losses import RandomFeatures, kl_divergence
+from generation.ldm.networks import FoldedAutoencoder, LatentScale
+from generation.ldm.presets import PUBLISHED, SMALL, architecture_of
+from generation.ldm.schedule import Schedule, ddim_timesteps, timestep_pairs
+from generation.models.ldm import ldm
+from generation.noise import seeded
+
+STEPS = 4
+SEEDS = [11, 12, 2**63 - 1]
+
+
+@pytest.fixture(scope="module")
+def rows(people):
+    return people.iloc[:3].reset_index(drop=True)
+
+
+@pytest.fixture(scope="module")
+def images(tiny_checkpoint, rows):
+    return list(ldm(tiny_checkpoint, steps=STEPS).sample(rows, SEEDS))
+
+
+def test_images_have_the_grid_and_differ(images, tiny_checkpoint):
+    assert all(image.shape == (16, 16, 16) and image.dtype == np.float32 for image in images)
+    assert not np.array_equal(images[0], images[1])
+
+
+@pytest.mark.parametrize("batch_size", [1, 2, 3])
+def test_the_batch_does_not_matter(batch_size, images, tiny_checkpoint, rows):
+    model = ldm(tiny_checkpoint, steps=STEPS, batch_size=batch_size)
+    assert all(np.array_equal(a, b) for a, b in zip(images, model.sample(rows, SEEDS), strict=True))
+
+
+def test_the_order_does_not_matter(images, tiny_checkpoint, rows):
+    turned = ldm(tiny_checkpoint, steps=STEPS).sample(rows.iloc[::-1], SEEDS[::-1])
+    assert all(np.array_equal(a, b) for a, b in zip(images[::-1], turned, strict=True))
+
+
+def test_the_company_and_the_threads_do_not_matter(images, tiny_checkpoint, rows):
+    threads = torch.get_num_threads()
+    try:
+        torch.set_num_threads(3 - min(2, threads))  # one where there are several, two where there is one
+        alone = next(ldm(tiny_checkpoint, steps=STEPS).sample(rows.iloc[[2]], SEEDS[2:]))
+    finally:
+        torch.set_num_threads(threads)
+    assert np.array_equal(images[2], alone)
+
+
+def test_the_state_of_global_generators_does_not_matter(images, tiny_checkpoint, rows):
+    torch.manual_seed(99)
+    assert np.array_equal(images[0], next(ldm(tiny_checkpoint, steps=STEPS).sample(rows[:1], SEEDS[:1])))
+
+
+def test_ddpm_draws_its_noise_per_sample(tiny_checkpoint, rows, monkeypatch):
+    short = Schedule(n_steps=6, prediction="v_prediction")
+    model = ldm(tiny_checkpoint, sampler="ddpm")
+    object.__setattr__(model, "schedule", short)
+    together = list(model.sample(rows, SEEDS))
+    assert np.array_equal(together[1], next(model.sample(rows.iloc[[1]], SEEDS[1:2])))
+    assert model.description["steps"] == 6
+
+
+def test_seed_and_condition_both_matter(images, tiny_checkpoint, rows):
+    model = ldm(tiny_checkpoint, steps=STEPS)
+    assert not np.array_equal(images[0], next(model.sample(rows[:1], [13])))
+    older = rows[:1].assign(age=rows["age"][0] + 20)
+    assert not np.array_equal(images[0], next(model.sample(older, SEEDS[:1])))
+
+
+def test_bf16_runs_samples_together_and_comes_near(images, tiny_checkpoint, rows):
+    near = list(ldm(tiny_checkpoint, steps=STEPS, precision="bf16", batch_size=2).sample(rows, SEEDS))
+    for image, other in zip(images, near, strict=True):
+        error = np.sqrt(np.mean((image - other) ** 2))
+        assert 0 < error < 0.05 * np.ptp(image)
+
+
+def test_a_missing_condition_is_named(tiny_checkpoint, rows):
+    with pytest.raises(DataError, match="requested_brain_mm3 missing"):
+        next(ldm(tiny_checkpoint).sample(rows.drop(columns="requested_brain_mm3"), SEEDS))
+    with pytest.raises(DataError, match="2 seeds for 3 rows"):
+        next(ldm(tiny_checkpoint).sample(rows, SEEDS[:2]))
+
+
+@pytest.mark.parametrize("options", [{"sampler": "euler"}, {"precision": "fp64"}, {"steps": 0}])
+def test_impossible_settings_are_refused(options, tiny_checkpoint, rows):
+    with pytest.raises(DataError, match="expected"):
+        next(ldm(tiny_checkpoint, **options).sample(rows, SEEDS))
+
+
+@pytest.mark.parametrize("prediction", ["epsilon", "v_prediction"])
+@pytest.mark.parametrize("spacing", ["scaled_linear", "linear"])
+def test_schedule_and_steps_are_monais_bit_for_bit(prediction, spacing):
+    ours = Schedule(schedule=spacing, prediction=prediction)
+    betas = {"beta_start": ours.beta_start, "beta_end": ours.beta_end, "schedule": f"{spacing}_beta"}
+    generator = torch.Generator().manual_seed(0)
+    latents, output = (torch.randn(2, 3, 2, 2, 2, generator=generator) for _ in range(2))
+    ddim = DDIMScheduler(1000, clip_sample=False, prediction_type=prediction, **betas)
+    ddim.set_timesteps(50)
+    assert torch.equal(ours.kept, ddim.alphas_cumprod)
+    for timestep, before in timestep_pairs(ddim_timesteps(1000, 50))[::7]:
+        theirs, _ = ddim.step(output, timestep, latents)
+        assert torch.equal(ours.ddim_step(output, latents, timestep, before), theirs)
+    ddpm = DDPMScheduler(1000, clip_sample=False, prediction_type=prediction, **betas)
+    for timestep in (999, 500, 1):
+        theirs, _ = ddpm.step(output, timestep, latents, generator=torch.Generator().manual_seed(5))
+        noise = torch.randn(latents.shape, generator=torch.Generator().manual_seed(5))
+        assert torch.equal(ours.ddpm_step(output, latents, timestep, noise), theirs)
+    last, _ = ddpm.step(output, 0, latents)
+    assert torch.equal(ours.ddpm_step(output, latents, 0, None), last)
+
+
+def test_noise_and_target_belong_together():
+    schedule = Schedule(prediction="v_prediction")
+    clean, noise = torch.randn(2, 3, 2, 2, 2), torch.randn(2, 3, 2, 2, 2)
+    times = torch.tensor([700, 700])
+    noisy = schedule.noisy(clean, noise, times)
+    found, implied = schedule.clean_and_noise(schedule.target(clean, noise, times), noisy, 700)
+    assert torch.allclose(found, clean, atol=1e-5)
+    assert torch.allclose(implied, noise, atol=1e-5)
+
+
+def test_the_published_spacing():
+    steps = ddim_timesteps(1000, 50)
+    assert (steps[0], steps[1], steps[-1], len(steps)) == (980, 960, 0, 50)
+    with pytest.raises(DataError, match="1 to 1000"):
+        ddim_timesteps(1000, 1001)
+
+
+@pytest.mark.parametrize("edge", [1, 2])
+@pytest.mark.parametrize("slab_voxels", [1, 40, 10_000])
+def test_decoding_in_slabs_is_decoding(edge, slab_voxels):
+    arguments = {
+        "channels": (8, 8, 16), "latent_channels": 3, "num_res_blocks": 2, "norm_num_groups": 4,
+        "attention_levels": (False, False, False),
+    }  # fmt: skip
+    with seeded(1):
+        network = FoldedAutoencoder(arguments, edge).eval()
+        latents = torch.randn(1, 3, 3, 4, 2)
+    with torch.no_grad():
+        whole = network.decode(latents.clone())
+    # Group normalisation sums in another order: a few units in the last place, passed through ten layers.
+    tiled = decode_in_slabs(network, latents, slab_voxels=slab_voxels)
+    assert torch.allclose(tiled, whole, rtol=0, atol=2e-5 * whole.abs().max())
+
+
+def test_large_images_are_decoded_in_slabs_and_small_ones_whole(monkeypatch):
+    from generation.ldm import decoding
+
+    used = []
+    monkeypatch.setattr(decoding, "decode_in_slabs", lambda *args: used.append("slabs"))
+    network = FoldedAutoencoder({**SMALL.autoencoder}, SMALL.fold)
+    decoder_for(network, (80, 96, 80))(torch.zeros(1, 8, 2, 2, 2))
+    assert not used
+    decoder_for(network, (320, 448, 320))(torch.zeros(1, 8, 2, 2, 2))
+    assert used == ["slabs"]
+
+
+def test_latents_are_scaled_to_unit_variance():
+    scale = LatentScale(2)
+    means = torch.randn(50, 2, 4, 4, 4) * torch.tensor([3.0, 0.1])[:, None, None, None] + 5
+    spreads = torch.full_like(means, 0.5)
+    scale.fit(means, spreads)
+    scaled = scale.normalise(means + spreads * torch.randn_like(means))
+    assert scaled.std(dim=(0, 2, 3, 4)) == pytest.approx(torch.ones(2), abs=0.05)
+    assert torch.allclose(scale.restore(scale.normalise(means)), means, atol=1e-5)
+
+
+def test_kl_divergence_of_a_standard_normal_is_zero():
+    zeros, ones = torch.zeros(2, 3, 2, 2, 2), torch.ones(2, 3, 2, 2, 2)
+    assert kl_divergence(zeros, ones).item() == pytest.approx(0, abs=1e-6)
+    # KL(N(1, 1) || N(0, 1)) = 1/2 per latent, 24 latents.
+    assert kl_divergence(ones, ones).item() == pytest.approx(12)
+
+
+def test_the_perceptual_loss_sees_blur_that_l1_forgives():
+    with seeded(2):
+        image = torch.rand(1, 1, 16, 16, 16)
+    loss = RandomFeatures()
+    blurred = torch.nn.functional.avg_pool3d(image, 3, stride=1, padding=1, count_include_pad=False)
+    brighter = image + (blurred - image).abs().mean()
+    assert (blurred - image).abs().mean() == pytest.approx((brighter - image).abs().mean().item())
+    assert loss(blurred, image) > 3 * loss(brighter, image)
+    assert loss(image, image) == 0
+
+
+def test_the_published_preset_has_the_published_latents():
+    architecture = architecture_of(PUBLISHED, 4)
+    assert architecture["unet"]["in_channels"] == 7
+    assert architecture["unet"]["cross_attention_dim"] == 4
+    with torch.device("meta"):
+        autoencoder = FoldedAutoencoder(architecture["autoencoder"], architecture["fold"])
+    assert autoencoder.latent_shape((160, 224, 160)) == (3, 20, 28, 20)
+    assert isinstance(autoencoder.network, AutoencoderKL)
