@@ -27,7 +27,8 @@ from generation.scaler import SEX_CODES, physical_values
 CLAIM = ".sampled.json"
 BATCH = 64
 PENDING = 4
-LARGEST_SEED = 2**63 - 1
+#: Tables read seeds as float64 where a cell is empty, which holds whole numbers up to here.
+LARGEST_SEED = 2**53 - 1
 #: Column that a cohort needs, and what a generator may have been asked for instead.
 ASKED = {"age": "requested_age", "sex": "requested_sex"}
 
@@ -135,7 +136,7 @@ def people_of(conditions: pd.DataFrame, seed: int) -> pd.DataFrame:
 
 
 def seed_of(seed: int, participant_id: str) -> int:
-    """Return the seed of a participant, 0 to 2**63 - 1: a function of both arguments alone."""
+    """Return the seed of a participant, 0 to 2**53 - 1: a function of both arguments alone."""
     digest = hashlib.sha256(f"{seed}\n{participant_id}".encode()).digest()
     return int.from_bytes(digest[:8], "big") & LARGEST_SEED
 
@@ -162,7 +163,7 @@ def _seeds(people: pd.DataFrame, seed: int) -> list[int]:
     if broken.any():
         found = people.loc[broken, "seed"].iloc[0]
         raise DataError(
-            f"expected whole seeds from 0 to 2**63 - 1, found {found!r}; correct or empty the cell"
+            f"expected whole seeds from 0 to 2**53 - 1, found {found!r}; correct or empty the cell"
         )
     _check_shared(people[people["seed"].notna()])
     return [mine if pd.isna(said) else int(said) for mine, said in zip(own, people["seed"], strict=True)]
