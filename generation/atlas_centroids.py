@@ -44,8 +44,8 @@ def mean_centres() -> pd.DataFrame:
         simulate_person(i, volumes.iloc[i], age=float(people["age"].iloc[i]), seed=SEED, grid=grid)
         for i in range(N_PEOPLE)
     )
-    mean = sum(centres_of(person.labels, wanted).loc[names] for person in drawn) / N_PEOPLE
-    return _symmetric(mean)
+    found = [centres_of(person.labels, wanted).loc[names].to_numpy() for person in drawn]
+    return _symmetric(pd.DataFrame(np.mean(found, axis=0), index=names, columns=list("xyz")))
 
 
 def _symmetric(centres: pd.DataFrame) -> pd.DataFrame:

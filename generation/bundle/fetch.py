@@ -6,6 +6,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
@@ -80,7 +81,7 @@ def fetch_bundle(
         if target.exists() and md5_of(target) == remote.md5:
             continue
         try:
-            write_atomic(target, lambda path, remote=remote: _download(remote, path, opener, progress))
+            write_atomic(target, partial(_download, remote, opener=opener, progress=progress))
         except OSError as error:
             raise ToolError(_what_to_place(folder, files, error)) from error
     write_text_atomic(folder / CONFIG, json.dumps(published_config(), indent=1) + "\n")
@@ -123,7 +124,7 @@ def md5_of(path: Path) -> str:
         return hashlib.file_digest(stream, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
 
 
-def _download(remote: RemoteFile, path: Path, opener: Opener, progress: Progress | None) -> None:
+def _download(remote: RemoteFile, path: Path, *, opener: Opener, progress: Progress | None) -> None:
     done = 0
     with opener(remote.address) as source, path.open("wb") as target:
         total = int(getattr(source, "length", None) or 0)

@@ -57,8 +57,9 @@ def decode_in_slabs(
 def _run_block(block: nn.Module, data: Tensor, slab_voxels: int) -> Tensor:
     if type(block).__name__ == "AEKLResBlock":
         return _residual(block, data, slab_voxels)
-    if hasattr(block, "postconv"):
-        return _upsample(block.postconv, data, slab_voxels)
+    postconv = getattr(block, "postconv", None)
+    if isinstance(postconv, nn.Module):
+        return _upsample(postconv, data, slab_voxels)
     result: Tensor = block(data)
     return result
 

@@ -83,10 +83,17 @@ class Task(Protocol):
         the average. Buffers of an averaged network are copied as they are.
     """
 
-    name: str
-    networks: Mapping[str, nn.Module]
-    optimizers: Mapping[str, torch.optim.Optimizer]
-    averaged: tuple[str, ...]
+    @property
+    def name(self) -> str: ...  # noqa: D102
+
+    @property
+    def networks(self) -> Mapping[str, nn.Module]: ...  # noqa: D102
+
+    @property
+    def optimizers(self) -> Mapping[str, torch.optim.Optimizer]: ...  # noqa: D102
+
+    @property
+    def averaged(self) -> tuple[str, ...]: ...  # noqa: D102
 
     def examples(self, images: Examples) -> Examples:
         """Return what this stage learns from: `images` themselves, or what an earlier stage makes of them.
@@ -162,10 +169,17 @@ class Recipe(Protocol):
         Networks whose (averaged) weights go into the checkpoint.
     """
 
-    model: str
-    plans: tuple[StagePlan, ...]
-    architecture: Mapping[str, Any]
-    shipped: tuple[str, ...]
+    @property
+    def model(self) -> str: ...  # noqa: D102
+
+    @property
+    def plans(self) -> tuple[StagePlan, ...]: ...  # noqa: D102
+
+    @property
+    def architecture(self) -> Mapping[str, Any]: ...  # noqa: D102
+
+    @property
+    def shipped(self) -> tuple[str, ...]: ...  # noqa: D102
 
     def task(self, stage: str, finished: Mapping[str, nn.Module]) -> Task:
         """Return the task of a stage, with fresh weights from the recipe's seed.
