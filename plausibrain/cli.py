@@ -196,6 +196,35 @@ def generate(
 
 
 @app.command()
+def conditions(
+    *,
+    like: Annotated[Path, typer.Option(help="Reference cohort whose people the table is modelled on.")],
+    out: Annotated[Path, typer.Option("--out", help="Table to write, .tsv or .parquet.")],
+    n: Annotated[int, typer.Option("-n", "--n", min=1, help="Rows, one image each.")] = 100,
+    resample: Annotated[bool, typer.Option("--resample", help="Take people of the reference again.")] = False,
+    balanced: Annotated[bool, typer.Option("--balanced", help="As many per age decade and sex.")] = False,
+    sweep: Annotated[
+        list[str] | None, typer.Option(help="Vary only this: age, ventricle or brain; may be repeated.")
+    ] = None,
+    levels: Annotated[int, typer.Option(min=2, help="Values per sweep.")] = 9,
+    beyond: Annotated[float, typer.Option(min=0, help="Sweep beyond the range, as a share of it.")] = 0.0,
+    youngest: Annotated[float | None, typer.Option(help="Years, with --balanced.")] = None,
+    oldest: Annotated[float | None, typer.Option(help="Years, with --balanced.")] = None,
+    sex: Annotated[str | None, typer.Option(help="F or M: sweep in one sex only.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Row i depends on (seed, i) alone.")] = 0,
+    sex_coding: Annotated[str | None, typer.Option(help='Meaning of sex codes, e.g. "1=M,0=F".')] = None,
+) -> None:
+    """Write a table of whom to draw, before any sampling; the same table and seeds serve several models."""
+    from plausibrain.conditions_table import write_conditions
+
+    line = write_conditions(
+        like, out, n=n, seed=seed, resample=resample, balanced=balanced, sweep=sweep or (), levels=levels,
+        beyond=beyond, ages=(youngest, oldest), sex=sex, sex_coding=sex_coding,
+    )  # fmt: skip
+    print(line)
+
+
+@app.command()
 def train(
     *,
     model: Annotated[str, typer.Option(help="A trainable model of `plausibrain metrics`.")],

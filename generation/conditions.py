@@ -1,0 +1,293 @@
+"""Tables of conditions, made before anything is sampled: whom a model is asked to draw.
+
+A table can be read, edited and given to several models, whose images are then compared pair by pair because
+rows and seeds are the same. Row i depends on the reference, the design, the seed and i alone, so a longer
+table begins with the shorter one.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from cohorts.cohort import Cohort
+from cohorts.errors import DataError
+from cohorts.structures import find_structure
+from generation.condition_copula import ConditionCopula
+from generation.sample_cohort import seed_of
+
+AGE, SEX = "requested_age", "requested_sex"
+VENTRICLE, BRAIN = "requested_ventricle_mm3", "requested_brain_mm3"
+NUMBERS = (AGE, VENTRICLE, BRAIN)
+SEXES = ("F", "M")
+EXTRAPOLATED = "extrapolated"
+DECADE = 10
+OLDEST_YEARS = 110.0
+
+_VENTRICLES = ("Left-Lateral-Ventricle", "Right-Lateral-Ventricle", "Left-Inf-Lat-Vent", "Right-Inf-Lat-Vent")
+_TISSUES = ("grey", "white", "mixed")
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """Values that one condition takes while the others stay at the reference's median.
+
+    Attributes
+    ----------
+    column : str
+        One of `NUMBERS`.
+    n_levels : int
+        Values, evenly spaced over the reference's range.
+    beyond : float
+        How far the values go beyond that range on both sides, as a share of it. A volume stops at half of the
+        smallest observed one.
+    """
+
+    column: str
+    n_levels: int = 9
+    beyond: float = 0.0
+
+    def levels(self, reference: pd.DataFrame) -> np.ndarray:
+        """Return the values, (n_levels,).
+
+        Raises
+        ------
+        DataError
+            When the reference lacks the condition, or an age would be impossible.
+        """
+        if self.column not in reference:
+            raise DataError(
+                f"the reference has no {self.column!r} to vary; it has {', '.join(_numbers(reference))}"
+            )
+        if self.n_levels < 2 or self.beyond < 0:
+            raise DataError(
+                f"expected at least 2 levels and a range beyond of 0 or more, got {self.n_levels} "
+                f"and {self.beyond}"
+            )
+        low, high = float(reference[self.column].min()), float(reference[self.column].max())
+        reach = self.beyond * (high - low)
+        if self.column == AGE:
+            return np.linspace(max(low - reach, 0.0), min(high + reach, OLDEST_YEARS), self.n_levels)
+        return np.linspace(max(low - reach, low / 2), high + reach, self.n_levels)
+
+
+def reference_conditions(cohort: Cohort) -> pd.DataFrame:
+    """Return what a reference cohort's people would be asked for: age, sex, ventricle and brain volume.
+
+    Parameters
+    ----------
+    cohort : Cohort
+        With volumes, as a segmenter measures them, or with requested volumes in its table.
+
+    Returns
+    -------
+    DataFrame, (n, 2 to 4)
+        Included people with age and sex. Volumes are the sums that question 6 compares with the requests:
+        lateral ventricles with their inferior horns, and all tissue. Measured volumes go before requested
+        ones; without either the column is absent.
+
+    Raises
+    ------
+    DataError
+        When nobody is left.
+    """
+    included = cohort.included
+    table = pd.DataFrame({AGE: included.people["age"], SEX: included.people["sex"]})
+    for column, belongs in ((VENTRICLE, _is_ventricle), (BRAIN, _is_tissue)):
+        names = [] if included.volumes is None else [n for n in included.volumes if belongs(str(n))]
+        if names and included.volumes is not None:
+            table[column] = included.volumes[names].sum(axis=1, skipna=False)
+        elif column in included.people:
+            table[column] = included.people[column]
+    complete = table[table[SEX].isin(SEXES)].dropna().reset_index(drop=True)
+    if not len(complete):
+        raise DataError(f"{cohort.name}: nobody has age, sex and all volumes; complete the table of people")
+    return complete
+
+
+def conditions_resampled(reference: pd.DataFrame, *, n: int, seed: int) -> pd.DataFrame:
+    """Return rows with the conditions of people of the reference, each taken once before any is taken again.
+
+    Parameters
+    ----------
+    reference : DataFrame
+        From `reference_conditions`.
+    n : int
+        Rows.
+    seed : int
+
+    Returns
+    -------
+    DataFrame, (n, …)
+        Rows that repeat somebody share a ``person``.
+    """
+    _check_size(n)
+    size = len(reference)
+    orders = [np.random.default_rng([seed, turn]).permutation(size) for turn in range(-(-n // size))]
+    chosen = np.concatenate(orders)[:n]
+    rows = reference.iloc[chosen].reset_index(drop=True)
+    return _table(rows, [f"like-{k + 1:05d}" for k in chosen], reference, seed)
+
+
+def conditions_like(reference: pd.DataFrame, *, n: int, seed: int) -> pd.DataFrame:
+    """Return rows of new people from the reference's joint distribution: shares of the sexes, copula within.
+
+    Raises
+    ------
+    DataError
+        When a sex has too few people to learn from.
+    """
+    _check_size(n)
+    copulas = _copulas(reference)
+    share = float((reference[SEX] == "M").mean())
+
+    def person(row: int) -> dict[str, object]:
+        rng = np.random.default_rng([seed, row])
+        sex = "M" if rng.random() < share else "F"
+        return {SEX: sex, **copulas[sex].draw(rng)}
+
+    return _new_people(person, n, reference, seed)
+
+
+def conditions_balanced(
+    reference: pd.DataFrame,
+    *,
+    n: int,
+    seed: int,
+    youngest: float | None = None,
+    oldest: float | None = None,
+) -> pd.DataFrame:
+    """Return rows with equally many people per age decade and sex.
+
+    Parameters
+    ----------
+    reference : DataFrame
+    n : int
+        Rows; strata follow each other in turn.
+    seed : int
+    youngest, oldest : float, optional
+        Years; those of the reference by default. Ages beyond those of the reference are flagged.
+
+    Returns
+    -------
+    DataFrame, (n, …)
+        Age is uniform within the decade; the volumes are drawn as people of that age and sex have them.
+
+    Raises
+    ------
+    DataError
+        When the ages are impossible, or a sex has too few people to learn from.
+    """
+    _check_size(n)
+    low = float(reference[AGE].min()) if youngest is None else youngest
+    high = float(reference[AGE].max()) if oldest is None else oldest
+    if not 0 <= low < high <= OLDEST_YEARS:
+        raise DataError(f"expected ages from 0 to {OLDEST_YEARS:.0f} years, got {low} to {high}")
+    copulas = _copulas(reference)
+    starts = range(int(low // DECADE) * DECADE, int(np.ceil(high)), DECADE)
+    strata = [(max(float(s), low), min(float(s + DECADE), high), sex) for s in starts for sex in copulas]
+
+    def person(row: int) -> dict[str, object]:
+        rng = np.random.default_rng([seed, row])
+        start, stop, sex = strata[row % len(strata)]
+        return {SEX: sex, **copulas[sex].draw(rng, {AGE: float(rng.uniform(start, stop))})}
+
+    return _new_people(person, n, reference, seed)
+
+
+def conditions_sweep(
+    reference: pd.DataFrame, sweeps: Sequence[Sweep], *, n: int, seed: int, sexes: Sequence[str] = SEXES
+) -> pd.DataFrame:
+    """Return rows in which one condition at a time varies, the others at the reference's median of the sex.
+
+    Parameters
+    ----------
+    reference : DataFrame
+    sweeps : sequence of Sweep
+    n : int
+        Rows at most: whole sweeps only, so that no level has more images than another.
+    seed : int
+    sexes : sequence of {"F", "M"}
+
+    Returns
+    -------
+    DataFrame
+        All rows of one repetition and sex share ``person`` and ``seed``: the same noise under other
+        requests, so that a difference between them is the request's.
+
+    Raises
+    ------
+    DataError
+        When `n` is too small for one repetition.
+    """
+    absent = [sex for sex in sexes if not (reference[SEX] == sex).any()]
+    if absent:
+        raise DataError(f"the reference has nobody of sex {absent[0]}; choose the other with --sex")
+    plans = [(sweep.column, float(level)) for sweep in sweeps for level in sweep.levels(reference)]
+    n_repeats = n // max(1, len(plans) * len(sexes))
+    if not plans or n_repeats < 1:
+        raise DataError(
+            f"{len(plans)} levels in {len(sexes)} sexes need at least {len(plans) * len(sexes)} rows, "
+            f"got n = {n}"
+        )
+    medians = {sex: reference[reference[SEX] == sex][_numbers(reference)].median().to_dict() for sex in sexes}
+    keys = [(repeat, sex, plan) for repeat in range(n_repeats) for sex in sexes for plan in plans]
+    rows = pd.DataFrame([{**medians[sex], SEX: sex, column: level} for _, sex, (column, level) in keys])
+    persons = [f"sweep-{repeat + 1:04d}{sex}" for repeat, sex, _ in keys]
+    table = _table(rows, persons, reference, seed)
+    return table.assign(seed=[seed_of(seed, person) for person in persons])
+
+
+def _copulas(reference: pd.DataFrame) -> dict[str, ConditionCopula]:
+    present = [sex for sex in SEXES if (reference[SEX] == sex).any()]
+    columns = _numbers(reference)
+    return {sex: ConditionCopula.fit(reference[reference[SEX] == sex], columns) for sex in present}
+
+
+def _new_people(
+    person: Callable[[int], dict[str, object]], n: int, reference: pd.DataFrame, seed: int
+) -> pd.DataFrame:
+    rows = pd.DataFrame([person(row) for row in range(n)])
+    return _table(rows, [f"new-{row + 1:05d}" for row in range(n)], reference, seed)
+
+
+def _table(rows: pd.DataFrame, persons: list[str], reference: pd.DataFrame, seed: int) -> pd.DataFrame:
+    """Return a table of conditions with ids, seeds and what lies outside the reference."""
+    identities = [f"sub-{row + 1:05d}" for row in range(len(rows))]
+    table = pd.DataFrame({"participant_id": identities, "person": persons})
+    table["age"], table["sex"] = rows[AGE].to_numpy(), rows[SEX].to_numpy()
+    table["seed"] = [seed_of(seed, identity) for identity in identities]
+    wanted = [AGE, SEX, *(name for name in NUMBERS[1:] if name in rows)]
+    table[wanted] = rows[wanted].to_numpy(object)
+    for name in _numbers(rows):
+        table[name] = table[name].astype(float)
+    table[EXTRAPOLATED] = _outside(table, reference)
+    return table
+
+
+def _outside(table: pd.DataFrame, reference: pd.DataFrame) -> list[str]:
+    """Name per row the conditions beyond the reference's range, empty where there are none."""
+    names = _numbers(reference)
+    low, high = reference[names].min().to_numpy(), reference[names].max().to_numpy()
+    values = table[names].to_numpy(dtype=float)
+    beyond = (values < low) | (values > high)
+    return [", ".join(name for name, out in zip(names, row, strict=True) if out) for row in beyond]
+
+
+def _numbers(table: pd.DataFrame) -> list[str]:
+    return [name for name in NUMBERS if name in table]
+
+
+def _check_size(n: int) -> None:
+    if n < 1:
+        raise DataError(f"expected at least one row, got n = {n}")
+
+
+def _is_ventricle(name: str) -> bool:
+    return name in _VENTRICLES
+
+
+def _is_tissue(name: str) -> bool:
+    known = find_structure(name)
+    return known is not None and known.atlas == "aseg" and known.tissue in _TISSUES
