@@ -1,5 +1,6 @@
 """Image quality of both cohorts: measured alike, or not at all."""
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -10,7 +11,7 @@ import pandas as pd
 
 from cohorts.cohort import OK, Cohort, Note
 from cohorts.errors import PlausibrainError
-from plausibrain.image_files import Files, image_and_label_files
+from plausibrain.image_files import RECORD, Files, image_and_label_files
 
 Progress = Callable[[str, int, int], None]
 ROLES = ("reference", "generated")
@@ -49,7 +50,8 @@ def measure_quality(
     ----------
     reference, generated : Cohort
     out : Path
-        Run folder; results are kept in ``segmented`` and ``measured`` below it.
+        Run folder. Results are kept beside the segmentation of a cohort, so that many runs share them, or
+        else in ``measured`` of this folder.
     progress : callable, optional
         Called as `progress(what, done, of)`.
 
@@ -96,13 +98,25 @@ def _measured(
                 progress(f"image quality, {role}", count, of)
 
         result = measure_cohort(
-            cohorts[role], labels[role], out=out / "measured", voxel_mm=voxel_mm, progress=tell
+            cohorts[role],
+            labels[role],
+            out=_store(cohorts[role], out, role),
+            voxel_mm=voxel_mm,
+            progress=tell,
         )
         done[role] = result.cohort
         tables.append(result.table.assign(cohort=role))
     found = {"measures": pd.concat(tables, ignore_index=True), "measure_names": _names()}
     versions = {plugin.name: plugin.options["version"] for plugin in all_measures()}
     return Quality(done["reference"], done["generated"], found, {"voxel_mm": voxel_mm, "measures": versions})
+
+
+def _store(cohort: Cohort, out: Path, role: str) -> Path:
+    """Return where the measured numbers of a cohort are kept."""
+    for folder in (out / "segmented" / role, cohort.source):
+        if (folder / RECORD).is_file() and os.access(folder, os.W_OK):
+            return folder / "measured"
+    return out / "measured"
 
 
 def _voxel_sizes(cohort: Cohort) -> np.ndarray:
