@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from analysis import companions
+from analysis.cases import case_table
 from analysis.design import describe_design
 from analysis.estimates.obedience import dose_table
 from analysis.evaluate import Pairs, evaluate_headline, evaluate_headlines
@@ -99,6 +100,7 @@ def analyse(
         "dose": dose_table(pairs),
         "pairs": _pairs_of_images(samples),
         "nearest": nearest_table(pairs.full),
+        "cases": case_table(frame),
         "notes": _notes(samples, reference, generated),
     }
     scorecard = build_scorecard(headlines, describe_design(frame), settings)

@@ -222,6 +222,37 @@ NEAREST = Schema(
     description="For every generated image the training image and the generated image most like it.",
 )
 
+CASES = Schema(
+    "cases",
+    (
+        _COHORT,
+        _ID,
+        Column("question", "int", "Question of the scorecard that the deviation belongs to"),
+        Column("score", "float", "Largest deviation over its 95th percentile among real people"),
+        Column("about", "str", "Structure or measure that deviates most"),
+        Column("deviation", "float", "Its deviation from what age and sex predict", "SD"),
+    ),
+    description="How unusual every person is beside real people of the same age and sex, and in what.",
+)
+
+SLICES = Schema(
+    "slices",
+    (
+        Column("file", "str", "Picture below slices/"),
+        Column("question", "int", "Question whose section shows it; 0 for the random images"),
+        Column("group", "str", "Why it was chosen: random, worst, typical, lowest quality or excluded"),
+        Column("pair", "int", "Generated image and its real neighbour share a number"),
+        _COHORT,
+        _ID,
+        Column("age", "float", "Age at the scan, or requested", "years"),
+        Column("sex", "str", "M or F"),
+        Column("about", "str", "Structure or measure that stands out, or empty"),
+        Column("deviation", "float", "Its deviation from what age and sex predict", "SD"),
+        _REASON,
+    ),
+    description="Pictures of images chosen by rule and seed.",
+)
+
 NOTES = Schema(
     "notes",
     (
@@ -297,6 +328,8 @@ SCHEMAS = {
         DOSE,
         PAIRS,
         NEAREST,
+        CASES,
+        SLICES,
         NOTES,
         AUDIT,
         AUDIT_IMAGES,
