@@ -19,6 +19,7 @@ from generation.ldm.presets import AUTOENCODER, DIFFUSION, Preset, architecture_
 from generation.ldm.schedule import Schedule, ddim_timesteps, timestep_pairs
 from generation.noise import seeded
 from generation.training.data import ArrayExamples
+from generation.training.plans import adjusted_plans, adjusted_rates, check_options
 from generation.training.task import Batch, Examples, Objective, Request, Task
 
 SHOWN_STEPS = 25
@@ -37,10 +38,11 @@ class LatentDiffusionRecipe:
     shipped = ("autoencoder", "unet", "latents")
 
     def __init__(self, request: Request) -> None:
-        self.request, self.preset = request, preset_of(request)
-        self.plans = tuple(
-            replace(plan, steps=request.steps.get(plan.name, plan.steps)) for plan in self.preset.plans
-        )
+        preset = preset_of(request)
+        check_options(request, preset.plans)
+        self.request = request
+        self.preset = replace(preset, rates=adjusted_rates(preset.rates, request))
+        self.plans = adjusted_plans(preset.plans, request)
         self.architecture = architecture_of(self.preset, request.n_conditions)
 
     def task(self, stage: str, finished: Mapping[str, nn.Module]) -> Task:

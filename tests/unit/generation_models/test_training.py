@@ -237,3 +237,17 @@ def test_missing_label_maps_are_named(tmp_path, people):
 def test_the_checkpoint_reads_back(tiny_training, tmp_path):
     written = tiny_training(tmp_path)
     assert read_checkpoint(tmp_path, "ldm").hash == written.hash
+
+
+def test_options_change_a_stage_and_unknown_ones_are_refused():
+    options = {"diffusion.batch_size": "6", "autoencoder.rate": "0.5", "diffusion.averaging": "0.25"}
+    recipe = LatentDiffusionRecipe(Request("tiny", (24, 24, 24), 4, steps={"diffusion": 9}, options=options))
+    autoencoder, diffusion = recipe.plans
+    assert (diffusion.batch_size, diffusion.averaging, diffusion.steps) == (6, 0.25, 9)
+    assert (autoencoder.batch_size, autoencoder.steps) == (2, 4)
+    task = recipe.task("autoencoder", {})
+    assert task.optimizers["autoencoder"].param_groups[0]["lr"] == 0.5
+    with pytest.raises(DataError, match=r"no option 'depth' here; there are autoencoder\.batch_size"):
+        LatentDiffusionRecipe(Request("tiny", (24, 24, 24), 4, options={"depth": "3"}))
+    with pytest.raises(DataError, match="expected a number"):
+        LatentDiffusionRecipe(Request("tiny", (24, 24, 24), 4, options={"diffusion.rate": "fast"}))
