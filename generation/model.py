@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import pandas as pd
@@ -105,6 +105,35 @@ class Model(Protocol):
         ------
         DataError
             When a condition is missing or cannot be used.
+        """
+        ...
+
+
+@runtime_checkable
+class ExistingImages(Protocol):
+    """A `Model` whose images lie there already: they belong to certain people, and no seed of ours made them.
+
+    Attributes
+    ----------
+    columns : tuple of str
+        Columns of text that it reads in the table of conditions, beside ``participant_id``.
+    """
+
+    @property
+    def columns(self) -> tuple[str, ...]: ...  # noqa: D102
+
+    def check_people(self, people: pd.DataFrame) -> None:
+        """Refuse people that do not fit the images, before anything is written.
+
+        Parameters
+        ----------
+        people : DataFrame, (n, …)
+            All rows of the cohort; `Model.sample` sees some of them at a time.
+
+        Raises
+        ------
+        DataError
+            Says who has no image, or which image has nobody.
         """
         ...
 

@@ -21,7 +21,7 @@ from cohorts.cohort import Cohort, write_cohort
 from cohorts.errors import DataError
 from cohorts.store import Store, write_text_atomic
 from cohorts.volumes import Volume, write_volume
-from generation.model import Model
+from generation.model import ExistingImages, Model
 from generation.scaler import SEX_CODES, physical_values
 
 CLAIM = ".sampled.json"
@@ -80,7 +80,8 @@ def sample_cohort(
     Returns
     -------
     Cohort
-        With ``images`` (None where another worker has not drawn them yet) and a ``seed`` per row.
+        With ``images`` (None where another worker has not drawn them yet) and a ``seed`` per row; images made
+        elsewhere have the seeds that the table gives, or none.
 
     Raises
     ------
@@ -93,12 +94,16 @@ def sample_cohort(
     images = [image_path(target, str(identity)) for identity in people["participant_id"]]
     if len(set(images)) != len(images):
         raise DataError("two participants would share one image file; rename them")
+    if isinstance(model, ExistingImages):
+        model.check_people(people)
     made_by = generated_by(model)
     _claim(target, people, model, made_by)
     part = share or Share()
     wanted = [row for row in range(part.index, len(people), part.of) if not images[row].exists()]
     _draw(model, people, wanted, images, on_image)
     there = tuple(path if path.exists() else None for path in images)
+    if isinstance(model, ExistingImages) and "seed" not in conditions:
+        people = people.drop(columns="seed")  # made up here, so it made no image
     cohort = Cohort(name=name or target.resolve().name, people=people, images=there, source=target)
     if all(there):
         write_cohort(cohort, target, generated_by=[made_by])

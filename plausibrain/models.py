@@ -111,7 +111,8 @@ def sample_model(
     if conditions is None:
         raise DataError("say with --conditions whom to draw: a table of people, or a cohort folder")
     drawn_by = load_model(model, checkpoint, options or {})
-    rows = read_conditions(conditions, drawn_by.conditions, sex_coding=sex_coding)
+    texts = getattr(drawn_by, "columns", ())
+    rows = read_conditions(conditions, drawn_by.conditions, texts=texts, sex_coding=sex_coding)
     if new_seeds and "seed" in rows:
         rows = rows.drop(columns="seed")
 
@@ -145,8 +146,10 @@ def load_model(name: str, checkpoint: Path | None, options: Mapping[str, str]) -
     return plugin(checkpoint, **{key: _as(known[key], value) for key, value in options.items()})
 
 
-def read_conditions(path: Path, wanted: Sequence[str], *, sex_coding: str | None = None) -> pd.DataFrame:
-    """Return the people of a table of conditions with the columns that a model wants.
+def read_conditions(
+    path: Path, wanted: Sequence[str], *, texts: Sequence[str] = (), sex_coding: str | None = None
+) -> pd.DataFrame:
+    """Return the people of a table of conditions with the columns that a model wants, numbers and texts.
 
     Raises
     ------
@@ -163,6 +166,9 @@ def read_conditions(path: Path, wanted: Sequence[str], *, sex_coding: str | None
     for name in wanted:
         if name not in people and name in raw:
             people[name] = pd.to_numeric(raw[name], errors="coerce").to_numpy()
+    for name in texts:
+        if name in raw:
+            people[name] = raw[name].astype(str).to_numpy()
     return people
 
 
