@@ -18,7 +18,7 @@ from analysis.clouds import (
     squared_distances,
 )
 from analysis.frame import Frame, Prepared
-from analysis.pair import ROLES, Pair
+from analysis.pair import ROLES, Pair, full_pair
 from cohorts.cohort import Cohort
 
 #: Share of new real people who look like copies.
@@ -179,14 +179,42 @@ def copies_interval(frame: Frame, level: float) -> tuple[float, float]:
     distribution).
     """
     found = find_copies(frame, chosen_extractor(frame, IMAGE_SPACE))
+    n_held_out = int(np.isfinite(found.held_out.similarity).sum())
+    share = float(found.flagged.mean())
+    return share_interval(share, len(frame.generated.clusters), n_held_out, level)
+
+
+def twins_interval(frame: Frame, level: float) -> tuple[float, float]:
+    """Return an interval of the share of twins, as `copies_interval` does."""
+    name = chosen_extractor(frame, IMAGE_SPACE)
+    twins, rows = _twins(full_pair(frame), 0, name)
+    n = len(np.unique(frame.generated.clusters.row_of[rows]))
+    return share_interval(float(twins.mean()), n, len(twins), level)
+
+
+def share_interval(share: float, n: int, n_real: int, level: float) -> tuple[float, float]:
+    """Return an interval of a share beyond a limit that is exceeded by 5 % of `n_real` real people.
+
+    Parameters
+    ----------
+    share : float
+    n : int
+        Independent draws behind the share.
+    n_real : int
+        Real people behind the limit.
+    level : float
+
+    Examples
+    --------
+    >>> [round(end, 2) for end in share_interval(0.0, 50, 10_000, 0.9)]
+    [0.0, 0.06]
+    """
     tail = (1 - level) / 2
-    n = len(frame.generated.clusters)
-    hits = float(found.flagged.mean()) * n
+    hits = share * n
     low = float(beta.ppf(tail, hits, n - hits + 1)) if hits > 0 else 0.0
     high = float(beta.ppf(1 - tail, hits + 1, n - hits)) if hits < n else 1.0
-    m = int(np.isfinite(found.held_out.similarity).sum())
-    rank = max(int(CHANCE * (m + 1)), 1)
-    may_be = beta.ppf([tail, 1 - tail], rank, m + 1 - rank)
+    rank = max(int(CHANCE * (n_real + 1)), 1)
+    may_be = beta.ppf([tail, 1 - tail], rank, n_real + 1 - rank)
     return max(low - float(may_be[1] - CHANCE), 0.0), min(high + float(CHANCE - may_be[0]), 1.0)
 
 

@@ -53,6 +53,9 @@ def run(
     generated: Annotated[
         Path | None, typer.Option(help="Generated cohort, in any of the same forms.")
     ] = None,
+    training: Annotated[
+        Path | None, typer.Option(help="Images that the model was trained on, to look for copies.")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Run folder to write.")] = None,
     name: Annotated[str | None, typer.Option(help="Title of the report.")] = None,
     reference_name: Annotated[str | None, typer.Option(help="What the report calls the reference.")] = None,
@@ -87,11 +90,12 @@ def run(
     from plausibrain.progress import progress_bar
     from plausibrain.requests import config_from_flags
 
-    sources = {
+    sources: dict[str, dict[str, Any]] = {
         "reference": {"path": reference, "name": reference_name, "sex_coding": reference_sex_coding,
                       "age_unit": reference_age_unit, "segmenter": segmenter, "repeats": repeats},
         "generated": {"path": generated, "name": generated_name, "sex_coding": generated_sex_coding,
                       "age_unit": generated_age_unit, "segmenter": segmenter, "repeats": repeats},
+        "training": {"path": training},
     }  # fmt: skip
     settings = {"n_resamples": resamples, "seed": seed, "headsize": headsize}
     wanted = config_from_flags(config, sources, settings, out=out, name=name, noise=noise)

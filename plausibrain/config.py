@@ -64,26 +64,49 @@ class Source(BaseModel):
             raise DataError(f"{error}{_how_to_give(str(error), role)}") from error
 
 
+class ImageSettings(BaseModel):
+    """What is done with images beyond segmenting and measuring them.
+
+    Attributes
+    ----------
+    extractors : mapping of str to mapping
+        Extractors beside the default ones, with their options: `{"medicalnet": {"weights":
+        "resnet_50.pth"}}`.
+    n_pairs : int
+        Pairs of images to compare in each cohort; 0 compares none.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    extractors: dict[str, dict[str, str | int | float]] = Field(default_factory=dict)
+    n_pairs: int = Field(1000, ge=0)
+
+
 class RunConfig(BaseModel):
     """Everything that `plausibrain run` needs.
 
     Attributes
     ----------
     reference, generated : Source
+    training : Source or None
+        People that the generator was trained on, for question 9.
     out : Path
         Run folder.
     name : str or None
         Title of the report; None takes the name of the generated cohort.
     settings : Settings
+    images : ImageSettings
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     reference: Source
     generated: Source
+    training: Source | None = None
     out: Path
     name: str | None = None
     settings: Settings = Field(default_factory=Settings)
+    images: ImageSettings = Field(default_factory=ImageSettings)
 
 
 PER_COHORT_FLAGS = ("sex_coding", "age_unit")
@@ -117,7 +140,7 @@ def read_config(path: Path) -> RunConfig:
         When the file is missing, is not YAML, or a field is unknown or has a wrong value (each is named).
     """
     content = _parse(path)
-    for part in ("reference", "generated"):
+    for part in ("reference", "generated", "training"):
         if isinstance(content.get(part), str):
             content[part] = {"path": content[part]}
         _resolve(content.get(part), ("path", "participants", "volumes", "qc"), path.parent)

@@ -12,6 +12,7 @@ from cohorts.schemas import SCHEMAS
 from cohorts.store import Store, write_text_atomic
 from cohorts.tables import write_table
 from plausibrain.config import RunConfig
+from plausibrain.features import extract_features
 from plausibrain.imaging import measured
 from plausibrain.provenance import METRIC_VERSION, describe_cohort, fingerprint, hardware, versions
 from plausibrain.quality import measure_quality
@@ -45,20 +46,35 @@ def run(config: RunConfig, *, progress: Progress | None = None) -> Path:
         )
         for role, source in (("reference", config.reference), ("generated", config.generated))
     )
-    return run_cohorts(reference, generated, config, progress=progress)
+    training = None
+    if config.training is not None:
+        source, folder = config.training, config.out / "segmented" / "training"
+        training = measured(source.read("training"), folder, segmenter=source.segmenter, progress=progress)
+    return run_cohorts(reference, generated, config, training=training, progress=progress)
 
 
 def run_cohorts(
-    reference: Cohort, generated: Cohort, config: RunConfig, *, progress: Progress | None = None
+    reference: Cohort,
+    generated: Cohort,
+    config: RunConfig,
+    *,
+    training: Cohort | None = None,
+    progress: Progress | None = None,
 ) -> Path:
     """Analyse two cohorts that are already in memory; see `run`."""
     start = time.monotonic()
     quality = measure_quality(reference, generated, config.out, progress=progress)
     reference, generated = quality.reference, quality.generated
-    analysis = analyse(reference, generated, config.settings, progress=progress)
+    features = extract_features(
+        reference, generated, config.out, training=training, settings=config.images,
+        voxel_mm=quality.protocol.get("voxel_mm", 1.0), seed=config.settings.seed, progress=progress,
+    )  # fmt: skip
+    reference, generated = features.reference, features.generated
+    analysis = analyse(reference, generated, config.settings, training=features.training, progress=progress)
     analysis.tables.update(quality.tables)
-    if quality.protocol:
-        analysis.protocol["image_quality"] = quality.protocol
+    for name, protocol in (("image_quality", quality.protocol), ("image_features", features.protocol)):
+        if protocol:
+            analysis.protocol[name] = protocol
     record = _record(config, analysis, reference, generated, time.monotonic() - start)
     write_run_folder(config.out, analysis, record)
     return write_report(config.out)

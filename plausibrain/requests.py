@@ -14,6 +14,8 @@ from cohorts.errors import DataError
 from cohorts.tables import read_table, write_table
 from plausibrain.config import RunConfig, describe, read_config
 
+REQUIRED = ("reference", "generated")
+
 
 def config_from_flags(
     config: Path | None,
@@ -33,6 +35,8 @@ def config_from_flags(
     """
     base = read_config(config).model_dump() if config else {}
     for role, flags in sources.items():
+        if role not in REQUIRED and not _given(flags) and not base.get(role):
+            continue
         base[role] = (base.get(role) or {}) | _given(flags)
         if "path" not in base[role]:
             raise DataError(f"no {role} cohort: give --{role} PATH, or a YAML file with a field {role!r}")

@@ -48,6 +48,7 @@ def _row(pairs: Pairs, plugin: Plugin, name: str) -> pd.DataFrame:
         null=plugin(pairs.null.first(plugin.options["max_splits"]), name)[:, None],
         unit=plugin.unit, no_effect=None,
     )  # fmt: skip
+    table[["ci_low", "ci_high"]] = table[["ci_low", "ci_high"]].clip(*plugin.bounds)
     said = caveat(min(n), d) if caveat else ""
     return table.assign(reason=table["reason"].where(table["status"] != "ok", said))
 

@@ -9,7 +9,7 @@ exact repeat; noise added to repeats does not hide them, since 8 mm averages it 
 import numpy as np
 
 from analysis.clouds import IMAGE_SPACE, chosen_extractor
-from analysis.memorisation import CHANCE, share_of_twins
+from analysis.memorisation import CHANCE, share_of_twins, twins_interval
 from analysis.pair import Pair
 from analysis.registry import headline
 
@@ -24,6 +24,7 @@ from analysis.registry import headline
     sentence="{estimate} of the generated images have a twin among the others.",
     needs=("low-resolution images",),
     against_null=True,
+    interval=twins_interval,
     fixed_scores=True,
     assumes=("shared ages", "joint"),
     bounds=(0.0, 1.0),

@@ -1,0 +1,163 @@
+"""Feature vectors and pairs of the images of both cohorts, and of the people a model was trained on."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from cohorts.cohort import Cohort, Note
+from cohorts.store import Store
+from plausibrain.config import ImageSettings
+from plausibrain.image_files import Files, image_and_label_files
+
+Progress = Callable[[str, int, int], None]
+ROLES = ("reference", "generated")
+
+
+@dataclass(frozen=True, eq=False)
+class Features:
+    """The cohorts with features and pairs.
+
+    Attributes
+    ----------
+    reference, generated : Cohort
+        With ``features`` and ``pairs`` when both have images and label maps.
+    training : Cohort or None
+        With ``features``.
+    protocol : dict
+        What must agree before two runs may be compared: extractors with their hashes, and how pairs were
+        drawn.
+    """
+
+    reference: Cohort
+    generated: Cohort
+    training: Cohort | None = None
+    protocol: dict[str, Any] = field(default_factory=dict)
+
+
+def extract_features(
+    reference: Cohort,
+    generated: Cohort,
+    out: Path,
+    *,
+    training: Cohort | None = None,
+    settings: ImageSettings | None = None,
+    voxel_mm: float = 1.0,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> Features:
+    """Extract features of all images and compare pairs within the two cohorts.
+
+    Parameters
+    ----------
+    reference, generated : Cohort
+    out : Path
+        Run folder; results are kept in ``extracted`` below it.
+    training : Cohort, optional
+        People that the model was trained on.
+    settings : ImageSettings, optional
+    voxel_mm : float
+        Of the standard brain, the same for all.
+    seed : int
+        Of the pairs.
+    progress : callable, optional
+        Called as `progress(what, done, of)`.
+
+    Returns
+    -------
+    Features
+        The cohorts as they are when one of the two has no images with label maps.
+    """
+    settings = settings or ImageSettings()
+    cohorts = {"reference": reference, "generated": generated}
+    files = {role: image_and_label_files(c, out / "segmented" / role) for role, c in cohorts.items()}
+    if not all(files.values()):
+        return Features(reference, generated, training)
+    if training is not None:
+        cohorts["training"] = training
+        files["training"] = image_and_label_files(training, out / "segmented" / "training")
+    work = _Work(out, settings, voxel_mm, seed, progress)
+    done = {role: work.features(role, cohorts[role], files[role]) for role in cohorts}
+    for role in ROLES:
+        done[role] = work.pairs(role, done[role], files[role])
+    return Features(
+        done["reference"], done["generated"], done.get("training"), work.protocol(done["reference"])
+    )
+
+
+@dataclass(frozen=True)
+class _Work:
+    """What every cohort is treated with."""
+
+    out: Path
+    settings: ImageSettings
+    voxel_mm: float
+    seed: int
+    progress: Progress | None
+
+    def features(self, role: str, cohort: Cohort, files: Files | None) -> Cohort:
+        """Return the cohort with features; failures become notes."""
+        from evaluation.extract_cohort import extract_cohort
+
+        if files is None:
+            return cohort
+        images, labels = files
+
+        def tell(done: int, of: int) -> None:
+            self._tell(f"features, {role}", done, of)
+
+        found = extract_cohort(
+            replace(cohort, images=images), labels, out=self.out / "extracted", names=self._names(),
+            options=self.settings.extractors, voxel_mm=self.voxel_mm, progress=tell,
+        )  # fmt: skip
+        return _with_notes(found.cohort, found.table)
+
+    def pairs(self, role: str, cohort: Cohort, files: Files | None) -> Cohort:
+        """Return the cohort with the similarity of pairs."""
+        from evaluation.diversity.pair_table import pair_table
+        from evaluation.standard_brain import sources_of
+
+        if files is None or self.settings.n_pairs == 0 or cohort.n_people < 2:
+            return cohort
+
+        def tell(what: str, done: int, of: int) -> None:
+            self._tell(f"{what}, {role}", done, of)
+
+        table = pair_table(
+            cohort, sources_of(*files), store=Store(self.out / "extracted"), voxel_mm=self.voxel_mm,
+            n_pairs=self.settings.n_pairs, seed=self.seed, progress=tell,
+        )  # fmt: skip
+        return replace(cohort, pairs=table)
+
+    def protocol(self, reference: Cohort) -> dict[str, Any]:
+        """Return what decides the numbers."""
+        from evaluation.diversity.pair_table import all_similarities
+
+        similarities = {plugin.name: plugin.options["settings"] for plugin in all_similarities()}
+        return {
+            "extractors": sorted(reference.features), "voxel_mm": self.voxel_mm,
+            "similarities": similarities, "n_pairs": self.settings.n_pairs,
+        }  # fmt: skip
+
+    def _names(self) -> list[str]:
+        from evaluation.extraction import default_extractors
+
+        return [
+            *default_extractors(),
+            *(n for n in self.settings.extractors if n not in default_extractors()),
+        ]
+
+    def _tell(self, what: str, done: int, of: int) -> None:
+        if self.progress is not None:
+            self.progress(what, done, of)
+
+
+def _with_notes(cohort: Cohort, failures: pd.DataFrame) -> Cohort:
+    """Note every image without features, once for all extractors that failed on it for one reason."""
+    notes: Mapping[tuple[str, str], None] = dict.fromkeys(
+        zip(failures["participant_id"], failures["reason"], strict=True)
+    )
+    said = [Note("warning", "image", value=who, message=f"no features: {why}") for who, why in notes]
+    return replace(cohort, notes=(*cohort.notes, *said))
