@@ -2,9 +2,12 @@
 
 from typing import Any
 
+from analysis.feature_registry import all_distances
 from analysis.registry import all_headlines
 from analysis.results import ESTIMATES
 from cohorts.registry import Plugin
+from evaluation.diversity.pair_table import all_similarities
+from evaluation.extraction import extractors
 from evaluation.segment_files import segmenters
 from generation.planting import controls
 from generation.registry import models
@@ -16,7 +19,10 @@ def catalogue() -> list[dict[str, Any]]:
     estimates = [_entry("estimate", p) for p in ESTIMATES.discover("analysis.estimates")]
     planted = [_entry("control", p) for p in controls()]
     measuring = [_entry("segmenter", p) for p in segmenters()]
-    return headlines + estimates + planted + measuring + [_entry("model", p) for p in models()]
+    images = [_entry("similarity", p) for p in all_similarities()]
+    images += [_entry("extractor", p) for p in extractors()]
+    images += [_entry("feature distance", p) for p in all_distances()]
+    return headlines + estimates + images + planted + measuring + [_entry("model", p) for p in models()]
 
 
 def _entry(kind: str, plugin: Plugin) -> dict[str, Any]:

@@ -37,6 +37,14 @@ HEADLINES: Mapping[str, str] = MappingProxyType(
         "wasabi": "WASABI, an optimal-transport distance between cloud and cloud of regional volumes over "
         "head size [@Jafrasteh2025], is computed on standardised volumes.",
         "energy": "The energy distance [@Szekely2013] compares the joint distribution of all volumes.",
+        "image_distance": "The kernel distance [@Binkowski2018] compares features of our segmentation "
+        "network, taken from brains that were aligned rigidly by the centres of their structures [@Kabsch1976], "
+        "cut out of the head and set to one grey scale; they are adjusted for age and sex.",
+        "copies": "A generated image counts as a copy when it correlates with its nearest training image (at "
+        "8 mm, the mean brain removed) more than 95 % of real people who were not trained on do "
+        "with theirs, after the rule of Dar et al. [@Dar2025].",
+        "twins": "A generated image has a twin when another is nearer than the nearest other person is for "
+        "95 % of real people, at the same n.",
         "classifier": "The classifier two-sample test [@LopezPaz2017] asks whether a classifier can tell the "
         "cohorts apart.",
     }
@@ -60,6 +68,14 @@ QUANTITIES: Mapping[str, str] = MappingProxyType(
         "[@Esteban2017] where it has one; differences are adjusted for age and sex and given in standard "
         "deviations of the reference. Measures that need air around the head are left out where the "
         "background is empty.",
+        "ms_ssim": "Diversity is measured among pairs within each cohort, drawn on a random ring so that "
+        "every image takes part equally often, by MS-SSIM [@Wang2003] and by the four-component gradient "
+        "similarity 4-G-r* [@Renieblas2017; @Li2010; @Rouse2008], the brain LDM paper’s 4-G-R-SSIM "
+        "[@Pinaya2022]; intervals resample images, not pairs.",
+        "kid": "Distances between features (Fréchet [@Heusel2017], kernel [@Binkowski2018; @Gretton2012], "
+        "precision and recall [@Kynkaanniemi2019], density and coverage [@Naeem2020], sliced and "
+        "exact Wasserstein [@Bonneel2015], Vendi score [@Friedman2023]) stand in the tables for "
+        "every extractor, named with the hash of its weights and settings.",
         "age_slope": "Age effects are linear slopes within each cohort, adjusted for sex.",
     }
 )

@@ -34,6 +34,21 @@ QUANTITIES: Mapping[str, str] = MappingProxyType(
         "quality_mean": "Mean of each quality measure, in its own unit",
         "wasabi_published": "WASABI, exactly as published",
         "wasabi_plain": "WASABI, disjoint draws without rescaling",
+        "ms_ssim": "MS-SSIM of two images",
+        "four_component_gradient": "4-G-R-SSIM of two images",
+        "frechet": "Fréchet distance of features",
+        "frechet_shrunk": "Fréchet distance, shrunk covariances",
+        "kid": "Kernel distance of features (KID)",
+        "mmd": "Maximum mean discrepancy, Gaussian kernel",
+        "energy_of_features": "Energy distance of features",
+        "sliced_wasserstein": "Sliced Wasserstein distance of features",
+        "wasserstein": "Squared Wasserstein distance of features",
+        "classifier_of_features": "Classifier on features, real or generated",
+        "vendi": "Vendi score, generated over real",
+        "twins": "Generated images with a twin",
+        "copies": "Copies of training people",
+        "copies_published": "Copies of training people, published rule",
+        "training_copied": "Training people who were copied",
     }
 )
 HEADSIZES: Mapping[str, str] = MappingProxyType(
