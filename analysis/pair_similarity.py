@@ -10,12 +10,15 @@ _NO_NUMBER = ("first", "second", "reason")
 
 
 def similarity_names(frame: Frame) -> tuple[str, ...]:
-    """Return the similarities that both cohorts have pairs for."""
-    tables = [frame.reference.sample.pairs, frame.generated.sample.pairs]
-    if any(table is None or not len(table) for table in tables):
-        return ()
-    first, second = ([c for c in t.columns if c not in _NO_NUMBER] for t in tables if t is not None)
+    """Return the similarities that both cohorts have compared pairs for."""
+    first, second = (_compared(p.sample.pairs) for p in (frame.reference, frame.generated))
     return tuple(name for name in first if name in second)
+
+
+def _compared(table: pd.DataFrame | None) -> list[str]:
+    if table is None:
+        return []
+    return [name for name in table.columns if name not in _NO_NUMBER and table[name].notna().any()]
 
 
 def mean_similarity(pair: Pair, role: Role, name: str) -> np.ndarray:
