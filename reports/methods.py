@@ -38,8 +38,8 @@ HEADLINES: Mapping[str, str] = MappingProxyType(
         "head size [@Jafrasteh2025], is computed on standardised volumes.",
         "energy": "The energy distance [@Szekely2013] compares the joint distribution of all volumes.",
         "image_distance": "The kernel distance [@Binkowski2018] compares features of our segmentation "
-        "network, taken from brains that were aligned rigidly by the centres of their structures [@Kabsch1976], "
-        "cut out of the head and set to one grey scale; they are adjusted for age and sex.",
+        "network, taken from brains that were aligned rigidly by the centres of their structures "
+        "[@Kabsch1976], cut out of the head and set to one grey scale; they are adjusted for age and sex.",
         "copies": "A generated image counts as a copy when it correlates with its nearest training image (at "
         "8 mm, the mean brain removed) more than 95 % of real people who were not trained on do "
         "with theirs, after the rule of Dar et al. [@Dar2025].",
