@@ -13,6 +13,7 @@ from cohorts.store import Store, hash_file
 from generation.bundle.layout import BundleConfig, read_config
 from generation.bundle.weights import load_strictly, read_weights
 from generation.ldm.decoding import decoder_for
+from generation.ldm.fast import speed_up
 from generation.ldm.networks import FoldedAutoencoder, build_unet
 from generation.ldm.sampling import LatentDiffusion, Settings
 from generation.model import ImageGrid
@@ -73,7 +74,7 @@ def from_bundle(folder: Path, settings: Settings, *, raw: bool = False) -> Laten
         checkpoint_hash=bundle_hash(config, files),
         schedule=config.schedule,
         settings=settings,
-        unet=unet,
+        unet=speed_up(unet, settings),
         latent_shape=(autoencoder.latent_channels, *LATENT_SIZES),
         decode=decoder_for(autoencoder, grid.shape),
         scale=raw_conditions if raw else UK_BIOBANK,

@@ -3,8 +3,8 @@
 Untiled, the published decoder needs 13 GB and more for one image in fp32, because every layer of a block
 keeps its own copy of 64 or 128 channels at full resolution. Here group normalisation first takes its
 statistics over the whole map, then normalisation, activation and convolution run through slabs along the
-first axis that overlap by what the kernel needs. The result is that of the untiled decoder up to the rounding
-of the statistics.
+first axis that overlap by what the kernel needs, and doublings are folded into their convolutions. The result
+is that of the untiled decoder up to rounding.
 """
 
 from collections.abc import Callable, Iterator
@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from generation.ldm.networks import FoldedAutoencoder, unfold
+from generation.ldm.upsampling import DoublingConv
 
 #: Voxels of the network's finest level above which a decoder runs in slabs: 80 x 96 x 80 and below run whole.
 WHOLE_UP_TO_VOXELS = 1_000_000
@@ -101,16 +102,14 @@ def _conv_of_slab(
     return _conv_padded(conv, part.to(data.dtype), ends)
 
 
-def _upsample(postconv: nn.Module, data: Tensor, slab_voxels: int) -> Tensor:
+def _upsample(postconv: Any, data: Tensor, slab_voxels: int) -> Tensor:
     """Repeat every voxel twice along each axis and convolve, slab by slab."""
     size = data.shape[2]
+    doubling = DoublingConv(postconv.conv)
     out: Tensor | None = None
     for slab in slabs(data, max(1, slab_voxels // 8)):
         low, high = max(0, slab.start - 1), min(size, slab.stop + 1)
-        doubled = functional.interpolate(data[:, :, low:high], scale_factor=2.0, mode="nearest")
-        first = 1 if low < slab.start else 0
-        last = doubled.shape[2] - (1 if high > slab.stop else 0)
-        part = _conv_padded(postconv, doubled[:, :, first:last], (1 - first, 1 - (doubled.shape[2] - last)))
+        part = doubling.with_ends(data[:, :, low:high], (low == slab.start, high == slab.stop))
         if out is None:
             out = part.new_empty((1, part.shape[1], *(2 * n for n in data.shape[2:])))
         out[:, :, 2 * slab.start : 2 * slab.stop] = part

@@ -7,6 +7,7 @@ from torch import Tensor
 from generation.checkpoint import Checkpoint
 from generation.ldm.build import build_networks, build_schedule
 from generation.ldm.decoding import decoder_for
+from generation.ldm.fast import speed_up
 from generation.ldm.networks import FoldedAutoencoder, LatentScale
 from generation.ldm.sampling import LatentDiffusion, Settings
 
@@ -37,7 +38,7 @@ def from_checkpoint(checkpoint: Checkpoint, settings: Settings) -> LatentDiffusi
         checkpoint_hash=checkpoint.hash,
         schedule=build_schedule(checkpoint.architecture),
         settings=settings,
-        unet=networks["unet"],
+        unet=speed_up(networks["unet"], settings),
         latent_shape=autoencoder.latent_shape(checkpoint.grid.shape),
         decode=to_image,
         scale=checkpoint.scaler,

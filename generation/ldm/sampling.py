@@ -36,6 +36,10 @@ class Settings:
     batch_size : int
         Samples that run together in bf16.
     device : str
+    fast : bool
+        Rearrange the U-Net's arithmetic (`generation.ldm.upsampling`, channels last), which changes rounding.
+    compiled : bool
+        Compile the U-Net; worth its minutes for long runs on a GPU.
 
     Raises
     ------
@@ -48,6 +52,8 @@ class Settings:
     precision: str = "fp32"
     batch_size: int = 8
     device: str = "cpu"
+    fast: bool = True
+    compiled: bool = False
 
     def __post_init__(self) -> None:
         for value, known in ((self.sampler, SAMPLERS), (self.precision, PRECISIONS)):
@@ -106,6 +112,7 @@ class LatentDiffusion:
             "scheduler": self.settings.sampler.upper(),
             "steps": steps,
             "precision": self.settings.precision,
+            "fast": self.settings.fast,
             **self.remarks,
         }
 

@@ -30,6 +30,8 @@ def ldm(
     precision: str = "fp32",
     device: str = "cpu",
     batch_size: int = 8,
+    fast: bool = True,
+    compiled: bool = False,
 ) -> "Model":
     """Return a latent diffusion model that `plausibrain train --model ldm` has trained.
 
@@ -46,6 +48,10 @@ def ldm(
     device : str
     batch_size : int
         Samples that run together in bf16.
+    fast : bool
+        Rearrange the arithmetic; equal up to rounding.
+    compiled : bool
+        Compile the U-Net; worth its minutes for long runs on a GPU.
 
     Returns
     -------
@@ -60,5 +66,5 @@ def ldm(
     from generation.ldm.load import from_checkpoint
     from generation.ldm.sampling import Settings
 
-    settings = Settings(sampler, int(steps), precision, int(batch_size), device)
+    settings = Settings(sampler, int(steps), precision, int(batch_size), device, fast, compiled)
     return from_checkpoint(read_checkpoint(checkpoint, "ldm"), settings)

@@ -24,6 +24,8 @@ def monai_bundle(
     precision: str = "fp32",
     device: str = "cpu",
     batch_size: int = 4,
+    fast: bool = True,
+    compiled: bool = False,
     raw: bool = False,
 ) -> "Model":
     """Return the model of a bundle folder, in the original layout or that of the MONAI-core port.
@@ -41,6 +43,10 @@ def monai_bundle(
     device : str
     batch_size : int
         Samples that run together in bf16.
+    fast : bool
+        Rearrange the arithmetic; equal up to rounding.
+    compiled : bool
+        Compile the U-Net; worth its minutes for long runs on a GPU.
     raw : bool
         Take ``raw_gender``, ``raw_age``, ``raw_ventricular_vol`` and ``raw_brain_vol``, 0 to 1, instead of
         ``sex``, ``age`` (years), ``requested_ventricle_mm3`` and ``requested_brain_mm3``.
@@ -57,5 +63,5 @@ def monai_bundle(
     from generation.bundle.load import from_bundle
     from generation.ldm.sampling import Settings
 
-    settings = Settings(sampler, int(steps), precision, int(batch_size), device)
+    settings = Settings(sampler, int(steps), precision, int(batch_size), device, fast, compiled)
     return from_bundle(Path(checkpoint), settings, raw=raw)

@@ -12,6 +12,7 @@ from generation.ldm.losses import RandomFeatures, kl_divergence
 from generation.ldm.networks import FoldedAutoencoder, LatentScale
 from generation.ldm.presets import PUBLISHED, SMALL, architecture_of
 from generation.ldm.schedule import Schedule, ddim_timesteps, timestep_pairs
+from generation.ldm.upsampling import DoublingConv
 from generation.models.ldm import ldm
 from generation.noise import seeded
 
@@ -150,6 +151,14 @@ def test_decoding_in_slabs_is_decoding(edge, slab_voxels):
     # Group normalisation sums in another order: a few units in the last place, passed through ten layers.
     tiled = decode_in_slabs(network, latents, slab_voxels=slab_voxels)
     assert torch.allclose(tiled, whole, rtol=0, atol=2e-5 * whole.abs().max())
+
+
+def test_doubling_is_folded_into_the_convolution():
+    with seeded(4):
+        conv, data = torch.nn.Conv3d(3, 5, 3, padding=1), torch.randn(2, 3, 3, 4, 2)
+    doubled = torch.nn.functional.interpolate(data, scale_factor=2.0, mode="nearest")
+    with torch.no_grad():
+        assert torch.allclose(DoublingConv(conv)(data), conv(doubled), atol=1e-5)
 
 
 def test_large_images_are_decoded_in_slabs_and_small_ones_whole(monkeypatch):
