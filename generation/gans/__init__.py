@@ -1,0 +1,1 @@
+"""The adversarial models: LSGAN and VAE-GAN."""

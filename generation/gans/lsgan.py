@@ -1,0 +1,82 @@
+"""Training of the LSGAN: a generator against a critic with least squares (mao2017), conditional."""
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+import torch
+from torch import nn
+
+from generation.gans.presets import STAGE, Preset, architecture_of, build_critic, build_generator
+from generation.gans.recipe import AdversarialRecipe, diversity, draw, mean_image, optimizer, samples_of
+from generation.networks.adversarial_losses import least_squares_critic, least_squares_generator
+from generation.networks.critic import Critic
+from generation.networks.volume_generator import VolumeGenerator
+from generation.training.task import Batch, Examples, Objective, Request, Task
+
+#: Weight of the guessed conditions beside the adversarial loss, for both sides.
+GUESS_WEIGHT = 5.0
+
+
+class LsganTask:
+    """One stage: the critic learns to tell and to guess conditions, the generator to fool and to be guessed.
+
+    Parameters
+    ----------
+    generator : VolumeGenerator
+    critic : Critic
+    rate : float
+    """
+
+    name = STAGE
+    averaged: tuple[str, ...] = ("generator",)
+
+    def __init__(self, generator: VolumeGenerator, critic: Critic, rate: float) -> None:
+        self.generator, self.critic, self.fitted = generator, critic, False
+        self.networks: Mapping[str, nn.Module] = {"generator": generator, "critic": critic}
+        self.optimizers: Mapping[str, torch.optim.Optimizer] = {
+            name: optimizer(network.parameters(), rate) for name, network in self.networks.items()
+        }
+
+    def examples(self, images: Examples) -> Examples:
+        """Return the images; the first are the training images, whose mean becomes the template."""
+        if not self.fitted:
+            self.generator.set_template(mean_image(images))
+            self.fitted = True
+        return images
+
+    def step(self, batch: Batch, generator: torch.Generator, step: int) -> Iterator[Objective]:
+        """Yield the loss of the critic, then that of the generator, on the same images."""
+        made = draw(self.generator, batch.conditions, generator)
+        on_real = self.critic(batch.images, batch.conditions)
+        on_made = self.critic(made.detach(), batch.conditions)
+        guessed = (on_real.guesses - batch.conditions).pow(2).mean()
+        told = least_squares_critic(on_real.scores, on_made.scores)
+        yield Objective("critic", told + GUESS_WEIGHT * guessed, {"told": told, "guessed real": guessed})
+        judged = self.critic(made, batch.conditions)
+        obeyed = (judged.guesses - batch.conditions).pow(2).mean()
+        fooled = least_squares_generator(judged.scores)
+        parts = {"fooled": fooled, "guessed made": obeyed}
+        yield Objective("generator", fooled + GUESS_WEIGHT * obeyed, parts)
+
+    def validate(self, batch: Batch, generator: torch.Generator) -> dict[str, float]:
+        """Return how well conditions are guessed from real and made images, and how made images differ."""
+        made = draw(self.generator, batch.conditions, generator)
+        found = {}
+        for name, images in (("guessed real", batch.images), ("guessed made", made)):
+            guesses = self.critic(images, batch.conditions).guesses
+            found[name] = float((guesses - batch.conditions).pow(2).mean())
+        return found | {"diversity": diversity(self.generator, batch.conditions, generator)}
+
+    def show(self, batch: Batch, generator: torch.Generator) -> list[tuple[str, np.ndarray]]:
+        """Return samples for the conditions of held-out people."""
+        return samples_of(self.generator, batch, generator)
+
+
+def lsgan_recipe(request: Request) -> AdversarialRecipe:
+    """Return how an LSGAN is trained."""
+    return AdversarialRecipe("lsgan", request, _task)
+
+
+def _task(preset: Preset, shape: tuple[int, int, int], n_conditions: int) -> Task:
+    generator = build_generator(architecture_of(preset, shape, n_conditions))
+    return LsganTask(generator, build_critic(preset, n_conditions), preset.rate)

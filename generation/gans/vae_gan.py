@@ -1,0 +1,170 @@
+"""Training of the VAE-GAN: an autoencoder and a critic that judges its images (larsen2016), conditional."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import chain
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from generation.gans.presets import (
+    STAGE,
+    Preset,
+    architecture_of,
+    build_critic,
+    build_encoder,
+    build_generator,
+)
+from generation.gans.recipe import (
+    AdversarialRecipe,
+    as_array,
+    diversity,
+    draw,
+    mean_image,
+    optimizer,
+    samples_of,
+)
+from generation.networks.adversarial_losses import (
+    feature_matching,
+    logistic_critic,
+    logistic_generator,
+    normal_divergence,
+)
+from generation.networks.blocks import normal
+from generation.networks.critic import Critic
+from generation.networks.volume_encoder import VolumeEncoder
+from generation.networks.volume_generator import VolumeGenerator
+from generation.training.task import Batch, Examples, Objective, Request, Task
+
+CRITIC_GUESS_WEIGHT = 5.0
+
+
+@dataclass(frozen=True)
+class Weighting:
+    """Weights of the losses of encoder and generator, beside 1 for the L1 of the reconstruction.
+
+    Attributes
+    ----------
+    features : float
+        Feature matching in the critic, the similarity of larsen2016.
+    divergence : float
+        Large enough that latents drawn from a normal look like those of people.
+    adversarial : float
+    guesses : float
+        Of the conditions, from images drawn from noise.
+    """
+
+    features: float = 0.2
+    divergence: float = 2e-4
+    adversarial: float = 0.01
+    guesses: float = 0.2
+
+
+class VaeGanTask:
+    """One stage: encoder and generator reconstruct, and fool the critic with reconstructions and new images.
+
+    As in larsen2016 the critic sees real images, reconstructions and images from noise. Unlike there, encoder
+    and generator share one loss, an L1 term steadies the start, and both know the conditions.
+
+    Parameters
+    ----------
+    encoder : VolumeEncoder
+    generator : VolumeGenerator
+    critic : Critic
+    rate : float
+    weights : Weighting, optional
+    """
+
+    name = STAGE
+    averaged: tuple[str, ...] = ("generator", "encoder")
+
+    def __init__(
+        self,
+        encoder: VolumeEncoder,
+        generator: VolumeGenerator,
+        critic: Critic,
+        rate: float,
+        weights: Weighting | None = None,
+    ) -> None:
+        self.encoder, self.generator, self.critic = encoder, generator, critic
+        self.weights, self.fitted = weights or Weighting(), False
+        self.networks: Mapping[str, nn.Module] = {
+            "generator": generator,
+            "encoder": encoder,
+            "critic": critic,
+        }
+        self.optimizers: Mapping[str, torch.optim.Optimizer] = {
+            "autoencoder": optimizer(chain(encoder.parameters(), generator.parameters()), rate),
+            "critic": optimizer(critic.parameters(), rate),
+        }
+
+    def examples(self, images: Examples) -> Examples:
+        """Return the images; the first are the training images, whose mean becomes the template."""
+        if not self.fitted:
+            self.generator.set_template(mean_image(images))
+            self.fitted = True
+        return images
+
+    def step(self, batch: Batch, generator: torch.Generator, step: int) -> Iterator[Objective]:
+        """Yield the loss of the critic, then that of encoder and generator, on the same images."""
+        mean, spread = self.encoder(batch.images, batch.conditions)
+        latent = mean + spread * normal(mean.shape, generator, mean.device)
+        rebuilt = self.generator(latent, batch.conditions)
+        drawn = draw(self.generator, batch.conditions, generator)
+        yield self._critic_objective(batch, rebuilt.detach(), drawn.detach())
+        yield self._autoencoder_objective(batch, rebuilt, drawn, normal_divergence(mean, spread))
+
+    def _critic_objective(self, batch: Batch, rebuilt: Tensor, drawn: Tensor) -> Objective:
+        real, *made = (self.critic(x, batch.conditions) for x in (batch.images, rebuilt, drawn))
+        guessed = (real.guesses - batch.conditions).pow(2).mean()
+        told = logistic_critic(real.scores, torch.cat([judgement.scores for judgement in made]))
+        loss = told + CRITIC_GUESS_WEIGHT * guessed
+        return Objective("critic", loss, {"told": told, "guessed real": guessed})
+
+    def _autoencoder_objective(
+        self, batch: Batch, rebuilt: Tensor, drawn: Tensor, divergence: Tensor
+    ) -> Objective:
+        with torch.no_grad():
+            real = self.critic(batch.images, batch.conditions)
+        on_rebuilt, on_drawn = (self.critic(x, batch.conditions) for x in (rebuilt, drawn))
+        l1 = (rebuilt - batch.images).abs().mean()
+        features = feature_matching(real.features, on_rebuilt.features)
+        adversarial = logistic_generator(torch.cat((on_rebuilt.scores, on_drawn.scores)))
+        guesses = (on_drawn.guesses - batch.conditions).pow(2).mean()
+        weights = self.weights
+        loss = l1 + weights.features * features + weights.divergence * divergence
+        loss = loss + weights.adversarial * adversarial + weights.guesses * guesses
+        parts = {"l1": l1, "features": features, "divergence": divergence}
+        return Objective("autoencoder", loss, parts | {"adversarial": adversarial, "guessed made": guesses})
+
+    def validate(self, batch: Batch, generator: torch.Generator) -> dict[str, float]:
+        """Return L1 of reconstructions, error of conditions guessed from new images, and their diversity."""
+        made = draw(self.generator, batch.conditions, generator)
+        guesses = self.critic(made, batch.conditions).guesses
+        return {
+            "l1": float((self._rebuild(batch) - batch.images).abs().mean()),
+            "guessed made": float((guesses - batch.conditions).pow(2).mean()),
+            "diversity": diversity(self.generator, batch.conditions, generator),
+        }
+
+    def show(self, batch: Batch, generator: torch.Generator) -> list[tuple[str, np.ndarray]]:
+        """Return a held-out image, its reconstruction, and samples for the conditions of held-out people."""
+        shown = [("held-out image 1", as_array(batch.images)), ("rebuilt", as_array(self._rebuild(batch)))]
+        return shown + samples_of(self.generator, batch, generator)
+
+    def _rebuild(self, batch: Batch) -> Tensor:
+        mean, _ = self.encoder(batch.images, batch.conditions)
+        images: Tensor = self.generator(mean, batch.conditions)
+        return images
+
+
+def vae_gan_recipe(request: Request) -> AdversarialRecipe:
+    """Return how a VAE-GAN is trained."""
+    return AdversarialRecipe("vae_gan", request, _task)
+
+
+def _task(preset: Preset, shape: tuple[int, int, int], n_conditions: int) -> Task:
+    generator = build_generator(architecture_of(preset, shape, n_conditions))
+    encoder = build_encoder(preset, shape, n_conditions)
+    return VaeGanTask(encoder, generator, build_critic(preset, n_conditions), preset.rate)

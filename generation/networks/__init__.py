@@ -1,0 +1,1 @@
+"""Networks of the generative models that are our own."""
