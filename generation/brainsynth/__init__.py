@@ -1,0 +1,1 @@
+"""BrainSynth: codes of images, an absorbing diffusion of the codes, sampling and training."""

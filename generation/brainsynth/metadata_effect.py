@@ -1,0 +1,69 @@
+"""What people's metadata explain of features, linearly, place by place; the rest is free of them."""
+
+import torch
+from torch import Tensor, nn
+
+
+class MetadataEffect(nn.Module):
+    """A linear prediction of features from conditions, its own at each place of a grid.
+
+    Parameters
+    ----------
+    n_conditions, channels : int
+    cells : tuple of int
+        Sizes of the grid.
+    """
+
+    weights: Tensor
+
+    def __init__(self, n_conditions: int, channels: int, cells: tuple[int, int, int]) -> None:
+        super().__init__()
+        self.register_buffer("weights", torch.zeros(n_conditions + 1, channels, *cells))
+
+    def forward(self, conditions: Tensor) -> Tensor:
+        """Return predicted features, (B, channels, i, j, k), of scaled conditions, (B, n_conditions)."""
+        with torch.autocast(conditions.device.type, enabled=False):
+            return torch.einsum("bm,mcijk->bcijk", with_intercept(conditions.float()), self.weights)
+
+
+class EffectStatistics(nn.Module):
+    """Moving moments of conditions and features, from which the least-squares prediction is solved.
+
+    Parameters
+    ----------
+    effect : MetadataEffect
+        Its sizes; it is not kept.
+    decay : float
+        Per update.
+    ridge : float
+        Penalty as a share of the mean square of a predictor; keeps the first updates, from few people, small.
+    """
+
+    gram: Tensor
+    cross: Tensor
+
+    def __init__(self, effect: MetadataEffect, *, decay: float = 0.99, ridge: float = 0.01) -> None:
+        super().__init__()
+        self.decay, self.ridge = decay, ridge
+        size = len(effect.weights)
+        self.register_buffer("gram", torch.zeros(size, size))
+        self.register_buffer("cross", torch.zeros_like(effect.weights))
+
+    @torch.no_grad()
+    def update(self, effect: MetadataEffect, conditions: Tensor, features: Tensor) -> None:
+        """Add a batch, (B, n_conditions) and (B, channels, i, j, k), to the moments and solve anew."""
+        given = with_intercept(conditions.float())
+        with torch.autocast(given.device.type, enabled=False):
+            cross = torch.einsum("bm,bcijk->mcijk", given, features.float())
+            self.gram.lerp_(given.T @ given / len(given), 1 - self.decay)
+            self.cross.lerp_(cross / len(given), 1 - self.decay)
+            penalty = (
+                self.ridge * self.gram.diagonal().mean() * torch.eye(len(self.gram), device=given.device)
+            )
+            solved = torch.linalg.solve(self.gram + penalty, self.cross.flatten(1))
+        effect.weights.copy_(solved.view_as(self.cross))
+
+
+def with_intercept(conditions: Tensor) -> Tensor:
+    """Return conditions as -1 to 1 with a leading 1, (B, 1 + n_conditions)."""
+    return torch.cat((torch.ones_like(conditions[:, :1]), 2 * conditions - 1), dim=1)

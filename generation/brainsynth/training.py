@@ -1,0 +1,247 @@
+"""The two stages of BrainSynth: codes of images, then the diffusion of the codes."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import cast
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.optim import AdamW
+
+from generation.brainsynth.autoencoder import CodeAutoencoder, Coded
+from generation.brainsynth.codebook import CodebookAverages
+from generation.brainsynth.masking import AbsorbingDiffusion
+from generation.brainsynth.metadata_effect import EffectStatistics
+from generation.brainsynth.presets import (
+    AUTOENCODER,
+    DIFFUSION,
+    Preset,
+    architecture_of,
+    build_networks,
+    preset_of,
+)
+from generation.brainsynth.sampling import draw_codes
+from generation.brainsynth.transformer import CodeTransformer
+from generation.ldm.losses import PatchAdversary, RandomFeatures
+from generation.ldm.training import as_array
+from generation.noise import seeded
+from generation.training.data import ArrayExamples
+from generation.training.task import Batch, Examples, Objective, Request, Task
+
+SHOWN_STEPS = 25
+VALIDATION_SHARES = (0.125, 0.375, 0.625, 0.875)
+
+
+class BrainSynthRecipe:
+    """How BrainSynth is trained; a `generation.training.task.Recipe`.
+
+    Parameters
+    ----------
+    request : Request
+    """
+
+    model = "brainsynth"
+    shipped = ("autoencoder", "transformer")
+
+    def __init__(self, request: Request) -> None:
+        self.request, self.preset = request, preset_of(request)
+        self.plans = tuple(
+            replace(plan, steps=request.steps.get(plan.name, plan.steps)) for plan in self.preset.plans
+        )
+        self.architecture = architecture_of(self.preset, request.shape, request.n_conditions)
+
+    def task(self, stage: str, finished: Mapping[str, nn.Module]) -> Task:
+        """Return the task of a stage."""
+        with seeded(self.request.seed, self.request.n_conditions):
+            networks = build_networks(self.architecture)
+            adversary = PatchAdversary(self.preset.adversary_channels)
+        if stage == AUTOENCODER:
+            autoencoder = cast(CodeAutoencoder, networks["autoencoder"])
+            return CodeTask(autoencoder, adversary, self.preset, self.plans[0].steps)
+        return CodeDiffusionTask(
+            cast(CodeTransformer, networks["transformer"]),
+            cast(CodeAutoencoder, finished["autoencoder"]),
+            self.preset,
+        )
+
+
+class CodeTask:
+    """Rebuild images from codes; L1, perceptual, patch-adversarial and commitment terms.
+
+    Codebooks and the effect of metadata follow moving averages, not gradients.
+
+    Parameters
+    ----------
+    autoencoder : CodeAutoencoder
+    adversary : PatchAdversary
+    preset : Preset
+    steps : int
+        Of the stage, to know when the adversary starts.
+    """
+
+    name = AUTOENCODER
+    averaged = ("autoencoder",)
+
+    def __init__(
+        self, autoencoder: CodeAutoencoder, adversary: PatchAdversary, preset: Preset, steps: int
+    ) -> None:
+        self.autoencoder, self.adversary = autoencoder, adversary
+        self.books = CodebookAverages(autoencoder.codebook)
+        self.effects = EffectStatistics(autoencoder.effect)
+        self.networks: Mapping[str, nn.Module] = {
+            "autoencoder": autoencoder, "adversary": adversary, "books": self.books, "effects": self.effects,
+        }  # fmt: skip
+        rate = preset.rates[AUTOENCODER]
+        self.optimizers: Mapping[str, torch.optim.Optimizer] = {
+            "autoencoder": AdamW(autoencoder.parameters(), lr=rate, weight_decay=0.0),
+            "adversary": AdamW(adversary.parameters(), lr=rate, betas=(0.5, 0.99), weight_decay=0.0),
+        }
+        self.weights = preset.weighting
+        self.adversary_starts = round(self.weights.adversarial_from * steps)
+        self.perceptual = RandomFeatures()
+
+    def examples(self, images: Examples) -> Examples:
+        """Return the images."""
+        return images
+
+    def step(self, batch: Batch, generator: torch.Generator, step: int) -> Iterator[Objective]:
+        """Yield the loss of the autoencoder, then that of the adversary once it takes part."""
+        coded = self.autoencoder.encode(batch.images, batch.conditions)
+        images = self.autoencoder.rebuild(coded)
+        l1 = (images.float() - batch.images).abs().mean()
+        perceptual = self.perceptual.to(images.device)(images, batch.images).float()
+        quantised = self.autoencoder.codebook.look_up(coded.indices)
+        commitment = (coded.rest - quantised).pow(2).mean()
+        loss = l1 + self.weights.perceptual * perceptual + self.weights.commitment * commitment
+        adversarial = step >= self.adversary_starts
+        if adversarial:
+            loss = loss + self.weights.adversarial * (self.adversary(images).float() - 1).pow(2).mean()
+        yield Objective("autoencoder", loss, {"l1": l1, "perceptual": perceptual, "commitment": commitment})
+        n_dead = self._follow(batch, coded, generator)
+        if adversarial:
+            real = (self.adversary(batch.images).float() - 1).pow(2).mean()
+            made = self.adversary(images.detach()).float().pow(2).mean()
+            yield Objective("adversary", (real + made) / 2, {"dead codes": float(n_dead)})
+
+    def validate(self, batch: Batch, generator: torch.Generator) -> dict[str, float]:
+        """Return L1 and peak signal-to-noise ratio of images rebuilt from their codes."""
+        images = self._rebuilt(batch)
+        error = (images - batch.images).pow(2).mean()
+        return {
+            "l1": float((images - batch.images).abs().mean()),
+            "psnr_db": float(-10 * torch.log10(error.clamp_min(1e-12))),
+        }
+
+    def show(self, batch: Batch, generator: torch.Generator) -> list[tuple[str, np.ndarray]]:
+        """Return held-out images beside what their codes make of them."""
+        images = self._rebuilt(batch)
+        shown = []
+        for number in range(len(images)):
+            shown.append((f"held-out image {number + 1}", as_array(batch.images[number])))
+            shown.append((f"rebuilt from its codes {number + 1}", as_array(images[number])))
+        return shown
+
+    def _follow(self, batch: Batch, coded: Coded, generator: torch.Generator) -> int:
+        autoencoder = self.autoencoder
+        self.effects.update(autoencoder.effect, batch.conditions, coded.vectors)
+        return self.books.update(autoencoder.codebook, coded.rest.detach(), coded.indices, generator)
+
+    def _rebuilt(self, batch: Batch) -> Tensor:
+        coded = self.autoencoder.encode(batch.images, batch.conditions)
+        return self.autoencoder.rebuild(coded).float()
+
+
+class CodeDiffusionTask:
+    """Find masked codes again, given the visible ones and metadata.
+
+    The loss is the mean cross-entropy over masked codes, each example with a time of its own: the terms of
+    the variational bound (`AbsorbingDiffusion.bound`), weighted by how many codes were in fact masked
+    instead of how many were expected, which has the same minimum and less noise.
+
+    Parameters
+    ----------
+    transformer : CodeTransformer
+    autoencoder : CodeAutoencoder
+        Trained.
+    preset : Preset
+    """
+
+    name = DIFFUSION
+    averaged = ("transformer",)
+
+    def __init__(self, transformer: CodeTransformer, autoencoder: CodeAutoencoder, preset: Preset) -> None:
+        self.transformer, self.autoencoder = transformer, autoencoder
+        self.networks: Mapping[str, nn.Module] = {"transformer": transformer}
+        self.optimizers: Mapping[str, torch.optim.Optimizer] = {
+            "transformer": AdamW(
+                transformer.parameters(), lr=preset.rates[DIFFUSION], betas=(0.9, 0.98), weight_decay=0.01
+            )
+        }
+        self.diffusion = AbsorbingDiffusion(preset.n_times, transformer.mask)
+        self.untold = preset.weighting.untold
+
+    def examples(self, images: Examples) -> Examples:
+        """Return the codes of every image, as numbers."""
+        device = next(self.autoencoder.parameters()).device
+        codes, conditions = [], []
+        for number in range(len(images)):
+            batch = images.batch([number])
+            on_device = batch.to(device)
+            coded = self.autoencoder.encode(on_device.images, on_device.conditions)
+            codes.append(coded.indices.to("cpu", torch.int32))
+            conditions.append(batch.conditions)
+        return ArrayExamples(torch.cat(codes), torch.cat(conditions))
+
+    def step(self, batch: Batch, generator: torch.Generator, step: int) -> Iterator[Objective]:
+        """Yield the cross-entropy of masked codes; times are spread evenly over the batch."""
+        codes, n_times = batch.images.long(), self.diffusion.n_steps
+        offset = torch.rand(1, generator=generator)
+        shares = (torch.arange(len(codes)) / len(codes) + offset) % 1
+        times = (shares * n_times).long().clamp_max(n_times - 1) + 1
+        told = torch.rand(len(codes), 1, generator=generator) >= self.untold
+        hidden = self.diffusion.hide(codes, times, generator)
+        scores = self.transformer(hidden, batch.conditions, told.expand_as(batch.conditions).to(codes.device))
+        loss, right = masked_cross_entropy(scores, codes, hidden == self.transformer.mask)
+        yield Objective("transformer", loss, {"share of masked codes found": right})
+
+    def validate(self, batch: Batch, generator: torch.Generator) -> dict[str, float]:
+        """Return the cross-entropy with an eighth to seven eighths of the codes masked."""
+        codes, losses, rights = batch.images.long(), [], []
+        for share in VALIDATION_SHARES:
+            time = torch.full((len(codes),), max(1, round(share * self.diffusion.n_steps)))
+            hidden = self.diffusion.hide(codes, time, generator)
+            scores = self.transformer(hidden, batch.conditions)
+            loss, right = masked_cross_entropy(scores, codes, hidden == self.transformer.mask)
+            losses.append(float(loss))
+            rights.append(float(right))
+        n = len(VALIDATION_SHARES)
+        return {"loss": sum(losses) / n, "share of masked codes found": sum(rights) / n}
+
+    def show(self, batch: Batch, generator: torch.Generator) -> list[tuple[str, np.ndarray]]:
+        """Return samples for the conditions of held-out people."""
+        steps = min(SHOWN_STEPS, self.diffusion.n_steps)
+        shown = []
+        for number, condition in enumerate(batch.conditions[:, None]):
+            codes = draw_codes(self.transformer, self.diffusion, self.autoencoder.cells, condition, [generator],
+                               n_steps=steps)  # fmt: skip
+            image = self.autoencoder.decode(codes, condition)
+            shown.append((f"sample for held-out person {number + 1}", as_array(image[0])))
+        return shown
+
+
+def masked_cross_entropy(scores: Tensor, codes: Tensor, masked: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the mean cross-entropy over the masked codes of each example, and the share found; means.
+
+    Parameters
+    ----------
+    scores : Tensor, (B, …, n_codes)
+    codes : Tensor of int64, (B, …)
+    masked : Tensor of bool, (B, …)
+        An example without a masked code costs nothing.
+    """
+    costs = nn.functional.cross_entropy(scores.flatten(0, -2), codes.flatten(), reduction="none")
+    n = masked.flatten(1).sum(dim=1).clamp_min(1)
+    each = (costs.view(codes.shape) * masked).flatten(1).sum(dim=1) / n
+    found = ((scores.argmax(dim=-1) == codes) & masked).flatten(1).sum(dim=1) / n
+    return each.mean(), found.mean()

@@ -1,0 +1,117 @@
+"""Which codes stand where a grid is masked, given the visible ones and metadata: BrainSynth's transformer."""
+
+from collections.abc import Sequence
+from math import prod
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+
+class AttentionBlock(nn.Module):
+    """Self-attention and a perceptron, each after a normalisation of single tokens.
+
+    Parameters
+    ----------
+    width, n_heads : int
+        The width is a multiple of the number of heads.
+    """
+
+    def __init__(self, width: int, n_heads: int) -> None:
+        super().__init__()
+        if width % n_heads:
+            raise ValueError(f"{width} numbers per token cannot be shared by {n_heads} heads")
+        self.n_heads = n_heads
+        self.norms = nn.ModuleList([nn.LayerNorm(width), nn.LayerNorm(width)])
+        self.project_in = nn.Linear(width, 3 * width)
+        self.project_out = nn.Linear(width, width)
+        self.perceptron = nn.Sequential(nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width))
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Return tokens, (B, n, width)."""
+        batch, n, width = tokens.shape
+        split = self.project_in(self.norms[0](tokens)).view(batch, n, 3, self.n_heads, -1)
+        queries, keys, values = split.permute(2, 0, 3, 1, 4)
+        found = functional.scaled_dot_product_attention(queries, keys, values)
+        tokens = tokens + self.project_out(found.transpose(1, 2).reshape(batch, n, width))
+        result: Tensor = tokens + self.perceptron(self.norms[1](tokens))
+        return result
+
+
+class CodeTransformer(nn.Module):
+    """Predict every code of a grid from those that are visible and from metadata, which may be masked too.
+
+    A cell is one token: the sum of the embeddings of its codes (or of the mask) and of its place. Each
+    condition is a token too: a learned function of its value, or a learned vector for "not told". Their sum
+    is also added to every cell. The share of masked codes tells the time of the diffusion, so no time is
+    given.
+
+    Parameters
+    ----------
+    cells : sequence of int
+        Sizes of the grid.
+    n_books, n_codes : int
+        Codes per cell, and kinds of each.
+    n_conditions : int
+    width, depth, n_heads : int
+    """
+
+    def __init__(
+        self,
+        cells: Sequence[int],
+        *,
+        n_books: int,
+        n_codes: int,
+        n_conditions: int,
+        width: int,
+        depth: int,
+        n_heads: int,
+    ) -> None:
+        super().__init__()
+        self.n_books, self.n_codes = n_books, n_codes
+        self.codes = nn.ModuleList(nn.Embedding(n_codes + 1, width) for _ in range(n_books))
+        self.places = nn.Parameter(torch.randn(prod(cells), width) * 0.1)
+        self.names = nn.Parameter(torch.randn(n_conditions, width) * 0.1)
+        self.slopes = nn.Parameter(torch.randn(n_conditions, width) * 0.1)
+        self.untold = nn.Parameter(torch.randn(n_conditions, width) * 0.1)
+        self.bend = nn.Sequential(nn.Linear(width, width), nn.GELU(), nn.Linear(width, width))
+        self.blocks = nn.ModuleList(AttentionBlock(width, n_heads) for _ in range(depth))
+        self.norm = nn.LayerNorm(width)
+        self.scores = nn.Linear(width, n_books * n_codes)
+        for embedding in self.codes:
+            nn.init.normal_(embedding.weight, std=0.1)
+
+    @property
+    def mask(self) -> int:
+        """Number that stands for a masked code."""
+        return self.n_codes
+
+    def forward(self, codes: Tensor, conditions: Tensor, told: Tensor | None = None) -> Tensor:
+        """Return scores (log-odds) of the codes, (B, n_books, i, j, k, n_codes), float32.
+
+        Parameters
+        ----------
+        codes : Tensor of int64, (B, n_books, i, j, k)
+            `mask` where a code is not known.
+        conditions : Tensor, (B, n_conditions)
+            Scaled, about 0 to 1.
+        told : Tensor of bool, (B, n_conditions), optional
+            Where False the condition is masked and its value plays no part. All are told by default.
+        """
+        metadata = self._metadata(conditions, told)
+        flat = codes.flatten(2)
+        cells = self.places + metadata.sum(dim=1, keepdim=True)
+        for book, embedding in enumerate(self.codes):
+            cells = cells + embedding(flat[:, book])
+        tokens = torch.cat((metadata, cells), dim=1)
+        for block in self.blocks:
+            tokens = block(tokens)
+        scores = self.scores(self.norm(tokens[:, metadata.shape[1] :])).float()
+        return scores.unflatten(2, (self.n_books, self.n_codes)).transpose(1, 2).reshape(*codes.shape, -1)
+
+    def _metadata(self, conditions: Tensor, told: Tensor | None) -> Tensor:
+        known = self.names + (2 * conditions - 1)[..., None] * self.slopes
+        if told is not None:
+            known = torch.where(told[..., None], known, self.names + self.untold)
+        result: Tensor = known + self.bend(known)
+        return result
