@@ -57,9 +57,7 @@ class EffectStatistics(nn.Module):
             cross = torch.einsum("bm,bcijk->mcijk", given, features.float())
             self.gram.lerp_(given.T @ given / len(given), 1 - self.decay)
             self.cross.lerp_(cross / len(given), 1 - self.decay)
-            penalty = (
-                self.ridge * self.gram.diagonal().mean() * torch.eye(len(self.gram), device=given.device)
-            )
+            penalty = self.ridge * self.gram.diagonal().mean().expand(len(self.gram)).diag()
             solved = torch.linalg.solve(self.gram + penalty, self.cross.flatten(1))
         effect.weights.copy_(solved.view_as(self.cross))
 

@@ -162,5 +162,6 @@ def build_networks(architecture: Mapping[str, Any]) -> dict[str, nn.Module]:
         }
     except (TypeError, ValueError, RuntimeError) as error:
         raise DataError(
-            f"the architecture is none that BrainSynth can have ({error}); train or fetch the checkpoint again"
+            f"the architecture is none that BrainSynth can have ({error}); train or fetch "
+            "the checkpoint again"
         ) from error

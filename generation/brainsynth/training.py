@@ -27,6 +27,7 @@ from generation.ldm.losses import PatchAdversary, RandomFeatures
 from generation.ldm.training import as_array
 from generation.noise import seeded
 from generation.training.data import ArrayExamples
+from generation.training.plans import adjusted_plans, adjusted_rates, check_options
 from generation.training.task import Batch, Examples, Objective, Request, Task
 
 SHOWN_STEPS = 25
@@ -45,10 +46,11 @@ class BrainSynthRecipe:
     shipped = ("autoencoder", "transformer")
 
     def __init__(self, request: Request) -> None:
-        self.request, self.preset = request, preset_of(request)
-        self.plans = tuple(
-            replace(plan, steps=request.steps.get(plan.name, plan.steps)) for plan in self.preset.plans
-        )
+        preset = preset_of(request)
+        check_options(request, preset.plans)
+        self.request = request
+        self.preset = replace(preset, rates=adjusted_rates(preset.rates, request))
+        self.plans = adjusted_plans(preset.plans, request)
         self.architecture = architecture_of(self.preset, request.shape, request.n_conditions)
 
     def task(self, stage: str, finished: Mapping[str, nn.Module]) -> Task:
@@ -223,8 +225,10 @@ class CodeDiffusionTask:
         steps = min(SHOWN_STEPS, self.diffusion.n_steps)
         shown = []
         for number, condition in enumerate(batch.conditions[:, None]):
-            codes = draw_codes(self.transformer, self.diffusion, self.autoencoder.cells, condition, [generator],
-                               n_steps=steps)  # fmt: skip
+            codes = draw_codes(
+                self.transformer, self.diffusion, self.autoencoder.cells, condition, [generator],
+                n_steps=steps,
+            )  # fmt: skip
             image = self.autoencoder.decode(codes, condition)
             shown.append((f"sample for held-out person {number + 1}", as_array(image[0])))
         return shown

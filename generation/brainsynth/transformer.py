@@ -69,7 +69,7 @@ class CodeTransformer(nn.Module):
     ) -> None:
         super().__init__()
         self.n_books, self.n_codes = n_books, n_codes
-        self.codes = nn.ModuleList(nn.Embedding(n_codes + 1, width) for _ in range(n_books))
+        self.codes = nn.Parameter(torch.randn(n_books, n_codes + 1, width) * 0.1)
         self.places = nn.Parameter(torch.randn(prod(cells), width) * 0.1)
         self.names = nn.Parameter(torch.randn(n_conditions, width) * 0.1)
         self.slopes = nn.Parameter(torch.randn(n_conditions, width) * 0.1)
@@ -78,8 +78,6 @@ class CodeTransformer(nn.Module):
         self.blocks = nn.ModuleList(AttentionBlock(width, n_heads) for _ in range(depth))
         self.norm = nn.LayerNorm(width)
         self.scores = nn.Linear(width, n_books * n_codes)
-        for embedding in self.codes:
-            nn.init.normal_(embedding.weight, std=0.1)
 
     @property
     def mask(self) -> int:
@@ -101,8 +99,8 @@ class CodeTransformer(nn.Module):
         metadata = self._metadata(conditions, told)
         flat = codes.flatten(2)
         cells = self.places + metadata.sum(dim=1, keepdim=True)
-        for book, embedding in enumerate(self.codes):
-            cells = cells + embedding(flat[:, book])
+        for book, vectors in enumerate(self.codes):
+            cells = cells + functional.embedding(flat[:, book], vectors)
         tokens = torch.cat((metadata, cells), dim=1)
         for block in self.blocks:
             tokens = block(tokens)

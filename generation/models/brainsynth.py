@@ -1,8 +1,8 @@
 """BrainSynth after Peng2023: codes of images (VQ-VAE), and a discrete diffusion of the codes on metadata.
 
-Known of the model, and kept: an image becomes a grid of codes of a learned codebook; residuals free of metadata
-are isolated; a transformer with conditional masking is the denoiser of a discrete diffusion over the codes;
-metadata such as age and sex condition it. The text is not public in full; ours are:
+Known of the model, and kept: an image becomes a grid of codes of a learned codebook; residuals free of
+metadata are isolated; a transformer with conditional masking is the denoiser of a discrete diffusion over the
+codes; metadata such as age and sex condition it. The text is not public in full; ours are:
 
 - product quantisation (several codes per cell), codebooks by moving averages with dead codes restarted, the
   losses and sizes of the autoencoder;
