@@ -8,26 +8,26 @@ and measurements are kept in the cache; nothing is measured twice.
 """
 
 import argparse
-import contextlib
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from cohorts.cohort import Cohort, read_cohort
-from cohorts.store import Store
-from cohorts.volumes import read_label_map, read_volume, write_volume
+from cohorts.volumes import LabelMap, Volume, read_label_map, read_volume
+from evaluation.conditioning import condition
 from evaluation.measure_cohort import measure_cohort
-from evaluation.measuring import all_measures
+from evaluation.measuring import all_measures, measure_scan
 from generation.planting import controls, plant_in_image
 from plausibrain.image_files import image_and_label_files
 from plausibrain.imaging import measured
 
 N_SPLITS = 1000
 VOXEL_MM = 1.0
+#: Faults are planted and measured at this resolution, in memory.
+FAULT_MM = 2.0
 MARGIN = 0.5
 
 
@@ -44,7 +44,7 @@ def main() -> None:
     labels = files[1]
     clean = numbers(cohort, labels, given.cache)
     page = [*introduction(cohort, clean), *table_of_measures(clean), *null_of_halves(clean)]
-    page += planted_faults(cohort, labels, clean, given.cache)
+    page += planted_faults(coarse_scans(cohort, labels), list(clean.columns))
     sys.stdout.write("\n".join(page) + "\n")
 
 
@@ -124,18 +124,16 @@ def null_of_halves(clean: pd.DataFrame) -> list[str]:
     ]
 
 
-def planted_faults(
-    cohort: Cohort, labels: tuple[Path | None, ...], clean: pd.DataFrame, cache: Path
-) -> list[str]:
+def planted_faults(scans: list[tuple[Volume, LabelMap]], columns: list[str]) -> list[str]:
     """Table of controls: how far a half with the fault lies from the other, and which measure says so."""
-    values = clean.to_numpy()
+    values = _measured(scans, columns)
     chance = np.array([np.abs(differences(values[a], values[b])).max() for a, b in halves(len(values))])
     limit = np.quantile(chance, 0.95)
     lines = [
         "## Planted faults",
         "",
         "Each fault is planted in every scan at the smallest and at the largest severity of its ladder "
-        "(`generation/controls`), with the labels of the clean scan. One half clean, the other half with the "
+        f"(`generation/controls`), at {FAULT_MM:g} mm, with the labels of the clean scan. One half clean, the other half with the "
         f"fault: the share of splits in which the largest difference exceeds {limit:.1f}, which it does in 5 % of "
         "splits without a fault.",
         "",
@@ -146,14 +144,18 @@ def planted_faults(
         if 7 not in plugin.options["detects"]:
             continue
         for severity in (plugin.options["severities"][0], plugin.options["severities"][-1]):
-            spoilt = _spoilt(cohort, labels, plugin.name, severity, cache)[list(clean.columns)].to_numpy()
+            with_fault = [
+                plant_in_image(plugin.name, image, labels, severity=severity, seed=row)
+                for row, (image, labels) in enumerate(scans)
+            ]
+            spoilt = _measured(with_fault, columns)
             d = np.array([differences(values[a], spoilt[b]) for a, b in halves(len(values))])
             seen = float(np.mean(np.abs(d).max(axis=1) > limit))
             typical = np.median(d, axis=0)
             most = int(np.argmax(np.abs(typical)))
             declared = ", ".join(f"`{p.name}`" for p in all_measures() if plugin.name in p.options["detects"])
             lines.append(
-                f"| {plugin.label} | {severity:g} {plugin.unit} | {seen:.0%} | `{clean.columns[most]}` | "
+                f"| {plugin.label} | {severity:g} {plugin.unit} | {seen:.0%} | `{columns[most]}` | "
                 f"{typical[most]:+.1f} | {declared} |"
             )
     return [
@@ -164,45 +166,23 @@ def planted_faults(
     ]
 
 
-def _spoilt(
-    cohort: Cohort, labels: tuple[Path | None, ...], control: str, severity: float, cache: Path
-) -> pd.DataFrame:
-    """Measures of every scan with a fault; images are written, measured and removed one at a time."""
+def coarse_scans(cohort: Cohort, labels: tuple[Path | None, ...]) -> list[tuple[Volume, LabelMap]]:
+    """Every scan with its labels at the resolution of the planted faults."""
+    scans = []
+    for image, label in zip(cohort.images or (), labels, strict=True):
+        if image is None or label is None:
+            raise SystemExit("every scan needs a label map; segment again")
+        scan = condition(read_volume(image), read_label_map(label), voxel_mm=FAULT_MM)
+        scans.append((scan.whole, scan.whole_labels))
+    return scans
+
+
+def _measured(scans: list[tuple[Volume, LabelMap]], columns: list[str]) -> np.ndarray:
     rows = []
-    store = Store(cache / "faults")
-    for row, (image, label) in enumerate(zip(cohort.images or (), labels, strict=True)):
-        key = store.key(control, float(severity), row, _versions())
-        found = store.get(key, ".tsv") or store.put(
-            key,
-            ".tsv",
-            lambda path, i=image, n=label, r=row: _measure(i, n, control, severity, r, path),  # type: ignore[misc]
-        )
-        rows.append(pd.read_csv(found, sep="\t"))
-    return pd.concat(rows, ignore_index=True)
-
-
-def _measure(
-    image: Path | None, label: Path | None, control: str, severity: float, row: int, path: Path
-) -> None:
-    if image is None or label is None:
-        raise SystemExit("every scan needs a label map; segment again")
-    spoilt, _ = plant_in_image(
-        control, read_volume(image), read_label_map(label), severity=severity, seed=row
-    )
-    temporary = path.with_name(f"{path.stem}_T1w.nii")
-    with contextlib.ExitStack() as stack:
-        stack.callback(temporary.unlink, missing_ok=True)
-        write_volume(spoilt, temporary)
-        people = pd.DataFrame({"participant_id": ["x"], "person": ["x"], "age": [50.0], "sex": ["F"]})
-        one = replace(Cohort("x", people), images=(temporary,))
-        table = measure_cohort(one, [label], out=path.parent / "measured", voxel_mm=VOXEL_MM).cohort.measures
-    if table is None:
-        raise SystemExit(f"{image} could not be measured with {control}")
-    table.to_csv(path, sep="\t", index=False)
-
-
-def _versions() -> dict[str, int]:
-    return {plugin.name: plugin.options["version"] for plugin in all_measures()}
+    for image, labels in scans:
+        found = {v.column: v.value for v in measure_scan(condition(image, labels, voxel_mm=FAULT_MM))}
+        rows.append([found[name] for name in columns])
+    return np.array(rows)
 
 
 def _all_columns() -> set[str]:

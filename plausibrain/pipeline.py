@@ -16,9 +16,10 @@ from plausibrain.features import extract_features
 from plausibrain.imaging import measured
 from plausibrain.provenance import METRIC_VERSION, describe_cohort, fingerprint, hardware, versions
 from plausibrain.quality import measure_quality
+from plausibrain.slices import write_slices
 from reports.report import write_report
 
-OPTIONAL_TABLES = ("dose", "curves", "null_draws", "measures", "measure_names", "pairs", "nearest")
+OPTIONAL_TABLES = ("dose", "curves", "null_draws", "measures", "measure_names", "pairs", "nearest", "slices")
 
 
 def run(config: RunConfig, *, progress: Progress | None = None) -> Path:
@@ -72,6 +73,10 @@ def run_cohorts(
     reference, generated = features.reference, features.generated
     analysis = analyse(reference, generated, config.settings, training=features.training, progress=progress)
     analysis.tables.update(quality.tables)
+    if progress is not None:
+        progress("pictures", 0, 1)
+    cases, seed = analysis.tables["cases"], config.settings.seed
+    analysis.tables["slices"] = write_slices(reference, generated, cases, config.out, seed=seed)
     for name, protocol in (("image_quality", quality.protocol), ("image_features", features.protocol)):
         if protocol:
             analysis.protocol[name] = protocol

@@ -27,3 +27,10 @@ def with_measure_labels(run: Run, rows: pd.DataFrame) -> pd.DataFrame:
     units = rows.structure.map(catalogue.unit).fillna("")
     with_unit = labels + (" (" + units + ")").where(units != "", "")
     return rows.assign(structure=labels.mask(own, with_unit), unit=rows.unit.mask(own, ""))
+
+
+def measure_label(run: Run, name: str) -> str:
+    """Return the label of a measure, or empty text for what is none."""
+    names = run.table("measure_names")
+    found = names.loc[names.name == name, "label"]
+    return "" if found.empty else str(found.iloc[0])

@@ -17,6 +17,7 @@ from reports.questions import ASKED
 from reports.references import Bibliography
 from reports.result_tables import ResultTable, tables_of
 from reports.run_folder import Run, read_run
+from reports.slices import SliceGroup, slices_of
 
 #: Notes beyond this many are counted, not listed; all stand in the table of notes.
 MAX_NOTES = 200
@@ -30,6 +31,7 @@ class Section:
     asked: str
     caveats: list[tuple[str, str]]
     figures: list[Drawn]
+    slices: list[SliceGroup]
     tables: list[ResultTable]
 
 
@@ -67,6 +69,7 @@ def page(run: Run) -> str:
         card=run.scorecard,
         sections=[_section(run, question) for question in run.questions],
         n_judged=len(measured_headlines(run)),
+        random_slices=slices_of(run, 0),
         facts=list(_facts(run)),
         methods=paragraphs,
         design=_design(run),
@@ -83,7 +86,14 @@ def _section(run: Run, question: Mapping[str, Any]) -> Section:
     shown = dict(question) | {"headlines": [_headline(h) for h in question["headlines"]]}
     place = int(question["number"])
     caveats = _caveats(shown["headlines"])
-    return Section(shown, ASKED.get(place, ""), caveats, figures_of(run, place), tables_of(run, place))
+    return Section(
+        shown,
+        ASKED.get(place, ""),
+        caveats,
+        figures_of(run, place),
+        slices_of(run, place),
+        tables_of(run, place),
+    )
 
 
 def _caveats(headlines: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:

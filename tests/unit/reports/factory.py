@@ -174,6 +174,26 @@ class RunFactory:
         table = pd.DataFrame(rows, columns=["name", "metric", "structure", "label", "unit"])
         return table.assign(better="lower", judged=True, meaning="Made up.", source="")
 
+    def _slices(self, folder: Path) -> pd.DataFrame:
+        """Two random pairs and one that stands out; the last real image could not be drawn."""
+        (folder / "slices").mkdir(parents=True, exist_ok=True)
+        rows = []
+        for pair, (question, group, about) in enumerate(
+            [(0, "random", ""), (0, "random", ""), (7, "worst", "fwhm_mean")]
+        ):
+            for cohort in ("generated", "reference"):
+                person = self.people[self.people.cohort == cohort].iloc[pair]
+                own = cohort == "generated" and about != ""
+                name = f"{pair:02d}-{cohort}.png"
+                drawn = (pair, cohort) != (2, "reference")
+                if drawn:
+                    (folder / "slices" / name).write_bytes(b"\x89PNG made up")
+                stands_out = [about, 4.2] if own else ["", np.nan]
+                who = [cohort, person.participant_id, person.age, person.sex]
+                reason = "" if drawn else "the file is broken"
+                rows.append([name, question, group, pair, *who, *stands_out, reason])
+        return pd.DataFrame(rows, columns=[column.name for column in SCHEMAS["slices"].columns])
+
     def write(self, folder: Path) -> Path:
         """Write the run folder and return it."""
         tables = {
@@ -188,6 +208,7 @@ class RunFactory:
             "null_draws": self._null_draws(),
             "measures": self._measures(),
             "measure_names": self._measure_names(),
+            "slices": self._slices(folder),
         }
         (folder / "tables").mkdir(parents=True, exist_ok=True)
         for name, table in tables.items():

@@ -1,0 +1,81 @@
+"""Small pictures of three planes: the right way up, at one scale, readable by others."""
+
+import io
+
+import numpy as np
+import pytest
+from matplotlib import image as matplotlib_image
+
+from cohorts.volumes import LabelMap, Volume
+from evaluation.slices import FIELD_MM, PIXEL_MM, Picture, three_planes
+from tests.unit.evaluation_measures.scans import phantom
+
+WIDE, LONG, HIGH = (round(length / PIXEL_MM) for length in FIELD_MM)
+
+
+def read(picture: Picture) -> np.ndarray:
+    """Decode the file with other software."""
+    return np.round(255 * matplotlib_image.imread(io.BytesIO(picture.png()), format="png")).astype(int)
+
+
+def test_the_file_holds_the_pixels():
+    pixels = np.random.default_rng(0).integers(0, 256, (31, 57)).astype(np.uint8)
+    np.testing.assert_array_equal(read(Picture(pixels)), pixels)
+
+
+def test_three_planes_stand_side_by_side_with_white_matter_at_one_grey():
+    for gain in (1.0, 50.0):
+        picture = three_planes(*phantom(noise=1.0, gain=gain))
+        assert picture.remark == ""
+        assert picture.pixels.shape == (LONG, 2 * WIDE + LONG)
+        # White matter is 1000 of 1300.
+        assert np.median(picture.pixels[picture.pixels > 180]) == pytest.approx(255 / 1.3, abs=3)
+
+
+def marked(direction: int) -> np.ndarray:
+    """Grey values where a bright ball lies 30 mm from the middle along a world axis."""
+    image, labels = phantom(noise=0.0)
+    index = np.indices(image.shape).reshape(3, -1).T
+    world = index @ image.affine[:3, :3].T + image.affine[:3, 3]
+    centre = np.zeros(3)
+    centre[direction] = 30.0
+    ball = (np.linalg.norm(world - centre, axis=1) < 9).reshape(image.shape)
+    return three_planes(Volume(np.where(ball, 1000.0, image.data), image.affine), labels).pixels
+
+
+@pytest.mark.parametrize(
+    ("direction", "plane", "rows", "columns"),
+    [
+        (0, slice(0, WIDE), 0.0, 20.0),  # right of the person: right in the plane from above
+        (1, slice(0, WIDE), -20.0, 0.0),  # front: up in the plane from above
+        (2, slice(WIDE, 2 * WIDE), -20.0, 0.0),  # top: up in the plane from the front
+        (1, slice(2 * WIDE, None), 0.0, 20.0),  # front: right in the plane from the right
+    ],
+)
+def test_directions(direction, plane, rows, columns):
+    part = marked(direction)[:, plane]
+    place = np.argwhere(part == 255).mean(axis=0) - (np.array(part.shape) - 1) / 2
+    # 30 mm are 20 pixels; the middle is that of the phantom's brain, a few millimetres off the origin.
+    assert place == pytest.approx([rows, columns], abs=3)
+
+
+@pytest.mark.parametrize("change", ["no labels", "empty labels"])
+def test_without_usable_labels_there_is_a_picture_and_the_reason(change):
+    image, labels = phantom(noise=1.0)
+    given = None if change == "no labels" else LabelMap(np.zeros_like(labels.data), labels.affine)
+    picture = three_planes(image, given)
+    assert picture.remark in (
+        "no label map",
+        "the label map holds no structure of the brain; expected FreeSurfer's labels",
+    )
+    assert picture.pixels.max() == 255
+    assert (picture.pixels > 100).mean() > 0.1
+
+
+def test_an_image_that_is_not_finite_is_drawn():
+    image, labels = phantom(noise=1.0)
+    data = image.data.copy()
+    data[labels.data == 10] = np.nan
+    picture = three_planes(Volume(data, image.affine), labels)
+    assert "not finite" in picture.remark
+    assert picture.pixels.max() == 255
