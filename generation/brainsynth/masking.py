@@ -1,4 +1,4 @@
-"""Discrete diffusion with an absorbing state: codes are masked one by one, and found again (austin2021).
+"""Discrete diffusion with an absorbing state: codes are masked one by one, and found again (Austin2021).
 
 At time t of T each code is still visible with probability a_t = 1 - t / T, independently; a masked code
 stays masked. At t = 0 all are visible, at t = T none is.
@@ -62,7 +62,7 @@ class AbsorbingDiffusion:
         -----
         A visible code is x_0 and was visible before. A masked one was visible at s with probability
         (a_s - a_t) / (1 - a_t), and then was x_0: the sum of q(x_s | x_t, x_0) p(x_0 | x_t) over x_0
-        (austin2021, equation 4 and appendix A.2).
+        (Austin2021, equation 4 and appendix A.2).
         """
         shown = self.chance_to_show(time, before)
         masked = (codes == self.mask)[..., None]
@@ -85,32 +85,6 @@ class AbsorbingDiffusion:
         drawn = (summed < (which.double() * summed[..., -1])[..., None]).sum(dim=-1).clamp_max(self.mask - 1)
         shown = when < self.chance_to_show(time, before)
         return torch.where((codes == self.mask) & shown, drawn, codes)
-
-    def bound(self, log_probabilities: Tensor, codes: Tensor, hidden: Tensor, times: Tensor) -> Tensor:
-        """Return an unbiased estimate of the bound on the negative log-likelihood, nats per code.
-
-        Parameters
-        ----------
-        log_probabilities : Tensor, (B, …, mask)
-            log p(x_0 | x_t).
-        codes, hidden : Tensor of int64, (B, …)
-            x_0 and x_t.
-        times : Tensor, (B,)
-            t, drawn evenly from 1 to T.
-
-        Returns
-        -------
-        Tensor
-            Scalar.
-
-        Notes
-        -----
-        Every masked code costs its cross-entropy times the chance that it shows in the step from t to
-        t - 1, (a_{t-1} - a_t) / (1 - a_t) = 1 / t; T times that averages to the sum over all steps.
-        """
-        found = log_probabilities.gather(-1, codes[..., None])[..., 0]
-        cost = torch.where(hidden == self.mask, -found, torch.zeros_like(found)).flatten(1).mean(dim=1)
-        return (cost * self.n_steps / times.to(cost.device)).mean()
 
 
 def times_of_sampling(n_steps: int, n_wanted: int) -> list[tuple[int, int]]:

@@ -34,7 +34,7 @@ class Settings:
         Divides the scores of the codes; below 1 likely codes become likelier.
     guidance : float
         1 samples as trained. Above 1 the difference that metadata make to the scores is magnified, which
-        costs as much again and exaggerates their effects (ho2022).
+        costs as much again and exaggerates their effects (Ho2022).
     precision : {"fp32", "bf16"}
         In fp32 every sample goes through the networks alone, so that its bits do not depend on the batch; in
         bf16 samples run together.

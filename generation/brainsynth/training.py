@@ -157,9 +157,10 @@ class CodeTask:
 class CodeDiffusionTask:
     """Find masked codes again, given the visible ones and metadata.
 
-    The loss is the mean cross-entropy over masked codes, each example with a time of its own: the terms of
-    the variational bound (`AbsorbingDiffusion.bound`), weighted by how many codes were in fact masked
-    instead of how many were expected, which has the same minimum and less noise.
+    The loss is the mean cross-entropy over masked codes, each example with a time of its own. In the
+    variational bound (Austin2021, equation 1) a masked code at time t of T weighs T times the chance that it
+    shows in the step to t - 1, which is T / t: the inverse of the share that is expected to be masked.
+    Dividing by the share that is in fact masked is the same weight with less noise.
 
     Parameters
     ----------
