@@ -76,7 +76,7 @@ class _StraightThrough(torch.autograd.Function):
 
 
 def straight_through(vectors: Tensor, codes: Tensor) -> Tensor:
-    """Return the codes; their gradient goes to the vectors (vandenOord2017, section 3.2)."""
+    """Return the codes; their gradient goes to the vectors (VandenOord2017, section 3.2)."""
     result: Tensor = _StraightThrough.apply(vectors, codes)
     return result
 
@@ -84,7 +84,7 @@ def straight_through(vectors: Tensor, codes: Tensor) -> Tensor:
 class CodebookAverages(nn.Module):
     """What moves a codebook: moving averages of how many vectors each code stands for, and of their sum.
 
-    vandenOord2017, appendix A.1: N = g N + (1 - g) n, m = g m + (1 - g) (sum of the n vectors), code = m / N.
+    VandenOord2017, appendix A.1: N = g N + (1 - g) n, m = g m + (1 - g) (sum of the n vectors), code = m / N.
     A code whose average count falls below `dead_share` of the mean is put on a vector of the batch, chosen
     with a chance in proportion to its squared distance from its code, and starts with the mean count: ours,
     after the seeding of k-means++ (Arthur2007). At the start almost all codes are dead, and the first batch

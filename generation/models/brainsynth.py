@@ -33,7 +33,7 @@ def _recipe(request: "Request") -> "Recipe":
     return BrainSynthRecipe(request)
 
 
-@model(label="BrainSynth", source=("Peng2023", "vandenOord2017", "Austin2021"), recipe=_recipe)
+@model(label="BrainSynth", source=("Peng2023", "VandenOord2017", "Austin2021"), recipe=_recipe)
 def brainsynth(
     checkpoint: Path,
     *,
