@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from evaluation.diversity.windows import gaussian_window, local_mean
+from evaluation.diversity.slabs import over_slabs
+from evaluation.diversity.windows import gaussian_window, local_moments
 
 WINDOW_SIZE = 11
 WINDOW_SIGMA = 1.5
@@ -51,12 +52,12 @@ def gradient_field(image: Tensor) -> GradientField:
     GradientField
         Two voxels shorter than the image along each axis, since nothing is made up beyond its border.
     """
-    magnitude = sobel_magnitude(image.to(torch.float32))
-    window = gaussian_window(WINDOW_SIZE, WINDOW_SIGMA)
-    mean = local_mean(magnitude, window)
-    square = local_mean(magnitude * magnitude, window)
-    variance = square - mean * mean
-    variance = torch.where(variance > ROUNDING * square, variance, 0.0)
+    source = image.to(torch.float32)
+    parts = over_slabs(len(source) - 2, lambda start, stop: sobel_magnitude(source[start : stop + 2]))
+    magnitude = torch.cat(parts)
+    mean, square = local_moments(magnitude, gaussian_window(WINDOW_SIZE, WINDOW_SIGMA))
+    variance = square.addcmul(mean, mean, value=-1)
+    variance.masked_fill_(variance <= ROUNDING * square, 0.0)
     return GradientField(magnitude, mean, variance.sqrt_(), float(magnitude.max()))
 
 

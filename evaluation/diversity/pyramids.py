@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from cohorts.errors import MeasurementError
-from evaluation.diversity.windows import gaussian_window, local_mean
+from evaluation.diversity.windows import gaussian_window, local_moments
 
 #: Exponents of the five scales, finest first (Wang et al. 2003, section 3.2); with fewer scales the first
 #: ones, rescaled to sum to one.
@@ -107,5 +107,5 @@ def build_pyramid(
 
 def _level(image: Tensor, window: tuple[float, ...]) -> Level:
     image = image.to(torch.float32)
-    mean = local_mean(image, window)
-    return Level(image, mean, local_mean(image * image, window).sub_(mean * mean))
+    mean, square = local_moments(image, window)
+    return Level(image, mean, square.addcmul_(mean, mean, value=-1))

@@ -5,6 +5,8 @@ from functools import cache
 import torch
 from torch import Tensor
 
+from evaluation.diversity.slabs import over_slabs
+
 
 @cache
 def gaussian_window(size: int, sigma: float) -> tuple[float, ...]:
@@ -45,6 +47,25 @@ def local_mean(volume: Tensor, window: tuple[float, ...]) -> Tensor:
     A Gaussian in three dimensions is the product of three in one, so 3 w products per voxel do instead of w³.
     Both arms of the window are added before they are weighed.
     """
+    return _filtered(volume, window)
+
+
+def local_moments(volume: Tensor, window: tuple[float, ...]) -> tuple[Tensor, Tensor]:
+    """Return local means of a volume and of its square, each as `local_mean`, slab by slab."""
+    half = len(window) // 2
+    shape = [n - 2 * half for n in volume.shape]
+    mean, square = volume.new_empty(shape), volume.new_empty(shape)
+
+    def work(start: int, stop: int) -> None:
+        part = volume[start : stop + 2 * half]
+        mean[start:stop] = _filtered(part, window)
+        square[start:stop] = _filtered(part * part, window)
+
+    over_slabs(shape[0], work)
+    return mean, square
+
+
+def _filtered(volume: Tensor, window: tuple[float, ...]) -> Tensor:
     half = len(window) // 2
     for axis in range(3):
         n = volume.shape[axis] - 2 * half

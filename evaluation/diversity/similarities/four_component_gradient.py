@@ -16,6 +16,7 @@ from torch import Tensor
 
 from evaluation.diversity.gradients import WINDOW_SIGMA, WINDOW_SIZE, GradientField, gradient_field
 from evaluation.diversity.registry import similarity
+from evaluation.diversity.slabs import over_slabs
 from evaluation.diversity.windows import gaussian_window, local_mean
 
 #: Shares of the largest gradient of the first image above which a voxel is an edge, and below which it is
@@ -48,31 +49,37 @@ def four_component_gradient(first: GradientField, second: GradientField) -> floa
     Renieblas et al. 2017, section 2 (key Renieblas2017); Rouse & Hemami 2008, eq. 8 (key Rouse2008);
     Li & Bovik 2010, section 3 (key Li2010).
     """
-    alike = _structure(first, second).flatten()
-    means = [_mean_within(alike, kind) for kind in _kinds(first, second)]
-    known = [mean for mean in means if mean is not None]
-    return sum(known) / len(known)
+    sums = torch.tensor(over_slabs(len(first.mean), lambda start, stop: _sums(first, second, start, stop)))
+    total, n = sums.sum(dim=0).T
+    return float((total[n > 0] / n[n > 0]).mean())
 
 
-def _mean_within(values: Tensor, mask: Tensor) -> float | None:
-    """Return the mean over a mask, as a product (faster than picking voxels); None where empty."""
-    n = int(torch.count_nonzero(mask))
-    return float(values @ mask.flatten().to(values.dtype)) / n if n else None
+def _sums(first: GradientField, second: GradientField, start: int, stop: int) -> list[tuple[float, float]]:
+    """Return sum of r* and number of voxels of every kind, in some planes."""
+    alike = _structure(first, second, start, stop).flatten()
+    found = []
+    for kind in _kinds(first, second, start, stop):
+        mask = kind.flatten().to(alike.dtype)
+        found.append((float(alike @ mask), float(torch.count_nonzero(mask))))
+    return found
 
 
-def _structure(first: GradientField, second: GradientField) -> Tensor:
+def _structure(first: GradientField, second: GradientField, start: int, stop: int) -> Tensor:
     window = gaussian_window(WINDOW_SIZE, WINDOW_SIGMA)
-    covariance = local_mean(first.magnitude * second.magnitude, window)
-    covariance.addcmul_(first.mean, second.mean, value=-1)
-    scale = first.spread * second.spread
+    inner, outer = slice(start, stop), slice(start, stop + WINDOW_SIZE - 1)
+    covariance = local_mean(first.magnitude[outer] * second.magnitude[outer], window)
+    covariance.addcmul_(first.mean[inner], second.mean[inner], value=-1)
+    spreads = first.spread[inner], second.spread[inner]
+    scale = spreads[0] * spreads[1]
     correlation = covariance.div_(scale).clamp_(-1, 1)
-    both_flat = (first.spread + second.spread) == 0
+    both_flat = (spreads[0] + spreads[1]) == 0
     return torch.where(scale > 0, correlation, both_flat.to(correlation.dtype))
 
 
-def _kinds(first: GradientField, second: GradientField) -> tuple[Tensor, ...]:
-    """Return masks of preserved edges, changed edges, smooth voxels and texture."""
-    edge, other_edge = (field.inside > EDGE * first.largest for field in (first, second))
+def _kinds(first: GradientField, second: GradientField, start: int, stop: int) -> tuple[Tensor, ...]:
+    """Return masks of preserved edges, changed edges, smooth voxels and texture, in some planes."""
+    g, h = first.inside[start:stop], second.inside[start:stop]
+    edge, other_edge = g > EDGE * first.largest, h > EDGE * first.largest
     preserved, changed = edge & other_edge, edge ^ other_edge
-    smooth = (first.inside < SMOOTH * first.largest) & ~other_edge
+    smooth = (g < SMOOTH * first.largest) & ~other_edge
     return preserved, changed, smooth, ~(preserved | changed | smooth)

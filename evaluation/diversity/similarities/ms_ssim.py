@@ -9,10 +9,11 @@ windows are not comparable.
 
 import math
 
-from torch import Tensor
+import torch
 
 from evaluation.diversity.pyramids import WEIGHTS, WINDOW_SIGMA, WINDOW_SIZE, Level, Pyramid, build_pyramid
 from evaluation.diversity.registry import similarity
+from evaluation.diversity.slabs import over_slabs
 from evaluation.diversity.windows import local_mean
 
 #: For intensities between 0 and 1: (0.01)² and (0.03)² as published (Wang et al. 2004, section III.B).
@@ -45,17 +46,22 @@ def ms_ssim(first: Pyramid, second: Pyramid) -> float:
     product = 1.0
     last = len(first.levels) - 1
     for scale, (x, y) in enumerate(zip(first.levels, second.levels, strict=True)):
-        similar = _contrast_structure(x, y, first.window)
-        if scale == last:
-            similar = similar.mul_(_luminance(x, y))
-        product *= math.pow(max(float(similar.mean()), 0.0), first.weights[scale])
+        mean = _mean_similarity(x, y, first.window, luminance=scale == last)
+        product *= math.pow(max(mean, 0.0), first.weights[scale])
     return product
 
 
-def _contrast_structure(x: Level, y: Level, window: tuple[float, ...]) -> Tensor:
-    covariance = local_mean(x.image * y.image, window).addcmul_(x.mean, y.mean, value=-1)
-    return covariance.mul_(2).add_(C2).div_((x.variance + y.variance).add_(C2))
+def _mean_similarity(x: Level, y: Level, window: tuple[float, ...], *, luminance: bool) -> float:
+    """Return the mean over voxels of contrast times structure, at one scale, and times luminance if asked."""
+    reach = len(window) - 1
 
+    def work(start: int, stop: int) -> float:
+        inner, outer = slice(start, stop), slice(start, stop + reach)
+        mean = x.mean[inner], y.mean[inner]
+        alike = local_mean(x.image[outer] * y.image[outer], window).addcmul_(*mean, value=-1).mul_(2).add_(C2)
+        alike.div_((x.variance[inner] + y.variance[inner]).add_(C2))
+        if luminance:
+            alike.mul_((2 * mean[0] * mean[1] + C1) / (mean[0] ** 2 + mean[1] ** 2 + C1))
+        return float(alike.sum(dtype=torch.float64))
 
-def _luminance(x: Level, y: Level) -> Tensor:
-    return (2 * x.mean * y.mean + C1) / (x.mean**2 + y.mean**2 + C1)
+    return sum(over_slabs(len(x.mean), work)) / x.mean.numel()
