@@ -19,7 +19,11 @@ def build_networks(architecture: Mapping[str, Any]) -> dict[str, nn.Module]:
         When a part is missing or no such network exists.
     """
     _require(architecture, ("fold", "autoencoder", "unet", "schedule"))
-    autoencoder = FoldedAutoencoder(architecture["autoencoder"], int(architecture["fold"]))
+    autoencoder = FoldedAutoencoder(
+        architecture["autoencoder"],
+        int(architecture["fold"]),
+        shortcut=bool(architecture.get("shortcut", False)),
+    )
     unet = build_unet(architecture["unet"])
     return {"autoencoder": autoencoder, "unet": unet, "latents": LatentScale(autoencoder.latent_channels)}
 

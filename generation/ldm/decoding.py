@@ -14,7 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from generation.ldm.networks import FoldedAutoencoder, unfold
+from generation.ldm.folding import unfold
+from generation.ldm.networks import FoldedAutoencoder
 from generation.ldm.upsampling import DoublingConv
 
 #: Voxels of the network's finest level above which a decoder runs in slabs: 80 x 96 x 80 and below run whole.
@@ -52,7 +53,8 @@ def decode_in_slabs(
     blocks = list(autoencoder.network.decoder.blocks)
     for block in blocks[:-2]:
         data = _run_block(block, data, slab_voxels)
-    return unfold(_normed_conv(data, blocks[-2], blocks[-1], slab_voxels, active=False), autoencoder.fold)
+    last = _normed_conv(data, blocks[-2], blocks[-1], slab_voxels, active=False)
+    return autoencoder.add_shortcut(unfold(last, autoencoder.fold), latents)
 
 
 def _run_block(block: nn.Module, data: Tensor, slab_voxels: int) -> Tensor:

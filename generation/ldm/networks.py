@@ -1,5 +1,6 @@
 """The networks of latent diffusion, built from data: MONAI's autoencoder and U-Net, and their frame."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -7,6 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from cohorts.errors import DataError
+from generation.ldm.block_transform import START_SPREAD, BlockTransform
+from generation.ldm.folding import fold, unfold
 
 AUTOENCODER_DEFAULTS: dict[str, Any] = {
     "spatial_dims": 3, "in_channels": 1, "out_channels": 1, "norm_eps": 1e-6,
@@ -30,14 +33,19 @@ class FoldedAutoencoder(nn.Module):
         Of ``monai.networks.nets.AutoencoderKL``, on top of `AUTOENCODER_DEFAULTS`.
     fold : int
         Edge of the blocks, voxels.
+    shortcut : bool
+        Add a `BlockTransform` to encoder and decoder; the networks start at nothing beside it.
     """
 
-    def __init__(self, arguments: Mapping[str, Any], fold: int = 1) -> None:
+    def __init__(self, arguments: Mapping[str, Any], fold: int = 1, *, shortcut: bool = False) -> None:
         super().__init__()
         self.fold = fold
         blocks = fold**3
         folded = {"in_channels": blocks, "out_channels": blocks}
         self.network = build_autoencoder({**AUTOENCODER_DEFAULTS, **folded, **arguments})
+        self.shortcut = BlockTransform(self.stride, self.latent_channels) if shortcut else None
+        if shortcut:
+            _start_at_nothing(self.network)
 
     @property
     def stride(self) -> int:
@@ -52,11 +60,15 @@ class FoldedAutoencoder(nn.Module):
     def encode(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Return mean and standard deviation of the latents, (B, C, i, j, k), of images, (B, 1, I, J, K)."""
         mean, spread = self.network.encode(fold(images, self.fold))
-        return mean, spread
+        return (mean if self.shortcut is None else mean + self.shortcut.encode(images)), spread
 
     def decode(self, latents: Tensor) -> Tensor:
         """Return images, (B, 1, I, J, K), of latents."""
-        return unfold(self.network.decode(latents), self.fold)
+        return self.add_shortcut(unfold(self.network.decode(latents), self.fold), latents)
+
+    def add_shortcut(self, images: Tensor, latents: Tensor) -> Tensor:
+        """Return what the decoder network gave, with the share of the shortcut where there is one."""
+        return images if self.shortcut is None else images + self.shortcut.decode(latents)
 
     def latent_shape(self, shape: Sequence[int]) -> tuple[int, int, int, int]:
         """Return channels and sizes of the latents of an image shape.
@@ -75,23 +87,13 @@ class FoldedAutoencoder(nn.Module):
         return self.latent_channels, size_i, size_j, size_k
 
 
-def fold(images: Tensor, edge: int) -> Tensor:
-    """Stack blocks of edge x edge x edge voxels as channels: (B, 1, I, J, K) to (B, edge**3, …)."""
-    if edge == 1:
-        return images
-    batch, _, *sizes = images.shape
-    split = [part for size in sizes for part in (size // edge, edge)]
-    blocks = images.reshape(batch, *split).permute(0, 2, 4, 6, 1, 3, 5)
-    return blocks.reshape(batch, edge**3, *(size // edge for size in sizes))
-
-
-def unfold(blocks: Tensor, edge: int) -> Tensor:
-    """Undo `fold`."""
-    if edge == 1:
-        return blocks
-    batch, _, *sizes = blocks.shape
-    cells = blocks.reshape(batch, edge, edge, edge, *sizes).permute(0, 4, 1, 5, 2, 6, 3)
-    return cells.reshape(batch, 1, *(size * edge for size in sizes))
+def _start_at_nothing(network: Any) -> None:
+    """Set the last layers so that means and images start at zero, and the spread of latents is small."""
+    for conv in (network.quant_conv_mu.conv, network.decoder.blocks[-1].conv):
+        nn.init.zeros_(conv.weight)
+        nn.init.zeros_(conv.bias)
+    nn.init.zeros_(network.quant_conv_log_sigma.conv.weight)
+    nn.init.constant_(network.quant_conv_log_sigma.conv.bias, 2 * math.log(START_SPREAD))
 
 
 class LatentScale(nn.Module):

@@ -45,6 +45,8 @@ class Preset:
     adversary_channels : int
         Of the first layer of the patch discriminator.
     weighting : Weighting
+    shortcut : bool
+        Whether the autoencoder starts from a `BlockTransform`.
     """
 
     fold: int
@@ -55,6 +57,7 @@ class Preset:
     rates: Mapping[str, float]
     adversary_channels: int = 16
     weighting: Weighting = Weighting()
+    shortcut: bool = False
 
 
 #: pinaya2022 and the released bundle: every size is theirs. Steps, weights of losses and learning rates are
@@ -78,24 +81,26 @@ PUBLISHED = Preset(
     adversary_channels=64,
 )  # fmt: skip
 
-#: For 80 x 96 x 80 voxels of 2 mm: latents of 10 x 12 x 10; a step takes about 0.9 s (autoencoder) and
-#: 0.3 s (diffusion) on one CPU core.
+#: For 80 x 96 x 80 voxels of 2 mm: latents of 10 x 12 x 10; a step takes about 0.6 s (autoencoder) and
+#: 0.45 s (diffusion) on one CPU core. The shortcut alone gives held-out simulated people 29 dB.
 SMALL = Preset(
     fold=2,
     autoencoder={
-        "channels": [32, 32, 64], "latent_channels": 8, "num_res_blocks": 1, "norm_num_groups": 8,
+        "channels": [32, 32, 64], "latent_channels": 32, "num_res_blocks": 1, "norm_num_groups": 8,
         "attention_levels": [False, False, False],
     },
     unet={
-        "channels": [48, 96], "num_res_blocks": 1, "norm_num_groups": 8, "resblock_updown": False,
+        "channels": [64, 96], "num_res_blocks": 1, "norm_num_groups": 8, "resblock_updown": False,
         "attention_levels": [False, True], "num_head_channels": [0, 48],
     },
     schedule=Schedule(prediction="v_prediction"),
     plans=(
-        StagePlan(AUTOENCODER, steps=800, batch_size=1, averaging=0.99, warm_up=20),
+        StagePlan(AUTOENCODER, steps=500, batch_size=1, averaging=0.98, warm_up=20),
         StagePlan(DIFFUSION, steps=3000, batch_size=4, averaging=0.998),
     ),
-    rates={AUTOENCODER: 1e-3, DIFFUSION: 1e-3},
+    rates={AUTOENCODER: 7e-4, DIFFUSION: 1e-3},
+    weighting=Weighting(kl=1e-7),
+    shortcut=True,
 )  # fmt: skip
 
 #: For tests: 16 x 16 x 16 voxels or so.
@@ -116,6 +121,7 @@ TINY = Preset(
     ),
     rates={AUTOENCODER: 1e-3, DIFFUSION: 1e-3},
     adversary_channels=4,
+    shortcut=True,
 )  # fmt: skip
 
 PRESETS = {"published": PUBLISHED, "small": SMALL, "tiny": TINY}
@@ -138,6 +144,7 @@ def architecture_of(preset: Preset, n_conditions: int) -> dict[str, Any]:
     }
     return {
         "fold": preset.fold,
+        "shortcut": preset.shortcut,
         "autoencoder": dict(preset.autoencoder),
         "unet": {**preset.unet, **channels},
         "schedule": preset.schedule.as_data(),

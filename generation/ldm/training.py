@@ -92,9 +92,13 @@ class AutoencoderTask:
         self.weights = preset.weighting
         self.adversary_starts = round(self.weights.adversarial_from * steps)
         self.perceptual = RandomFeatures()
+        self.fitted = False
 
     def examples(self, images: Examples) -> Examples:
-        """Return the images."""
+        """Return the images; the first ones given fit the shortcut, if the autoencoder has one."""
+        if self.autoencoder.shortcut is not None and not self.fitted:
+            self.autoencoder.shortcut.fit(images)
+            self.fitted = True
         return images
 
     def step(self, batch: Batch, generator: torch.Generator, step: int) -> Iterator[Objective]:

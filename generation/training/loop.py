@@ -7,7 +7,7 @@ training that was killed and repeated ends with the same weights as one that was
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -110,7 +110,7 @@ def train_stage(
         When the plan does not fit the devices, or the file belongs to another training.
     """
     watch = watch or Watch()
-    facts = _facts(plan, settings, len(examples))
+    facts = _facts(plan, settings, len(examples), state.task)
     if path.exists():
         load_state(state, path, facts)
     every = max(1, plan.steps // ROWS_PER_STAGE)
@@ -282,12 +282,15 @@ def _validate(
             watch.on_validation(state, row)
 
 
-def _facts(plan: StagePlan, settings: LoopSettings, n_examples: int) -> dict[str, Any]:
-    """Return everything that decides the outcome, for the check on resuming."""
+def _facts(plan: StagePlan, settings: LoopSettings, n_examples: int, task: Task) -> dict[str, Any]:
+    """Return everything that decides the outcome, for the check on resuming; the task must be fresh."""
+    rates = {
+        f"rate of {name}": optimizer.param_groups[0]["lr"] for name, optimizer in task.optimizers.items()
+    }
     return {
         "stage": plan.name,
-        "steps": plan.steps,
-        "batch_size": plan.batch_size,
+        **asdict(plan),
+        **rates,
         "seed": settings.seed,
         "precision": settings.precision,
         "examples": n_examples,

@@ -121,11 +121,11 @@ def load_state(state: StageState, path: Path, settings: Mapping[str, Any]) -> No
             f"{path} is no whole training state ({str(error).splitlines()[0]}); delete it to "
             "train this stage again"
         ) from error
-    if content["settings"] != dict(settings):
+    changed = _difference(content["settings"], settings)
+    if changed:
         raise DataError(
-            f"{path} belongs to a training with other settings "
-            f"({_difference(content['settings'], settings)}); "
-            "repeat the command it was started with, or choose another folder"
+            f"{path} belongs to a training with other settings ({changed}); repeat the command it was "
+            "started with, or choose another folder"
         )
     for name, network in state.task.networks.items():
         network.load_state_dict(content["networks"][name])
@@ -139,5 +139,6 @@ def load_state(state: StageState, path: Path, settings: Mapping[str, Any]) -> No
 
 
 def _difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
-    changed = [key for key in sorted({*old, *new}) if old.get(key) != new.get(key)]
+    """Return in words what differs of what the file states."""
+    changed = [key for key in sorted(old) if old[key] != new.get(key)]
     return ", ".join(f"{key}: {old.get(key)!r} there, {new.get(key)!r} here" for key in changed)

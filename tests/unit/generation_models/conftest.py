@@ -72,8 +72,9 @@ def tiny_checkpoint(tmp_path_factory, people) -> Path:
     architecture = architecture_of(TINY, 4)
     with seeded(7):
         networks = build_networks(architecture)
-        for parameter in networks["unet"].parameters():  # MONAI starts some layers at zero
-            torch.nn.init.normal_(parameter, std=0.1)
+        for name in ("unet", "autoencoder"):  # some of their layers start at zero
+            for parameter in networks[name].parameters():
+                torch.nn.init.normal_(parameter, std=0.1)
     grid = Preset((16, 16, 16), 10.0).grid
     checkpoint = Checkpoint("ldm", architecture, grid, ConditionScaler.fit(people), {"n_trained_on": 0})
     folder = tmp_path_factory.mktemp("checkpoint")

@@ -48,7 +48,7 @@ MODELS = {"lsgan": lsgan, "vae_gan": vae_gan}
 def networks(n_conditions=2, shape=(SIDE,) * 3, seed=0):
     with seeded(seed):
         generator = build_generator(architecture_of(TINY, shape, n_conditions))
-        critic = build_critic(TINY, n_conditions)
+        critic = build_critic(TINY, shape, n_conditions)
         encoder = build_encoder(TINY, shape, n_conditions)
     return generator, critic, encoder
 
@@ -123,6 +123,21 @@ def test_no_deviation_is_the_template():
     torch.nn.init.zeros_(generator.last[-1].bias)
     image = generator(torch.randn(1, TINY.n_latent), torch.rand(1, 2))
     torch.testing.assert_close(image[0], mean)
+
+
+def test_all_networks_learn_the_mean_image_and_its_spread():
+    task, images = task_of("vae_gan"), bright_images()
+    task.examples(images)
+    task.examples(ArrayExamples(images.images[:1] + 0.1, images.conditions[:1]))  # held-out, later
+    stack = images.images
+    mean = stack.mean(dim=0)
+    for network in (task.critic, task.encoder):
+        torch.testing.assert_close(network.deviation.mean, mean)
+        torch.testing.assert_close(network.deviation.spread, (stack - mean).pow(2).mean().sqrt())
+    template = task.generator.template
+    torch.testing.assert_close(torch.sigmoid(template), mean.clamp(0.005, 0.995))
+    expected = (stack[:1] - mean) / (stack - mean).pow(2).mean().sqrt()
+    torch.testing.assert_close(task.critic.deviation(stack[:1]), expected)
 
 
 def test_the_score_depends_on_the_claim_by_projection():

@@ -7,14 +7,17 @@ from monai.networks.nets import AutoencoderKL
 from monai.networks.schedulers import DDIMScheduler, DDPMScheduler
 
 from cohorts.errors import DataError
+from generation.ldm.block_transform import BlockTransform
 from generation.ldm.decoding import decode_in_slabs, decoder_for
+from generation.ldm.folding import fold
 from generation.ldm.losses import RandomFeatures, kl_divergence
 from generation.ldm.networks import FoldedAutoencoder, LatentScale
-from generation.ldm.presets import PUBLISHED, SMALL, architecture_of
+from generation.ldm.presets import PUBLISHED, SMALL, TINY, architecture_of
 from generation.ldm.schedule import Schedule, ddim_timesteps, timestep_pairs
 from generation.ldm.upsampling import DoublingConv
 from generation.models.ldm import ldm
 from generation.noise import seeded
+from generation.training.data import ArrayExamples
 
 STEPS = 4
 SEEDS = [11, 12, 2**63 - 1]
@@ -167,9 +170,9 @@ def test_large_images_are_decoded_in_slabs_and_small_ones_whole(monkeypatch):
     used = []
     monkeypatch.setattr(decoding, "decode_in_slabs", lambda *args: used.append("slabs"))
     network = FoldedAutoencoder({**SMALL.autoencoder}, SMALL.fold)
-    decoder_for(network, (80, 96, 80))(torch.zeros(1, 8, 2, 2, 2))
+    decoder_for(network, (80, 96, 80))(torch.zeros(1, 32, 2, 2, 2))
     assert not used
-    decoder_for(network, (320, 448, 320))(torch.zeros(1, 8, 2, 2, 2))
+    decoder_for(network, (320, 448, 320))(torch.zeros(1, 32, 2, 2, 2))
     assert used == ["slabs"]
 
 
@@ -209,3 +212,35 @@ def test_the_published_preset_has_the_published_latents():
         autoencoder = FoldedAutoencoder(architecture["autoencoder"], architecture["fold"])
     assert autoencoder.latent_shape((160, 224, 160)) == (3, 20, 28, 20)
     assert isinstance(autoencoder.network, AutoencoderKL)
+
+
+def test_the_block_transform_is_the_best_linear_autoencoder():
+    with seeded(6):
+        images = torch.rand(3, 1, 8, 8, 8)
+    images[:, :, :4] = 0  # empty blocks stay empty and do not count
+    transform = BlockTransform(4, 5)
+    transform.fit(ArrayExamples(images, torch.zeros(3, 1)))
+    scores = transform.encode(images)
+    assert scores.shape == (3, 5, 2, 2, 2)
+    full = scores[:, :, 1]
+    assert full.pow(2).mean(dim=(0, 2, 3)) == pytest.approx(torch.ones(5), rel=1e-3)
+    restored = transform.decode(scores)
+    assert restored[:, :, :4].abs().max() == 0
+    # Eckart and Young: the error is the sum of the squares of the singular values left out.
+    blocks = fold(images, 4).permute(0, 2, 3, 4, 1).reshape(-1, 64).double()
+    left_out = torch.linalg.svdvals(blocks)[5:].pow(2).sum()
+    assert (restored - images).pow(2).sum() == pytest.approx(left_out.item(), rel=1e-4)
+
+
+def test_an_autoencoder_with_a_shortcut_starts_at_the_shortcut():
+    with seeded(8):
+        network = FoldedAutoencoder({**TINY.autoencoder}, TINY.fold, shortcut=True).eval()
+        images = torch.rand(2, 1, 8, 8, 8)
+    network.shortcut.fit(ArrayExamples(images, torch.zeros(2, 1)))
+    with torch.no_grad():
+        mean, spread = network.encode(images)
+        assert torch.equal(mean, network.shortcut.encode(images))
+        assert spread == pytest.approx(torch.full_like(spread, 0.05), rel=1e-4)
+        assert torch.equal(network.decode(mean), network.shortcut.decode(mean))
+        tiled = decode_in_slabs(network, mean[:1], slab_voxels=10)
+    assert torch.allclose(tiled, network.shortcut.decode(mean[:1]), atol=1e-5)

@@ -7,7 +7,7 @@ import torch
 
 from cohorts.errors import DataError
 from generation.checkpoint import read_checkpoint
-from generation.ldm.networks import fold, unfold
+from generation.ldm.folding import fold, unfold
 from generation.ldm.training import LatentDiffusionRecipe
 from generation.training import train
 from generation.training.data import ArrayExamples, label_files, split
