@@ -28,6 +28,7 @@ from evaluation.segmenters.synthseg_style import (
 )
 from evaluation.synthesis.fields import normal, uniform
 from evaluation.synthesis.labelmaps import read_training_maps
+from evaluation.synthesis.losses import blocks
 from evaluation.synthesis.rendering import Example, Recipe, render_example
 from evaluation.working_grid import winning_channel
 
@@ -36,13 +37,18 @@ _BLOCK = (144, 176, 144)
 _RIDGE = 1.0
 
 
-def measure_rendering(network: HalfResolutionUNet, example: Example) -> dict[str, tuple[float, float, float]]:
+def measure_rendering(
+    network: HalfResolutionUNet, example: Example, answer_mm: int = 1
+) -> dict[str, tuple[float, float, float]]:
     """Return for every group both features and the true mean Dice of its structures."""
-    raw, agreement = predict_both_ways(network, example.image, 1.0)
+    raw, agreement = predict_both_ways(network, example.image, float(answer_mm**3), fine=answer_mm == 1)
     posteriors, _ = keep_largest(raw)
     features = quality_features(posteriors, agreement)
     channel = winning_channel(posteriors.structures)
-    truth = group_means(overlap(channel, example.target))
+    target = (
+        example.target if answer_mm == 1 else blocks(example.target).mode(1).values.reshape(channel.shape)
+    )
+    truth = group_means(overlap(channel, target))
     return {group: (*values, truth[group]) for group, values in features.items()}
 
 
@@ -73,13 +79,21 @@ def judge_line(rows: np.ndarray) -> dict[str, float]:
 
 
 def calibrate(
-    labelmaps: Path, weights: Path, *, n_renderings: int = 24, n_held_out: int = 2, seed: int = 1
+    labelmaps: Path,
+    weights: Path,
+    *,
+    answer_mm: int = 1,
+    n_renderings: int = 24,
+    n_held_out: int = 2,
+    seed: int = 1,
 ) -> dict[str, Any]:
     """Return the lines of all groups and how well they predict.
 
     Parameters
     ----------
     labelmaps, weights : Path
+    answer_mm : {1, 2}
+        Size of the voxels in which the network answers.
     n_renderings : int
     n_held_out : int
         The last maps of the folder, which training left out.
@@ -95,7 +109,7 @@ def calibrate(
         example = render_example(source, codebook, _BLOCK, recipe, generator, centre=centre)
         noise = uniform(0, 0.15, generator) * normal(_BLOCK, generator) * (example.image > 0)
         noisy = Example((example.image + noise).clamp_min(0), example.target, example.side)
-        for group, values in measure_rendering(network, noisy).items():
+        for group, values in measure_rendering(network, noisy, answer_mm).items():
             rows[group].append(values)
     arrays = {group: np.array(values) for group, values in rows.items()}
     return {
@@ -112,11 +126,12 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--labelmaps", type=Path, required=True)
     parser.add_argument("--weights", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--answer-mm", type=int, default=1, choices=(1, 2))
     parser.add_argument("--renderings", type=int, default=24)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     args = parser.parse_args(arguments)
     torch.set_num_threads(args.threads)
-    result = calibrate(args.labelmaps, args.weights, n_renderings=args.renderings)
+    result = calibrate(args.labelmaps, args.weights, answer_mm=args.answer_mm, n_renderings=args.renderings)
     write_text_atomic(args.out, json.dumps(result, indent=1) + "\n")
 
 

@@ -12,7 +12,9 @@ from evaluation.synthesis.anatomy import N_STRUCTURES
 _FEW = 20
 
 
-def segmentation_loss(logits: Tensor, target: Tensor, side: Tensor) -> tuple[Tensor, Tensor]:
+def segmentation_loss(
+    logits: Tensor, target: Tensor, side: Tensor, *, dice_weight: float = 1.0
+) -> tuple[Tensor, Tensor]:
     """Return the loss and the soft Dice of every structure in the block.
 
     Parameters
@@ -22,6 +24,8 @@ def segmentation_loss(logits: Tensor, target: Tensor, side: Tensor) -> tuple[Ten
     target : Tensor of int64, (I, J, K)
     side : Tensor of uint8, (I, J, K)
         0 without a side, 1 left, 2 right.
+    dice_weight : float
+        Weight of the first term.
 
     Returns
     -------
@@ -32,11 +36,13 @@ def segmentation_loss(logits: Tensor, target: Tensor, side: Tensor) -> tuple[Ten
         NaN for a structure that is absent.
     """
     flat = logits[0].permute(1, 2, 3, 0).reshape(-1, N_STRUCTURES + 1)
-    loss, dice = _DiceCrossEntropy.apply(flat, target.flatten(), side.flatten())
+    loss, dice = _DiceCrossEntropy.apply(flat, target.flatten(), side.flatten(), dice_weight)
     return loss, dice
 
 
-def coarse_loss(logits: Tensor, target: Tensor, side: Tensor) -> tuple[Tensor, Tensor]:
+def coarse_loss(
+    logits: Tensor, target: Tensor, side: Tensor, *, dice_weight: float = 1.0
+) -> tuple[Tensor, Tensor]:
     """Return the same loss at half the resolution, and the soft Dice of every structure.
 
     A voxel of 2 mm belongs to its eight voxels' structures in equal parts; its side is that of most of them.
@@ -46,10 +52,11 @@ def coarse_loss(logits: Tensor, target: Tensor, side: Tensor) -> tuple[Tensor, T
     logits : Tensor, (1, 20, I/2, J/2, K/2)
         Of `HalfResolutionUNet` without its fine part.
     target, side : Tensor, (I, J, K)
+    dice_weight : float
         As in `segmentation_loss`.
     """
     flat = logits[0].flatten(1).T.float()
-    eight = _blocks(target)
+    eight = blocks(target)
     shares = torch.zeros(len(flat), N_STRUCTURES, device=flat.device)
     shares.scatter_add_(1, eight, torch.full_like(eight, 0.125, dtype=torch.float32))
     log_p = flat[:, :-1].log_softmax(1)
@@ -57,14 +64,15 @@ def coarse_loss(logits: Tensor, target: Tensor, side: Tensor) -> tuple[Tensor, T
     dice = (2 * torch.minimum(p, shares).sum(0) + 1) / (p.sum(0) + count + 1)
     present = (count > _FEW / 8) & (torch.arange(N_STRUCTURES, device=flat.device) > 0)
     entropy = -(shares * log_p).sum() / count[1:].sum().clamp_min(1)
-    sides = _blocks(side.to(torch.int64))
+    sides = blocks(side.to(torch.int64))
     left, right = (sides == 1).sum(1), (sides == 2).sum(1)
     side_loss, _ = _side_loss(flat[:, -1], torch.where(left > right, 1, 2) * (left + right > 0))
-    loss = (present * (1 - dice)).sum() / present.sum().clamp_min(1) + entropy + side_loss
+    overlap = (present * (1 - dice)).sum() / present.sum().clamp_min(1)
+    loss = dice_weight * overlap + entropy + side_loss
     return loss, torch.where(count > _FEW / 8, dice.detach(), torch.nan)
 
 
-def _blocks(values: Tensor) -> Tensor:
+def blocks(values: Tensor) -> Tensor:
     """Return the eight voxels of every 2 x 2 x 2 block, (number of blocks, 8)."""
     i, j, k = values.shape
     blocks = values.reshape(i // 2, 2, j // 2, 2, k // 2, 2)
@@ -82,7 +90,9 @@ class _DiceCrossEntropy(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, logits: Tensor, truth: Tensor, side: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(
+        ctx: Any, logits: Tensor, truth: Tensor, side: Tensor, dice_weight: float
+    ) -> tuple[Tensor, Tensor]:
         """Return loss and Dice; the gradient is made here, while the probabilities are at hand."""
         p = torch.softmax(logits[:, :-1].float(), dim=1)
         n_channels = p.shape[1]
@@ -92,9 +102,9 @@ class _DiceCrossEntropy(torch.autograd.Function):
         overlap = torch.zeros_like(count).index_add_(0, truth, picked)
         dice = (2 * overlap + 1) / (p.sum(0) + count + 1)
         present = (count > _FEW) & (torch.arange(n_channels, device=p.device) > 0)
-        share = present / present.sum().clamp_min(1) / (p.sum(0) + count + 1)
+        share = dice_weight * present / present.sum().clamp_min(1) / (p.sum(0) + count + 1)
         at_truth = picked * (-2 * share)[truth]
-        loss = (present * (1 - dice)).sum() / present.sum().clamp_min(1)
+        loss = dice_weight * (present * (1 - dice)).sum() / present.sum().clamp_min(1)
         loss = loss - w * picked.clamp_min(1e-12).log().sum()
         common = w - at_truth - p @ (share * dice)
         p.mul_(share * dice + common[:, None]).scatter_add_(1, truth[:, None], (at_truth - w)[:, None])
@@ -105,10 +115,10 @@ class _DiceCrossEntropy(torch.autograd.Function):
         return loss + side_loss, dice
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None]:
         """Return the gradient of the logits."""
         (gradient,) = ctx.saved_tensors
-        return gradient * gradients[0].to(gradient.dtype), None, None
+        return gradient * gradients[0].to(gradient.dtype), None, None, None
 
 
 def _side_loss(logit: Tensor, side: Tensor) -> tuple[Tensor, Tensor]:

@@ -8,7 +8,9 @@ from evaluation.synthesis.losses import coarse_loss, segmentation_loss
 N = 19
 
 
-def plain_loss(logits: torch.Tensor, target: torch.Tensor, side: torch.Tensor) -> torch.Tensor:
+def plain_loss(
+    logits: torch.Tensor, target: torch.Tensor, side: torch.Tensor, dice_weight: float
+) -> torch.Tensor:
     """The same loss, written for autograd."""
     flat = logits[0].flatten(1).T
     truth, where = target.flatten(), side.flatten()
@@ -22,7 +24,7 @@ def plain_loss(logits: torch.Tensor, target: torch.Tensor, side: torch.Tensor) -
     sides = functional.binary_cross_entropy_with_logits(
         flat[has_side, N], (where[has_side] == 1).to(flat.dtype)
     )
-    return 1 - dice[1:][present].mean() + entropy + 0.3 * sides
+    return dice_weight * (1 - dice[1:][present].mean()) + entropy + 0.3 * sides
 
 
 def make_case() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -33,11 +35,12 @@ def make_case() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     return logits.requires_grad_(), target, side
 
 
-def test_value_and_gradient_agree_with_autograd() -> None:
+@pytest.mark.parametrize("dice_weight", [1.0, 0.1])
+def test_value_and_gradient_agree_with_autograd(dice_weight: float) -> None:
     logits, target, side = make_case()
-    expected = plain_loss(logits, target, side)
+    expected = plain_loss(logits, target, side, dice_weight)
     (gradient,) = torch.autograd.grad(expected, logits)
-    loss, _ = segmentation_loss(logits, target, side)
+    loss, _ = segmentation_loss(logits, target, side, dice_weight=dice_weight)
     (own,) = torch.autograd.grad(loss, logits)
     # float32 inside: seven digits of the largest entry
     torch.testing.assert_close(loss.double(), expected, rtol=1e-6, atol=0)

@@ -14,7 +14,13 @@ SMALL = (((48, 48, 48), 1.0),)
 
 def make_plan(folder: Path, out: str, steps: int) -> Plan:
     return Plan(
-        labelmaps=folder, out=folder / out, steps=steps, coarse_steps=3, n_held_out=1, features=(4, 4, 4, 4)
+        labelmaps=folder,
+        out=folder / out,
+        steps=steps,
+        coarse_steps=3,
+        settling_steps=1,
+        n_held_out=1,
+        features=(4, 4, 4, 4),
     )
 
 
@@ -22,6 +28,7 @@ def make_plan(folder: Path, out: str, steps: int) -> Plan:
 def small_and_steady(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Small blocks, one rate, and one thread: the order of summation is then the same in every run."""
     monkeypatch.setattr(train_segmenter, "BLOCKS", SMALL)
+    monkeypatch.setattr(train_segmenter, "FINE_BLOCKS", SMALL)
     monkeypatch.setattr(train_segmenter, "learning_rate", lambda plan, step: 1e-3)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
