@@ -178,3 +178,17 @@ def test_a_constant_offset_of_contrast_does_not_hide_copies():
     generated = shown(copied, 2)
     offset = {name: matrix + 0.5 for name, matrix in generated.features.items()}
     assert verdict("copies", pairs_with(replace(generated, features=offset)))[0] > 0.9
+
+
+def test_the_published_rule_takes_new_people_for_copies_when_many_were_trained_on():
+    """The nearest of 1,000 training images is nearer than the nearest of 40 held-out ones, copied or not."""
+    rng = np.random.default_rng(0)
+    cohorts = []
+    for k, (name, n) in enumerate({"r": 40, "g": 60, "t": 1000}.items()):
+        cohort = table_cohort(n, seed=k, name=name)
+        people = cohort.people.assign(person=[f"{name}{row}" for row in range(n)])
+        cohorts.append(replace(cohort, people=people, features={IMAGE: rng.standard_normal((n, 25))}))
+    frame = build_frame(prepare_samples(*cohorts[:2], min_people=10, training=cohorts[2]), SETTINGS)
+    found = find_copies(frame, IMAGE)
+    assert np.mean(found.generated.similarity > found.published_limit) > 0.5
+    assert found.flagged.mean() < 0.2
