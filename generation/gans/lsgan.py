@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from generation.gans.presets import STAGE, Preset, architecture_of, build_critic, build_generator
-from generation.gans.recipe import AdversarialRecipe, diversity, draw, mean_image, optimizer, samples_of
+from generation.gans.recipe import AdversarialRecipe, diversity, draw, fit_to_images, optimizer, samples_of
 from generation.networks.adversarial_losses import least_squares_critic, least_squares_generator
 from generation.networks.critic import Critic
 from generation.networks.volume_generator import VolumeGenerator
@@ -38,9 +38,9 @@ class LsganTask:
         }
 
     def examples(self, images: Examples) -> Examples:
-        """Return the images; the first are the training images, whose mean becomes the template."""
+        """Return the images; the networks learn the mean of the first, the training images."""
         if not self.fitted:
-            self.generator.set_template(mean_image(images))
+            fit_to_images(self.networks, images)
             self.fitted = True
         return images
 
@@ -79,4 +79,4 @@ def lsgan_recipe(request: Request) -> AdversarialRecipe:
 
 def _task(preset: Preset, shape: tuple[int, int, int], n_conditions: int) -> Task:
     generator = build_generator(architecture_of(preset, shape, n_conditions))
-    return LsganTask(generator, build_critic(preset, n_conditions), preset.rate)
+    return LsganTask(generator, build_critic(preset, shape, n_conditions), preset.rate)

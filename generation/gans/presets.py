@@ -114,9 +114,9 @@ def build_generator(architecture: Mapping[str, Any]) -> VolumeGenerator:
         ) from error
 
 
-def build_critic(preset: Preset, n_conditions: int) -> Critic:
+def build_critic(preset: Preset, shape: Sequence[int], n_conditions: int) -> Critic:
     """Return a critic with fresh weights."""
-    return Critic(preset.critic_channels, n_conditions, preset.fold)
+    return Critic(shape, preset.critic_channels, n_conditions, preset.fold)
 
 
 def build_encoder(preset: Preset, shape: Sequence[int], n_conditions: int) -> VolumeEncoder:

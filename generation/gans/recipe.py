@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.optim import AdamW
 
 from generation.gans.presets import STAGE, Preset, architecture_of, preset_of
-from generation.networks.blocks import normal
+from generation.networks.blocks import Deviation, normal
 from generation.networks.volume_generator import VolumeGenerator
 from generation.noise import seeded
 from generation.training.plans import adjusted_plans, adjusted_rates, check_options
@@ -17,7 +17,7 @@ from generation.training.task import Batch, Examples, Request, StagePlan, Task
 
 #: Averages of the gradient over few steps: the opponent changes (radford2016, section 4).
 BETAS = (0.5, 0.99)
-TEMPLATE_IMAGES = 64
+MEAN_OF_IMAGES = 64
 
 
 class AdversarialRecipe:
@@ -68,11 +68,25 @@ def draw(generator_network: VolumeGenerator, conditions: Tensor, generator: torc
     return images
 
 
-def mean_image(images: Examples) -> Tensor:
-    """Return the mean of the examples, of evenly chosen ones where there are many, (1, I, J, K)."""
-    count = min(len(images), TEMPLATE_IMAGES)
+def fit_to_images(networks: Mapping[str, nn.Module], images: Examples) -> None:
+    """Tell all networks the mean of the examples, and how far these usually are from it.
+
+    Evenly chosen examples stand for all where there are many.
+    """
+    count = min(len(images), MEAN_OF_IMAGES)
     chosen = [number * len(images) // count for number in range(count)]
-    return torch.stack([images.batch([number]).images[0] for number in chosen]).mean(dim=0)
+    total, squares = torch.zeros_like(images.batch([0]).images[0]), torch.zeros(())
+    for number in chosen:
+        image = images.batch([number]).images[0]
+        total, squares = total + image, squares + image.pow(2).mean()
+    mean = total / count
+    spread = (squares / count - mean.pow(2).mean()).clamp_min(0).sqrt()
+    for network in networks.values():
+        if isinstance(network, VolumeGenerator):
+            network.set_template(mean)
+        for part in network.modules():
+            if isinstance(part, Deviation):
+                part.fit(mean, spread)
 
 
 def diversity(network: VolumeGenerator, conditions: Tensor, generator: torch.Generator) -> float:

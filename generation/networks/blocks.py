@@ -1,5 +1,6 @@
 """Blocks of convolutions that several networks share. None mixes the samples of a batch."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -90,6 +91,37 @@ class PlainBlock(nn.Module):
         """Return features, (B, after, i, j, k)."""
         total: Tensor = self.layers(features) + self.shortcut(features)
         return total
+
+
+class Deviation(nn.Module):
+    """How an image deviates from the mean image, in units of the usual deviation.
+
+    Heads that are aligned differ little from each other; a network that is to tell them apart should not have
+    to find the difference first.
+
+    Parameters
+    ----------
+    shape : sequence of int
+        Voxels.
+    """
+
+    mean: Tensor
+    spread: Tensor
+
+    def __init__(self, shape: Sequence[int]) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(1, *shape))
+        self.register_buffer("spread", torch.ones(()))
+
+    def fit(self, mean: Tensor, spread: Tensor) -> None:
+        """Take mean, (1, I, J, K), and root mean square deviation, a scalar, of images."""
+        self.mean.copy_(mean)
+        self.spread.copy_(spread.clamp_min(1e-3))
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return the deviation of images, (B, 1, I, J, K)."""
+        deviation: Tensor = (images - self.mean) / self.spread
+        return deviation
 
 
 def perceptron(n_inputs: int, width: int, n_outputs: int) -> nn.Sequential:

@@ -2,15 +2,19 @@
 
 from collections.abc import Sequence
 from itertools import pairwise
+from math import prod
 from typing import NamedTuple
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.parametrizations import spectral_norm
 
 from generation.ldm.networks import fold as folded
+from generation.networks.blocks import Deviation
 from generation.networks.volume_generator import conditions_about_zero
+
+#: Channels per patch from which conditions are guessed.
+GUESS_CHANNELS = 16
 
 
 class Judgement(NamedTuple):
@@ -41,6 +45,8 @@ class Critic(nn.Module):
 
     Parameters
     ----------
+    shape : sequence of int
+        Voxels of the images.
     channels : sequence of int
         Each layer halves the sizes.
     n_conditions : int
@@ -48,27 +54,30 @@ class Critic(nn.Module):
         Edge of the blocks of voxels that become channels.
     """
 
-    def __init__(self, channels: Sequence[int], n_conditions: int, fold: int = 2) -> None:
+    def __init__(
+        self, shape: Sequence[int], channels: Sequence[int], n_conditions: int, fold: int = 2
+    ) -> None:
         super().__init__()
-        self.fold = fold
+        self.fold, self.deviation = fold, Deviation(shape)
         self.layers = nn.ModuleList(
             spectral_norm(nn.Conv3d(a, b, 4, stride=2, padding=1)) for a, b in pairwise((fold**3, *channels))
         )
         self.score = spectral_norm(nn.Conv3d(channels[-1], 1, 1))
         self.project = nn.Linear(n_conditions, channels[-1], bias=False)
+        n_patches = prod(size // (fold * 2 ** len(channels)) for size in shape)
         self.guess = nn.Sequential(
-            nn.Linear(2 * channels[-1], channels[-1]), nn.SiLU(), nn.Linear(channels[-1], n_conditions)
-        )
+            nn.Conv3d(channels[-1], GUESS_CHANNELS, 1), nn.LeakyReLU(0.2), nn.Flatten(),
+            nn.Linear(GUESS_CHANNELS * n_patches, n_conditions),
+        )  # fmt: skip
         nn.init.zeros_(self.project.weight)
 
     def forward(self, images: Tensor, conditions: Tensor) -> Judgement:
         """Return the judgement of images, (B, 1, I, J, K), that claim scaled conditions."""
-        features, all_features = folded(images, self.fold), []
+        features, all_features = folded(self.deviation(images), self.fold), []
         for layer in self.layers:
             features = functional.leaky_relu(layer(features), 0.2)
             all_features.append(features)
         wanted = self.project(conditions_about_zero(conditions))[:, :, None, None, None]
         match = (features * wanted).mean(dim=1)
-        pooled = torch.cat((features.mean(dim=(2, 3, 4)), features.amax(dim=(2, 3, 4))), dim=1)
         scores = self.score(features)[:, 0] + match
-        return Judgement(scores.float(), self.guess(pooled).float(), all_features)
+        return Judgement(scores.float(), self.guess(features).float(), all_features)

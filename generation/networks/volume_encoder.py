@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from generation.ldm.networks import fold as folded
-from generation.networks.blocks import PlainBlock, group_norm
+from generation.networks.blocks import Deviation, PlainBlock, group_norm
 from generation.networks.volume_generator import conditions_about_zero
 
 
@@ -33,6 +33,8 @@ class VolumeEncoder(nn.Module):
     ) -> None:
         super().__init__()
         self.fold = fold
+        stride = fold * 2 ** (len(channels) - 1)
+        self.deviation = Deviation([stride * size for size in cells])
         self.first = nn.Conv3d(fold**3, channels[0], 3, padding=1)
         self.downs = nn.ModuleList(nn.Conv3d(a, b, 4, stride=2, padding=1) for a, b in pairwise(channels))
         self.blocks = nn.ModuleList(PlainBlock(b, b) for b in channels[1:])
@@ -42,7 +44,7 @@ class VolumeEncoder(nn.Module):
 
     def forward(self, images: Tensor, conditions: Tensor) -> tuple[Tensor, Tensor]:
         """Return mean and standard deviation of the latents, (B, n_latent) each."""
-        features = self.first(folded(images, self.fold))
+        features = self.first(folded(self.deviation(images), self.fold))
         for down, block in zip(self.downs, self.blocks, strict=True):
             features = block(down(features))
         flat = functional.silu(self.norm(features)).flatten(1)

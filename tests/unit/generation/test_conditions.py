@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.stats import ks_2samp, spearmanr
+from typer.testing import CliRunner
 
 from analysis.conditions import PARTS
 from cohorts.cohort import Cohort
@@ -22,6 +23,7 @@ from generation.conditions import (
     conditions_sweep,
     reference_conditions,
 )
+from plausibrain.cli import app
 from plausibrain.conditions_table import write_conditions
 
 NUMBERS = ["requested_age", VENTRICLE, BRAIN]
@@ -196,6 +198,15 @@ def test_the_command_writes_a_table_that_it_reads_again(reference_file, tmp_path
     again = pd.read_csv(out, sep="\t")
     assert again["sex"].eq("F").all()
     assert again[VENTRICLE].nunique() == 9
+
+
+def test_the_command_line_makes_the_same_table(reference_file, tmp_path):
+    flags = ["--like", str(reference_file), "-n", "12", "--seed", "4", "--balanced", "--oldest", "70"]
+    result = CliRunner().invoke(app, ["conditions", *flags, "--out", str(tmp_path / "a.tsv")])
+    assert result.exit_code == 0, result.output
+    assert "12 rows, 12 people" in result.output
+    write_conditions(reference_file, tmp_path / "b.tsv", n=12, seed=4, balanced=True, ages=(None, 70.0))
+    assert (tmp_path / "a.tsv").read_bytes() == (tmp_path / "b.tsv").read_bytes()
 
 
 def test_the_command_refuses_two_designs_at_once(reference_file, tmp_path):
