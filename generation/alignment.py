@@ -71,7 +71,7 @@ def fit_rigid(moving: Points, fixed: Points) -> Points:
 
     References
     ----------
-    .. [1] kabsch1976, p. 922.
+    .. [1] Kabsch1976, p. 922.
 
     Examples
     --------

@@ -21,7 +21,7 @@ REGIONS = (
 )  # fmt: skip
 MIDLINE = ("3rd-Ventricle", "4th-Ventricle")
 
-#: Centres of the right nuclei in MNI space, mm: means of both sides of the labels of tzouriomazoyer2002 with
+#: Centres of the right nuclei in MNI space, mm: means of both sides of the labels of TzourioMazoyer2002 with
 #: x mirrored. Its single subject lies up to 2 mm to the right of the midline, hence the mean.
 MNI_RIGHT_MM = {
     "Hippocampus": (27.1, -20.3, -10.2),

@@ -1,7 +1,7 @@
 """Training images on a common grid: rigid alignment to the atlas, one resampling, intensities from 0 to 1.
 
 The published models were trained on images aligned rigidly to MNI space at 1 mm, cropped to 160 x 224 x 160
-voxels (pinaya2022, section 3). An adult brain of the simulator fits into both grids; the lowest part of the
+voxels (Pinaya2022, section 3). An adult brain of the simulator fits into both grids; the lowest part of the
 brain stem lies outside, as it does there.
 """
 

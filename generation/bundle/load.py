@@ -22,7 +22,7 @@ from generation.scaler import ConditionScaler
 #: Size of the latents in the bundle's own configuration, where it is an expression that is not evaluated.
 LATENT_SIZES = (20, 28, 20)
 #: Order in which the network sees its conditions, and the ranges of the UK Biobank that are 0 to 1
-#: (pinaya2022, section 3). Sex 1 is male: field 31 of the UK Biobank, which min-max scaling keeps.
+#: (Pinaya2022, section 3). Sex 1 is male: field 31 of the UK Biobank, which min-max scaling keeps.
 UK_BIOBANK = ConditionScaler(
     ("sex", "age", "requested_ventricle_mm3", "requested_brain_mm3"),
     (0.0, 44.0, 6_995.68, 1_144_240.0),

@@ -49,7 +49,7 @@ class RandomFeatures(nn.Module):
 
 
 class PatchAdversary(nn.Module):
-    """A discriminator that judges overlapping patches of an image (isola2017), with least squares (mao2017).
+    """A discriminator that judges overlapping patches of an image (Isola2017), with least squares (Mao2017).
 
     Parameters
     ----------

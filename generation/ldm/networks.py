@@ -133,7 +133,7 @@ class LatentScale(nn.Module):
 
 
 def predict(unet: nn.Module, latents: Tensor, timesteps: Tensor, conditions: Tensor) -> Tensor:
-    """Return the U-Net's prediction with conditions both concatenated and attended to (pinaya2022).
+    """Return the U-Net's prediction with conditions both concatenated and attended to (Pinaya2022).
 
     Parameters
     ----------

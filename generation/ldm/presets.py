@@ -60,7 +60,7 @@ class Preset:
     shortcut: bool = False
 
 
-#: pinaya2022 and the released bundle: every size is theirs. Steps, weights of losses and learning rates are
+#: Pinaya2022 and the released bundle: every size is theirs. Steps, weights of losses and learning rates are
 #: ours.
 PUBLISHED = Preset(
     fold=1,

@@ -1,6 +1,6 @@
 """The noise schedule of a diffusion model, and one step of each sampler.
 
-The samplers follow ho2020 (DDPM) and song2021 (DDIM without noise, eta = 0). Arithmetic is float32 in
+The samplers follow Ho2020 (DDPM) and Song2021 (DDIM without noise, eta = 0). Arithmetic is float32 in
 the order of operations that MONAI's schedulers have, so that both agree to the last bit.
 """
 
@@ -90,7 +90,7 @@ class Schedule:
         return signal * clean + spread * noise
 
     def target(self, clean: Tensor, noise: Tensor, timesteps: Tensor) -> Tensor:
-        """Return what the network shall predict: the noise, or the velocity of salimans2022."""
+        """Return what the network shall predict: the noise, or the velocity of Salimans2022."""
         if self.prediction == "epsilon":
             return noise
         signal, spread = self._scales(clean, timesteps)
@@ -106,14 +106,14 @@ class Schedule:
         return clean, (signal**0.5) * output + (spread**0.5) * latents
 
     def ddim_step(self, output: Tensor, latents: Tensor, timestep: int, before: int) -> Tensor:
-        """Return the latents one DDIM step earlier (song2021, eq. 12 with sigma = 0)."""
+        """Return the latents one DDIM step earlier (Song2021, eq. 12 with sigma = 0)."""
         clean, noise = self.clean_and_noise(output, latents, timestep)
         signal = self.kept_before(before).to(latents.device)
         direction = (1 - signal) ** 0.5 * noise
         return signal**0.5 * clean + direction
 
     def ddpm_step(self, output: Tensor, latents: Tensor, timestep: int, noise: Tensor | None) -> Tensor:
-        """Return the latents one step earlier (ho2020, eq. 7); `noise` is None for the last step."""
+        """Return the latents one step earlier (Ho2020, eq. 7); `noise` is None for the last step."""
         clean, _ = self.clean_and_noise(output, latents, timestep)
         signal, earlier = (
             x.to(latents.device) for x in (self.kept[timestep], self.kept_before(timestep - 1))

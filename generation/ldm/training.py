@@ -65,7 +65,7 @@ class LatentDiffusionRecipe:
 
 
 class AutoencoderTask:
-    """Reconstruct images through latents; L1, perceptual, patch-adversarial and KL terms (pinaya2022).
+    """Reconstruct images through latents; L1, perceptual, patch-adversarial and KL terms (Pinaya2022).
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Latent diffusion of brain images (pinaya2022): an autoencoder, and a conditional U-Net on its latents.
+"""Latent diffusion of brain images (Pinaya2022): an autoencoder, and a conditional U-Net on its latents.
 
 Sex, age, ventricle volume and brain volume, or any columns of the table of people, reach the U-Net twice: as
 constant channels beside the latents and through cross-attention. What moves it: the autoencoder limits fine
@@ -21,7 +21,7 @@ def _recipe(request: "Request") -> "Recipe":
     return LatentDiffusionRecipe(request)
 
 
-@model(label="Latent diffusion", source=("pinaya2022",), recipe=_recipe)
+@model(label="Latent diffusion", source=("Pinaya2022",), recipe=_recipe)
 def ldm(
     checkpoint: Path,
     *,

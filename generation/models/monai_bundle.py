@@ -1,6 +1,6 @@
 """The brain latent diffusion model that MONAI publishes as ``brain_image_synthesis_latent_diffusion_model``.
 
-Trained on 31,740 people of the UK Biobank, 44 to 82 years old (pinaya2022). What moves it: conditions outside
+Trained on 31,740 people of the UK Biobank, 44 to 82 years old (Pinaya2022). What moves it: conditions outside
 those ranges are extrapolated; a typical ventricle of 25 to 30 mL is about 0.11 to 0.14 of its scale, and the
 0.7 of the published example is 122 mL. Its images are whole heads as the network draws them, on the published
 grid of 160 x 224 x 160 voxels of 1 mm; the original saver's cropping and 8-bit rescaling are left out.
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from generation.model import Model
 
 
-@model(label="MONAI bundle (latent diffusion)", source=("pinaya2022",))
+@model(label="MONAI bundle (latent diffusion)", source=("Pinaya2022",))
 def monai_bundle(
     checkpoint: Path,
     *,

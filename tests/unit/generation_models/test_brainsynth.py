@@ -151,6 +151,21 @@ def run(task, examples, n_steps, batch_size):
     return losses
 
 
+def test_only_lit_cells_are_tokens():
+    architecture = architecture_of(TINY, (8, 8, 8), 1)
+    with seeded(3):
+        networks = build_networks(architecture)
+    task = CodeDiffusionTask(networks["transformer"], networks["autoencoder"], TINY)
+    images = torch.zeros(3, 1, 8, 8, 8)
+    images[1, 0, 5, 1, 2] = 0.5  # in the cell (1, 0, 0) of 2 x 2 x 2
+    with torch.no_grad():
+        learned = task.examples(ArrayExamples(images, torch.zeros(3, 1)))
+        held_out = task.examples(ArrayExamples(torch.ones(1, 1, 8, 8, 8), torch.zeros(1, 1)))
+    assert networks["transformer"].in_use.nonzero().flatten().tolist() == [4]
+    assert learned.images.shape == (3, 2, 1)
+    assert held_out.images.shape == (1, 2, 1)
+
+
 def test_images_are_learned():
     with seeded(8):
         coarse = torch.rand(4, 1, 4, 4, 4)
@@ -165,7 +180,7 @@ def test_images_are_learned():
 
 def test_codes_that_metadata_decide_are_learned_and_asked_for():
     sex = torch.tensor([[0.0], [1.0], [0.0], [1.0]])
-    codes = sex.view(4, 1, 1, 1, 1).expand(4, 2, 2, 2, 2)
+    codes = sex.view(4, 1, 1).expand(4, 2, 8)
     with seeded(9):
         transformer = CodeTransformer((2, 2, 2), n_books=2, n_codes=4, n_conditions=1, width=16, depth=1,
                                       n_heads=2)  # fmt: skip
@@ -177,8 +192,6 @@ def test_codes_that_metadata_decide_are_learned_and_asked_for():
     assert losses[0] > 1.0 > 0.1 > losses[-1]
     diffusion = AbsorbingDiffusion(10, transformer.mask)
     with torch.no_grad():
-        drawn = draw_codes(
-            transformer, diffusion, (2, 2, 2), sex[:2], [generator_of(n) for n in (1, 2)], n_steps=5
-        )
+        drawn = draw_codes(transformer, diffusion, sex[:2], [generator_of(n) for n in (1, 2)], n_steps=5)
     assert (drawn[0] == 0).float().mean() > 0.9
     assert (drawn[1] == 1).float().mean() > 0.9

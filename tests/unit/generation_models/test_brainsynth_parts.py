@@ -171,7 +171,7 @@ def test_sampling_leaves_no_mask(n_steps, transformer):
     diffusion = AbsorbingDiffusion(10, 3)
     with torch.no_grad():
         codes = draw_codes(
-            transformer, diffusion, CELLS, torch.zeros(4, 2), [generator_of(n) for n in range(4)],
+            transformer, diffusion, torch.zeros(4, 2), [generator_of(n) for n in range(4)],
             n_steps=n_steps,
         )  # fmt: skip
     assert codes.shape == (4, 2, *CELLS)
@@ -179,8 +179,21 @@ def test_sampling_leaves_no_mask(n_steps, transformer):
     assert codes.min() >= 0
 
 
+def test_cells_not_in_use_keep_the_usual_code():
+    with seeded(3):
+        model = CodeTransformer((1, 2, 2), n_books=2, n_codes=3, n_conditions=1, width=4, depth=1, n_heads=1)
+        grid = torch.randint(3, (2, 2, 1, 2, 2))
+    usual = torch.tensor([[[[0, 1], [2, 0]]], [[[1, 1], [0, 2]]]])
+    model.use(torch.tensor([[[True, False], [True, False]]]), usual)
+    wide = model.widen(model.narrow(grid))
+    assert torch.equal(wide[..., 0], grid[..., 0])
+    assert torch.equal(wide[..., 1], usual[..., 1].expand(2, -1, -1, -1))
+    drawn = draw_codes(model, AbsorbingDiffusion(10, 3), torch.zeros(1, 1), [generator_of(0)], n_steps=2)
+    assert torch.equal(drawn[0, ..., 1], usual[..., 1])
+
+
 def test_untold_metadata_play_no_part(transformer):
-    codes = torch.full((1, 2, *CELLS), transformer.mask)
+    codes = torch.full((1, 2, 8), transformer.mask)
     told, untold = torch.tensor([[True, True]]), torch.tensor([[False, False]])
     one, other = torch.tensor([[0.0, 0.3]]), torch.tensor([[1.0, 0.9]])
     assert torch.equal(transformer(codes, one, untold), transformer(codes, other, untold))
@@ -191,7 +204,7 @@ def test_untold_metadata_play_no_part(transformer):
 def test_guidance_magnifies_what_metadata_do(transformer):
     from generation.brainsynth.sampling import _guided_scores
 
-    codes, conditions = torch.full((1, 2, *CELLS), transformer.mask), torch.tensor([[0.0, 1.0]])
+    codes, conditions = torch.full((1, 2, 8), transformer.mask), torch.tensor([[0.0, 1.0]])
     told = transformer(codes, conditions)
     untold = transformer(codes, conditions, torch.zeros(1, 2, dtype=torch.bool))
     assert torch.allclose(_guided_scores(transformer, codes, conditions, 2.0), 2 * told - untold)

@@ -63,7 +63,7 @@ def test_the_atlas_is_symmetric_and_lies_where_mni_does():
     left = atlas[atlas.index.str.startswith("Left-")]
     right = atlas.loc[left.index.str.replace("Left-", "Right-")]
     assert np.allclose(left.to_numpy() * [-1, 1, 1], right.to_numpy(), atol=0.02)
-    # tzouriomazoyer2002; the rest of a rigid fit between two average anatomies is below 4 mm.
+    # TzourioMazoyer2002; the rest of a rigid fit between two average anatomies is below 4 mm.
     assert np.linalg.norm(atlas.loc["Right-Putamen"] - [25.8, 4.4, 2.4]) < 4
     assert np.linalg.norm(atlas.loc["Right-Hippocampus"] - [27.1, -20.3, -10.2]) < 5
 
