@@ -92,7 +92,7 @@ SMALL = Preset(
     n_times=1000,
     plans=(
         StagePlan(AUTOENCODER, steps=900, batch_size=1, averaging=0.99, warm_up=20),
-        StagePlan(DIFFUSION, steps=900, batch_size=2, averaging=0.995, warm_up=50),
+        StagePlan(DIFFUSION, steps=1000, batch_size=4, averaging=0.995, warm_up=50),
     ),
     rates={AUTOENCODER: 1e-3, DIFFUSION: 1e-3},
 )  # fmt: skip

@@ -75,7 +75,6 @@ class Settings:
 def draw_codes(
     transformer: CodeTransformer,
     diffusion: AbsorbingDiffusion,
-    cells: Sequence[int],
     conditions: Tensor,
     generators: Sequence[torch.Generator],
     *,
@@ -87,7 +86,7 @@ def draw_codes(
 
     All noise comes from one generator per sample.
     """
-    shape = (len(conditions), transformer.n_books, *cells)
+    shape = (len(conditions), transformer.n_books, int(transformer.in_use.sum()))
     codes = torch.full(shape, diffusion.mask, dtype=torch.int64, device=conditions.device)
     for time, before in times_of_sampling(diffusion.n_steps, n_steps):
         scores = _guided_scores(transformer, codes, conditions, guidance)
@@ -97,7 +96,7 @@ def draw_codes(
             for x, p, generator in zip(codes, chances, generators, strict=True)
         ]
         codes = torch.stack(moved)
-    return codes
+    return transformer.widen(codes)
 
 
 def _guided_scores(
@@ -167,7 +166,7 @@ class BrainSynth:
         generators = [generator_of(seed, SAMPLE_STREAM) for seed in seeds]
         with self._precision():
             return draw_codes(
-                self.transformer, self.diffusion, self.autoencoder.cells, conditions, generators,
+                self.transformer, self.diffusion, conditions, generators,
                 n_steps=self.settings.steps, temperature=self.settings.temperature,
                 guidance=self.settings.guidance,
             )  # fmt: skip

@@ -7,6 +7,7 @@ from typing import cast
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 from torch.optim import AdamW
 
 from generation.brainsynth.autoencoder import CodeAutoencoder, Coded
@@ -31,6 +32,8 @@ from generation.training.plans import adjusted_plans, adjusted_rates, check_opti
 from generation.training.task import Batch, Examples, Objective, Request, Task
 
 SHOWN_STEPS = 25
+#: Cells in which no training image exceeds this grey value (of 0 to 1) are not in use.
+DARK = 0.02
 VALIDATION_SHARES = (0.125, 0.375, 0.625, 0.875)
 
 
@@ -183,18 +186,24 @@ class CodeDiffusionTask:
         }
         self.diffusion = AbsorbingDiffusion(preset.n_times, transformer.mask)
         self.untold = preset.weighting.untold
+        self.chosen = False
 
     def examples(self, images: Examples) -> Examples:
-        """Return the codes of every image, as numbers."""
+        """Return the codes of the cells in use of every image; the first call, in training, chooses them."""
         device = next(self.autoencoder.parameters()).device
         codes, conditions = [], []
+        lit = torch.zeros(self.autoencoder.cells, dtype=torch.bool)
         for number in range(len(images)):
             batch = images.batch([number])
-            on_device = batch.to(device)
-            coded = self.autoencoder.encode(on_device.images, on_device.conditions)
-            codes.append(coded.indices.to("cpu", torch.int32))
+            coded = self.autoencoder.encode(batch.images.to(device), batch.conditions.to(device))
+            codes.append(coded.indices)
             conditions.append(batch.conditions)
-        return ArrayExamples(torch.cat(codes), torch.cat(conditions))
+            lit |= functional.max_pool3d(batch.images, self.autoencoder.stride)[0, 0] > DARK
+        every = torch.cat(codes)
+        if not self.chosen:
+            self.transformer.use(lit, every.mode(dim=0).values)
+            self.chosen = True
+        return ArrayExamples(self.transformer.narrow(every).int().cpu(), torch.cat(conditions))
 
     def step(self, batch: Batch, generator: torch.Generator, step: int) -> Iterator[Objective]:
         """Yield the cross-entropy of masked codes; times are spread evenly over the batch."""
@@ -227,8 +236,7 @@ class CodeDiffusionTask:
         shown = []
         for number, condition in enumerate(batch.conditions[:, None]):
             codes = draw_codes(
-                self.transformer, self.diffusion, self.autoencoder.cells, condition, [generator],
-                n_steps=steps,
+                self.transformer, self.diffusion, condition, [generator], n_steps=steps
             )  # fmt: skip
             image = self.autoencoder.decode(codes, condition)
             shown.append((f"sample for held-out person {number + 1}", as_array(image[0])))
@@ -245,7 +253,7 @@ def masked_cross_entropy(scores: Tensor, codes: Tensor, masked: Tensor) -> tuple
     masked : Tensor of bool, (B, …)
         An example without a masked code costs nothing.
     """
-    costs = nn.functional.cross_entropy(scores.flatten(0, -2), codes.flatten(), reduction="none")
+    costs = functional.cross_entropy(scores.flatten(0, -2), codes.flatten(), reduction="none")
     n = masked.flatten(1).sum(dim=1).clamp_min(1)
     each = (costs.view(codes.shape) * masked).flatten(1).sum(dim=1) / n
     found = ((scores.argmax(dim=-1) == codes) & masked).flatten(1).sum(dim=1) / n

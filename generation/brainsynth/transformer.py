@@ -41,6 +41,8 @@ class AttentionBlock(nn.Module):
 class CodeTransformer(nn.Module):
     """Predict every code of a grid from those that are visible and from metadata, which may be masked too.
 
+    Only cells in use are tokens; in the others, where no training image shows anything, the usual code
+    stands.
     A cell is one token: the sum of the embeddings of its codes (or of the mask) and of its place. Each
     condition is a token too: a learned function of its value, or a learned vector for "not told". Their sum
     is also added to every cell. The share of masked codes tells the time of the diffusion, so no time is
@@ -56,6 +58,9 @@ class CodeTransformer(nn.Module):
     width, depth, n_heads : int
     """
 
+    in_use: Tensor
+    usual: Tensor
+
     def __init__(
         self,
         cells: Sequence[int],
@@ -68,7 +73,9 @@ class CodeTransformer(nn.Module):
         n_heads: int,
     ) -> None:
         super().__init__()
-        self.n_books, self.n_codes = n_books, n_codes
+        self.n_books, self.n_codes, self.cells = n_books, n_codes, tuple(cells)
+        self.register_buffer("in_use", torch.ones(prod(cells), dtype=torch.bool))
+        self.register_buffer("usual", torch.zeros(n_books, prod(cells), dtype=torch.int64))
         self.codes = nn.Parameter(torch.randn(n_books, n_codes + 1, width) * 0.1)
         self.places = nn.Parameter(torch.randn(prod(cells), width) * 0.1)
         self.names = nn.Parameter(torch.randn(n_conditions, width) * 0.1)
@@ -84,28 +91,42 @@ class CodeTransformer(nn.Module):
         """Number that stands for a masked code."""
         return self.n_codes
 
+    def use(self, in_use: Tensor, usual: Tensor) -> None:
+        """Choose the cells in use, (i, j, k), bool, and the usual codes, (n_books, i, j, k)."""
+        self.in_use.copy_(in_use.flatten())
+        self.usual.copy_(usual.flatten(1))
+
+    def narrow(self, codes: Tensor) -> Tensor:
+        """Return the codes of the cells in use, (B, n_books, n), of a whole grid, (B, n_books, i, j, k)."""
+        return codes.flatten(2)[:, :, self.in_use]
+
+    def widen(self, codes: Tensor) -> Tensor:
+        """Return the codes of the whole grid, (B, n_books, i, j, k): undo `narrow`."""
+        grid = self.usual.repeat(len(codes), 1, 1)
+        grid[:, :, self.in_use] = codes
+        return grid.unflatten(2, self.cells)
+
     def forward(self, codes: Tensor, conditions: Tensor, told: Tensor | None = None) -> Tensor:
-        """Return scores (log-odds) of the codes, (B, n_books, i, j, k, n_codes), float32.
+        """Return scores (log-odds) of the codes, (B, n_books, n, n_codes), float32.
 
         Parameters
         ----------
-        codes : Tensor of int64, (B, n_books, i, j, k)
-            `mask` where a code is not known.
+        codes : Tensor of int64, (B, n_books, n)
+            Of the cells in use; `mask` where a code is not known.
         conditions : Tensor, (B, n_conditions)
             Scaled, about 0 to 1.
         told : Tensor of bool, (B, n_conditions), optional
             Where False the condition is masked and its value plays no part. All are told by default.
         """
         metadata = self._metadata(conditions, told)
-        flat = codes.flatten(2)
-        cells = self.places + metadata.sum(dim=1, keepdim=True)
+        cells = self.places[self.in_use] + metadata.sum(dim=1, keepdim=True)
         for book, vectors in enumerate(self.codes):
-            cells = cells + functional.embedding(flat[:, book], vectors)
+            cells = cells + functional.embedding(codes[:, book], vectors)
         tokens = torch.cat((metadata, cells), dim=1)
         for block in self.blocks:
             tokens = block(tokens)
         scores = self.scores(self.norm(tokens[:, metadata.shape[1] :])).float()
-        return scores.unflatten(2, (self.n_books, self.n_codes)).transpose(1, 2).reshape(*codes.shape, -1)
+        return scores.unflatten(2, (self.n_books, self.n_codes)).transpose(1, 2)
 
     def _metadata(self, conditions: Tensor, told: Tensor | None) -> Tensor:
         known = self.names + (2 * conditions - 1)[..., None] * self.slopes
