@@ -1,0 +1,262 @@
+"""The page ``docs/models_scores.md``: the table of the latent diffusion paper, obedience, verdicts and ranks.
+
+Every number is read from the run folders; a number that a run does not have is a dash, with the reason below.
+"""
+
+import datetime
+import os
+import platform
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from analysis.clouds import FEATURE_SPACE
+from cohorts.store import write_text_atomic
+from cohorts.tables import read_table
+from evaluation.diversity.pair_table import all_similarities
+from reports.compare_tables import RANKS
+from reports.run_folder import Run, read_run
+
+NOTHING = "–"
+#: Requested volumes: quantity of `results.tsv` and what the page calls it.
+OBEDIENCE = {
+    "ventricle_volume_r": "ventricles: r",
+    "ventricle_volume_slope": "slope",
+    "brain_volume_r": "brain: r",
+    "brain_volume_slope": "slope",
+}
+INTRODUCTION = """# How good are the small models?
+
+Printed by `python -m benchmarks.models` on {date} ({machine}, {cores} cores).
+
+Every model drew the same {n} people, whose age, sex, ventricle and brain volume are those of simulated people that no model
+has seen. The reference is another {n} held-out people. All images lie on one grid and went through `{segmenter}`. The
+first row is the people themselves whose conditions were asked for: what a perfect model would score. *95 %
+intervals in brackets.* The simulator is not the world: these numbers rank models trained on it, and say nothing of models trained on
+real people.
+"""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One cohort of the page.
+
+    Attributes
+    ----------
+    label : str
+    run : Path
+        Its run folder.
+    facts : mapping
+        How the model was trained and how long it draws.
+    """
+
+    label: str
+    run: Path
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+def write_page(rows: Sequence[Row], comparison: Path, out: Path, said: Mapping[str, Any]) -> Path:
+    """Write the page.
+
+    Parameters
+    ----------
+    rows : sequence of Row
+        The held-out people first.
+    comparison : Path
+        Folder that `reports.compare.compare_runs` wrote of the same runs.
+    out : Path
+    said : mapping
+        ``n``, ``segmenter`` and further settings, as they are to be printed.
+
+    Returns
+    -------
+    Path
+    """
+    opened = {row.label: read_run(row.run) for row in rows}
+    lines = [
+        INTRODUCTION.format(
+            date=datetime.datetime.now(datetime.UTC).date(), machine=platform.machine(), cores=os.cpu_count(),
+            **said,
+        ),
+        *as_in_the_paper(opened), *obedience(opened), *verdicts(opened), *ranks(comparison, opened),
+        *wrong(opened), *all_distances(opened), *training(rows),
+    ]  # fmt: skip
+    return write_text_atomic(out, "\n".join(lines) + "\n")
+
+
+def as_in_the_paper(runs: Mapping[str, Run]) -> Iterator[str]:
+    """Yield table 1 of Pinaya et al. 2022: distance to real images, and similarity of pairs."""
+    first = next(iter(runs.values()))
+    space = feature_space(first)
+    similarities = {plugin.name: plugin.label for plugin in all_similarities()}
+    header = ["", "Fréchet distance ↓", *similarities.values()]
+    yield "## Table 1 of the latent diffusion paper, with its row of real images\n"
+    yield from (_line(header), _line(["---"] * len(header)))
+    missing: dict[str, None] = {}
+    for label, run in runs.items():
+        distance = value(run, "feature_distances", "frechet", structure=space)
+        pairs = [value(run, "pair_similarity", name, cohort="generated") for name in similarities]
+        yield _line([label, *(_cell(number, missing) for number in (distance, *pairs))])
+    pairs = [value(first, "pair_similarity", name, cohort="reference") for name in similarities]
+    halves = value(first, "feature_distances", "frechet", structure=space)
+    yield _line(["Reference people", _null(halves, missing), *(_cell(number, missing) for number in pairs)])
+    yield from _reasons(missing)
+    yield (
+        f"\nFréchet distance of features `{space or 'none'}`; for the reference, between its random halves. Its size is "
+        "that of this network and this n, so it cannot be compared with published ones. Similarities are means over "
+        "pairs of images of one cohort: the target is the reference's value, lower is no better.\n"
+    )
+
+
+def obedience(runs: Mapping[str, Run]) -> Iterator[str]:
+    """Yield requested against measured volumes."""
+    yield "## Requested against measured\n"
+    yield from (_line(["", *OBEDIENCE.values()]), _line(["---"] * (len(OBEDIENCE) + 1)))
+    missing: dict[str, None] = {}
+    for label, run in runs.items():
+        numbers = [value(run, "obedience", quantity, cohort="generated") for quantity in OBEDIENCE]
+        yield _line([label, *(_cell(number, missing) for number in numbers)])
+    yield from _reasons(missing)
+    yield "\nThe row of held-out people shows what the segmenter alone loses.\n"
+
+
+def verdicts(runs: Mapping[str, Run]) -> Iterator[str]:
+    """Yield the verdict of every question and model."""
+    yield "## Verdicts\n"
+    yield from (_line(["", *runs]), _line(["---"] * (len(runs) + 1)))
+    asked = [run.questions for run in runs.values()]
+    for same in zip(*asked, strict=True):
+        yield _line([f"{same[0]['number']}. {same[0]['name']}", *(str(q["verdict"]) for q in same)])
+    yield _line(["**All**", *(f"**{run.scorecard['verdict']}**" for run in runs.values())])
+    yield ""
+
+
+def ranks(comparison: Path, runs: Mapping[str, Run]) -> Iterator[str]:
+    """Yield the mean rank of every model per question, over joint bootstrap draws."""
+    table = read_table(comparison / "ranks.tsv", RANKS)
+    table = table[table["headline"].isna() | (table["headline"] == "")]
+    if table.empty:
+        return
+    table = table.assign(weighted=table["rank"] * table["share"])
+    mean = table.pivot_table(index="question", columns="run", values="weighted", aggfunc="sum")
+    names = {q["number"]: q["name"] for q in next(iter(runs.values())).questions}
+    yield "## Mean rank (1 is nearest the ideal), over joint bootstrap draws of all runs\n"
+    yield from (_line(["", *runs]), _line(["---"] * (len(runs) + 1)))
+    for number, row in mean.iterrows():
+        yield _line([f"{number}. {names[number]}", *(f"{row[label]:.1f}" for label in runs)])
+    yield ""
+
+
+def wrong(runs: Mapping[str, Run]) -> Iterator[str]:
+    """Yield what the reports find wrong with each model."""
+    yield "## What is wrong with each\n"
+    for label, run in runs.items():
+        yield f"**{label}.** {run.scorecard['sentence']}\n"
+        found = [h for question in run.questions for h in question["headlines"] if h["verdict"] == "no"]
+        yield from (f"- {headline['sentence']}" for headline in found)
+        if found:
+            yield ""
+
+
+def all_distances(runs: Mapping[str, Run]) -> Iterator[str]:
+    """Yield every distance between image features, beside two halves of the reference."""
+    first = next(iter(runs.values())).table("results")
+    rows = first[first["analysis"] == "feature_distances"]
+    if rows.empty:
+        return
+    yield "## Every distance between image features\n"
+    yield from (_line(["", "features", "reference halves", *runs]), _line(["---"] * (len(runs) + 3)))
+    missing: dict[str, None] = {}
+    for row in rows.itertuples():
+        numbers = [
+            value(run, "feature_distances", str(row.quantity), structure=str(row.structure))
+            for run in runs.values()
+        ]
+        extractor = str(row.structure).partition(":")[0]
+        halves = _null(numbers[0], missing)
+        yield _line([str(row.quantity), extractor, halves, *(_cell(number, missing) for number in numbers)])
+    yield from _reasons(missing)
+    yield ""
+
+
+def training(rows: Sequence[Row]) -> Iterator[str]:
+    """Yield on what and how long the models were trained, and how long they draw."""
+    known = [row for row in rows if row.facts]
+    if not known:
+        return
+    yield "## How they were made\n"
+    header = ["", "trained on", "steps", "training", "seconds an image", "checkpoint"]
+    yield from (_line(header), _line(["---"] * len(header)))
+    for row in known:
+        stages = row.facts.get("stages", {})
+        steps = (
+            ", ".join(f"{name} {stage.get('steps', NOTHING)}" for name, stage in stages.items()) or NOTHING
+        )
+        seconds = sum(stage.get("seconds", 0.0) for stage in stages.values())
+        people = row.facts.get("n_trained_on")
+        drawn, digest = row.facts.get("seconds_per_image", np.nan), str(row.facts.get("checkpoint", ""))
+        yield _line(
+            [
+                row.label,
+                NOTHING if people is None else f"{people} images",
+                steps,
+                f"{seconds / 60:.0f} min" if seconds else NOTHING,
+                f"{drawn:.2g}",
+                f"`{digest[:12]}`",
+            ]
+        )
+    yield ""
+
+
+def feature_space(run: Run) -> str:
+    """Return the extractor that the headlines use, with its hash; empty when there is none."""
+    results = run.table("results")
+    names = results.loc[results["analysis"] == "feature_distances", "structure"].dropna().unique()
+    for wanted in FEATURE_SPACE:
+        for name in names:
+            if str(name).partition(":")[0] == wanted:
+                return str(name)
+    return ""
+
+
+def value(
+    run: Run, analysis: str, quantity: str, *, structure: str = "", cohort: str = "difference"
+) -> pd.Series | None:
+    """Return the row of `results.tsv` over all people, or None when the run has none."""
+    table = run.table("results")
+    chosen = table[
+        (table["analysis"] == analysis) & (table["quantity"] == quantity) & (table["stratum"] == "all")
+        & (table["structure"].fillna("") == structure) & (table["cohort"] == cohort)
+    ]  # fmt: skip
+    return chosen.iloc[0] if len(chosen) else None
+
+
+def _cell(row: pd.Series | None, missing: dict[str, None]) -> str:
+    """Return estimate and interval; a dash when there is none, and keep the reason."""
+    if row is None or not np.isfinite(row["estimate"]):
+        reason = "" if row is None else row["reason"]
+        missing[str(reason) if isinstance(reason, str) and reason else "not measured in these runs"] = None
+        return NOTHING
+    interval = f" [{row['ci_low']:.3g}, {row['ci_high']:.3g}]" if np.isfinite(row["ci_low"]) else ""
+    return f"{row['estimate']:.3g}{interval}"
+
+
+def _null(row: pd.Series | None, missing: dict[str, None]) -> str:
+    """Return real against real of the same number."""
+    if row is None or not np.isfinite(row["null_median"]):
+        missing["no real against real in these runs"] = None
+        return NOTHING
+    return f"{row['null_median']:.3g} [{row['null_low']:.3g}, {row['null_high']:.3g}]"
+
+
+def _line(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _reasons(missing: Mapping[str, None]) -> Iterator[str]:
+    if missing:
+        yield f"\n{NOTHING}: {'; '.join(missing)}."
