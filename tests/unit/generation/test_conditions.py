@@ -23,8 +23,10 @@ from generation.conditions import (
     conditions_sweep,
     reference_conditions,
 )
+from generation.sample_cohort import people_of
 from plausibrain.cli import app
 from plausibrain.conditions_table import write_conditions
+from plausibrain.models import read_conditions
 
 NUMBERS = ["requested_age", VENTRICLE, BRAIN]
 DESIGNS = {
@@ -198,6 +200,16 @@ def test_the_command_writes_a_table_that_it_reads_again(reference_file, tmp_path
     again = pd.read_csv(out, sep="\t")
     assert again["sex"].eq("F").all()
     assert again[VENTRICLE].nunique() == 9
+
+
+@pytest.mark.parametrize("flags", [{}, {"resample": True}, {"balanced": True}, {"sweep": ["age", "brain"]}])
+def test_sampling_takes_rows_and_seeds_from_the_table(flags, reference_file, tmp_path):
+    out = tmp_path / "asked.tsv"
+    write_conditions(reference_file, out, n=400, seed=0, **flags)
+    asked = pd.read_csv(out, sep="\t")
+    people = people_of(read_conditions(out, ["age", VENTRICLE, BRAIN]), seed=77)
+    for column in ("participant_id", "person", "seed", *NUMBERS):
+        assert people[column].tolist() == asked[column].tolist()
 
 
 def test_the_command_line_makes_the_same_table(reference_file, tmp_path):
