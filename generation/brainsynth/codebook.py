@@ -102,7 +102,7 @@ class CodebookAverages(nn.Module):
     counts: Tensor
     sums: Tensor
 
-    def __init__(self, codebook: Codebook, *, decay: float = 0.98, dead_share: float = 0.05) -> None:
+    def __init__(self, codebook: Codebook, *, decay: float = 0.99, dead_share: float = 0.05) -> None:
         super().__init__()
         self.decay, self.dead_share = decay, dead_share
         self.register_buffer("counts", torch.zeros(codebook.size[:2]))

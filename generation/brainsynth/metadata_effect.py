@@ -42,7 +42,7 @@ class EffectStatistics(nn.Module):
     gram: Tensor
     cross: Tensor
 
-    def __init__(self, effect: MetadataEffect, *, decay: float = 0.99, ridge: float = 0.01) -> None:
+    def __init__(self, effect: MetadataEffect, *, decay: float = 0.995, ridge: float = 0.01) -> None:
         super().__init__()
         self.decay, self.ridge = decay, ridge
         size = len(effect.weights)

@@ -83,7 +83,8 @@ PUBLISHED = Preset(
     adversary_channels=64,
 )  # fmt: skip
 
-#: 80 x 96 x 80 voxels of 2 mm become 10 x 12 x 10 cells of 16 mm, for one CPU core.
+#: 80 x 96 x 80 voxels of 2 mm become 10 x 12 x 10 cells of 16 mm; on one CPU core a step takes 0.7 s
+#: (autoencoder) and 0.65 s (diffusion).
 SMALL = Preset(
     autoencoder={
         "channels": [24, 48, 96], "n_books": 4, "n_codes": 256, "code_width": 8, "edge": 2, "groups": 8,
@@ -91,8 +92,8 @@ SMALL = Preset(
     transformer={"width": 128, "depth": 5, "n_heads": 4},
     n_times=1000,
     plans=(
-        StagePlan(AUTOENCODER, steps=900, batch_size=1, averaging=0.99, warm_up=20),
-        StagePlan(DIFFUSION, steps=1000, batch_size=4, averaging=0.995, warm_up=50),
+        StagePlan(AUTOENCODER, steps=800, batch_size=1, averaging=0.99, warm_up=20),
+        StagePlan(DIFFUSION, steps=800, batch_size=4, averaging=0.995, warm_up=50),
     ),
     rates={AUTOENCODER: 1e-3, DIFFUSION: 1e-3},
 )  # fmt: skip
