@@ -10,19 +10,21 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from cohorts.bids import image_path
-from cohorts.cohort import read_cohort, write_cohort
-from cohorts.schemas import MEASURE_NAMES, MEASURES
+from cohorts.cohort import Cohort, read_cohort, write_cohort
+from cohorts.schemas import CASES, MEASURE_NAMES, MEASURES, SLICES
 from cohorts.tables import read_table
 from cohorts.volumes import Volume, write_label_map, write_volume
+from plausibrain import pipeline
 from plausibrain.config import RunConfig, Source
+from plausibrain.features import Features
 from plausibrain.image_files import image_and_label_files
-from plausibrain.pipeline import run
 from tests.unit.analysis.factory import normal_cohort
 from tests.unit.evaluation_segmenters.phantoms import make_image, make_labels
 
 N = 36  # real against real needs 18 people a side for a verdict
 VOXEL_MM = 6.0
 SETTINGS = {"n_resamples": 100, "n_splits": 20, "wasabi_repeats": 10}
+FLUID = 24
 
 
 def write_phantoms(folder: Path, seed: int, *, blur_mm: float) -> None:
@@ -33,9 +35,8 @@ def write_phantoms(folder: Path, seed: int, *, blur_mm: float) -> None:
     labels = make_labels(VOXEL_MM)
     for number, name in enumerate(cohort.people["participant_id"]):
         image = make_image(VOXEL_MM, noise=rng.uniform(2.0, 6.0), seed=100 * seed + number)
-        data = gaussian_filter(
-            image.data * rng.uniform(1, 2), (rng.normal(0.3, 0.05) * 6 + blur_mm) / VOXEL_MM
-        )
+        brain = np.where(labels.data == FLUID, 0, image.data) * rng.uniform(1, 2)
+        data = gaussian_filter(brain, (rng.normal(2.0, 0.3) + blur_mm) / VOXEL_MM)
         path = image_path(folder, name)
         path.parent.mkdir(parents=True)
         write_volume(Volume(data, image.affine), path)
@@ -51,8 +52,15 @@ def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         reference=Source(path=folder / "reference"), generated=Source(path=folder / "generated"),
         out=folder / "run", settings=SETTINGS,
     )  # fmt: skip
-    run(config)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pipeline, "extract_features", without_features)  # minutes of networks, tested elsewhere
+        pipeline.run(config)
     return folder / "run"
+
+
+def without_features(reference: Cohort, generated: Cohort, out: Path, **_: object) -> Features:
+    """Leave the cohorts as they are."""
+    return Features(reference, generated)
 
 
 def test_measures_of_both_cohorts_are_in_the_run_folder(run_folder):
@@ -82,6 +90,29 @@ def test_question_seven_sees_the_blur(run_folder):
     assert f"missing in {N} of {N} images, for example: the image is stripped to the brain" in left_out
 
 
+def test_pictures_are_chosen_by_rule_and_stand_in_the_page(run_folder):
+    table = read_table(run_folder / "tables" / "slices.tsv", SLICES)
+    assert table.groupby("pair")["cohort"].agg(list).map(tuple).unique().tolist() == [
+        ("generated", "reference")
+    ]
+    assert {(0, "random"), (2, "worst"), (2, "typical"), (7, "worst"), (7, "typical")} == set(
+        zip(table["question"], table["group"], strict=True)
+    )
+    for _, pair in table.groupby("pair"):
+        assert pair["sex"].nunique() == 1
+        assert np.ptp(pair["age"]) < 20
+    real = table[table["cohort"] == "reference"]
+    assert real["participant_id"].is_unique
+    pictures = [run_folder / "slices" / name for name in table["file"]]
+    assert all(path.read_bytes().startswith(b"\x89PNG") for path in pictures)
+    html = (run_folder / "report.html").read_text()
+    assert html.count("<img") == len(pictures)
+    cases = read_table(run_folder / "tables" / "cases.tsv", CASES)
+    own = cases[(cases["question"] == 7) & (cases["cohort"] == "generated")]
+    worst = table[(table["question"] == 7) & (table["group"] == "worst") & (table["cohort"] == "generated")]
+    assert worst["participant_id"].iloc[0] == own.sort_values("score")["participant_id"].iloc[-1]
+
+
 def test_what_was_measured_is_part_of_the_protocol(run_folder):
     record = json.loads((run_folder / "run.json").read_text())
     assert record["protocol"]["image_quality"]["voxel_mm"] == VOXEL_MM
@@ -94,7 +125,7 @@ def test_a_run_on_tables_alone_leaves_no_measures_behind(run_folder, tables, tmp
         out=run_folder, settings=SETTINGS,
     )  # fmt: skip
     record = (run_folder / "tables" / "measures.tsv").read_bytes()
-    run(again)
+    pipeline.run(again)
     assert not (run_folder / "tables" / "measures.tsv").exists()
     (run_folder / "tables" / "measures.tsv").write_bytes(record)
 
