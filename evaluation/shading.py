@@ -27,7 +27,7 @@ def log_gain(image: Volume, tissues: Tissues) -> np.ndarray:
     Raises
     ------
     MeasurementError
-        When there is too little tissue.
+        When there is too little tissue, or all of it lies in a plane.
 
     Notes
     -----
@@ -38,22 +38,31 @@ def log_gain(image: Volume, tissues: Tissues) -> np.ndarray:
     points, values, white, usual = _points(tissues)
     smooth = monomials(points @ image.affine[:3, :3].T)
     design = np.column_stack([white, 1.0 - white, smooth])
-    found = np.linalg.lstsq(design[usual], np.log(values[usual]), rcond=None)[0]
+    kept = design[usual]
+    try:
+        found = np.linalg.solve(kept.T @ kept, kept.T @ np.log(values[usual]))
+    except np.linalg.LinAlgError as error:
+        raise MeasurementError("grey and white matter do not span the three axes") from error
     fitted = smooth @ found[2:]
     return np.asarray(fitted - fitted.mean())
 
 
 def monomials(world: np.ndarray) -> np.ndarray:
     """Monomials of orders 1 to `ORDER` of centred and scaled coordinates, (n, 19)."""
-    scaled = (world - world.mean(axis=0)) / np.maximum(np.abs(world - world.mean(axis=0)).max(axis=0), 1e-9)
-    powers = [
-        (a, b, c)
-        for a in range(ORDER + 1)
-        for b in range(ORDER + 1 - a)
-        for c in range(ORDER + 1 - a - b)
-        if a + b + c > 0
-    ]
-    return np.column_stack([np.prod(scaled ** np.array(power), axis=1) for power in powers])
+    centred = world - world.mean(axis=0)
+    scaled = centred / np.maximum(np.abs(centred).max(axis=0), 1e-9)
+    powers = [np.ones_like(scaled)]
+    for _ in range(ORDER):
+        powers.append(powers[-1] * scaled)
+    return np.column_stack(
+        [
+            powers[a][:, 0] * powers[b][:, 1] * powers[c][:, 2]
+            for a in range(ORDER + 1)
+            for b in range(ORDER + 1 - a)
+            for c in range(ORDER + 1 - a - b)
+            if a + b + c > 0
+        ]
+    )
 
 
 def _points(tissues: Tissues) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
