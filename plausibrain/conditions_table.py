@@ -10,7 +10,10 @@ from cohorts.errors import DataError
 from cohorts.schemas import PARTICIPANTS
 from cohorts.tables import write_table
 from generation.conditions import (
+    AGE,
+    BRAIN,
     SEXES,
+    VENTRICLE,
     Sweep,
     conditions_balanced,
     conditions_like,
@@ -20,7 +23,8 @@ from generation.conditions import (
 )
 
 #: What a sweep may be called on the command line.
-SHORT = {"age": "requested_age", "ventricle": "requested_ventricle_mm3", "brain": "requested_brain_mm3"}
+SHORT = {"age": AGE, "ventricle": VENTRICLE, "brain": BRAIN}
+VOLUMES = (VENTRICLE, BRAIN)
 
 
 def write_conditions(
@@ -86,4 +90,6 @@ def write_conditions(
 def _summary(table: pd.DataFrame, out: Path) -> str:
     outside = int((table["extrapolated"] != "").sum())
     beyond = f"; {outside} go beyond the reference, see column extrapolated" if outside else ""
-    return f"{out}: {len(table)} rows, {table['person'].nunique()} people{beyond}"
+    absent = [name for name in VOLUMES if name not in table]
+    lacking = f"; the reference has no volumes for {' and '.join(absent)}, segment it first" if absent else ""
+    return f"{out}: {len(table)} rows, {table['person'].nunique()} people{beyond}{lacking}"

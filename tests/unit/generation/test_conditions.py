@@ -212,6 +212,14 @@ def test_sampling_takes_rows_and_seeds_from_the_table(flags, reference_file, tmp
         assert people[column].tolist() == asked[column].tolist()
 
 
+def test_the_command_says_what_the_reference_lacks(reference, tmp_path):
+    path = tmp_path / "ages.tsv"
+    people = reference[["requested_age", "requested_sex", BRAIN]]
+    people.assign(participant_id=[f"p{i}" for i in range(len(people))]).to_csv(path, sep="\t", index=False)
+    line = write_conditions(path, tmp_path / "asked.tsv", n=5, seed=0)
+    assert line.endswith("no volumes for requested_ventricle_mm3, segment it first")
+
+
 def test_the_command_line_makes_the_same_table(reference_file, tmp_path):
     flags = ["--like", str(reference_file), "-n", "12", "--seed", "4", "--balanced", "--oldest", "70"]
     result = CliRunner().invoke(app, ["conditions", *flags, "--out", str(tmp_path / "a.tsv")])
