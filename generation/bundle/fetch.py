@@ -90,7 +90,7 @@ def fetch_bundle(
 
 def published_config() -> dict[str, Any]:
     """Return the constants of the published configuration, in the layout of the port."""
-    architecture = architecture_of(PUBLISHED, 4)
+    architecture = architecture_of(PUBLISHED, 4, (160, 224, 160))
     folded = {"spatial_dims", "in_channels", "out_channels"}
     autoencoder = {k: v for k, v in AUTOENCODER_DEFAULTS.items() if k not in folded}
     return {

@@ -25,7 +25,8 @@ def build_networks(architecture: Mapping[str, Any]) -> dict[str, nn.Module]:
         shortcut=bool(architecture.get("shortcut", False)),
     )
     unet = build_unet(architecture["unet"])
-    return {"autoencoder": autoencoder, "unet": unet, "latents": LatentScale(autoencoder.latent_channels)}
+    scale = LatentScale(autoencoder.latent_channels, architecture.get("scaled_places", (1, 1, 1)))
+    return {"autoencoder": autoencoder, "unet": unet, "latents": scale}
 
 
 def build_schedule(architecture: Mapping[str, Any]) -> Schedule:

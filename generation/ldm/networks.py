@@ -97,39 +97,44 @@ def _start_at_nothing(network: Any) -> None:
 
 
 class LatentScale(nn.Module):
-    """Mean and spread of each latent channel, so that the diffusion sees about unit variance.
+    """Mean and spread of latents over the training images, so that the diffusion sees about unit variance.
 
     Parameters
     ----------
     n_channels : int
+    sizes : sequence of int
+        Sizes of the latents for a mean and spread at every place, which suits aligned heads: an untrained
+        diffusion then already draws the mean head; or (1, 1, 1) for one per channel.
     """
 
     mean: Tensor
     spread: Tensor
 
-    def __init__(self, n_channels: int) -> None:
+    def __init__(self, n_channels: int, sizes: Sequence[int] = (1, 1, 1)) -> None:
         super().__init__()
-        self.register_buffer("mean", torch.zeros(n_channels))
-        self.register_buffer("spread", torch.ones(n_channels))
+        self.register_buffer("mean", torch.zeros(1, n_channels, *sizes))
+        self.register_buffer("spread", torch.ones(1, n_channels, *sizes))
 
     def fit(self, means: Tensor, spreads: Tensor) -> None:
-        """Take mean and spread from means and standard deviations of latents, (n, C, i, j, k) each."""
-        axes = (0, 2, 3, 4)
-        self.mean.copy_(means.mean(dim=axes))
-        variance = means.var(dim=axes, correction=0) + spreads.pow(2).mean(dim=axes)
-        self.spread.copy_(variance.sqrt().clamp_min(1e-6))
+        """Take both from means and standard deviations of latents, (n, C, i, j, k) each.
+
+        Where people hardly differ, the spread is at least a twentieth of the channel's.
+        """
+        places = () if self.mean.shape[2:] == means.shape[2:] and means.shape[2:] != (1, 1, 1) else (2, 3, 4)
+        axes = (0, *places)
+        self.mean.copy_(means.mean(dim=axes, keepdim=True))
+        variance = means.var(dim=axes, correction=0, keepdim=True)
+        variance = variance + spreads.pow(2).mean(dim=axes, keepdim=True)
+        typical = variance.mean(dim=(2, 3, 4), keepdim=True)
+        self.spread.copy_(variance.clamp_min(1e-12).maximum(typical / 400).sqrt())
 
     def normalise(self, latents: Tensor) -> Tensor:
         """Return latents of about zero mean and unit spread."""
-        return (latents - self._wide(self.mean)) / self._wide(self.spread)
+        return (latents - self.mean) / self.spread
 
     def restore(self, latents: Tensor) -> Tensor:
         """Undo `normalise`."""
-        return latents * self._wide(self.spread) + self._wide(self.mean)
-
-    @staticmethod
-    def _wide(values: Tensor) -> Tensor:
-        return values.view(1, -1, 1, 1, 1)
+        return latents * self.spread + self.mean
 
 
 def predict(unet: nn.Module, latents: Tensor, timesteps: Tensor, conditions: Tensor) -> Tensor:

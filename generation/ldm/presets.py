@@ -1,6 +1,6 @@
 """Sizes of latent diffusion models: as published, and small enough for one CPU core."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,6 +47,8 @@ class Preset:
     weighting : Weighting
     shortcut : bool
         Whether the autoencoder starts from a `BlockTransform`.
+    scale_places : bool
+        Whether latents are scaled at every place on its own, see `LatentScale`.
     """
 
     fold: int
@@ -58,6 +60,7 @@ class Preset:
     adversary_channels: int = 16
     weighting: Weighting = Weighting()
     shortcut: bool = False
+    scale_places: bool = False
 
 
 #: Pinaya2022 and the released bundle: every size is theirs. Steps, weights of losses and learning rates are
@@ -101,6 +104,7 @@ SMALL = Preset(
     rates={AUTOENCODER: 7e-4, DIFFUSION: 1e-3},
     weighting=Weighting(kl=1e-7),
     shortcut=True,
+    scale_places=True,
 )  # fmt: skip
 
 #: For tests: 16 x 16 x 16 voxels or so.
@@ -122,6 +126,7 @@ TINY = Preset(
     rates={AUTOENCODER: 1e-3, DIFFUSION: 1e-3},
     adversary_channels=4,
     shortcut=True,
+    scale_places=True,
 )  # fmt: skip
 
 PRESETS = {"published": PUBLISHED, "small": SMALL, "tiny": TINY}
@@ -134,8 +139,9 @@ def preset_of(request: Request) -> Preset:
     return PRESETS[request.preset]
 
 
-def architecture_of(preset: Preset, n_conditions: int) -> dict[str, Any]:
-    """Return what `generation.ldm.build.build_networks` needs, as data."""
+def architecture_of(preset: Preset, n_conditions: int, shape: Sequence[int]) -> dict[str, Any]:
+    """Return what `generation.ldm.build.build_networks` needs for images of a shape, as data."""
+    stride = preset.fold * 2 ** (len(preset.autoencoder["channels"]) - 1)
     latents = int(preset.autoencoder["latent_channels"])
     channels = {
         "in_channels": latents + n_conditions,
@@ -145,6 +151,7 @@ def architecture_of(preset: Preset, n_conditions: int) -> dict[str, Any]:
     return {
         "fold": preset.fold,
         "shortcut": preset.shortcut,
+        "scaled_places": [size // stride for size in shape] if preset.scale_places else [1, 1, 1],
         "autoencoder": dict(preset.autoencoder),
         "unet": {**preset.unet, **channels},
         "schedule": preset.schedule.as_data(),

@@ -43,7 +43,7 @@ class LatentDiffusionRecipe:
         self.request = request
         self.preset = replace(preset, rates=adjusted_rates(preset.rates, request))
         self.plans = adjusted_plans(preset.plans, request)
-        self.architecture = architecture_of(self.preset, request.n_conditions)
+        self.architecture = architecture_of(self.preset, request.n_conditions, request.shape)
 
     def task(self, stage: str, finished: Mapping[str, nn.Module]) -> Task:
         """Return the task of a stage."""

@@ -69,7 +69,7 @@ def tiny_training(monkeypatch, people, prepared):
 @pytest.fixture(scope="session")
 def tiny_checkpoint(tmp_path_factory, people) -> Path:
     """A checkpoint of the tiny preset with random weights."""
-    architecture = architecture_of(TINY, 4)
+    architecture = architecture_of(TINY, 4, (16, 16, 16))
     with seeded(7):
         networks = build_networks(architecture)
         for name in ("unet", "autoencoder"):  # some of their layers start at zero

@@ -186,6 +186,22 @@ def test_latents_are_scaled_to_unit_variance():
     assert torch.allclose(scale.restore(scale.normalise(means)), means, atol=1e-5)
 
 
+def test_latents_may_be_scaled_at_every_place():
+    with seeded(3):
+        means = torch.randn(400, 2, 2, 2, 2)
+    means = means * torch.arange(16.0).view(1, 2, 2, 2, 2) + 7
+    scale = LatentScale(2, (2, 2, 2))
+    scale.fit(means, torch.zeros_like(means))
+    scaled = scale.normalise(means)
+    assert scaled.mean(dim=0).abs().max() < 1e-5
+    assert (scaled[:, 1].std(dim=0, correction=0) - 1).abs().max() < 1e-4
+    # The first place never varies; a twentieth of its channel's spread keeps the division harmless.
+    assert scale.spread[0, 0, 0, 0, 0] == pytest.approx(
+        scale.spread[0, 0].pow(2).mean().sqrt() / 20, rel=0.02
+    )
+    assert torch.allclose(scale.restore(scaled), means, atol=1e-4)
+
+
 def test_kl_divergence_of_a_standard_normal_is_zero():
     zeros, ones = torch.zeros(2, 3, 2, 2, 2), torch.ones(2, 3, 2, 2, 2)
     assert kl_divergence(zeros, ones).item() == pytest.approx(0, abs=1e-6)
@@ -205,7 +221,7 @@ def test_the_perceptual_loss_sees_blur_that_l1_forgives():
 
 
 def test_the_published_preset_has_the_published_latents():
-    architecture = architecture_of(PUBLISHED, 4)
+    architecture = architecture_of(PUBLISHED, 4, (160, 224, 160))
     assert architecture["unet"]["in_channels"] == 7
     assert architecture["unet"]["cross_attention_dim"] == 4
     with torch.device("meta"):
