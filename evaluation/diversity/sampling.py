@@ -43,7 +43,7 @@ def ring_pairs(persons: np.ndarray, n_pairs: int, rng: np.random.Generator) -> l
     order = rng.permutation(len(persons))
     n = len(order)
     ahead = max(1, min(-(-n_pairs // n), (n - 1) // 2))
-    if n > n_pairs >= 2:
+    if n > n_pairs >= 3:  # a ring of two is one pair
         order, n = order[:n_pairs], n_pairs
     places = [(i, (i + k) % n) for i in range(n) for k in range(1, ahead + 1)]
     unique = places[:1] if n == 2 else places

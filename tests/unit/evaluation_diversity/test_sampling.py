@@ -28,6 +28,11 @@ def test_more_images_than_pairs():
     assert set(np.bincount(np.ravel(pairs))) <= {0, 2}
 
 
+@pytest.mark.parametrize("n_pairs", [1, 2, 3, 7])
+def test_at_least_as_many_pairs_as_asked_for(n_pairs):
+    assert len(ring_pairs(names(8), n_pairs, np.random.default_rng(0))) >= n_pairs
+
+
 def test_two_images_of_one_person_are_no_pair():
     persons = np.repeat(names(8), 2)
     assert all(persons[i] != persons[j] for i, j in ring_pairs(persons, 60, np.random.default_rng(3)))
