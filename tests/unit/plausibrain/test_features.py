@@ -47,7 +47,8 @@ def test_all_three_get_features_of_one_name_and_two_get_pairs(cohorts, tmp_path)
     told = []
     found = extract_features(
         *cohorts[:2], tmp_path, training=cohorts[2],
-        settings=ImageSettings(n_pairs=2, extractors={"random_network": {}}), voxel_mm=VOXEL_MM, progress=lambda what, done, of: told.append(what),
+        settings=ImageSettings(n_pairs=2, extractors={"random_network": {}}),
+        voxel_mm=VOXEL_MM, progress=lambda what, done, of: told.append(what),
     )  # fmt: skip
     names = found.protocol["extractors"]
     assert [name.partition(":")[0] for name in names] == ["low_resolution", "random_network"]
