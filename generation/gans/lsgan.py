@@ -7,7 +7,15 @@ import torch
 from torch import nn
 
 from generation.gans.presets import STAGE, Preset, architecture_of, build_critic, build_generator
-from generation.gans.recipe import AdversarialRecipe, diversity, draw, fit_to_images, optimizer, samples_of
+from generation.gans.recipe import (
+    AdversarialRecipe,
+    diversity,
+    draw,
+    fit_to_images,
+    optimizer,
+    random_shift,
+    samples_of,
+)
 from generation.networks.adversarial_losses import least_squares_critic, least_squares_generator
 from generation.networks.critic import Critic
 from generation.networks.volume_generator import VolumeGenerator
@@ -47,12 +55,13 @@ class LsganTask:
     def step(self, batch: Batch, generator: torch.Generator, step: int) -> Iterator[Objective]:
         """Yield the loss of the critic, then that of the generator, on the same images."""
         made = draw(self.generator, batch.conditions, generator)
-        on_real = self.critic(batch.images, batch.conditions)
-        on_made = self.critic(made.detach(), batch.conditions)
+        shift = random_shift(generator)
+        on_real = self.critic(batch.images, batch.conditions, shift)
+        on_made = self.critic(made.detach(), batch.conditions, shift)
         guessed = (on_real.guesses - batch.conditions).pow(2).mean()
         told = least_squares_critic(on_real.scores, on_made.scores)
         yield Objective("critic", told + GUESS_WEIGHT * guessed, {"told": told, "guessed real": guessed})
-        judged = self.critic(made, batch.conditions)
+        judged = self.critic(made, batch.conditions, shift)
         obeyed = (judged.guesses - batch.conditions).pow(2).mean()
         fooled = least_squares_generator(judged.scores)
         parts = {"fooled": fooled, "guessed made": obeyed}

@@ -18,6 +18,8 @@ from generation.training.task import Batch, Examples, Request, StagePlan, Task
 #: Averages of the gradient over few steps: the opponent changes (radford2016, section 4).
 BETAS = (0.5, 0.99)
 MEAN_OF_IMAGES = 64
+#: Half of the voxels that a patch of the second layer of the critic steps over.
+MOST_SHIFT = 4
 
 
 class AdversarialRecipe:
@@ -87,6 +89,12 @@ def fit_to_images(networks: Mapping[str, nn.Module], images: Examples) -> None:
         for part in network.modules():
             if isinstance(part, Deviation):
                 part.fit(mean, spread)
+
+
+def random_shift(generator: torch.Generator) -> tuple[int, int, int]:
+    """Return a shift for the critic, voxels along each axis."""
+    i, j, k = (torch.randint(2 * MOST_SHIFT, (3,), generator=generator) - MOST_SHIFT).tolist()
+    return i, j, k
 
 
 def diversity(network: VolumeGenerator, conditions: Tensor, generator: torch.Generator) -> float:

@@ -1,6 +1,6 @@
 """Training of the VAE-GAN: an autoencoder and a critic that judges its images (larsen2016), conditional."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
 
@@ -23,6 +23,7 @@ from generation.gans.recipe import (
     draw,
     fit_to_images,
     optimizer,
+    random_shift,
     samples_of,
 )
 from generation.networks.adversarial_losses import (
@@ -32,12 +33,13 @@ from generation.networks.adversarial_losses import (
     normal_divergence,
 )
 from generation.networks.blocks import normal
-from generation.networks.critic import Critic
+from generation.networks.critic import Critic, Judgement
 from generation.networks.volume_encoder import VolumeEncoder
 from generation.networks.volume_generator import VolumeGenerator
 from generation.training.task import Batch, Examples, Objective, Request, Task
 
 CRITIC_GUESS_WEIGHT = 5.0
+Judge = Callable[[Tensor], Judgement]
 
 
 @dataclass(frozen=True)
@@ -113,22 +115,29 @@ class VaeGanTask:
         latent = mean + spread * normal(mean.shape, generator, mean.device)
         rebuilt = self.generator(latent, batch.conditions)
         drawn = draw(self.generator, batch.conditions, generator)
-        yield self._critic_objective(batch, rebuilt.detach(), drawn.detach())
-        yield self._autoencoder_objective(batch, rebuilt, drawn, normal_divergence(mean, spread))
+        shift = random_shift(generator)
 
-    def _critic_objective(self, batch: Batch, rebuilt: Tensor, drawn: Tensor) -> Objective:
-        real, *made = (self.critic(x, batch.conditions) for x in (batch.images, rebuilt, drawn))
+        def judge(images: Tensor) -> Judgement:
+            judgement: Judgement = self.critic(images, batch.conditions, shift)
+            return judgement
+
+        yield self._critic_objective(batch, rebuilt.detach(), drawn.detach(), judge)
+        divergence = normal_divergence(mean, spread)
+        yield self._autoencoder_objective(batch, rebuilt, drawn, divergence, judge)
+
+    def _critic_objective(self, batch: Batch, rebuilt: Tensor, drawn: Tensor, judge: Judge) -> Objective:
+        real, *made = (judge(images) for images in (batch.images, rebuilt, drawn))
         guessed = (real.guesses - batch.conditions).pow(2).mean()
         told = logistic_critic(real.scores, torch.cat([judgement.scores for judgement in made]))
         loss = told + CRITIC_GUESS_WEIGHT * guessed
         return Objective("critic", loss, {"told": told, "guessed real": guessed})
 
     def _autoencoder_objective(
-        self, batch: Batch, rebuilt: Tensor, drawn: Tensor, divergence: Tensor
+        self, batch: Batch, rebuilt: Tensor, drawn: Tensor, divergence: Tensor, judge: Judge
     ) -> Objective:
         with torch.no_grad():
-            real = self.critic(batch.images, batch.conditions)
-        on_rebuilt, on_drawn = (self.critic(x, batch.conditions) for x in (rebuilt, drawn))
+            real = judge(batch.images)
+        on_rebuilt, on_drawn = judge(rebuilt), judge(drawn)
         l1 = (rebuilt - batch.images).abs().mean()
         features = feature_matching(real.features, on_rebuilt.features)
         adversarial = logistic_generator(torch.cat((on_rebuilt.scores, on_drawn.scores)))

@@ -71,9 +71,16 @@ class Critic(nn.Module):
         )  # fmt: skip
         nn.init.zeros_(self.project.weight)
 
-    def forward(self, images: Tensor, conditions: Tensor) -> Judgement:
-        """Return the judgement of images, (B, 1, I, J, K), that claim scaled conditions."""
-        features, all_features = folded(self.deviation(images), self.fold), []
+    def forward(
+        self, images: Tensor, conditions: Tensor, shift: tuple[int, int, int] = (0, 0, 0)
+    ) -> Judgement:
+        """Return the judgement of images, (B, 1, I, J, K), that claim scaled conditions.
+
+        With a `shift`, voxels, the images are moved before they are judged. A strided critic treats the
+        voxels of a block differently; with another shift at each step its gradient draws no pattern of blocks.
+        """
+        moved = self.deviation(images).roll(shift, dims=(2, 3, 4))
+        features, all_features = folded(moved, self.fold), []
         for layer in self.layers:
             features = functional.leaky_relu(layer(features), 0.2)
             all_features.append(features)

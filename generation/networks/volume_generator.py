@@ -58,7 +58,14 @@ class VolumeGenerator(nn.Module):
         self.last = nn.Sequential(
             group_norm(channels[-1]), nn.SiLU(), nn.Conv3d(channels[-1], fold**3, 3, padding=1)
         )
+        self._start_alike()
         self.register_buffer("template", torch.zeros(1, *self.shape))
+
+    @torch.no_grad()
+    def _start_alike(self) -> None:
+        """Let all voxels of a block start with the same weights, so that no pattern of blocks is drawn."""
+        for parameter in self.last[-1].parameters():
+            parameter.copy_(parameter[:1].expand_as(parameter).clone())
 
     def set_template(self, mean_image: Tensor) -> None:
         """Take the mean of the training images, (1, I, J, K), 0 to 1, as the image of no deviation."""

@@ -19,6 +19,7 @@ from generation.gans.presets import (
     build_encoder,
     build_generator,
 )
+from generation.gans.recipe import random_shift
 from generation.gans.vae_gan import VaeGanTask
 from generation.models.lsgan import lsgan
 from generation.models.vae_gan import vae_gan
@@ -138,6 +139,27 @@ def test_all_networks_learn_the_mean_image_and_its_spread():
     torch.testing.assert_close(torch.sigmoid(template), mean.clamp(0.005, 0.995))
     expected = (stack[:1] - mean) / (stack - mean).pow(2).mean().sqrt()
     torch.testing.assert_close(task.critic.deviation(stack[:1]), expected)
+
+
+def test_blocks_of_voxels_start_alike():
+    generator, _, _ = networks()
+    with torch.no_grad():
+        image = generator(torch.randn(1, TINY.n_latent), torch.rand(1, 2))[0, 0]
+    blocks = image.unfold(0, 2, 2).unfold(1, 2, 2).unfold(2, 2, 2).flatten(3)
+    torch.testing.assert_close(blocks, blocks[..., :1].expand_as(blocks), rtol=0, atol=0)
+    assert float(image.std()) > 1e-3
+
+
+def test_a_shift_moves_what_is_judged():
+    _, critic, _ = networks()
+    critic.eval()
+    images, claim = torch.rand(1, 1, SIDE, SIDE, SIDE), torch.rand(1, 2)
+    with torch.no_grad():
+        expected = critic(images.roll((1, 0, -2), dims=(2, 3, 4)), claim)
+        found = critic(images, claim, (1, 0, -2))
+    torch.testing.assert_close(found.scores, expected.scores)
+    shifts = torch.tensor([random_shift(generator_of(seed)) for seed in range(200)])
+    assert sorted(set(shifts.flatten().tolist())) == list(range(-4, 4))
 
 
 def test_the_score_depends_on_the_claim_by_projection():
