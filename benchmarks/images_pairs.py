@@ -36,7 +36,7 @@ def main() -> None:
     if arguments.part in (None, "pairs"):
         print(pairs_table(arguments.threads), flush=True)
     if arguments.part in (None, "distances"):
-        print(distances_table(arguments.n, arguments.d), flush=True)
+        print_distances(arguments.n, arguments.d)
     if arguments.part in (None, "memory"):
         print(memory_table((50, 500)), flush=True)
 
@@ -94,21 +94,18 @@ def pairs_table(threads: int) -> str:
 # --- distances ---
 
 
-def distances_table(n: int, d: int) -> str:
-    """Return seconds and peak memory of every distance: the estimate, its interval and its null."""
+def print_distances(n: int, d: int) -> None:
+    """Print seconds and peak memory of every distance as they come: the estimate, its interval and its null."""
     from analysis.feature_registry import all_distances
 
-    lines = [
-        f"| n = {n} and {n}, d = {d} | one value, s | with interval and null, s | peak memory, GB |",
-        "|---|---|---|---|",
-    ]
+    print(f"| n = {n} and {n}, d = {d} | one value, s | with interval and null, s | peak memory, GB |")
+    print("|---|---|---|---|", flush=True)
     for plugin in all_distances():
         if plugin.options["longest"] < d:
-            lines.append(f"| {plugin.label} | refused: d above {plugin.options['longest']} | | |")
+            print(f"| {plugin.label} | refused: d above {plugin.options['longest']} | | |", flush=True)
             continue
         once, whole, memory = in_own_process(_distance, plugin.name, n, d)
-        lines.append(f"| {plugin.label} | {once:.1f} | {whole:.1f} | {memory:.2f} |")
-    return "\n".join(lines) + "\n"
+        print(f"| {plugin.label} | {once:.1f} | {whole:.1f} | {memory:.2f} |", flush=True)
 
 
 def _distance(name: str, n: int, d: int) -> tuple[float, float, float]:
