@@ -77,7 +77,7 @@ class Critic(nn.Module):
         """Return the judgement of images, (B, 1, I, J, K), that claim scaled conditions.
 
         With a `shift`, voxels, the images are moved before they are judged. A strided critic treats the
-        voxels of a block differently; with another shift at each step its gradient draws no pattern of blocks.
+        voxels of a block differently; with another shift at each step its gradient draws no pattern.
         """
         moved = self.deviation(images).roll(shift, dims=(2, 3, 4))
         features, all_features = folded(moved, self.fold), []
