@@ -79,8 +79,8 @@ class Copies:
 def held_out_rows(frame: Frame) -> np.ndarray:
     """Return the rows of the reference whose person was not trained on.
 
-    Somebody of the same id and sex and of about the same age is taken for the same person. The id alone will not
-    do: `sub-01` of two studies are two people.
+    Somebody of the same id and sex and of about the same age is taken for the same person. The id alone will
+    not do: `sub-01` of two studies are two people.
     """
     if frame.training is None:
         return np.arange(0)
