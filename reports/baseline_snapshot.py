@@ -125,10 +125,11 @@ class Headline(BaseModel):
         return value - self.ideal
 
     def in_margins(self, value: float) -> float:
-        """Signed distance of a value, in margins of its side; NaN without a margin."""
+        """Signed distance of a value, in margins of its side; NaN without a margin of some width."""
         away = self.distance(value)
         side = abs(self.distance(self.margin_low if away < 0 else self.margin_high))
-        return away / (side if math.isfinite(side) and side > 0 else self.margin)
+        width = side if math.isfinite(side) and side > 0 else self.margin
+        return away / width if width > 0 else NO_NUMBER
 
 
 class Question(BaseModel):

@@ -36,6 +36,12 @@ def test_single_structures_are_only_matched_by_name():
     assert not Rule(headlines="structure:*").matches("size_head")
 
 
+def test_a_margin_without_width_gives_no_position_in_it():
+    flat = headline(margin_low=0.0, margin_high=0.0)
+    assert math.isnan(flat.in_margins(-0.5))
+    assert headline(margin_low=-0.2, margin_high=0.4).in_margins(-0.5) == pytest.approx(-2.5)
+
+
 def test_the_largest_amount_counts():
     base = headline(margin_low=-0.2, margin_high=0.2)
     assert Rule(headlines="*", absolute=0.3, relative=0.1, margin=0.5).tolerance(base) == 0.3
