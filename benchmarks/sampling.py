@@ -127,26 +127,22 @@ def ours(folder: Path, args: argparse.Namespace, out: Path) -> Times:
     from generation.models.monai_bundle import monai_bundle
 
     precision = "bf16" if args.bf16 else "fp32"
-    options: dict[str, Any] = {"batch_size": args.images, "compiled": args.compiled}
+    options: dict[str, Any] = {"batch_size": args.images, "compiled": args.compiled, "threads": args.threads}
     load_s, model = timed(
         lambda: monai_bundle(folder, steps=args.steps, precision=precision, device=args.device, **options),
         args.device,
     )
     rows = pd.DataFrame([ROW] * args.images)
-    conditions = torch.from_numpy(model.scale(rows)).to(args.device)  # type: ignore[attr-defined]
+    conditions = torch.from_numpy(model.scale(rows)).to(args.device)
     seeds = [SEED + number for number in range(args.images)]
     together = args.images if args.bf16 else 1
     if args.compiled:
-        model.draw_latents(conditions[:together], seeds[:together])  # type: ignore[attr-defined]
+        model.draw_latents(conditions[:together], seeds[:together])
     denoise_s, latents = timed(
-        lambda: model.draw_latents(conditions[:together], seeds[:together]),  # type: ignore[attr-defined]
+        lambda: model.draw_latents(conditions[:together], seeds[:together]),
         args.device,
     )
-    decode_s, data = (
-        timed(lambda: model.image(latents[:1]), args.device)  # type: ignore[attr-defined]
-        if args.untiled
-        else (0.0, None)
-    )
+    decode_s, data = timed(lambda: model.image(latents[:1]), args.device) if args.untiled else (0.0, None)
     if data is not None:
         write_volume(Volume(data, np.eye(4)), out / "ours.nii.gz")
         np.save(out / "ours.npy", data)

@@ -1,6 +1,6 @@
 """The same U-Net with less arithmetic and a better memory order; equal up to rounding."""
 
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -48,5 +48,4 @@ def speed_up(unet: Any, settings: Settings) -> nn.Module:
             if getattr(block, "upsample", None) is not None and hasattr(block, "conv1"):
                 up.upsampler = DoublingBlock(block)
         unet.to(memory_format=torch.channels_last_3d)
-    network: nn.Module = torch.compile(unet) if settings.compiled else unet
-    return network
+    return cast(nn.Module, torch.compile(unet)) if settings.compiled else cast(nn.Module, unet)

@@ -14,7 +14,7 @@ from cohorts.errors import DataError
 from generation.ldm.networks import predict
 from generation.ldm.schedule import SAMPLERS, Schedule, ddim_timesteps, timestep_pairs
 from generation.model import ImageGrid, check_rows
-from generation.noise import batches, generator_of, noise_like
+from generation.noise import batches, fixed_threads, generator_of, noise_like
 
 PRECISIONS = ("fp32", "bf16")
 SAMPLE_STREAM = 1
@@ -40,6 +40,8 @@ class Settings:
         Rearrange the U-Net's arithmetic (`generation.ldm.upsampling`, channels last), which changes rounding.
     compiled : bool
         Compile the U-Net; worth its minutes for long runs on a GPU.
+    threads : int
+        CPU threads in fp32. Another number rounds otherwise, so all workers of a cohort use the same.
 
     Raises
     ------
@@ -54,13 +56,19 @@ class Settings:
     device: str = "cpu"
     fast: bool = True
     compiled: bool = False
+    threads: int = 1
 
     def __post_init__(self) -> None:
         for value, known in ((self.sampler, SAMPLERS), (self.precision, PRECISIONS)):
             if value not in known:
                 raise DataError(f"expected one of {', '.join(known)}, got {value!r}")
-        if self.batch_size < 1:
-            raise DataError(f"expected a batch of at least 1 sample, got {self.batch_size}")
+        if self.batch_size < 1 or self.threads < 1:
+            raise DataError(f"expected at least 1 sample and 1 thread, got {self.batch_size}, {self.threads}")
+
+    @property
+    def pinned(self) -> bool:
+        """Whether the number of CPU threads is fixed."""
+        return self.precision == "fp32" and torch.device(self.device).type == "cpu"
 
     @property
     def together(self) -> int:
@@ -113,6 +121,7 @@ class LatentDiffusion:
             "steps": steps,
             "precision": self.settings.precision,
             "fast": self.settings.fast,
+            **({"threads": self.settings.threads} if self.settings.pinned else {}),
             **self.remarks,
         }
 
@@ -130,14 +139,15 @@ class LatentDiffusion:
         """Return latents, (n, C, i, j, k), of scaled conditions; each from its own seed."""
         generators = [generator_of(seed, SAMPLE_STREAM) for seed in seeds]
         latents = noise_like(self.latent_shape, generators).to(self.settings.device)
-        if self.settings.sampler == "ddim":
-            return self._ddim(latents, conditions)
-        return self._ddpm(latents, conditions, generators)
+        with self._threads():
+            if self.settings.sampler == "ddim":
+                return self._ddim(latents, conditions)
+            return self._ddpm(latents, conditions, generators)
 
     @torch.inference_mode()
     def image(self, latents: Tensor) -> np.ndarray:
         """Return the image of one sample's latents, (I, J, K), float32."""
-        with self._precision():
+        with self._threads(), self._precision():
             decoded = self.decode(latents)
         data: np.ndarray = decoded[0, 0].float().cpu().numpy()
         return data
@@ -159,6 +169,9 @@ class LatentDiffusion:
         steps = torch.full((len(latents),), timestep, device=latents.device, dtype=torch.int64)
         with self._precision():
             return predict(self.unet, latents, steps, conditions).float()
+
+    def _threads(self) -> Any:
+        return fixed_threads(self.settings.threads) if self.settings.pinned else nullcontext()
 
     def _precision(self) -> Any:
         if self.settings.precision == "fp32":

@@ -6,6 +6,7 @@ convolutions of the image before doubling give the same result with 8/27 of the 
 rounding, because weights are added before they are multiplied.
 """
 
+from collections.abc import Sequence
 from itertools import product
 
 import torch
@@ -61,7 +62,7 @@ class DoublingConv(nn.Module):
         return data if out is None else out
 
 
-def fold_kernel(weight: Tensor, places: tuple[int, int, int]) -> Tensor:
+def fold_kernel(weight: Tensor, places: Sequence[int]) -> Tensor:
     """Return what a kernel, (C', C, 3, 3, 3), becomes at even (0) or odd (1) places: (C', C, 2, 2, 2)."""
     rows = [(_ODD if odd else _EVEN).to(weight.device) for odd in places]
     return torch.einsum("oiabc,xa,yb,zc->oixyz", weight, *rows)

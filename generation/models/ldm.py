@@ -32,6 +32,7 @@ def ldm(
     batch_size: int = 8,
     fast: bool = True,
     compiled: bool = False,
+    threads: int = 1,
 ) -> "Model":
     """Return a latent diffusion model that `plausibrain train --model ldm` has trained.
 
@@ -52,6 +53,8 @@ def ldm(
         Rearrange the arithmetic; equal up to rounding.
     compiled : bool
         Compile the U-Net; worth its minutes for long runs on a GPU.
+    threads : int
+        CPU threads in fp32; the same for all workers of a cohort, because it decides the last bits.
 
     Returns
     -------
@@ -66,5 +69,5 @@ def ldm(
     from generation.ldm.load import from_checkpoint
     from generation.ldm.sampling import Settings
 
-    settings = Settings(sampler, int(steps), precision, int(batch_size), device, fast, compiled)
+    settings = Settings(sampler, int(steps), precision, int(batch_size), device, fast, compiled, int(threads))
     return from_checkpoint(read_checkpoint(checkpoint, "ldm"), settings)

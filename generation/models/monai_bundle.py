@@ -26,6 +26,7 @@ def monai_bundle(
     batch_size: int = 4,
     fast: bool = True,
     compiled: bool = False,
+    threads: int = 1,
     raw: bool = False,
 ) -> "Model":
     """Return the model of a bundle folder, in the original layout or that of the MONAI-core port.
@@ -47,6 +48,8 @@ def monai_bundle(
         Rearrange the arithmetic; equal up to rounding.
     compiled : bool
         Compile the U-Net; worth its minutes for long runs on a GPU.
+    threads : int
+        CPU threads in fp32; the same for all workers of a cohort, because it decides the last bits.
     raw : bool
         Take ``raw_gender``, ``raw_age``, ``raw_ventricular_vol`` and ``raw_brain_vol``, 0 to 1, instead of
         ``sex``, ``age`` (years), ``requested_ventricle_mm3`` and ``requested_brain_mm3``.
@@ -63,5 +66,5 @@ def monai_bundle(
     from generation.bundle.load import from_bundle
     from generation.ldm.sampling import Settings
 
-    settings = Settings(sampler, int(steps), precision, int(batch_size), device, fast, compiled)
+    settings = Settings(sampler, int(steps), precision, int(batch_size), device, fast, compiled, int(threads))
     return from_bundle(Path(checkpoint), settings, raw=raw)

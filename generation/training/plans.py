@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from cohorts.errors import DataError
 from generation.training.task import Request, StagePlan
@@ -32,7 +33,7 @@ def adjusted_plans(plans: Sequence[StagePlan], request: Request) -> tuple[StageP
     """
     adjusted = []
     for plan in plans:
-        changes = {
+        changes: dict[str, Any] = {
             field: _number(f"{plan.name}.{field}", request.options[f"{plan.name}.{field}"], kind)
             for field, kind in _FIELDS.items()
             if f"{plan.name}.{field}" in request.options

@@ -31,7 +31,7 @@ from generation.networks.adversarial_losses import (
     logistic_generator,
     normal_divergence,
 )
-from generation.networks.blocks import ConditionedNorm, group_norm
+from generation.networks.blocks import ConditionedNorm, group_norm, without_checkerboard
 from generation.noise import generator_of, seeded
 from generation.registry import find_model
 from generation.training import train
@@ -144,10 +144,21 @@ def test_all_networks_learn_the_mean_image_and_its_spread():
 def test_blocks_of_voxels_start_alike():
     generator, _, _ = networks()
     with torch.no_grad():
-        image = generator(torch.randn(1, TINY.n_latent), torch.rand(1, 2))[0, 0]
-    blocks = image.unfold(0, 2, 2).unfold(1, 2, 2).unfold(2, 2, 2).flatten(3)
-    torch.testing.assert_close(blocks, blocks[..., :1].expand_as(blocks), rtol=0, atol=0)
-    assert float(image.std()) > 1e-3
+        folded = generator.last(torch.randn(1, 8, 6, 6, 6))[0]
+    torch.testing.assert_close(folded, folded[:1].expand_as(folded), rtol=0, atol=0)
+    assert float(folded.std()) > 1e-3
+
+
+def test_patterns_of_two_voxels_vanish_and_slopes_stay():
+    i, j, k = torch.meshgrid(*[torch.arange(8.0)] * 3, indexing="ij")
+    for pattern in ((-1) ** i, (-1) ** k, (-1) ** (i + j + k)):
+        filtered = without_checkerboard(pattern[None, None])
+        assert filtered[0, 0, 1:-1, 1:-1, 1:-1].abs().max() < 1e-6
+    slope = (2 * i - j)[None, None]
+    torch.testing.assert_close(
+        without_checkerboard(slope)[..., 1:-1, 1:-1, 1:-1], slope[..., 1:-1, 1:-1, 1:-1]
+    )
+    torch.testing.assert_close(without_checkerboard(torch.full_like(slope, 3.0)), torch.full_like(slope, 3.0))
 
 
 def test_a_shift_moves_what_is_judged():

@@ -59,6 +59,18 @@ def test_the_company_and_the_threads_do_not_matter(images, tiny_checkpoint, rows
     assert np.array_equal(images[2], alone)
 
 
+def test_the_number_of_threads_is_part_of_the_settings(tiny_checkpoint):
+    before = torch.get_num_threads()
+    model = ldm(tiny_checkpoint, threads=before + 1)
+    seen = []
+    object.__setattr__(model, "decode", lambda z: (seen.append(torch.get_num_threads()), z[:, :1])[1])
+    model.image(torch.zeros(1, *model.latent_shape))
+    assert seen == [before + 1]
+    assert torch.get_num_threads() == before
+    assert model.description["threads"] == before + 1
+    assert "threads" not in ldm(tiny_checkpoint, precision="bf16").description
+
+
 def test_the_state_of_global_generators_does_not_matter(images, tiny_checkpoint, rows):
     torch.manual_seed(99)
     assert np.array_equal(images[0], next(ldm(tiny_checkpoint, steps=STEPS).sample(rows[:1], SEEDS[:1])))
@@ -196,9 +208,8 @@ def test_latents_may_be_scaled_at_every_place():
     assert scaled.mean(dim=0).abs().max() < 1e-5
     assert (scaled[:, 1].std(dim=0, correction=0) - 1).abs().max() < 1e-4
     # The first place never varies; a twentieth of its channel's spread keeps the division harmless.
-    assert scale.spread[0, 0, 0, 0, 0] == pytest.approx(
-        scale.spread[0, 0].pow(2).mean().sqrt() / 20, rel=0.02
-    )
+    typical = scale.spread[0, 0].pow(2).mean().sqrt().item()
+    assert scale.spread[0, 0, 0, 0, 0].item() == pytest.approx(typical / 20, rel=0.02)
     assert torch.allclose(scale.restore(scaled), means, atol=1e-4)
 
 
