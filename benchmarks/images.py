@@ -9,7 +9,6 @@ import datetime
 import multiprocessing
 import os
 import platform
-import resource
 import tempfile
 import time
 from collections.abc import Iterator
@@ -78,8 +77,13 @@ def _timed(cohort: Cohort, labels: list[Path], out: Path, voxel_mm: float) -> tu
     """Return seconds and peak memory, MB, of measuring a cohort in this process."""
     start = time.perf_counter()
     measure_cohort(cohort, labels, out=out, voxel_mm=voxel_mm)
-    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return time.perf_counter() - start, peak_mb
+    return time.perf_counter() - start, _peak_mb()
+
+
+def _peak_mb() -> float:
+    """Return the peak memory of this process, MB; `getrusage` would hand down that of its parent."""
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    return float(status.partition("VmHWM:")[2].split()[0]) / 1024
 
 
 @cache

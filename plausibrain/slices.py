@@ -67,12 +67,14 @@ def write_slices(
     if files["generated"] is None or files["reference"] is None:
         return pd.DataFrame(columns=columns)
     rows: list[dict[str, object]] = []
-    free = [row for row, path in enumerate(files["reference"][0]) if path is not None]
+    everyone = [row for row, path in enumerate(files["reference"][0]) if path is not None]
+    free: dict[tuple[int, str], list[int]] = {}
     for number, choice in enumerate(_choices(generated, files["generated"][0], cases, seed)):
+        unseen = free.setdefault((choice.question, choice.group), list(everyone))
         shown = [("generated", choice.row)]
-        partner = _neighbour(generated, choice.row, reference, free)
+        partner = _neighbour(generated, choice.row, reference, unseen)
         if partner is not None:
-            free.remove(partner)
+            unseen.remove(partner)
             shown.append(("reference", partner))
         for role, row in shown:
             images, labels = files[role]  # type: ignore[misc]
@@ -125,7 +127,7 @@ def _least_segmentable(generated: Cohort, shown: np.ndarray) -> Iterator[Choice]
 
 
 def _neighbour(generated: Cohort, row: int, reference: Cohort, free: list[int]) -> int | None:
-    """Row of the real person of the same sex who is nearest in age and not shown yet."""
+    """Row of the real person of the same sex who is nearest in age and not shown in this group yet."""
     person, people = generated.people.iloc[row], reference.people.iloc[free]
     same = people[(people["sex"] == person["sex"]) & (people["status"] == "ok")]
     distance = (same["age"].astype(float) - float(person["age"])).abs()

@@ -102,7 +102,7 @@ def test_pictures_are_chosen_by_rule_and_stand_in_the_page(run_folder):
         assert pair["sex"].nunique() == 1
         assert np.ptp(pair["age"]) < 20
     real = table[table["cohort"] == "reference"]
-    assert real["participant_id"].is_unique
+    assert not real.duplicated(["question", "group", "participant_id"]).any()
     pictures = [run_folder / "slices" / name for name in table["file"]]
     assert all(path.read_bytes().startswith(b"\x89PNG") for path in pictures)
     html = (run_folder / "report.html").read_text()
