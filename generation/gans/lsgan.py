@@ -21,8 +21,9 @@ from generation.networks.critic import Critic
 from generation.networks.volume_generator import VolumeGenerator
 from generation.training.task import Batch, Examples, Objective, Request, Task
 
-#: Weight of the guessed conditions beside the adversarial loss, for both sides.
-GUESS_WEIGHT = 5.0
+#: Weight of the guessed conditions beside the adversarial loss. A generator for which they count more paints
+#: patterns that the critic reads as conditions before it draws a brain.
+CRITIC_GUESS_WEIGHT, GUESS_WEIGHT = 5.0, 1.0
 
 
 class LsganTask:
@@ -60,7 +61,9 @@ class LsganTask:
         on_made = self.critic(made.detach(), batch.conditions, shift)
         guessed = (on_real.guesses - batch.conditions).pow(2).mean()
         told = least_squares_critic(on_real.scores, on_made.scores)
-        yield Objective("critic", told + GUESS_WEIGHT * guessed, {"told": told, "guessed real": guessed})
+        yield Objective(
+            "critic", told + CRITIC_GUESS_WEIGHT * guessed, {"told": told, "guessed real": guessed}
+        )
         judged = self.critic(made, batch.conditions, shift)
         obeyed = (judged.guesses - batch.conditions).pow(2).mean()
         fooled = least_squares_generator(judged.scores)

@@ -61,7 +61,7 @@ class Weighting:
     features: float = 0.2
     divergence: float = 3e-5
     adversarial: float = 0.01
-    guesses: float = 1.0
+    guesses: float = 0.5
 
 
 class VaeGanTask:

@@ -130,8 +130,19 @@ def perceptron(n_inputs: int, width: int, n_outputs: int) -> nn.Sequential:
 
 
 def doubled(features: Tensor) -> Tensor:
-    """Return features of twice the size along each axis, every voxel repeated."""
-    result: Tensor = functional.interpolate(features, scale_factor=2, mode="nearest")
+    """Return features of twice the size along each axis, interpolated linearly."""
+    result: Tensor = functional.interpolate(features, scale_factor=2, mode="trilinear")
+    return result
+
+
+def without_checkerboard(volumes: Tensor) -> Tensor:
+    """Return volumes weighted 1/4, 1/2, 1/4 along each axis, which is blind to patterns of two voxels.
+
+    Volumes put together from blocks of voxels else carry the pattern of the blocks (odena2016).
+    """
+    result = volumes
+    for pad in ((1, 0) * 3, (0, 1) * 3):
+        result = functional.avg_pool3d(functional.pad(result, pad, mode="replicate"), 2, stride=1)
     return result
 
 

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from generation.ldm.networks import unfold
-from generation.networks.blocks import ConditionedBlock, doubled, group_norm, perceptron
+from generation.networks.blocks import ConditionedBlock, doubled, group_norm, perceptron, without_checkerboard
 
 #: Grey value that stands for black in the template, where log-odds are finite.
 FAINTEST = 0.005
@@ -92,7 +92,8 @@ class VolumeGenerator(nn.Module):
         features = self.start + self.spread(given).view(-1, *self.start.shape)
         for number, block in enumerate(self.blocks):
             features = block(features if number == 0 else doubled(features), vector)
-        return torch.sigmoid(unfold(self.last(features), self.fold).float() + self.template)
+        deviation = unfold(self.last(features).float(), self.fold)
+        return torch.sigmoid(without_checkerboard(deviation) + self.template)
 
 
 def conditions_about_zero(conditions: Tensor) -> Tensor:
