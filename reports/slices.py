@@ -26,12 +26,18 @@ TITLES = {
         "Most unusual volumes",
         "Generated people whose most unusual structure is farthest from real people of the same age and sex.",
     ),
-    (2, "typical"): ("Most typical volumes", "The generated person with no unusual structure."),
+    (2, "typical"): (
+        "Most typical volumes",
+        "The generated person whose most unusual structure is the least unusual.",
+    ),
     (7, "worst"): (
         "Images that stand out most",
         "Generated images whose most unusual quality measure is farthest from real images.",
     ),
-    (7, "typical"): ("Image that stands out least", "The generated image with no unusual quality measure."),
+    (7, "typical"): (
+        "Image that stands out least",
+        "The generated image whose most unusual quality measure is the least unusual.",
+    ),
 }
 
 
