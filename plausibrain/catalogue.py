@@ -8,6 +8,7 @@ from analysis.results import ESTIMATES
 from cohorts.registry import Plugin
 from evaluation.diversity.pair_table import all_similarities
 from evaluation.extraction import extractors
+from evaluation.measuring import all_measures
 from evaluation.segment_files import segmenters
 from generation.planting import controls
 from generation.registry import models
@@ -19,7 +20,8 @@ def catalogue() -> list[dict[str, Any]]:
     estimates = [_entry("estimate", p) for p in ESTIMATES.discover("analysis.estimates")]
     planted = [_entry("control", p) for p in controls()]
     measuring = [_entry("segmenter", p) for p in segmenters()]
-    images = [_entry("similarity", p) for p in all_similarities()]
+    images = [_entry("measure", p) for p in all_measures()]
+    images += [_entry("similarity", p) for p in all_similarities()]
     images += [_entry("extractor", p) for p in extractors()]
     images += [_entry("feature distance", p) for p in all_distances()]
     return headlines + estimates + images + planted + measuring + [_entry("model", p) for p in models()]
