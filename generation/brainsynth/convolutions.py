@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import cast
 
+import torch
 from torch import Tensor, nn
 
 from generation.ldm.networks import fold, unfold
@@ -78,7 +79,10 @@ class Decoder(nn.Module):
             layers += [nn.Upsample(scale_factor=2.0, mode="nearest")]
             layers += [nn.Conv3d(before, after, 3, padding=1), ResidualBlock(after, groups)]
         layers += [nn.GroupNorm(groups, turned[-1], eps=1e-6), nn.SiLU()]
-        self.layers = nn.Sequential(*layers, nn.Conv3d(turned[-1], edge**3, 3, padding=1))
+        last = nn.Conv3d(turned[-1], edge**3, 3, padding=1)
+        with torch.no_grad():  # all voxels of a block start alike, or a checkerboard takes long to unlearn
+            last.weight.copy_(last.weight[:1].expand_as(last.weight))
+        self.layers = nn.Sequential(*layers, last)
 
     def forward(self, vectors: Tensor) -> Tensor:
         """Return images, (B, 1, I, J, K), of vectors, (B, width, i, j, k)."""

@@ -7,12 +7,14 @@ import torch
 from cohorts.errors import DataError
 from generation.brainsynth.autoencoder import CodeAutoencoder
 from generation.brainsynth.codebook import Codebook, CodebookAverages, straight_through
+from generation.brainsynth.convolutions import Decoder
 from generation.brainsynth.masking import AbsorbingDiffusion, times_of_sampling
 from generation.brainsynth.metadata_effect import EffectStatistics, MetadataEffect
 from generation.brainsynth.presets import PUBLISHED, SMALL, architecture_of
 from generation.brainsynth.sampling import draw_codes
 from generation.brainsynth.training import masked_cross_entropy
 from generation.brainsynth.transformer import CodeTransformer
+from generation.ldm.networks import fold
 from generation.noise import generator_of, seeded
 
 CELLS = (2, 2, 2)
@@ -232,6 +234,14 @@ def test_codes_and_metadata_are_all_that_an_image_needs():
     with torch.no_grad():
         coded = autoencoder.encode(images, conditions)
         assert torch.equal(autoencoder.rebuild(coded), autoencoder.decode(coded.indices, conditions))
+
+
+def test_decoding_starts_without_a_checkerboard():
+    with seeded(6):
+        decoder = Decoder([4], width=3, edge=2, groups=2)
+        blocks = fold(decoder(torch.randn(1, 3, 2, 3, 2)), 2) - decoder.layers[-1].bias.view(1, -1, 1, 1, 1)
+    assert torch.allclose(blocks, blocks[:, :1].expand_as(blocks), atol=1e-6)
+    assert blocks.std() > 0
 
 
 @pytest.mark.parametrize(
