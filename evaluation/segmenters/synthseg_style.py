@@ -8,6 +8,7 @@ stripped image has less fluid). How well it does against manual labels stands in
 import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -17,6 +18,7 @@ import numpy as np
 import torch
 from safetensors.torch import load_file
 
+from cohorts.errors import ToolError
 from cohorts.structures import names
 from cohorts.volumes import LabelMap, Volume
 from evaluation.hemispheres import left_of_plane
@@ -32,11 +34,12 @@ from evaluation.posteriors import (
 )
 from evaluation.segmentation import QC_GROUPS, SEGMENTERS, Segmentation, check_segmentation
 from evaluation.synthesis.anatomy import CHANNELS
-from evaluation.working_grid import make_working_image, sample_on, winning_channel
+from evaluation.working_grid import WorkingImage, make_working_image, sample_on, winning_channel
 
 NAME = "synthseg_style"
 _WEIGHTS = "synthseg_style_1mm.safetensors"
-_QUALITY = "synthseg_style_1mm_qc.json"
+#: Calibration of the quality score, by the size of the voxels in which the network answers, mm.
+QUALITY_FILES = {1: "synthseg_style_1mm_qc.json", 2: "synthseg_style_2mm_qc.json"}
 
 
 @SEGMENTERS.register(label="plausibrain's network (domain randomisation, 1 mm)", source=("billot2023",))
@@ -55,21 +58,53 @@ def synthseg_style(image: Volume, *, device: str = "cpu") -> Segmentation:
     Segmentation
         Labels on the grid of ``image``; soft volumes; predicted Dice per group; topology.
     """
+    return segment_at(image, 1, name=NAME, device=device)
+
+
+def segment_at(image: Volume, answer_mm: int, *, name: str, device: str) -> Segmentation:
+    """Return the segmentation by the network's answer in voxels of 1 or 2 mm.
+
+    Parameters
+    ----------
+    image : Volume, (I, J, K)
+    answer_mm : {1, 2}
+    name : str
+        Of the segmenter, for the result.
+    device : str
+    """
     working = make_working_image(image)
+    if answer_mm == 2:
+        working = with_even_sides(working)
     data = torch.from_numpy(working.data).to(device)
-    raw, agreement = predict_both_ways(load_network(device), data, working.voxel_mm3)
+    voxel_mm3 = working.voxel_mm3 * answer_mm**3
+    raw, agreement = predict_both_ways(load_network(device), data, voxel_mm3, fine=answer_mm == 1)
     posteriors, facts = keep_largest(raw)
     features = quality_features(posteriors, agreement)
     for group, (expected, mirrored) in features.items():
         facts |= {f"expected_dice_{group}": expected, f"mirror_dice_{group}": mirrored}
     maps = torch.cat([posteriors.structures, posteriors.left[None]])
-    labels = LabelMap(label_ids(*sample_on(maps, working.affine, image)), image.affine)
-    result = Segmentation(labels, soft_volumes(posteriors), predicted_dice(features), facts, NAME, version())
+    grid = working.affine if answer_mm == 1 else halved(working.affine)
+    labels = LabelMap(label_ids(*sample_on(maps, grid, image)), image.affine)
+    qc = predicted_dice(features, answer_mm)
+    result = Segmentation(labels, soft_volumes(posteriors), qc, facts, name, version(answer_mm))
     return check_segmentation(result, names("aseg"), image)
 
 
+def with_even_sides(working: WorkingImage) -> WorkingImage:
+    """Return the image with a plane of background added to sides of odd length."""
+    return replace(working, data=np.pad(working.data, [(0, n % 2) for n in working.data.shape]))
+
+
+def halved(affine: np.ndarray) -> np.ndarray:
+    """Return the affine of the grid whose voxels hold 2 x 2 x 2 voxels of this one."""
+    coarse = affine.copy()
+    coarse[:3, 3] += affine[:3, :3].sum(1) / 2
+    coarse[:3, :3] *= 2
+    return coarse
+
+
 def predict_both_ways(
-    network: HalfResolutionUNet, data: torch.Tensor, voxel_mm3: float
+    network: HalfResolutionUNet, data: torch.Tensor, voxel_mm3: float, *, fine: bool = True
 ) -> tuple[Posteriors, dict[str, float]]:
     """Return the mean posteriors of the image and its mirror image, and how far both agree in each group.
 
@@ -79,6 +114,9 @@ def predict_both_ways(
     data : Tensor, (I, J, K)
         RAS, 1 mm, about 0 to 1.
     voxel_mm3 : float
+        Volume of a voxel of the result.
+    fine : bool
+        At 1 mm; else at 2 mm, where the sides of ``data`` must be even.
 
     Returns
     -------
@@ -86,9 +124,9 @@ def predict_both_ways(
     agreement : dict of str to float
         Mean Dice of the structures of each group between both predictions.
     """
-    structures, left = (x.cpu() for x in predict(network, data))
+    structures, left = (x.cpu() for x in predict(network, data, fine=fine))
     once = winning_channel(structures)
-    mirrored, right = (x.cpu() for x in predict(network, data.flip(0)))
+    mirrored, right = (x.cpu() for x in predict(network, data.flip(0), fine=fine))
     mirrored, right = mirrored.flip(1), right.flip(0)
     twice = winning_channel(mirrored)
     structures = structures.add_(mirrored).mul_(0.5)
@@ -105,13 +143,13 @@ def quality_features(
     return {group: (value, agreement[group]) for group, value in expected.items()}
 
 
-def predicted_dice(features: Mapping[str, tuple[float, float]]) -> dict[str, float]:
+def predicted_dice(features: Mapping[str, tuple[float, float]], answer_mm: int = 1) -> dict[str, float]:
     """Return the quality score of each group, 0 to 1: the calibrated line through both features.
 
     The line was fitted on renderings of label maps that the network was not trained on
     (`evaluation.calibrate_quality`).
     """
-    lines = _quality_lines()
+    lines = _quality_lines(answer_mm)
     return {
         group: float(np.clip(np.dot(lines[group], (1.0, *values)), 0, 1))
         for group, values in features.items()
@@ -134,15 +172,15 @@ def read_network(path: Path, device: str = "cpu") -> HalfResolutionUNet:
 
 
 @cache
-def version() -> str:
+def version(answer_mm: int = 1) -> str:
     """Return the first digits of the SHA-256 of weights and calibration, which decide every result."""
-    content = _resource(_WEIGHTS).read_bytes() + _resource(_QUALITY).read_bytes()
+    content = _resource(_WEIGHTS).read_bytes() + _resource(QUALITY_FILES[answer_mm]).read_bytes()
     return hashlib.sha256(content).hexdigest()[:12]
 
 
 @cache
-def _quality_lines() -> dict[str, list[float]]:
-    lines: dict[str, list[float]] = json.loads(_resource(_QUALITY).read_text())["lines"]
+def _quality_lines(answer_mm: int) -> dict[str, list[float]]:
+    lines: dict[str, list[float]] = json.loads(_resource(QUALITY_FILES[answer_mm]).read_text())["lines"]
     return lines
 
 
@@ -159,4 +197,10 @@ def group_channels() -> dict[str, list[int]]:
 
 
 def _resource(name: str) -> Any:  # noqa: ANN401, RUF100
-    return files("evaluation.weights").joinpath(name)
+    resource = files("evaluation.weights").joinpath(name)
+    if not resource.is_file():
+        raise ToolError(
+            f"expected {name} in this installation (evaluation/weights), found none; "
+            "install the package again, or choose another segmenter"
+        )
+    return resource

@@ -40,5 +40,7 @@ def test_weights_and_calibration_are_in_the_wheel(wheel: zipfile.ZipFile) -> Non
     HalfResolutionUNet(features_of(weights)).load_state_dict(weights)
     lines = json.loads(wheel.read("evaluation/weights/synthseg_style_1mm_qc.json"))["lines"]
     assert set(lines) == set(QC_GROUPS)
+    lines = json.loads(wheel.read("evaluation/weights/synthseg_style_2mm_qc.json"))["lines"]
+    assert set(lines) == set(QC_GROUPS)
     size = sum(info.file_size for info in wheel.infolist() if info.filename.endswith(".safetensors"))
     assert size < LIMIT_MB * 1e6
