@@ -1,8 +1,8 @@
 """The whole instrument against known truth: defects planted in images, drawn, segmented, measured and judged.
 
 One cohort per defect, so this says what the report looks like, not how often; power and false-alarm rates
-come from true volumes (`plausibrain.audit`). Beside the verdicts stand the Fréchet distance and the
-similarity of pairs of the same images, the numbers that are usually reported.
+come from true volumes (`plausibrain.audit`). Beside the verdicts stand a distance of
+image features and the similarity of pairs of the same images, the kinds of number that are usually reported.
 """
 
 import datetime

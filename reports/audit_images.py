@@ -14,7 +14,7 @@ from cohorts.tables import read_table
 from reports.audit import NO_DEFECT
 
 #: Numbers that are usually reported, shown beside the verdicts: names of headlines.
-USUAL = ("frechet", "ms_ssim")
+USUAL = ("image_distance", "pair_similarity")
 
 
 def write_image_audit_page(folder: Path) -> Path:
