@@ -18,7 +18,7 @@ from generation.brainsynth.transformer import CodeTransformer
 from generation.checkpoint import Checkpoint
 from generation.ldm.sampling import PRECISIONS, SAMPLE_STREAM
 from generation.model import ImageGrid, check_rows
-from generation.noise import batches, generator_of
+from generation.noise import batches, fixed_threads, generator_of
 from generation.scaler import ConditionScaler
 
 
@@ -41,6 +41,8 @@ class Settings:
     batch_size : int
         Samples that run together in bf16.
     device : str
+    threads : int
+        CPU threads in fp32. Another number rounds otherwise, and one rounding can draw another code.
 
     Raises
     ------
@@ -54,17 +56,23 @@ class Settings:
     precision: str = "fp32"
     batch_size: int = 8
     device: str = "cpu"
+    threads: int = 1
 
     def __post_init__(self) -> None:
         if self.precision not in PRECISIONS:
             raise DataError(f"expected one of {', '.join(PRECISIONS)}, got {self.precision!r}")
-        if self.batch_size < 1:
-            raise DataError(f"expected a batch of at least 1 sample, got {self.batch_size}")
+        if self.batch_size < 1 or self.threads < 1:
+            raise DataError(f"expected at least 1 sample and 1 thread, got {self.batch_size}, {self.threads}")
         if not self.temperature > 0 or not self.guidance >= 0:
             raise DataError(
                 f"expected a temperature above 0 and a guidance of at least 0, got {self.temperature} and "
                 f"{self.guidance}"
             )
+
+    @property
+    def pinned(self) -> bool:
+        """Whether the number of CPU threads is fixed."""
+        return self.precision == "fp32" and torch.device(self.device).type == "cpu"
 
     @property
     def together(self) -> int:
@@ -149,6 +157,7 @@ class BrainSynth:
             "temperature": chosen.temperature,
             "guidance": chosen.guidance,
             "precision": chosen.precision,
+            **({"threads": chosen.threads} if chosen.pinned else {}),
         }
 
     def sample(self, rows: pd.DataFrame, seeds: Sequence[int]) -> Iterator[np.ndarray]:
@@ -164,7 +173,7 @@ class BrainSynth:
     def draw(self, conditions: Tensor, seeds: Sequence[int]) -> Tensor:
         """Return codes, (n, books, i, j, k), of scaled conditions; each from its own seed."""
         generators = [generator_of(seed, SAMPLE_STREAM) for seed in seeds]
-        with self._precision():
+        with self._threads(), self._precision():
             return draw_codes(
                 self.transformer, self.diffusion, conditions, generators,
                 n_steps=self.settings.steps, temperature=self.settings.temperature,
@@ -174,10 +183,13 @@ class BrainSynth:
     @torch.inference_mode()
     def image(self, codes: Tensor, conditions: Tensor) -> np.ndarray:
         """Return the image of one sample's codes, (I, J, K), float32."""
-        with self._precision():
+        with self._threads(), self._precision():
             decoded = self.autoencoder.decode(codes, conditions)
         data: np.ndarray = decoded[0, 0].float().cpu().numpy()
         return data
+
+    def _threads(self) -> Any:
+        return fixed_threads(self.settings.threads) if self.settings.pinned else nullcontext()
 
     def _precision(self) -> Any:
         if self.settings.precision == "fp32":

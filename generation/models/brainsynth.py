@@ -43,6 +43,7 @@ def brainsynth(
     precision: str = "fp32",
     device: str = "cpu",
     batch_size: int = 8,
+    threads: int = 1,
 ) -> "Model":
     """Return a BrainSynth that `plausibrain train --model brainsynth` has trained.
 
@@ -61,6 +62,8 @@ def brainsynth(
     device : str
     batch_size : int
         Samples that run together in bf16.
+    threads : int
+        CPU threads in fp32; all workers of a cohort need the same number for the same bits.
 
     Returns
     -------
@@ -74,5 +77,7 @@ def brainsynth(
     from generation.brainsynth.sampling import Settings, from_checkpoint
     from generation.checkpoint import read_checkpoint
 
-    settings = Settings(int(steps), float(temperature), float(guidance), precision, int(batch_size), device)
+    settings = Settings(
+        int(steps), float(temperature), float(guidance), precision, int(batch_size), device, int(threads)
+    )
     return from_checkpoint(read_checkpoint(checkpoint, "brainsynth"), settings)

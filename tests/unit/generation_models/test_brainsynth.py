@@ -64,6 +64,17 @@ def test_batch_and_order_do_not_matter(batch_size, images, checkpoint, rows):
     assert np.array_equal(images[2], next(model.sample(rows.iloc[[2]], SEEDS[2:])))
 
 
+def test_the_threads_of_the_caller_do_not_matter(images, checkpoint, rows):
+    threads = torch.get_num_threads()
+    try:
+        torch.set_num_threads(3 - min(2, threads))  # one where there are several, two where there is one
+        alone = next(brainsynth(checkpoint, steps=STEPS).sample(rows.iloc[[2]], SEEDS[2:]))
+        assert torch.get_num_threads() == 3 - min(2, threads)
+    finally:
+        torch.set_num_threads(threads)
+    assert np.array_equal(images[2], alone)
+
+
 def test_seed_and_condition_both_matter(images, checkpoint, rows):
     model = brainsynth(checkpoint, steps=STEPS)
     assert not np.array_equal(images[0], next(model.sample(rows[:1], [13])))
@@ -88,6 +99,7 @@ def test_samples_run_together_in_bf16(checkpoint, rows):
         ({"temperature": 0}, "temperature above 0"),
         ({"guidance": -1}, "guidance of at least 0"),
         ({"batch_size": 0}, "at least 1 sample"),
+        ({"threads": 0}, "1 thread"),
     ],
 )
 def test_impossible_settings_are_refused(options, message, checkpoint):
