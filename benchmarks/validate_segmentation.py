@@ -45,7 +45,7 @@ LARGE = ("Cerebral-White-Matter", "Cerebral-Cortex", "Cerebellum-Cortex", "Brain
 
 INTRO = """# How wrong is the ruler? `synthseg_style` on real brains
 
-None of these scans was used for training or for tuning weights. Manual labels: 19 skull-stripped T1w scans of
+None of these scans was used for training; two were watched (`segmenter.md`). Manual labels: 19 skull-stripped T1w scans of
 people aged 18 to 34 (OASIS; labels by Neuromorphometrics, Inc.). Protocols differ from FreeSurfer's, which
 the training labels follow, so a Dice of one is out of reach: the manual cortex ends elsewhere at sulci and at
 the medial wall; the vermis has no side there; CSF is labelled in few places, so CSF has no meaningful Dice;
