@@ -18,7 +18,7 @@ def make_plan(folder: Path, out: str, steps: int) -> Plan:
         out=folder / out,
         steps=steps,
         coarse_steps=3,
-        settling_steps=1,
+        settling_steps=0,
         n_held_out=1,
         features=(4, 4, 4, 4),
     )
