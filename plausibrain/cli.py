@@ -349,7 +349,7 @@ def demo(
     *,
     out: Out = Path("demo"),
     n: Annotated[
-        int | None, typer.Option(min=12, help="People per cohort; 24 with images, 400 without.")
+        int | None, typer.Option(min=12, help="People per cohort; 40 with images, 400 without.")
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of every person.")] = 0,
     images: Annotated[

@@ -113,7 +113,8 @@ def join(
     if draws_first is not None and draws_second is not None:
         a, b = on_scale(draws_first, ratio=ratio), on_scale(draws_second, ratio=ratio)
         singles = (spread(a), spread(b))
-        joint = Joint(*estimates, *singles, spread(b - a), spread(b + a), from_draws=True)
+        with np.errstate(invalid="ignore"):  # infinite in both at few people: no difference, hence NaN
+            joint = Joint(*estimates, *singles, spread(b - a), spread(b + a), from_draws=True)
         if all(math.isfinite(e) and e > 0 for e in singles) and math.isfinite(joint.se_sum):
             return joint
     singles = (_stated_error(first, ratio=ratio), _stated_error(second, ratio=ratio))

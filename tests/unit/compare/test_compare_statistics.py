@@ -214,3 +214,13 @@ def test_equal_runs_come_out_first_in_three_quarters_every_other_time():
         centre = rng.normal(0, 1, 2)
         shares.append(rank_shares(centre + rng.normal(0, 1, (200, 2)))[:, 0].max())
     assert np.mean(np.array(shares) >= 0.75) == pytest.approx(0.5, abs=0.09)
+
+
+def test_a_few_draws_that_are_infinite_in_both_runs_do_not_matter() -> None:
+    """A headline that some resamples of a small cohort leave undefined; no warning either."""
+    draws = np.random.default_rng(0).normal(size=(2, 500))
+    known = join(make(0.2), make(0.5), *draws)
+    draws[:, :5] = np.inf
+    joint = join(make(0.2), make(0.5), *draws)
+    assert joint.from_draws
+    assert joint.se_difference == pytest.approx(known.se_difference, rel=0.1)
