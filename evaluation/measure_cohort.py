@@ -6,11 +6,8 @@ resolution, versions of all measures); a run that was killed goes on where it st
 
 import json
 import math
-import multiprocessing
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +16,7 @@ import pandas as pd
 
 from cohorts.cohort import OK, Cohort, Note
 from cohorts.errors import DataError, PlausibrainError, ToolError
+from cohorts.processes import spread
 from cohorts.schemas import MEASURES as MEASURES_TABLE
 from cohorts.store import Store, hash_file, write_text_atomic
 from cohorts.volumes import read_label_map, read_volume
@@ -134,8 +132,8 @@ def measure_cohort(
             "people; give one of each per row"
         )
     results, jobs = _plan(cohort, labels, Path(out), voxel_mm)
-    for done, (row, result) in enumerate(_run(jobs, n_processes), start=1):
-        results[row] = result
+    for done, (job, result) in enumerate(spread(run_job, jobs, n_processes), start=1):
+        results[job.row] = result
         if progress is not None:
             progress(done, len(jobs))
     return _assemble(cohort, [results[row] for row in range(len(cohort))])
@@ -187,26 +185,6 @@ def _plan(
 def run_job(job: Job) -> Measured:
     """Measure one image; runs in a worker process."""
     return measure_files(job.image, job.labels, voxel_mm=job.voxel_mm, store=Store(job.folder))
-
-
-def _run(jobs: Sequence[Job], n_processes: int) -> Iterator[tuple[int, Measured]]:
-    if n_processes <= 1:
-        yield from ((job.row, run_job(job)) for job in jobs)
-        return
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(n_processes, mp_context=context) as pool:
-        futures = {pool.submit(run_job, job): job.row for job in jobs}
-        try:
-            for future in as_completed(futures):
-                yield futures[future], future.result()
-        except BrokenProcessPool as error:
-            raise ToolError(
-                "a process died while measuring images, most likely for want of memory; everything finished "
-                "is kept: repeat the command with fewer processes"
-            ) from error
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
 
 
 def _key(image: Path, labels: Path, voxel_mm: float) -> str:
