@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from generation.simulator.anatomy import CENTRE, SHAPE, STEP_MM, Anatomy
-from generation.simulator.spatial import integrate, sample, smooth, voxel_grid
+from generation.simulator.spatial import integrate, jacobian_determinant, sample, smooth, voxel_grid
 
 N_STEPS = 14
 LARGEST_RATE = 0.25
@@ -103,6 +103,7 @@ def steer(displacement: Tensor, anatomy: Anatomy, targets: Mapping[str, float]) 
     -----
     Each step moves material along ``w = grad phi`` with ``div w = sum_s p_s log(target_s / volume_s)``, the
     smallest flow (in kinetic energy) with that divergence; the rate is capped, so each step is one to one.
+    Sampled at 4 mm a chain of steps may still fold (2 of 800 people did): the step before is then the last.
     """
     wanted = torch.tensor([targets[name] for name in anatomy.soft_names])
     grid = person_grid()
@@ -111,7 +112,10 @@ def steer(displacement: Tensor, anatomy: Anatomy, targets: Mapping[str, float]) 
         volumes = shares.sum(dim=(1, 2, 3)) * STEP_MM**3
         rates = torch.log(wanted / volumes.clamp(min=1.0)).clamp(-LARGEST_RATE, LARGEST_RATE)
         flow = flow_of_divergence(torch.einsum("c,cijk->ijk", rates, shares))
-        displacement = sample(displacement, to_voxels(grid - flow)) - flow
+        moved = sample(displacement, to_voxels(grid - flow)) - flow
+        if float(jacobian_determinant(moved / STEP_MM).min()) <= 0:
+            break
+        displacement = moved
     return displacement
 
 

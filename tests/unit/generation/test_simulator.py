@@ -12,13 +12,13 @@ from cohorts.errors import DataError
 from cohorts.structures import structure
 from cohorts.volumes import read_label_map
 from generation.demo_cohorts import table_cohort
-from generation.norms import LATERAL_VENTRICLES, VOLUME_NAMES
+from generation.norms import LATERAL_VENTRICLES, VOLUME_NAMES, draw_people, draw_volumes, person_rng
 from generation.planting import plant
 from generation.simulator.anatomy import MODEL_FILE, SHAPE, STEP_MM, load_anatomy
 from generation.simulator.cohort import claim_folder, label_path, people_shown, simulate_cohort
 from generation.simulator.deformation import flow_of_divergence, person_grid, to_voxels
 from generation.simulator.labelling import level_of_volume
-from generation.simulator.person import Grid, count_volumes, simulate_person
+from generation.simulator.person import SHAPE_STREAM, Grid, count_volumes, deform, simulate_person
 from generation.simulator.rendering import draw_scanner
 from generation.simulator.spatial import jacobian_determinant
 
@@ -38,6 +38,16 @@ def test_volumes_are_those_asked_for(people, person):
 
 def test_no_fold(person):
     assert jacobian_determinant(person.displacement / STEP_MM).min() > 0
+
+
+@pytest.mark.parametrize("number", [363, 455])
+def test_people_whose_volumes_ask_for_too_much_do_not_fold_either(number):
+    """The two of 800 people who did before steering stopped in time."""
+    everybody = draw_people(number + 1, seed=2026)
+    targets = draw_volumes(everybody.loc[[number]], seed=2026).loc[number].to_dict()
+    rng = person_rng(2026, number, SHAPE_STREAM)
+    displacement = deform(load_anatomy(coarse=True), targets, rng)
+    assert jacobian_determinant(displacement / STEP_MM).min() > 0
 
 
 def test_all_structures_are_there_and_large_ones_hang_together(person):
