@@ -42,7 +42,7 @@ _WEIGHTS = "synthseg_style_1mm.safetensors"
 QUALITY_FILES = {1: "synthseg_style_1mm_qc.json", 2: "synthseg_style_2mm_qc.json"}
 
 
-@SEGMENTERS.register(label="plausibrain's network (domain randomisation, 1 mm)", source=("billot2023",))
+@SEGMENTERS.register(label="plausibrain's network (domain randomisation, 1 mm)", source=("Billot2023",))
 def synthseg_style(image: Volume, *, device: str = "cpu") -> Segmentation:
     """Segment an image into 32 structures with the network shipped in this package.
 

@@ -11,7 +11,7 @@ from evaluation.segmenters.synthseg_style import segment_at
 NAME = "synthseg_style_2mm"
 
 
-@SEGMENTERS.register(label="plausibrain's network, answering at 2 mm", source=("billot2023",))
+@SEGMENTERS.register(label="plausibrain's network, answering at 2 mm", source=("Billot2023",))
 def synthseg_style_2mm(image: Volume, *, device: str = "cpu") -> Segmentation:
     """Segment an image into 32 structures with the shipped network, in voxels of 2 mm.
 

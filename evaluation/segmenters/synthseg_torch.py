@@ -63,7 +63,7 @@ class Networks:
 
 
 @SEGMENTERS.register(
-    label="SynthSeg 2.0 (official networks in torch)", source=("billot2023",), requires=("h5py",)
+    label="SynthSeg 2.0 (official networks in torch)", source=("Billot2023",), requires=("h5py",)
 )
 def synthseg_torch(image: Volume, *, networks: str, device: str = "cpu") -> Segmentation:
     """Segment an image with SynthSeg's released networks.
