@@ -21,7 +21,7 @@ import numpy as np
 
 from analysis.settings import Settings
 from benchmarks.models_page import Row, write_page
-from cohorts.bids import image_path
+from cohorts.bids import image_path, label_path
 from cohorts.cohort import Cohort, read_cohort, write_cohort
 from cohorts.errors import DataError
 from cohorts.schemas import PARTICIPANTS
@@ -33,7 +33,7 @@ from generation.model import ImageGrid, Model
 from generation.preprocessing import prepare_files
 from generation.registry import find_model
 from generation.sample_cohort import sample_cohort
-from generation.simulator.cohort import label_path, simulate_cohort
+from generation.simulator.cohort import simulate_cohort
 from generation.simulator.person import Grid
 from plausibrain.config import ImageSettings, RunConfig, Source
 from plausibrain.imaging import segment

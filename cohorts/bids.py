@@ -50,6 +50,11 @@ def bids_id(participant_id: str) -> str:
     return f"sub-{label}"
 
 
+def label_path(image: Path) -> Path:
+    """Return where the labels of an image lie: ``…_dseg.nii.gz`` beside ``…_T1w.nii.gz``."""
+    return image.with_name(image.name.replace("_T1w.", "_dseg."))
+
+
 def image_path(folder: str | os.PathLike[str], participant_id: str) -> Path:
     """Say where BIDS keeps the T1-weighted image of a participant.
 

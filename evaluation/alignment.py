@@ -15,6 +15,7 @@ from importlib.resources import files
 import numpy as np
 
 from cohorts.errors import MeasurementError
+from cohorts.rigid import fit_rigid
 from cohorts.structures import STRUCTURES
 from cohorts.volumes import LabelMap, Volume, resample_to
 
@@ -91,32 +92,23 @@ def pose(labels: LabelMap) -> Pose:
         raise MeasurementError(
             f"{len(known)} labelled structures to align the brain by; at least {MIN_STRUCTURES} are needed"
         )
-    return fit_rigid(np.array([found[k] for k in known]), np.array([template[k] for k in known]))
+    return fit_pose(np.array([found[k] for k in known]), np.array([template[k] for k in known]))
 
 
-def fit_rigid(source: np.ndarray, target: np.ndarray) -> Pose:
-    """Return the rotation and shift that bring points closest to others, in least squares.
+def fit_pose(source: np.ndarray, target: np.ndarray) -> Pose:
+    """Return the rigid transform that brings points nearest to others, and how far they stay apart.
 
     Parameters
     ----------
     source, target : ndarray, (n, 3)
 
-    References
-    ----------
-    Kabsch 1976 (key Kabsch1976): the singular value decomposition of the covariance, without reflection.
-
     Examples
     --------
     >>> points = np.array([[0.0, 0, 0], [1, 0, 0], [0, 2, 0], [0, 0, 3]])
-    >>> fit_rigid(points, points + 5).matrix[:3, 3].round(6).tolist()
+    >>> fit_pose(points, points + 5).matrix[:3, 3].round(6).tolist()
     [5.0, 5.0, 5.0]
     """
-    low, high = source.mean(axis=0), target.mean(axis=0)
-    u, _, vt = np.linalg.svd((source - low).T @ (target - high))
-    handed = np.diag([1.0, 1.0, np.sign(np.linalg.det(u @ vt))])
-    matrix = np.eye(4)
-    matrix[:3, :3] = vt.T @ handed @ u.T
-    matrix[:3, 3] = high - matrix[:3, :3] @ low
+    matrix = fit_rigid(source, target)
     moved = source @ matrix[:3, :3].T + matrix[:3, 3]
     return Pose(matrix, float(np.sqrt(((moved - target) ** 2).sum(axis=1).mean())))
 

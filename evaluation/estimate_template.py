@@ -13,7 +13,7 @@ import numpy as np
 
 from cohorts.structures import homologue, structure
 from cohorts.volumes import LabelMap, read_label_map
-from evaluation.alignment import brain_mask, centres, fit_rigid, template_table
+from evaluation.alignment import brain_mask, centres, fit_pose, template_table
 
 ROUNDS = 5
 
@@ -32,7 +32,7 @@ def estimate_template(maps: Sequence[LabelMap]) -> dict[int, np.ndarray]:
     points -= np.array([_middle(labels) for labels in maps])[:, None]
     mean = _mirrored(points.mean(axis=0), shared)
     for _ in range(ROUNDS):
-        poses = [fit_rigid(one, mean).matrix for one in points]
+        poses = [fit_pose(one, mean).matrix for one in points]
         moved = np.array([one @ m[:3, :3].T + m[:3, 3] for one, m in zip(points, poses, strict=True)])
         mean = _mirrored(moved.mean(axis=0), shared)
     return dict(zip(shared, mean, strict=True))

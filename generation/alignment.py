@@ -9,16 +9,14 @@ from importlib import resources
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from cohorts.errors import DataError
+from cohorts.rigid import Points, fit_rigid
 from cohorts.structures import structure
 from cohorts.volumes import LabelMap
 
 CENTROIDS_FILE = "centroids.tsv"
 MIN_STRUCTURES = 6
-
-Points = NDArray[np.float64]
 
 
 def rigid_to_atlas(labels: LabelMap) -> Points:
@@ -49,44 +47,6 @@ def rigid_to_atlas(labels: LabelMap) -> Points:
             f"has {len(shared)}; segment the image with FreeSurfer ids first"
         )
     return fit_rigid(own.loc[shared].to_numpy(), atlas.loc[shared].to_numpy())
-
-
-def fit_rigid(moving: Points, fixed: Points) -> Points:
-    """Return the rotation and translation that bring points nearest to others, (4, 4).
-
-    Parameters
-    ----------
-    moving, fixed : ndarray, (n, 3)
-        Matching points, n >= 3, not on one line.
-
-    Returns
-    -------
-    ndarray, (4, 4)
-        Never a reflection.
-
-    Notes
-    -----
-    Kabsch's solution: with both sets centred, the singular vectors of their cross-covariance give the
-    rotation; the sign of the last one makes the determinant one.
-
-    References
-    ----------
-    .. [1] Kabsch1976, p. 922.
-
-    Examples
-    --------
-    >>> points = np.array([[0.0, 0, 0], [1, 0, 0], [0, 2, 0], [0, 0, 3]])
-    >>> np.round(fit_rigid(points, points + [5, 0, 0])[:3, 3] + 0.0, 6).tolist()
-    [5.0, 0.0, 0.0]
-    """
-    centre_moving, centre_fixed = moving.mean(axis=0), fixed.mean(axis=0)
-    left, _, right = np.linalg.svd((moving - centre_moving).T @ (fixed - centre_fixed))
-    turn = np.diag([1.0, 1.0, np.sign(np.linalg.det(left @ right))])
-    rotation = (left @ turn @ right).T
-    transform = np.eye(4)
-    transform[:3, :3] = rotation
-    transform[:3, 3] = centre_fixed - rotation @ centre_moving
-    return transform
 
 
 def centroids(labels: LabelMap) -> pd.DataFrame:

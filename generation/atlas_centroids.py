@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from cohorts.rigid import fit_rigid
 from cohorts.structures import structure
-from generation.alignment import CENTROIDS_FILE, centres_of, fit_rigid
+from generation.alignment import CENTROIDS_FILE, centres_of
 from generation.norms import draw_people, draw_volumes
 from generation.simulator.person import Grid, simulate_person
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from cohorts.bids import bids_id
+from cohorts.bids import bids_id, label_path
 from cohorts.cohort import Cohort
 from cohorts.errors import DataError
 from cohorts.store import Store
@@ -84,5 +84,5 @@ def _existing(written: str) -> Path | None:
 def _beside(image: Path) -> Path | None:
     if "_T1w." not in image.name:
         return None
-    path = image.with_name(image.name.replace("_T1w.", "_dseg."))
+    path = label_path(image)
     return path if path.is_file() else None

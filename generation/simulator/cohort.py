@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 import torch
 
-from cohorts.bids import image_path
+from cohorts.bids import image_path, label_path
 from cohorts.cohort import Cohort, write_cohort
 from cohorts.errors import DataError
 from cohorts.processes import spread
@@ -143,11 +143,6 @@ def people_shown(cohort: Cohort, seed: int) -> list[tuple[int, int]]:
         return [(row, seed) for row in range(len(cohort))]
     pairs = [str(text).partition(":") for text in cohort.people[DRAWN_AS]]
     return [(int(number), int(own_seed)) for own_seed, _, number in pairs]
-
-
-def label_path(image: Path) -> Path:
-    """Return where the exact labels of an image lie: ``…_dseg.nii.gz`` beside ``…_T1w.nii.gz``."""
-    return image.with_name(image.name.replace("_T1w.", "_dseg."))
 
 
 def description(seed: int, grid: Grid, *, skull_strip: bool) -> dict[str, object]:

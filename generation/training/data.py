@@ -11,12 +11,12 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
+from cohorts.bids import label_path
 from cohorts.cohort import Cohort
 from cohorts.errors import DataError
 from cohorts.store import Store, hash_file
 from generation.model import ImageGrid
 from generation.preprocessing import prepare_files
-from generation.simulator.cohort import label_path
 from generation.training.task import Batch
 
 #: Part of the key of prepared images; raise it when `generation.preprocessing` gives other values.

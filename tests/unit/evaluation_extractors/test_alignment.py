@@ -3,7 +3,7 @@ import pytest
 
 from cohorts.errors import MeasurementError
 from cohorts.volumes import LabelMap
-from evaluation.alignment import aligned, brain_mask, centres, common_grid, fit_rigid, pose, template_centres
+from evaluation.alignment import aligned, brain_mask, centres, common_grid, fit_pose, pose, template_centres
 from evaluation.estimate_template import estimate_template
 from tests.unit.evaluation_extractors.phantoms import ball_brain, rigid
 
@@ -11,14 +11,14 @@ from tests.unit.evaluation_extractors.phantoms import ball_brain, rigid
 def test_a_known_turn_is_undone():
     rng = np.random.default_rng(0)
     points, turn = rng.normal(0, 30, (12, 3)), rigid(25.0, (10, -4, 7))
-    found = fit_rigid(points @ turn[:3, :3].T + turn[:3, 3], points)
+    found = fit_pose(points @ turn[:3, :3].T + turn[:3, 3], points)
     np.testing.assert_allclose(found.matrix @ turn, np.eye(4), atol=1e-9)
     assert found.error_mm == pytest.approx(0.0, abs=1e-9)
 
 
 def test_mirrored_points_are_turned_but_not_mirrored_back():
     points = np.random.default_rng(1).normal(0, 30, (12, 3))
-    found = fit_rigid(points * [-1, 1, 1], points)
+    found = fit_pose(points * [-1, 1, 1], points)
     assert np.linalg.det(found.matrix[:3, :3]) == pytest.approx(1.0)
     assert found.error_mm > 1
 

@@ -6,12 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from cohorts.bids import label_path
 from cohorts.cohort import Cohort, read_cohort
 from cohorts.errors import DataError
 from cohorts.volumes import read_volume
 from generation.demo_cohorts import table_cohort
 from generation.planted_images import plant_in_images
-from generation.simulator.cohort import label_path, simulate_cohort
+from generation.simulator.cohort import simulate_cohort
 from generation.simulator.person import Grid
 
 

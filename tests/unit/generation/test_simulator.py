@@ -7,6 +7,7 @@ import pytest
 import torch
 from scipy.ndimage import label as components
 
+from cohorts.bids import label_path
 from cohorts.cohort import read_cohort
 from cohorts.errors import DataError
 from cohorts.structures import structure
@@ -15,7 +16,7 @@ from generation.demo_cohorts import table_cohort
 from generation.norms import LATERAL_VENTRICLES, VOLUME_NAMES, draw_people, draw_volumes, person_rng
 from generation.planting import plant
 from generation.simulator.anatomy import MODEL_FILE, SHAPE, STEP_MM, load_anatomy
-from generation.simulator.cohort import claim_folder, label_path, people_shown, simulate_cohort
+from generation.simulator.cohort import claim_folder, people_shown, simulate_cohort
 from generation.simulator.deformation import flow_of_divergence, person_grid, to_voxels
 from generation.simulator.labelling import level_of_volume
 from generation.simulator.person import SHAPE_STREAM, Grid, count_volumes, deform, simulate_person

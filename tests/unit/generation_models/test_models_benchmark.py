@@ -10,13 +10,13 @@ from analysis.settings import Settings
 from benchmarks import models as benchmark
 from benchmarks.models import ASKED, REFERENCE, Plan, contestants, score
 from benchmarks.models_page import NOTHING, write_page
+from cohorts.bids import label_path
 from cohorts.cohort import read_cohort, write_cohort
 from cohorts.errors import DataError
 from cohorts.volumes import Volume, read_volume, write_volume
 from generation.demo_cohorts import table_cohort
 from generation.model import ImageGrid
 from generation.norms import LATERAL_VENTRICLES
-from generation.simulator.cohort import label_path
 
 N = 12
 SETTINGS = Settings(n_resamples=100, n_splits=20, wasabi_repeats=10)

@@ -6,9 +6,10 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from cohorts.errors import DataError
+from cohorts.rigid import fit_rigid
 from cohorts.structures import structure
 from cohorts.volumes import LabelMap, Volume, write_label_map, write_volume
-from generation.alignment import atlas_centroids, fit_rigid, rigid_to_atlas
+from generation.alignment import atlas_centroids, rigid_to_atlas
 from generation.model import ImageGrid
 from generation.norms import draw_people, draw_volumes
 from generation.preprocessing import PRESETS, prepare
