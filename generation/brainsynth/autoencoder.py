@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from generation.brainsynth.codebook import Codebook, straight_through
 from generation.brainsynth.convolutions import Decoder, Encoder
-from generation.brainsynth.metadata_effect import MetadataEffect
+from generation.networks.metadata_effect import MetadataEffect
 
 
 class Coded(NamedTuple):

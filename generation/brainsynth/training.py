@@ -13,7 +13,6 @@ from torch.optim import AdamW
 from generation.brainsynth.autoencoder import CodeAutoencoder, Coded
 from generation.brainsynth.codebook import CodebookAverages
 from generation.brainsynth.masking import AbsorbingDiffusion
-from generation.brainsynth.metadata_effect import EffectStatistics
 from generation.brainsynth.presets import (
     AUTOENCODER,
     DIFFUSION,
@@ -26,6 +25,7 @@ from generation.brainsynth.sampling import draw_codes
 from generation.brainsynth.transformer import CodeTransformer
 from generation.ldm.losses import PatchAdversary, RandomFeatures
 from generation.ldm.training import as_array
+from generation.networks.metadata_effect import EffectStatistics
 from generation.noise import seeded
 from generation.training.data import ArrayExamples
 from generation.training.plans import adjusted_plans, adjusted_rates, check_options

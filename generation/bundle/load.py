@@ -76,6 +76,7 @@ def from_bundle(folder: Path, settings: Settings, *, raw: bool = False) -> Laten
         settings=settings,
         unet=speed_up(unet, settings),
         latent_shape=(autoencoder.latent_channels, *LATENT_SIZES),
+        restore=lambda latents, _: latents,
         decode=decoder_for(autoencoder, grid.shape),
         scale=raw_conditions if raw else UK_BIOBANK,
         remarks={"layout": config.layout.name, "conditions": "raw" if raw else "UK Biobank ranges"},

@@ -25,7 +25,11 @@ def build_networks(architecture: Mapping[str, Any]) -> dict[str, nn.Module]:
         shortcut=bool(architecture.get("shortcut", False)),
     )
     unet = build_unet(architecture["unet"])
-    scale = LatentScale(autoencoder.latent_channels, architecture.get("scaled_places", (1, 1, 1)))
+    scale = LatentScale(
+        autoencoder.latent_channels,
+        architecture.get("scaled_places", (1, 1, 1)),
+        n_conditions=int(architecture.get("linear_conditions", 0)),
+    )
     return {"autoencoder": autoencoder, "unet": unet, "latents": scale}
 
 

@@ -2,8 +2,6 @@
 
 from typing import cast
 
-from torch import Tensor
-
 from generation.checkpoint import Checkpoint
 from generation.ldm.build import build_networks, build_schedule
 from generation.ldm.decoding import decoder_for
@@ -26,11 +24,6 @@ def from_checkpoint(checkpoint: Checkpoint, settings: Settings) -> LatentDiffusi
         network.to(settings.device)
     autoencoder = cast(FoldedAutoencoder, networks["autoencoder"])
     latents = cast(LatentScale, networks["latents"])
-    decode = decoder_for(autoencoder, checkpoint.grid.shape)
-
-    def to_image(drawn: Tensor) -> Tensor:
-        return decode(latents.restore(drawn))
-
     return LatentDiffusion(
         name=checkpoint.model,
         conditions=checkpoint.scaler.columns,
@@ -40,7 +33,8 @@ def from_checkpoint(checkpoint: Checkpoint, settings: Settings) -> LatentDiffusi
         settings=settings,
         unet=speed_up(networks["unet"], settings),
         latent_shape=autoencoder.latent_shape(checkpoint.grid.shape),
-        decode=to_image,
+        restore=latents.restore,
+        decode=decoder_for(autoencoder, checkpoint.grid.shape),
         scale=checkpoint.scaler,
         remarks={},
     )

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from cohorts.errors import DataError
 from generation.ldm.block_transform import START_SPREAD, BlockTransform
 from generation.ldm.folding import fold, unfold
+from generation.networks.metadata_effect import MetadataEffect
 
 AUTOENCODER_DEFAULTS: dict[str, Any] = {
     "spatial_dims": 3, "in_channels": 1, "out_channels": 1, "norm_eps": 1e-6,
@@ -105,21 +106,32 @@ class LatentScale(nn.Module):
     sizes : sequence of int
         Sizes of the latents for a mean and spread at every place, which suits aligned heads: an untrained
         diffusion then already draws the mean head; or (1, 1, 1) for one per channel.
+    n_conditions : int
+        If not 0, the mean at every place is a linear function of so many scaled conditions: an untrained
+        diffusion then already draws the mean head of people like the one asked for, and what it learns is
+        how a person differs from it. Needs a mean at every place.
     """
 
     mean: Tensor
     spread: Tensor
 
-    def __init__(self, n_channels: int, sizes: Sequence[int] = (1, 1, 1)) -> None:
+    def __init__(self, n_channels: int, sizes: Sequence[int] = (1, 1, 1), *, n_conditions: int = 0) -> None:
         super().__init__()
+        i, j, k = sizes
+        self.effect = MetadataEffect(n_conditions, n_channels, (i, j, k)) if n_conditions else None
         self.register_buffer("mean", torch.zeros(1, n_channels, *sizes))
         self.register_buffer("spread", torch.ones(1, n_channels, *sizes))
 
-    def fit(self, means: Tensor, spreads: Tensor) -> None:
+    def fit(self, means: Tensor, spreads: Tensor, conditions: Tensor | None = None) -> None:
         """Take both from means and standard deviations of latents, (n, C, i, j, k) each.
 
-        Where people hardly differ, the spread is at least a twentieth of the channel's.
+        Where people hardly differ, the spread is at least a twentieth of the channel's. `conditions`,
+        (n, n_conditions), are needed where the mean depends on them.
         """
+        if self.effect is not None:
+            told = _told(conditions)
+            self.effect.fit(told, means)
+            means = means - self.effect(told)
         places = () if self.mean.shape[2:] == means.shape[2:] and means.shape[2:] != (1, 1, 1) else (2, 3, 4)
         axes = (0, *places)
         self.mean.copy_(means.mean(dim=axes, keepdim=True))
@@ -128,13 +140,22 @@ class LatentScale(nn.Module):
         typical = variance.mean(dim=(2, 3, 4), keepdim=True)
         self.spread.copy_(variance.clamp_min(1e-12).maximum(typical / 400).sqrt())
 
-    def normalise(self, latents: Tensor) -> Tensor:
+    def normalise(self, latents: Tensor, conditions: Tensor | None = None) -> Tensor:
         """Return latents of about zero mean and unit spread."""
-        return (latents - self.mean) / self.spread
+        return (latents - self._expected(conditions)) / self.spread
 
-    def restore(self, latents: Tensor) -> Tensor:
+    def restore(self, latents: Tensor, conditions: Tensor | None = None) -> Tensor:
         """Undo `normalise`."""
-        return latents * self.spread + self.mean
+        return latents * self.spread + self._expected(conditions)
+
+    def _expected(self, conditions: Tensor | None) -> Tensor:
+        return self.mean if self.effect is None else self.mean + self.effect(_told(conditions))
+
+
+def _told(conditions: Tensor | None) -> Tensor:
+    if conditions is None:
+        raise ValueError("these latents depend on conditions, give them")
+    return conditions
 
 
 def predict(unet: nn.Module, latents: Tensor, timesteps: Tensor, conditions: Tensor) -> Tensor:

@@ -49,6 +49,9 @@ class Preset:
         Whether the autoencoder starts from a `BlockTransform`.
     scale_places : bool
         Whether latents are scaled at every place on its own, see `LatentScale`.
+    linear_effect : bool
+        Whether what conditions explain linearly is taken out of the latents before the diffusion and put back
+        after it, see `LatentScale`.
     """
 
     fold: int
@@ -61,6 +64,7 @@ class Preset:
     weighting: Weighting = Weighting()
     shortcut: bool = False
     scale_places: bool = False
+    linear_effect: bool = False
 
 
 #: Pinaya2022 and the released bundle: every size is theirs. Steps, weights of losses and learning rates are
@@ -105,6 +109,7 @@ SMALL = Preset(
     weighting=Weighting(kl=1e-7),
     shortcut=True,
     scale_places=True,
+    linear_effect=True,
 )  # fmt: skip
 
 #: For tests: 16 x 16 x 16 voxels or so.
@@ -127,6 +132,7 @@ TINY = Preset(
     adversary_channels=4,
     shortcut=True,
     scale_places=True,
+    linear_effect=True,
 )  # fmt: skip
 
 PRESETS = {"published": PUBLISHED, "small": SMALL, "tiny": TINY}
@@ -152,6 +158,7 @@ def architecture_of(preset: Preset, n_conditions: int, shape: Sequence[int]) -> 
         "fold": preset.fold,
         "shortcut": preset.shortcut,
         "scaled_places": [size // stride for size in shape] if preset.scale_places else [1, 1, 1],
+        "linear_conditions": n_conditions if preset.linear_effect else 0,
         "autoencoder": dict(preset.autoencoder),
         "unet": {**preset.unet, **channels},
         "schedule": preset.schedule.as_data(),

@@ -91,6 +91,8 @@ class LatentDiffusion:
     unet : Module
     latent_shape : tuple of int
         Channels and sizes.
+    restore : callable
+        Latents as the diffusion draws them, and their conditions, to latents as the decoder wants them.
     decode : callable
         Latents (1, C, i, j, k) to an image (1, 1, I, J, K).
     scale : callable
@@ -107,6 +109,7 @@ class LatentDiffusion:
     settings: Settings
     unet: nn.Module
     latent_shape: tuple[int, int, int, int]
+    restore: Callable[[Tensor, Tensor], Tensor]
     decode: Callable[[Tensor], Tensor]
     scale: Callable[[pd.DataFrame], np.ndarray]
     remarks: Mapping[str, Any]
@@ -130,9 +133,9 @@ class LatentDiffusion:
         check_rows(rows, seeds, self.conditions)
         conditions = torch.from_numpy(self.scale(rows)).to(self.settings.device)
         for part in batches(len(rows), self.settings.together):
-            latents = self.draw_latents(conditions[part], seeds[part])
-            for latent in latents:
-                yield self.image(latent[None])
+            asked = conditions[part]
+            for latents, one in zip(self.draw_latents(asked, seeds[part]), asked, strict=True):
+                yield self.image(self.restore(latents[None], one[None]))
 
     @torch.inference_mode()
     def draw_latents(self, conditions: Tensor, seeds: Sequence[int]) -> Tensor:
@@ -146,7 +149,7 @@ class LatentDiffusion:
 
     @torch.inference_mode()
     def image(self, latents: Tensor) -> np.ndarray:
-        """Return the image of one sample's latents, (I, J, K), float32."""
+        """Return the image of one sample's restored latents, (I, J, K), float32."""
         with self._threads(), self._precision():
             decoded = self.decode(latents)
         data: np.ndarray = decoded[0, 0].float().cpu().numpy()

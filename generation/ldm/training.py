@@ -182,7 +182,7 @@ class DiffusionTask:
         """Return mean and spread of the latents of every image, stacked as channels; encoded once."""
         encoded = self._encode_all(images)
         if not self.fitted:
-            self.latents.fit(*encoded.images.chunk(2, dim=1))
+            self.latents.fit(*encoded.images.chunk(2, dim=1), encoded.conditions)
             self.fitted = True
         return encoded
 
@@ -208,14 +208,14 @@ class DiffusionTask:
                 at = torch.tensor([time], device=latents.device)
                 output = predict(self.unet, latents, at, condition[None]).float()
                 latents = self.schedule.ddim_step(output, latents, time, before)
-            image = self.autoencoder.decode(self.latents.restore(latents))
+            image = self.autoencoder.decode(self.latents.restore(latents, condition[None]))
             shown.append((f"sample for held-out person {number + 1}", as_array(image[0])))
         return shown
 
     def _loss(self, batch: Batch, generator: torch.Generator, times: Tensor | None = None) -> Tensor:
         mean, spread = batch.images.chunk(2, dim=1)
         draws = [torch.randn(mean.shape, generator=generator).to(mean.device) for _ in range(2)]
-        clean = self.latents.normalise(mean + draws[0] * spread)
+        clean = self.latents.normalise(mean + draws[0] * spread, batch.conditions)
         if times is None:
             times = torch.randint(self.schedule.n_steps, (len(mean),), generator=generator)
         times = times.to(mean.device)

@@ -9,12 +9,12 @@ from generation.brainsynth.autoencoder import CodeAutoencoder
 from generation.brainsynth.codebook import Codebook, CodebookAverages, straight_through
 from generation.brainsynth.convolutions import Decoder
 from generation.brainsynth.masking import AbsorbingDiffusion, times_of_sampling
-from generation.brainsynth.metadata_effect import EffectStatistics, MetadataEffect
 from generation.brainsynth.presets import PUBLISHED, SMALL, architecture_of
 from generation.brainsynth.sampling import draw_codes
 from generation.brainsynth.training import masked_cross_entropy
 from generation.brainsynth.transformer import CodeTransformer
 from generation.ldm.networks import fold
+from generation.networks.metadata_effect import EffectStatistics, MetadataEffect
 from generation.noise import generator_of, seeded
 
 CELLS = (2, 2, 2)

@@ -213,6 +213,35 @@ def test_latents_may_be_scaled_at_every_place():
     assert torch.allclose(scale.restore(scaled), means, atol=1e-4)
 
 
+def people_whose_latents_follow_two_conditions():
+    with seeded(4):
+        conditions, rest = torch.rand(300, 2), torch.randn(300, 2, 2, 2, 2)
+    slopes = torch.arange(32.0).view(2, 2, 2, 2, 2)
+    return conditions, torch.einsum("nm,mcijk->ncijk", conditions, slopes) + 0.5 * rest, slopes
+
+
+def test_the_mean_of_latents_may_follow_conditions():
+    conditions, means, slopes = people_whose_latents_follow_two_conditions()
+    scale = LatentScale(2, (2, 2, 2), n_conditions=2)
+    scale.fit(means, torch.zeros_like(means), conditions)
+    scaled = scale.normalise(means, conditions)
+    # What is left does not follow the conditions: the slope of either, per unit of 0 to 1, has a standard
+    # error of 1 / sqrt(300 / 12) = 0.2 before the fit, and the ridge of 1e-3 leaves little of it.
+    centred = conditions - conditions.mean(dim=0)
+    assert (centred.T @ scaled.flatten(1) / centred.pow(2).sum(dim=0)[:, None]).abs().max() < 0.4
+    assert scaled.std(dim=0, correction=0).mean().item() == pytest.approx(1, abs=0.02)
+    assert torch.allclose(scale.restore(scaled, conditions), means, atol=1e-4)
+    # The same noise for another request differs by the slopes alone.
+    noise, ask = torch.zeros(1, 2, 2, 2, 2), torch.tensor([[0.0, 0.5], [1.0, 0.5]])
+    found = scale.restore(noise, ask[1:]) - scale.restore(noise, ask[:1])
+    assert torch.allclose(found[0], slopes[0], atol=1.0)
+
+
+def test_latents_that_follow_conditions_need_them():
+    with pytest.raises(ValueError, match="depend on conditions"):
+        LatentScale(2, (2, 2, 2), n_conditions=2).normalise(torch.zeros(1, 2, 2, 2, 2))
+
+
 def test_kl_divergence_of_a_standard_normal_is_zero():
     zeros, ones = torch.zeros(2, 3, 2, 2, 2), torch.ones(2, 3, 2, 2, 2)
     assert kl_divergence(zeros, ones).item() == pytest.approx(0, abs=1e-6)

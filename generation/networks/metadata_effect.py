@@ -3,6 +3,9 @@
 import torch
 from torch import Tensor, nn
 
+#: Penalty of the least squares over a whole cohort: enough for conditions that go together in everybody.
+RIDGE = 1e-3
+
 
 class MetadataEffect(nn.Module):
     """A linear prediction of features from conditions, its own at each place of a grid.
@@ -25,6 +28,20 @@ class MetadataEffect(nn.Module):
         with torch.autocast(conditions.device.type, enabled=False):
             return torch.einsum("bm,mcijk->bcijk", with_intercept(conditions.float()), self.weights)
 
+    @torch.no_grad()
+    def fit(self, conditions: Tensor, features: Tensor, *, ridge: float = RIDGE) -> None:
+        """Solve the least squares of features, (n, channels, i, j, k), on conditions, (n, n_conditions).
+
+        Parameters
+        ----------
+        conditions, features : Tensor
+        ridge : float
+            Penalty as a share of the mean square of a predictor.
+        """
+        given = with_intercept(conditions.double())
+        cross = (given.T @ features.double().flatten(1)) / len(given)
+        self.weights.copy_(_solved(given.T @ given / len(given), cross, ridge).view_as(self.weights))
+
 
 class EffectStatistics(nn.Module):
     """Moving moments of conditions and features, from which the least-squares prediction is solved.
@@ -42,7 +59,7 @@ class EffectStatistics(nn.Module):
     gram: Tensor
     cross: Tensor
 
-    def __init__(self, effect: MetadataEffect, *, decay: float = 0.995, ridge: float = 0.01) -> None:
+    def __init__(self, effect: MetadataEffect, *, decay: float = 0.995, ridge: float = 10 * RIDGE) -> None:
         super().__init__()
         self.decay, self.ridge = decay, ridge
         size = len(effect.weights)
@@ -57,9 +74,13 @@ class EffectStatistics(nn.Module):
             cross = torch.einsum("bm,bcijk->mcijk", given, features.float())
             self.gram.lerp_(given.T @ given / len(given), 1 - self.decay)
             self.cross.lerp_(cross / len(given), 1 - self.decay)
-            penalty = self.ridge * self.gram.diagonal().mean().expand(len(self.gram)).diag()
-            solved = torch.linalg.solve(self.gram + penalty, self.cross.flatten(1))
+            solved = _solved(self.gram, self.cross.flatten(1), self.ridge)
         effect.weights.copy_(solved.view_as(self.cross))
+
+
+def _solved(gram: Tensor, cross: Tensor, ridge: float) -> Tensor:
+    penalty = ridge * gram.diagonal().mean().expand(len(gram)).diag()
+    return torch.linalg.solve(gram + penalty, cross)
 
 
 def with_intercept(conditions: Tensor) -> Tensor:
