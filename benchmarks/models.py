@@ -13,7 +13,7 @@ import inspect
 import json
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,16 +21,13 @@ import numpy as np
 
 from analysis.settings import Settings
 from benchmarks.models_page import Row, write_page
-from cohorts.bids import image_path, label_path
-from cohorts.cohort import Cohort, read_cohort, write_cohort
+from cohorts.cohort import Cohort, read_cohort
 from cohorts.errors import DataError
 from cohorts.schemas import PARTICIPANTS
 from cohorts.store import Store, hash_file, write_text_atomic
 from cohorts.tables import write_table
-from cohorts.volumes import write_volume
 from generation.demo_cohorts import table_cohort
 from generation.model import ImageGrid, Model
-from generation.preprocessing import prepare_files
 from generation.registry import find_model
 from generation.sample_cohort import sample_cohort
 from generation.simulator.cohort import simulate_cohort
@@ -39,6 +36,7 @@ from plausibrain.config import ImageSettings, RunConfig, Source
 from plausibrain.imaging import segment
 from plausibrain.models import load_model
 from plausibrain.pipeline import run
+from plausibrain.prepared import prepare
 from plausibrain.progress import progress_bar
 from plausibrain.provenance import METRIC_VERSION
 from plausibrain.requests import name_value_pairs
@@ -92,22 +90,7 @@ class Plan:
                 grid=Grid(voxel_mm), skull_strip=True, n_processes=self.n_processes,
                 on_person=None if progress is None else lambda done, of: progress("drawing people", done, of),
             )  # fmt: skip
-        return self.prepare(drawn, place, grid)
-
-    def prepare(self, cohort: Cohort, place: str, grid: ImageGrid) -> Cohort:
-        """Return a cohort with its images on a model's grid, and without what is known of them."""
-        folder = self.folder("images", place)
-        images = tuple(image_path(folder, str(name)) for name in cohort.people["participant_id"])
-        for source, target in zip(cohort.images or (), images, strict=True):
-            if source is None:
-                raise DataError(f"{cohort.source}: somebody has no image; every person needs one")
-            if not target.exists():
-                write_volume(prepare_files(source, label_path(source), grid), target)
-        blind = replace(
-            cohort, name=place, images=images, volumes=None, qc=None, segmenter="unknown", source=folder
-        )
-        write_cohort(blind, folder)
-        return blind
+        return prepare(drawn, self.folder("images", place), grid)
 
     def sample(self, model: Model, conditions: Cohort, place: str) -> Cohort:
         """Return a model's images for the people who are asked for; note how long they took."""
@@ -251,7 +234,7 @@ def _training(plan: Plan, folder: Path | None, grid: ImageGrid) -> Path | None:
             f"{folder} was simulated with seed {plan.seed} or {plan.seed + 1}, those of the held-out people; "
             "choose another --seed"
         )
-    return plan.segment(plan.prepare(cohort, TRAINING, grid), TRAINING)
+    return plan.segment(prepare(cohort, plan.folder("images", TRAINING), grid), TRAINING)
 
 
 def arguments() -> argparse.Namespace:

@@ -52,6 +52,13 @@ PRESETS = {
 }
 
 
+def preset_grid(name: str) -> ImageGrid:
+    """Return the grid of a name in `PRESETS`; `DataError` if there is none."""
+    if name not in PRESETS:
+        raise DataError(f"there is no grid {name!r}; choose one of {', '.join(PRESETS)}")
+    return PRESETS[name].grid
+
+
 def prepare(image: Volume, labels: LabelMap, grid: ImageGrid, *, skull_strip: bool = True) -> Volume:
     """Return the image in atlas space, 0 to 1.
 

@@ -53,6 +53,21 @@ def run(
     generated: Annotated[
         Path | None, typer.Option(help="Generated cohort, in any of the same forms.")
     ] = None,
+    generator: Annotated[
+        str | None, typer.Option(help="Or a model that draws it here: ldm, brainsynth, vae_gan, lsgan, …")
+    ] = None,
+    checkpoint: Annotated[
+        Path | None, typer.Option(help="Of the generator; the small one of the package by default.")
+    ] = None,
+    conditions: Annotated[
+        Path | None, typer.Option(help="Whom the generator draws; the reference's people by default.")
+    ] = None,
+    draws: Annotated[
+        int | None, typer.Option(min=1, help="Images to draw without --conditions; as many as real ones.")
+    ] = None,
+    generator_option: Annotated[
+        list[str] | None, typer.Option(help="Option of the generator, as name=value.")
+    ] = None,
     training: Annotated[
         Path | None, typer.Option(help="Images that the model was trained on, to look for copies.")
     ] = None,
@@ -88,7 +103,7 @@ def run(
     """Compare a generated with a real cohort and write a report."""
     from plausibrain.pipeline import run as run_pipeline
     from plausibrain.progress import progress_bar
-    from plausibrain.requests import config_from_flags
+    from plausibrain.requests import config_from_flags, name_value_pairs
 
     sources: dict[str, dict[str, Any]] = {
         "reference": {"path": reference, "name": reference_name, "sex_coding": reference_sex_coding,
@@ -98,7 +113,9 @@ def run(
         "training": {"path": training},
     }  # fmt: skip
     settings = {"n_resamples": resamples, "seed": seed, "headsize": headsize}
-    wanted = config_from_flags(config, sources, settings, out=out, name=name, noise=noise)
+    drawn = {"model": generator, "checkpoint": checkpoint, "conditions": conditions, "n": draws,
+             "options": name_value_pairs(generator_option or ()) or None}  # fmt: skip
+    wanted = config_from_flags(config, sources, settings, out=out, name=name, noise=noise, generator=drawn)
     with progress_bar("analysis", quiet=quiet) as progress:
         page = run_pipeline(wanted, progress=progress)
     _show_run(wanted.out, page, as_json=as_json)
@@ -156,7 +173,9 @@ def generate(
     *,
     out: Out,
     model: Annotated[str, typer.Option(help="simulator, or a model of `plausibrain metrics`.")] = "simulator",
-    checkpoint: Annotated[Path | None, typer.Option(help="Folder of a trained model or a bundle.")] = None,
+    checkpoint: Annotated[
+        Path | None, typer.Option(help="Folder of a trained model or a bundle; the package's by default.")
+    ] = None,
     conditions: Annotated[
         Path | None, typer.Option(help="Table of people to draw, or a cohort folder; one image per row.")
     ] = None,
@@ -226,6 +245,31 @@ def conditions(
         beyond=beyond, ages=(youngest, oldest), sex=sex, sex_coding=sex_coding,
     )  # fmt: skip
     print(line)
+
+
+@app.command()
+def prepare(
+    cohort: Annotated[Path, typer.Argument(help="BIDS folder of images with label maps.")],
+    *,
+    out: Out,
+    grid: Annotated[str, typer.Option(help="1mm, 2mm or 4mm.")] = "1mm",
+    labels: Annotated[Path | None, typer.Option(help="segmentation.tsv of `plausibrain segment`.")] = None,
+    whole_head: Annotated[bool, typer.Option("--whole-head", help="Keep skull and scalp.")] = False,
+    sex_coding: Annotated[str | None, typer.Option(help='Meaning of sex codes, e.g. "1=M,0=F".')] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Bring images into atlas space, 0 to 1, as the models are trained on; resumes a killed run."""
+    from cohorts.cohort import read_cohort
+    from generation.preprocessing import preset_grid
+    from plausibrain.prepared import prepare as prepare_images
+    from plausibrain.progress import progress_bar
+
+    people = read_cohort(cohort, sex_coding=sex_coding, min_people=1)
+    with progress_bar("prepare", quiet=quiet) as progress:
+        made = prepare_images(
+            people, out, preset_grid(grid), labels=labels, skull_strip=not whole_head, progress=progress
+        )
+    print(f"{out}: {len(made)} images")
 
 
 @app.command()

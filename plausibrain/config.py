@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from analysis.settings import Settings
 from cohorts.cohort import Cohort, read_cohort
@@ -64,6 +64,34 @@ class Source(BaseModel):
             raise DataError(f"{error}{_how_to_give(str(error), role)}") from error
 
 
+class Generator(BaseModel):
+    """A model that draws the generated cohort as a part of the run.
+
+    Attributes
+    ----------
+    model : str
+        Name, as `plausibrain metrics` lists it.
+    checkpoint : Path or None
+        Folder of a trained model or a bundle; None takes the checkpoint that comes with the package.
+    conditions : Path or None
+        Table of whom to draw; None asks for the people of the reference.
+    n : int or None
+        Images, where no table is given; None draws as many as the reference has.
+    seed : int
+    options : mapping of str to str
+        Of the model.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    model: str
+    checkpoint: Path | None = None
+    conditions: Path | None = None
+    n: int | None = Field(None, ge=1)
+    seed: int = Field(0, ge=0)
+    options: dict[str, str] = Field(default_factory=dict)
+
+
 class ImageSettings(BaseModel):
     """What is done with images beyond segmenting and measuring them.
 
@@ -87,7 +115,10 @@ class RunConfig(BaseModel):
 
     Attributes
     ----------
-    reference, generated : Source
+    reference : Source
+    generated : Source or None
+        Either this or `generator`.
+    generator : Generator or None
     training : Source or None
         People that the generator was trained on, for question 9.
     out : Path
@@ -101,12 +132,19 @@ class RunConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     reference: Source
-    generated: Source
+    generated: Source | None = None
+    generator: Generator | None = None
     training: Source | None = None
     out: Path
     name: str | None = None
     settings: Settings = Field(default_factory=Settings)
     images: ImageSettings = Field(default_factory=ImageSettings)
+
+    @model_validator(mode="after")
+    def _one_generated_cohort(self) -> "RunConfig":
+        if (self.generated is None) == (self.generator is None):
+            raise ValueError("give either a generated cohort or a generator that draws one")
+        return self
 
 
 PER_COHORT_FLAGS = ("sex_coding", "age_unit")
@@ -144,6 +182,9 @@ def read_config(path: Path) -> RunConfig:
         if isinstance(content.get(part), str):
             content[part] = {"path": content[part]}
         _resolve(content.get(part), ("path", "participants", "volumes", "qc"), path.parent)
+    if isinstance(content.get("generator"), str):
+        content["generator"] = {"model": content["generator"]}
+    _resolve(content.get("generator"), ("checkpoint", "conditions"), path.parent)
     _resolve(content, ("out",), path.parent)
     try:
         return RunConfig.model_validate(content)

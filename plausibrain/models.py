@@ -126,12 +126,15 @@ def sample_model(
 def load_model(name: str, checkpoint: Path | None, options: Mapping[str, str]) -> Any:
     """Return a model ready to sample; options are those of its function.
 
+    Without a checkpoint it is the one that comes with the package, where there is one.
+
     Raises
     ------
     DataError
         When there is no such model or option, or it needs a checkpoint.
     """
     from generation.registry import find_model
+    from generation.shipped import shipped_checkpoint, shipped_models
 
     plugin = find_model(name)
     known = inspect.signature(plugin.function).parameters
@@ -139,11 +142,13 @@ def load_model(name: str, checkpoint: Path | None, options: Mapping[str, str]) -
     if unknown:
         choices = ", ".join(key for key in known if key != "checkpoint")
         raise DataError(f"model {name!r} has no option {unknown[0]!r}; its options are {choices}")
-    if checkpoint is None:
+    folder = checkpoint or shipped_checkpoint(name)
+    if folder is None:
         raise DataError(
-            f"model {name!r} needs --checkpoint, the folder that `plausibrain train` wrote or a bundle"
+            f"model {name!r} needs --checkpoint, the folder that `plausibrain train` wrote or a bundle; "
+            f"without one there are {', '.join(shipped_models()) or 'none'}"
         )
-    return plugin(checkpoint, **{key: _as(known[key], value) for key, value in options.items()})
+    return plugin(folder, **{key: _as(known[key], value) for key, value in options.items()})
 
 
 def read_conditions(

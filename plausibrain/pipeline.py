@@ -12,6 +12,7 @@ from cohorts.schemas import SCHEMAS
 from cohorts.store import Store, write_text_atomic
 from cohorts.tables import write_table
 from plausibrain.config import RunConfig
+from plausibrain.drawing import draw_and_measure
 from plausibrain.features import extract_features
 from plausibrain.imaging import measured
 from plausibrain.provenance import METRIC_VERSION, describe_cohort, fingerprint, hardware, versions
@@ -41,17 +42,28 @@ def run(config: RunConfig, *, progress: Progress | None = None) -> Path:
     DataError
         When a cohort cannot be read or the two cannot be compared.
     """
-    reference, generated = (
-        measured(
+    cohorts = measured_cohorts(config, progress=progress)
+    return run_cohorts(
+        cohorts["reference"],
+        cohorts["generated"],
+        config,
+        training=cohorts.get("training"),
+        progress=progress,
+    )
+
+
+def measured_cohorts(config: RunConfig, *, progress: Progress | None = None) -> dict[str, Cohort]:
+    """Return the cohorts of a run by role, drawn where a model draws them, with volumes."""
+    if config.generator is not None:
+        return draw_and_measure(config, config.generator, progress=progress)
+    sources = {"reference": config.reference, "generated": config.generated, "training": config.training}
+    return {
+        role: measured(
             source.read(role), config.out / "segmented" / role, segmenter=source.segmenter, progress=progress
         )
-        for role, source in (("reference", config.reference), ("generated", config.generated))
-    )
-    training = None
-    if config.training is not None:
-        source, folder = config.training, config.out / "segmented" / "training"
-        training = measured(source.read("training"), folder, segmenter=source.segmenter, progress=progress)
-    return run_cohorts(reference, generated, config, training=training, progress=progress)
+        for role, source in sources.items()
+        if source is not None
+    }
 
 
 def run_cohorts(

@@ -14,8 +14,6 @@ from cohorts.errors import DataError
 from cohorts.tables import read_table, write_table
 from plausibrain.config import RunConfig, describe, read_config
 
-REQUIRED = ("reference", "generated")
-
 
 def config_from_flags(
     config: Path | None,
@@ -25,6 +23,7 @@ def config_from_flags(
     out: Path | None,
     name: str | None,
     noise: Path | None,
+    generator: Mapping[str, Any] | None = None,
 ) -> RunConfig:
     """Return the configuration of `plausibrain run`; flags go before the file.
 
@@ -34,12 +33,18 @@ def config_from_flags(
         When a cohort or the output folder is given in neither, or a value is wrong.
     """
     base = read_config(config).model_dump() if config else {}
+    drawn = _given(generator or {})
+    if drawn or base.get("generator"):
+        base["generator"] = (base.get("generator") or {}) | drawn
+    required = ("reference",) if base.get("generator") else ("reference", "generated")
     for role, flags in sources.items():
-        if role not in REQUIRED and not _given(flags) and not base.get(role):
+        if role not in required and not flags.get("path") and not base.get(role):
             continue
         base[role] = (base.get(role) or {}) | _given(flags)
         if "path" not in base[role]:
-            raise DataError(f"no {role} cohort: give --{role} PATH, or a YAML file with a field {role!r}")
+            raise DataError(
+                f"no {role} cohort: give --{role} PATH{_or_draw(role)}, or a YAML file with a field {role!r}"
+            )
     base["settings"] = (base.get("settings") or {}) | _given(settings)
     if noise is not None:
         base["settings"]["noise"] = read_noise(noise)
@@ -50,6 +55,10 @@ def config_from_flags(
         return RunConfig.model_validate(base)
     except ValidationError as error:
         raise DataError(describe(error)) from error
+
+
+def _or_draw(role: str) -> str:
+    return " or --generator MODEL" if role == "generated" else ""
 
 
 def _given(flags: Mapping[str, Any]) -> dict[str, Any]:

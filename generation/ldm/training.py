@@ -182,7 +182,8 @@ class DiffusionTask:
         """Return mean and spread of the latents of every image, stacked as channels; encoded once."""
         encoded = self._encode_all(images)
         if not self.fitted:
-            self.latents.fit(*encoded.images.chunk(2, dim=1), encoded.conditions)
+            means, spreads = encoded.images.chunk(2, dim=1)
+            self.latents.fit(means, spreads, encoded.conditions)
             self.fitted = True
         return encoded
 

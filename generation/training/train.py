@@ -16,7 +16,7 @@ from cohorts.errors import DataError
 from cohorts.store import write_text_atomic
 from generation.checkpoint import Checkpoint, write_checkpoint
 from generation.model import ImageGrid
-from generation.preprocessing import PRESETS
+from generation.preprocessing import preset_grid
 from generation.registry import find_model
 from generation.scaler import DEFAULT_CONDITIONS, ConditionScaler
 from generation.training.data import PreparedImages, prepare_cohort, split
@@ -122,10 +122,7 @@ def train(cohort: Cohort, plan: TrainingPlan, *, progress: Progress | None = Non
 
 def training_grid(plan: TrainingPlan) -> ImageGrid:
     """Return the grid of a plan; `DataError` if there is none of that name."""
-    name = plan.grid or GRID_OF_PRESET.get(plan.preset, "2mm")
-    if name not in PRESETS:
-        raise DataError(f"there is no grid {name!r}; choose one of {', '.join(PRESETS)}")
-    return PRESETS[name].grid
+    return preset_grid(plan.grid or GRID_OF_PRESET.get(plan.preset, "2mm"))
 
 
 def facts_of(cohort: Cohort, people: Cohort, plan: TrainingPlan) -> dict[str, Any]:
