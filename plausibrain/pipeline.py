@@ -76,7 +76,10 @@ def run_cohorts(
     if progress is not None:
         progress("pictures", 0, 1)
     cases, seed = analysis.tables["cases"], config.settings.seed
-    analysis.tables["slices"] = write_slices(reference, generated, cases, config.out, seed=seed)
+    analysis.tables["slices"] = write_slices(
+        reference, generated, cases, config.out, seed=seed, training=features.training,
+        nearest=analysis.tables["nearest"],
+    )  # fmt: skip
     for name, protocol in (("image_quality", quality.protocol), ("image_features", features.protocol)):
         if protocol:
             analysis.protocol[name] = protocol
