@@ -96,6 +96,9 @@ class RunConfig(BaseModel):
         Title of the report; None takes the name of the generated cohort.
     settings : Settings
     images : ImageSettings
+    cache : Path or None
+        Folder that several runs share: what was computed of an image there is not computed again. None keeps
+        results in the run folder.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -107,6 +110,7 @@ class RunConfig(BaseModel):
     name: str | None = None
     settings: Settings = Field(default_factory=Settings)
     images: ImageSettings = Field(default_factory=ImageSettings)
+    cache: Path | None = None
 
 
 PER_COHORT_FLAGS = ("sex_coding", "age_unit")
@@ -144,7 +148,7 @@ def read_config(path: Path) -> RunConfig:
         if isinstance(content.get(part), str):
             content[part] = {"path": content[part]}
         _resolve(content.get(part), ("path", "participants", "volumes", "qc"), path.parent)
-    _resolve(content, ("out",), path.parent)
+    _resolve(content, ("out", "cache"), path.parent)
     try:
         return RunConfig.model_validate(content)
     except ValidationError as error:

@@ -11,7 +11,7 @@ from cohorts.cohort import Cohort
 from cohorts.schemas import SCHEMAS
 from cohorts.store import Store, write_text_atomic
 from cohorts.tables import write_table
-from plausibrain.config import RunConfig
+from plausibrain.config import RunConfig, Source
 from plausibrain.features import extract_features
 from plausibrain.imaging import measured
 from plausibrain.provenance import METRIC_VERSION, describe_cohort, fingerprint, hardware, versions
@@ -41,17 +41,18 @@ def run(config: RunConfig, *, progress: Progress | None = None) -> Path:
     DataError
         When a cohort cannot be read or the two cannot be compared.
     """
-    reference, generated = (
-        measured(
-            source.read(role), config.out / "segmented" / role, segmenter=source.segmenter, progress=progress
-        )
-        for role, source in (("reference", config.reference), ("generated", config.generated))
-    )
-    training = None
-    if config.training is not None:
-        source, folder = config.training, config.out / "segmented" / "training"
-        training = measured(source.read("training"), folder, segmenter=source.segmenter, progress=progress)
+    reference, generated = (_read(role, config, progress) for role in ("reference", "generated"))
+    training = None if config.training is None else _read("training", config, progress)
     return run_cohorts(reference, generated, config, training=training, progress=progress)
+
+
+def _read(role: str, config: RunConfig, progress: Progress | None) -> Cohort:
+    """Read a cohort of the configuration, and segment it if it comes as images."""
+    source: Source = getattr(config, role)
+    return measured(
+        source.read(role), config.out / "segmented" / role, segmenter=source.segmenter, cache=config.cache,
+        progress=progress,
+    )  # fmt: skip
 
 
 def run_cohorts(
@@ -64,10 +65,10 @@ def run_cohorts(
 ) -> Path:
     """Analyse two cohorts that are already in memory; see `run`."""
     start = time.monotonic()
-    quality = measure_quality(reference, generated, config.out, progress=progress)
+    quality = measure_quality(reference, generated, config.out, cache=config.cache, progress=progress)
     reference, generated = quality.reference, quality.generated
     features = extract_features(
-        reference, generated, config.out, training=training, settings=config.images,
+        reference, generated, config.out, cache=config.cache, training=training, settings=config.images,
         voxel_mm=quality.protocol.get("voxel_mm", 1.0), seed=config.settings.seed, progress=progress,
     )  # fmt: skip
     reference, generated = features.reference, features.generated

@@ -25,6 +25,7 @@ def config_from_flags(
     out: Path | None,
     name: str | None,
     noise: Path | None,
+    cache: Path | None = None,
 ) -> RunConfig:
     """Return the configuration of `plausibrain run`; flags go before the file.
 
@@ -43,7 +44,7 @@ def config_from_flags(
     base["settings"] = (base.get("settings") or {}) | _given(settings)
     if noise is not None:
         base["settings"]["noise"] = read_noise(noise)
-    base |= _given({"out": out, "name": name})
+    base |= _given({"out": out, "name": name, "cache": cache})
     if "out" not in base:
         raise DataError("no run folder: give --out FOLDER, or a YAML file with a field 'out'")
     try:
