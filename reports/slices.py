@@ -199,9 +199,9 @@ def _why(run: Run, row: pd.Series) -> str:
 def _likeness(row: pd.Series) -> str:
     """Say how like the chosen image this one is, and whether that is more than chance."""
     if row.group == "twins":
-        said, rule = f"distance {fixed(row.likeness, 2)}", "twins lie below"
+        said, rule = f"Distance {fixed(row.likeness, 2)}", "twins lie below"
     else:
-        whom = "nearest training image" if row.cohort == "training" else "nearest held-out person"
+        whom = "Nearest training image" if row.cohort == "training" else "Nearest held-out person"
         said, rule = f"{whom}, correlation {fixed(row.likeness, 2)}", "copies from"
     if not row.verdict:
         return said

@@ -4,6 +4,7 @@ import base64
 import json
 import shutil
 import subprocess
+from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -66,9 +67,9 @@ def test_a_copy_stands_beside_the_training_image_and_a_held_out_person(run: Run)
     captions = [s.caption for s in group.pairs[0]]
     assert captions == [
         "Generated sub-generated, 51 years, F",
-        "Training sub-training, 51 years, F. nearest training image, correlation 0.83: copy "
+        "Training sub-training, 51 years, F. Nearest training image, correlation 0.83: copy "
         "(copies from 0.61)",
-        "Real sub-reference, 51 years, F. nearest held-out person, correlation 0.44",
+        "Real sub-reference, 51 years, F. Nearest held-out person, correlation 0.44",
     ]
     assert not slices_of(run, 0)[0].alike
     assert "brought into the position" in group.note
@@ -81,7 +82,7 @@ def test_twins_are_told_by_their_distance(run: Run) -> None:
     alike.loc[alike.index[1], ["likeness", "limit", "verdict"]] = [2.5, 3.25, "twin"]
     (group,) = slices_of(Run(run.path, run.record, run.scorecard, {"slices": alike}), 9)
     assert group.title == "Most like each other"
-    assert group.pairs[0][1].caption.endswith("distance 2.50: twin (twins lie below 3.25)")
+    assert group.pairs[0][1].caption.endswith("Distance 2.50: twin (twins lie below 3.25)")
 
 
 def test_volumes_are_named_and_kept_within_their_budget(run: Run, monkeypatch) -> None:
@@ -117,7 +118,10 @@ def test_the_viewer_is_silent_without_its_script_and_absent_without_volumes(run:
 VIEWER = """
 const fs = require("fs");
 const pen = () => new Proxy({}, { get: () => () => {}, set: () => true });
-const made = (extra) => Object.assign({ addEventListener() {}, setAttribute() {}, getContext: pen }, extra);
+const made = (extra) => Object.assign({
+  addEventListener(type, handler) { this[type] = handler; }, setAttribute() {}, setPointerCapture() {},
+  getBoundingClientRect: () => ({ left: 10, top: 20, width: 50, height: 60 }), getContext: pen,
+}, extra);
 const drawn = [], part = {}, names = ["above", "front", "right"];
 global.ImageData = class {
   constructor(width, height) {
@@ -137,12 +141,19 @@ global.document = {
   createElement: () => made({}),
 };
 eval(fs.readFileSync(process.argv[2], "utf8"));
-setTimeout(() => console.log(JSON.stringify({
+setTimeout(() => {
+  for (const [which, type, event] of JSON.parse(process.argv[4])) {
+    if (event.value !== undefined) part[which].value = event.value;
+    part[which][type](event);
+  }
+  report();
+}, 400);
+const report = () => console.log(JSON.stringify({
   hidden: part[".viewer-body"].hidden,
   note: part[".viewer-note"].hidden || part[".viewer-note"].textContent,
   says: names.map((name) => part["input[data-plane=" + name + "]"].nextElementSibling.textContent),
   drawn: drawn.map(([wide, high, data]) => [wide, high, Array.from(data).filter((_, k) => k % 4 === 0)]),
-})), 400);
+}));
 """
 
 
@@ -170,13 +181,33 @@ def test_the_script_says_when_a_volume_is_broken(tmp_path: Path) -> None:
     assert "cannot be read" in found["note"]
 
 
-def in_node(folder: Path, packed: str) -> dict[str, Any]:
-    """Run the script of the viewer over a made-up document and return what it drew and said."""
+@pytest.mark.skipif(shutil.which("node") is None, reason="node runs the script of the page")
+def test_planes_follow_sliders_and_pointer_together(tmp_path: Path) -> None:
+    shape = (5, 6, 4)
+    volume = np.random.default_rng(3).integers(0, 256, shape[::-1], dtype=np.uint8).transpose(2, 1, 0)
+    packed = base64.b64encode(packed_volume(seed=3, shape=shape)).decode()
+    slid = ["input[data-plane=above]", "input", {"value": "0"}]
+    # The box of a canvas is 50 x 60 pixels at (10, 20): 10 a voxel. This is voxel 1 to the right, 4 up of 6.
+    pointed = ["canvas[data-plane=above]", "pointerdown", {"clientX": 25, "clientY": 35, "pointerId": 1}]
+    beyond = ["canvas[data-plane=right]", "pointermove", {"clientX": 900, "clientY": -900, "buttons": 1}]
+    idle = ["canvas[data-plane=right]", "pointermove", {"clientX": 10, "clientY": 20, "buttons": 0}]
+    for events, place in (
+        ([slid], (2, 3, 0)), ([slid, pointed], (1, 4, 0)), ([pointed, beyond, idle], (1, 5, 3)),
+    ):  # fmt: skip
+        drawn = in_node(tmp_path, packed, events)["drawn"][-3:]
+        wanted = [volume[:, :, place[2]], volume[:, place[1]], volume[place[0]]]
+        for (width, height, grey), plane in zip(drawn, wanted, strict=True):
+            np.testing.assert_array_equal(np.reshape(grey, (height, width)), plane.T[::-1])
+
+
+def in_node(folder: Path, packed: str, events: Sequence[Any] = ()) -> dict[str, Any]:
+    """Run the script of the viewer over a made-up document, send events, return what it drew and said."""
     harness = folder / "harness.cjs"
     harness.write_text(VIEWER, encoding="utf-8")
     script = files("reports") / "templates" / "viewer.js"
     done = subprocess.run(
-        ["node", str(harness), str(script), packed], capture_output=True, text=True, check=True, timeout=60
-    )
+        ["node", str(harness), str(script), packed, json.dumps(events)],
+        capture_output=True, text=True, check=True, timeout=60,
+    )  # fmt: skip
     found: dict[str, Any] = json.loads(done.stdout)
     return found
