@@ -52,6 +52,9 @@ class Copies:
     Attributes
     ----------
     generated, held_out : Nearest
+        To the training images.
+    generated_to_held_out : Nearest
+        Nearest held-out image of every generated one; `row` counts in the reference.
     held_out_rows : ndarray of int
         Rows of the reference who are not among the training people.
     p : ndarray, (n_generated,)
@@ -65,6 +68,7 @@ class Copies:
 
     generated: Nearest
     held_out: Nearest
+    generated_to_held_out: Nearest
     held_out_rows: np.ndarray
     p: np.ndarray
     limit: float
@@ -122,7 +126,9 @@ def _find_copies(frame: Frame, name: str) -> Copies:
     limit = float(known[-rank]) if 1 <= rank <= len(known) else np.inf
     back = _nearest(directions[2], directions[1]).similarity
     published = float(np.nanquantile(back, 1 - CHANCE)) if np.isfinite(back).any() else np.inf
-    return Copies(generated, held_out, rows, p, limit, published)
+    real = _nearest(directions[0], directions[1])
+    real = Nearest(real.similarity, np.where(real.row >= 0, rows[real.row], -1))
+    return Copies(generated, held_out, real, rows, p, limit, published)
 
 
 def _training(frame: Frame) -> Cohort:
@@ -187,9 +193,9 @@ def copies_interval(frame: Frame, level: float) -> tuple[float, float]:
 def twins_interval(frame: Frame, level: float) -> tuple[float, float]:
     """Return an interval of the share of twins, as `copies_interval` does."""
     name = chosen_extractor(frame, IMAGE_SPACE)
-    twins, rows = _twins(full_pair(frame), 0, name)
-    n = len(np.unique(frame.generated.clusters.row_of[rows]))
-    return share_interval(float(twins.mean()), n, len(twins), level)
+    found = find_twins(full_pair(frame), 0, name)
+    n = len(np.unique(frame.generated.clusters.row_of[found.rows]))
+    return share_interval(float(found.flagged.mean()), n, len(found.flagged), level)
 
 
 def share_interval(share: float, n: int, n_real: int, level: float) -> tuple[float, float]:
@@ -228,20 +234,40 @@ def share_of_twins(pair: Pair, name: str) -> np.ndarray:
     same n. A bootstrap resamples what was found once: a person drawn twice is no twin.
     """
     if pair.kind == "bootstrap" and pair.full is not None:
-        twins, rows = _twins(pair.full, 0, name)
-        weights = pair.generated.weights[:, rows].astype(float)
+        found = find_twins(pair.full, 0, name)
+        weights = pair.generated.weights[:, found.rows].astype(float)
         with np.errstate(divide="ignore", invalid="ignore"):
-            return (weights @ twins.astype(float)) / weights.sum(axis=1)
-    return np.array([float(np.mean(_twins(pair, b, name)[0])) for b in range(pair.n_replicates)])
+            return (weights @ found.flagged.astype(float)) / weights.sum(axis=1)
+    return np.array([float(np.mean(find_twins(pair, b, name).flagged)) for b in range(pair.n_replicates)])
 
 
-def _twins(pair: Pair, replicate: int, name: str) -> tuple[np.ndarray, np.ndarray]:
-    """Return which of the compared generated images have a twin, and their rows in the sample."""
+@dataclass(frozen=True, eq=False)
+class Twins:
+    """Generated images that were compared, as many as real ones.
+
+    Attributes
+    ----------
+    rows : ndarray of int, (n,)
+        In the sample.
+    flagged : ndarray of bool, (n,)
+        Which have a twin among the others that were compared.
+    limit : float
+        Distance below which another person is a twin.
+    """
+
+    rows: np.ndarray
+    flagged: np.ndarray
+    limit: float
+
+
+def find_twins(pair: Pair, replicate: int, name: str) -> Twins:
+    """Compare generated images with each other, and as many real ones, in the space of one extractor."""
     chosen = equal_members(pair, replicate, name, pair.frame.settings.max_pairwise)
     sides = [pair.side(role).prepared for role in ROLES]
     nearest = [nearest_other(pair.frame, p, mine, name) for p, mine in zip(sides, chosen, strict=True)]
-    limit = np.quantile(nearest[0], CHANCE) if len(nearest[0]) else np.nan
-    return nearest[1] < limit, pair.generated.prepared.pairwise_rows[chosen[1]]
+    limit = float(np.quantile(nearest[0], CHANCE)) if len(nearest[0]) else np.nan
+    rows = pair.generated.prepared.pairwise_rows[chosen[1]]
+    return Twins(rows, nearest[1] < limit, float(np.sqrt(limit)))
 
 
 def nearest_other(frame: Frame, prepared: Prepared, positions: np.ndarray, name: str) -> np.ndarray:

@@ -4,13 +4,12 @@ import numpy as np
 import pandas as pd
 
 from analysis.clouds import extractor_names, members, same_person, squared_distances
-from analysis.memorisation import find_copies, held_out_rows
+from analysis.memorisation import find_copies, find_twins, held_out_rows
 from analysis.pair import Pair
+from cohorts.schemas import NEAREST
 
-COLUMNS = (
-    "participant_id", "extractor", "nearest_training", "similarity", "p_copy", "copy", "limit",
-    "nearest_generated", "distance_generated",
-)  # fmt: skip
+COLUMNS = tuple(column.name for column in NEAREST.columns)
+_TEXTS = ("nearest_training", "nearest_held_out", "nearest_generated")
 
 
 def nearest_table(pair: Pair) -> pd.DataFrame:
@@ -35,29 +34,49 @@ def nearest_table(pair: Pair) -> pd.DataFrame:
 
 
 def _of_extractor(pair: Pair, name: str) -> pd.DataFrame:
-    prepared = pair.frame.generated
-    ids = prepared.sample.people["participant_id"].to_numpy(dtype=object)
+    ids = _ids(pair.frame.generated.sample.people)
     table = pd.DataFrame({"participant_id": ids, "extractor": name})
-    table["nearest_training"], table["nearest_generated"] = None, None
-    for column in ("similarity", "p_copy", "copy", "limit", "distance_generated"):
-        table[column] = np.nan
+    for column in COLUMNS[2:]:
+        table[column] = None if column in _TEXTS else np.nan
     training = pair.frame.training
     if training is not None and name in training.features and len(held_out_rows(pair.frame)):
-        found = find_copies(pair.frame, name)
-        known = found.generated.row >= 0
-        trained = training.people["participant_id"].to_numpy(dtype=object)
-        table.loc[known, "nearest_training"] = trained[found.generated.row[known]]
-        table["similarity"], table["p_copy"], table["limit"] = (
-            found.generated.similarity,
-            found.p,
-            found.limit,
-        )
-        table["copy"] = found.flagged.astype(float)
-    rows = members(pair, 0, "generated", name)
-    if len(rows) > 1:
-        squared = squared_distances(pair.frame, prepared, prepared, name, "raw")
-        apart = np.where(same_person(prepared), np.inf, squared)[np.ix_(rows, rows)]
-        at, place = apart.argmin(axis=1), prepared.pairwise_rows[rows]
-        table.loc[place, "nearest_generated"] = ids[place[at]]
-        table.loc[place, "distance_generated"] = np.sqrt(apart[np.arange(len(rows)), at])
+        _add_copies(table, pair, name, _ids(training.people))
+    if len(members(pair, 0, "generated", name)) > 1:
+        _add_twins(table, pair, name, ids)
     return table[list(COLUMNS)]
+
+
+def _ids(people: pd.DataFrame) -> np.ndarray:
+    ids: np.ndarray = people["participant_id"].to_numpy(dtype=object)
+    return ids
+
+
+def _add_copies(table: pd.DataFrame, pair: Pair, name: str, trained: np.ndarray) -> None:
+    """Fill in the nearest training and the nearest held-out image."""
+    found = find_copies(pair.frame, name)
+    real = _ids(pair.frame.reference.sample.people)
+    for column, nearest, whose in (
+        ("training", found.generated, trained),
+        ("held_out", found.generated_to_held_out, real),
+    ):
+        known = nearest.row >= 0
+        table.loc[known, f"nearest_{column}"] = whose[nearest.row[known]]
+        table["similarity" if column == "training" else "similarity_held_out"] = nearest.similarity
+    table["p_copy"], table["limit"] = found.p, found.limit
+    table["copy"] = np.where(np.isfinite(found.p), found.flagged.astype(float), np.nan)
+
+
+def _add_twins(table: pd.DataFrame, pair: Pair, name: str, ids: np.ndarray) -> None:
+    """Fill in the nearest generated image of another person, and whether it counts as a twin."""
+    prepared = pair.frame.generated
+    rows = members(pair, 0, "generated", name)
+    squared = squared_distances(pair.frame, prepared, prepared, name, "raw")
+    apart = np.where(same_person(prepared), np.inf, squared)[np.ix_(rows, rows)]
+    at, place = apart.argmin(axis=1), prepared.pairwise_rows[rows]
+    nearest = np.sqrt(apart[np.arange(len(rows)), at])
+    others = np.isfinite(nearest)
+    table.loc[place[others], "nearest_generated"] = ids[place[at[others]]]
+    table.loc[place[others], "distance_generated"] = nearest[others]
+    found = find_twins(pair, 0, name)
+    table["limit_generated"] = found.limit
+    table.loc[found.rows, "twin"] = found.flagged.astype(float)

@@ -216,8 +216,16 @@ NEAREST = Schema(
         Column("p_copy", "float", "Share of new real people at least as similar to their nearest"),
         Column("copy", "float", "1 when it counts as a copy, 0 when not"),
         Column("limit", "float", "Smallest similarity that counts as a copy"),
+        Column(
+            "nearest_held_out", "str", "participant_id of the most similar reference image not trained on"
+        ),
+        Column("similarity_held_out", "float", "Correlation with it, of the same deviations"),
         Column("nearest_generated", "str", "participant_id of the nearest other generated person"),
         Column("distance_generated", "float", "Distance to it, in the unit of the vectors"),
+        Column(
+            "twin", "float", "1 when it has a twin among as many images as there are real ones, 0 when not"
+        ),
+        Column("limit_generated", "float", "Distance below which another person is a twin"),
     ),
     description="For every generated image the training image and the generated image most like it.",
 )
@@ -240,14 +248,18 @@ SLICES = Schema(
     (
         Column("file", "str", "Picture below slices/"),
         Column("question", "int", "Question whose section shows it; 0 for the random images"),
-        Column("group", "str", "Why it was chosen: random, worst, typical, lowest quality or excluded"),
-        Column("pair", "int", "Generated image and its real neighbour share a number"),
-        _COHORT,
+        Column("group", "str", "Why: random, worst, typical, lowest quality, excluded, copies or twins"),
+        Column("pair", "int", "A chosen image and those shown beside it share a number"),
+        Column("cohort", "str", "reference, generated or training"),
         _ID,
         Column("age", "float", "Age at the scan, or requested", "years"),
         Column("sex", "str", "M or F"),
         Column("about", "str", "Structure or measure that stands out, or empty"),
         Column("deviation", "float", "Its deviation from what age and sex predict", "SD"),
+        Column("likeness", "float", "To the first of the pair: correlation (copies) or distance (twins)"),
+        Column("limit", "float", "Likeness from which it counts as a copy, or below which as a twin"),
+        Column("verdict", "str", "copy, not a copy, twin, not a twin, or empty"),
+        Column("volume", "str", "Small volume below slices/ for looking around in, or empty"),
         _REASON,
     ),
     description="Pictures of images chosen by rule and seed.",

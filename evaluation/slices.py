@@ -1,4 +1,4 @@
-"""Three planes of an image as a small picture: what a page shows of a case."""
+"""Three planes of an image as a small picture, and a small volume: what a page shows of a case."""
 
 import struct
 import zlib
@@ -8,11 +8,14 @@ import numpy as np
 
 from cohorts.errors import MeasurementError
 from cohorts.volumes import LabelMap, Volume, resample_to, to_canonical
+from evaluation.alignment import aligned
 from evaluation.conditioning import WHITE_LEVEL, condition
 from evaluation.tissues import tissue_masks
 
 #: Pixels of the picture, mm.
 PIXEL_MM = 1.5
+#: Voxels of the small volume, mm.
+VOLUME_MM = 2.0
 #: Field of view around the middle of the brain, right, anterior, superior, mm.
 FIELD_MM = (168.0, 204.0, 168.0)
 #: Brightest grey value shown; white matter is 1000.
@@ -60,36 +63,93 @@ def three_planes(image: Volume, labels: LabelMap | None) -> Picture:
     -----
     All pictures show the same field of view at the same scale: white matter has the same grey in all of them.
     """
+    field, remark = _field(image, labels, PIXEL_MM)
+    return Picture(_planes(field), remark)
+
+
+def aligned_planes(image: Volume, labels: LabelMap | None) -> Picture:
+    """Return three planes of the brain alone, in the position in which images are compared.
+
+    Two images of one brain show the same planes however the heads lay; `three_planes` would not.
+
+    Parameters
+    ----------
+    image : Volume
+    labels : LabelMap or None
+
+    Raises
+    ------
+    MeasurementError
+        When the image cannot be conditioned or aligned.
+    """
     if labels is None:
-        return _unlabelled(image, "no label map")
+        raise MeasurementError("no label map to align the brain by")
+    scan = condition(image, labels, voxel_mm=PIXEL_MM)
+    return Picture(_planes(_grey(aligned(scan.image, scan.labels, PIXEL_MM), BRIGHTEST)))
+
+
+def small_volume(image: Volume, labels: LabelMap | None) -> bytes:
+    """Return the field of view of `three_planes` as a small 8-bit volume, packed for a page.
+
+    Parameters
+    ----------
+    image : Volume
+    labels : LabelMap or None
+
+    Returns
+    -------
+    bytes
+        A zlib stream. Unpacked, four little-endian 16-bit numbers (voxels to the right, anterior and
+        superior, and their size in hundredths of a millimetre), then a byte per voxel, right fastest; each
+        plane is stored as differences to the plane below, modulo 256, which compresses smooth images.
+    """
+    field, _ = _field(image, labels, VOLUME_MM)
+    planes = field.transpose(2, 1, 0)
+    steps = np.diff(planes, axis=0, prepend=np.zeros_like(planes[:1]))
+    header = struct.pack("<4H", *field.shape, round(100 * VOLUME_MM))
+    return zlib.compress(header + steps.tobytes(), 9)
+
+
+def _field(image: Volume, labels: LabelMap | None, voxel_mm: float) -> tuple[np.ndarray, str]:
+    """Return grey values around the middle of the brain, uint8, and what was missing for the usual scale."""
+    if labels is None:
+        return _unlabelled(image, voxel_mm), "no label map"
     try:
-        scan = condition(image, labels, voxel_mm=PIXEL_MM)
+        scan = condition(image, labels, voxel_mm=voxel_mm)
     except MeasurementError as error:
-        return _unlabelled(image, str(error))
+        return _unlabelled(image, voxel_mm), str(error)
     middle = np.argwhere(tissue_masks(scan.whole_labels.data)["brain"]).mean(axis=0)
-    return Picture(_planes(scan.whole, middle, BRIGHTEST))
+    return _around(scan.whole, middle, voxel_mm, BRIGHTEST), ""
 
 
-def _unlabelled(image: Volume, why: str) -> Picture:
+def _unlabelled(image: Volume, voxel_mm: float) -> np.ndarray:
     finite = np.nan_to_num(image.data, posinf=0.0, neginf=0.0)
     canonical = to_canonical(Volume(finite - finite.min(), image.affine))
     low, high = np.percentile(canonical.data[::2, ::2, ::2], [50, 99.5])
     bright = np.argwhere(canonical.data > (low + high) / 2)
     middle = bright.mean(axis=0) if len(bright) else (np.array(canonical.shape) - 1) / 2
-    return Picture(_planes(canonical, middle, float(high) or 1.0), why)
+    return _around(canonical, middle, voxel_mm, float(high) or 1.0)
 
 
-def _planes(image: Volume, middle: np.ndarray, brightest: float) -> np.ndarray:
-    """Sample the field around a voxel and lay the three planes through it side by side."""
-    shape = tuple(round(length / PIXEL_MM) for length in FIELD_MM)
-    axes = image.affine[:3, :3] / np.asarray(image.voxel_size_mm) * PIXEL_MM
+def _around(image: Volume, middle: np.ndarray, voxel_mm: float, brightest: float) -> np.ndarray:
+    """Sample the field of view around a voxel, (I, J, K)."""
+    shape = tuple(round(length / voxel_mm) for length in FIELD_MM)
+    axes = image.affine[:3, :3] / np.asarray(image.voxel_size_mm) * voxel_mm
     affine = np.eye(4)
     affine[:3, :3] = axes
     centre = image.affine[:3, :3] @ middle + image.affine[:3, 3]
     affine[:3, 3] = centre - axes @ ((np.array(shape) - 1) / 2)
     n_i, n_j, n_k = shape
-    field = resample_to(image, (n_i, n_j, n_k), affine).data
-    grey = np.clip(field * (255.0 / brightest), 0, 255).astype(np.uint8)
+    return _grey(resample_to(image, (n_i, n_j, n_k), affine).data, brightest)
+
+
+def _grey(data: np.ndarray, brightest: float) -> np.ndarray:
+    return np.clip(data * (255.0 / brightest), 0, 255).astype(np.uint8)
+
+
+def _planes(grey: np.ndarray) -> np.ndarray:
+    """Lay the three planes through the middle of a volume side by side."""
+    n_i, n_j, n_k = grey.shape
     planes = (grey[:, :, n_k // 2], grey[:, n_j // 2], grey[n_i // 2])
     height = max(plane.shape[1] for plane in planes)
     return np.hstack([_upright(plane, height) for plane in planes])

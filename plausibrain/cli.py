@@ -72,6 +72,9 @@ def run(
         Path | None, typer.Option(help="Images that the model was trained on, to look for copies.")
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Run folder to write.")] = None,
+    cache: Annotated[
+        Path | None, typer.Option(help="Folder that runs share, so that each image is measured once.")
+    ] = None,
     name: Annotated[str | None, typer.Option(help="Title of the report.")] = None,
     reference_name: Annotated[str | None, typer.Option(help="What the report calls the reference.")] = None,
     generated_name: Annotated[
@@ -115,7 +118,9 @@ def run(
     settings = {"n_resamples": resamples, "seed": seed, "headsize": headsize}
     drawn = {"model": generator, "checkpoint": checkpoint, "conditions": conditions, "n": draws,
              "options": name_value_pairs(generator_option or ()) or None}  # fmt: skip
-    wanted = config_from_flags(config, sources, settings, out=out, name=name, noise=noise, generator=drawn)
+    wanted = config_from_flags(
+        config, sources, settings, out=out, name=name, noise=noise, cache=cache, generator=drawn
+    )
     with progress_bar("analysis", quiet=quiet) as progress:
         page = run_pipeline(wanted, progress=progress)
     _show_run(wanted.out, page, as_json=as_json)

@@ -127,6 +127,9 @@ class RunConfig(BaseModel):
         Title of the report; None takes the name of the generated cohort.
     settings : Settings
     images : ImageSettings
+    cache : Path or None
+        Folder that several runs share: what was computed of an image there is not computed again. None keeps
+        results in the run folder.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -139,6 +142,7 @@ class RunConfig(BaseModel):
     name: str | None = None
     settings: Settings = Field(default_factory=Settings)
     images: ImageSettings = Field(default_factory=ImageSettings)
+    cache: Path | None = None
 
     @model_validator(mode="after")
     def _one_generated_cohort(self) -> "RunConfig":
@@ -185,7 +189,7 @@ def read_config(path: Path) -> RunConfig:
     if isinstance(content.get("generator"), str):
         content["generator"] = {"model": content["generator"]}
     _resolve(content.get("generator"), ("checkpoint", "conditions"), path.parent)
-    _resolve(content, ("out",), path.parent)
+    _resolve(content, ("out", "cache"), path.parent)
     try:
         return RunConfig.model_validate(content)
     except ValidationError as error:

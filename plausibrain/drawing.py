@@ -47,7 +47,9 @@ def draw_and_measure(
     known = config.reference.read("reference")
 
     def to_grid(cohort: Cohort, role: str) -> Cohort:
-        return on_grid(cohort, model.grid, config.out, role, segmenter=segmenter, progress=progress)
+        return on_grid(
+            cohort, model.grid, config.out, role, segmenter=segmenter, cache=config.cache, progress=progress
+        )
 
     reference = to_grid(known, "reference")
     asked = known if known.volumes is not None or known.images is None else reference
@@ -55,7 +57,7 @@ def draw_and_measure(
     place = config.out / "segmented" / "generated"
     cohorts = {
         "reference": reference,
-        "generated": measured(drawn, place, segmenter=segmenter, progress=progress),
+        "generated": measured(drawn, place, segmenter=segmenter, cache=config.cache, progress=progress),
     }
     if config.training is not None:
         cohorts["training"] = to_grid(config.training.read("training"), "training")
@@ -69,7 +71,14 @@ def segmenter_for(grid: ImageGrid) -> str:
 
 
 def on_grid(
-    cohort: Cohort, grid: ImageGrid, out: Path, role: str, *, segmenter: str, progress: Progress | None
+    cohort: Cohort,
+    grid: ImageGrid,
+    out: Path,
+    role: str,
+    *,
+    segmenter: str,
+    cache: Path | None = None,
+    progress: Progress | None = None,
 ) -> Cohort:
     """Return a cohort measured on images brought onto a grid; one without images is returned as it is.
 
@@ -80,10 +89,11 @@ def on_grid(
     labels = None
     if not all(image is not None and label_path(image).is_file() for image in cohort.included.images or ()):
         as_given = out / "segmented" / f"{role}-as-given"
-        cohort = measured(replace(cohort, volumes=None), as_given, progress=progress)
+        cohort = measured(replace(cohort, volumes=None), as_given, cache=cache, progress=progress)
         labels = as_given / "segmentation.tsv"
     on_its_grid = prepare(cohort, out / role, grid, labels=labels, progress=progress)
-    return measured(on_its_grid, out / "segmented" / role, segmenter=segmenter, progress=progress)
+    place = out / "segmented" / role
+    return measured(on_its_grid, place, segmenter=segmenter, cache=cache, progress=progress)
 
 
 def _draw(model: Model, generator: Generator, asked: Cohort, out: Path, progress: Progress | None) -> Cohort:

@@ -42,6 +42,7 @@ def extract_features(
     generated: Cohort,
     out: Path,
     *,
+    cache: Path | None = None,
     training: Cohort | None = None,
     settings: ImageSettings | None = None,
     voxel_mm: float = 1.0,
@@ -54,7 +55,9 @@ def extract_features(
     ----------
     reference, generated : Cohort
     out : Path
-        Run folder; results are kept in ``extracted`` below it.
+        Run folder; results are kept in ``extracted`` below it or below the cache.
+    cache : Path, optional
+        Folder that runs share.
     training : Cohort, optional
         People that the model was trained on.
     settings : ImageSettings, optional
@@ -78,7 +81,7 @@ def extract_features(
     if training is not None:
         cohorts["training"] = training
         files["training"] = image_and_label_files(training, out / "segmented" / "training")
-    work = _Work(out, settings, voxel_mm, seed, progress)
+    work = _Work((cache or out) / "extracted", settings, voxel_mm, seed, progress)
     done = {role: work.features(role, cohorts[role], files[role]) for role in cohorts}
     for role in ROLES:
         done[role] = work.pairs(role, done[role], files[role])
@@ -91,7 +94,7 @@ def extract_features(
 class _Work:
     """What every cohort is treated with."""
 
-    out: Path
+    store: Path
     settings: ImageSettings
     voxel_mm: float
     seed: int
@@ -109,7 +112,7 @@ class _Work:
             self._tell(f"features, {role}", done, of)
 
         found = extract_cohort(
-            replace(cohort, images=images), labels, out=self.out / "extracted", names=self._names(),
+            replace(cohort, images=images), labels, out=self.store, names=self._names(),
             options=self.settings.extractors, voxel_mm=self.voxel_mm, progress=tell,
         )  # fmt: skip
         return _with_notes(found.cohort, found.table)
@@ -126,7 +129,7 @@ class _Work:
             self._tell(f"{what}, {role}", done, of)
 
         table = pair_table(
-            cohort, sources_of(*files), store=Store(self.out / "extracted"), voxel_mm=self.voxel_mm,
+            cohort, sources_of(*files), store=Store(self.store), voxel_mm=self.voxel_mm,
             n_pairs=self.settings.n_pairs, seed=self.seed, progress=tell,
         )  # fmt: skip
         return replace(cohort, pairs=table)

@@ -18,6 +18,7 @@ def measured(
     segmenter: str | None = None,
     n_processes: int = 1,
     options: Mapping[str, Any] | None = None,
+    cache: Path | None = None,
     progress: Progress | None = None,
 ) -> Cohort:
     """Return a cohort with volumes: as it is when it has them, segmented when it has images only.
@@ -32,6 +33,8 @@ def measured(
     n_processes : int
     options : mapping, optional
         Further arguments of the segmenter.
+    cache : Path, optional
+        Folder that runs share; label maps are then kept in ``segmented`` below it.
     progress : callable, optional
         Called as `progress(what, done, of)`.
     """
@@ -39,7 +42,7 @@ def measured(
         return cohort
     return segment(
         cohort, out, segmenter=segmenter or DEFAULT_SEGMENTER, n_processes=n_processes, options=options,
-        progress=progress,
+        store=None if cache is None else cache.resolve() / "segmented", progress=progress,
     )  # fmt: skip
 
 
@@ -50,9 +53,12 @@ def segment(
     segmenter: str,
     n_processes: int,
     options: Mapping[str, Any] | None = None,
+    store: Path | None = None,
     progress: Progress | None = None,
 ) -> Cohort:
     """Segment every image and write the measured cohort, its label maps and a table of what happened.
+
+    Label maps and numbers of finished images are kept in `store`, by default ``store`` of the folder.
 
     Returns
     -------
@@ -68,7 +74,7 @@ def segment(
 
     result = segment_cohort(
         cohort,
-        out=out / "store",
+        out=store or out / "store",
         segmenter=segmenter,
         n_processes=n_processes,
         options=options,

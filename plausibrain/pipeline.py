@@ -11,7 +11,7 @@ from cohorts.cohort import Cohort
 from cohorts.schemas import SCHEMAS
 from cohorts.store import Store, write_text_atomic
 from cohorts.tables import write_table
-from plausibrain.config import RunConfig
+from plausibrain.config import RunConfig, Source
 from plausibrain.drawing import draw_and_measure
 from plausibrain.features import extract_features
 from plausibrain.imaging import measured
@@ -56,14 +56,15 @@ def measured_cohorts(config: RunConfig, *, progress: Progress | None = None) -> 
     """Return the cohorts of a run by role, drawn where a model draws them, with volumes."""
     if config.generator is not None:
         return draw_and_measure(config, config.generator, progress=progress)
-    sources = {"reference": config.reference, "generated": config.generated, "training": config.training}
-    return {
-        role: measured(
-            source.read(role), config.out / "segmented" / role, segmenter=source.segmenter, progress=progress
-        )
-        for role, source in sources.items()
-        if source is not None
-    }
+    found = {}
+    for role in ("reference", "generated", "training"):
+        source: Source | None = getattr(config, role)
+        if source is not None:
+            place = config.out / "segmented" / role
+            found[role] = measured(
+                source.read(role), place, segmenter=source.segmenter, cache=config.cache, progress=progress
+            )
+    return found
 
 
 def run_cohorts(
@@ -76,10 +77,10 @@ def run_cohorts(
 ) -> Path:
     """Analyse two cohorts that are already in memory; see `run`."""
     start = time.monotonic()
-    quality = measure_quality(reference, generated, config.out, progress=progress)
+    quality = measure_quality(reference, generated, config.out, cache=config.cache, progress=progress)
     reference, generated = quality.reference, quality.generated
     features = extract_features(
-        reference, generated, config.out, training=training, settings=config.images,
+        reference, generated, config.out, cache=config.cache, training=training, settings=config.images,
         voxel_mm=quality.protocol.get("voxel_mm", 1.0), seed=config.settings.seed, progress=progress,
     )  # fmt: skip
     reference, generated = features.reference, features.generated
@@ -88,7 +89,10 @@ def run_cohorts(
     if progress is not None:
         progress("pictures", 0, 1)
     cases, seed = analysis.tables["cases"], config.settings.seed
-    analysis.tables["slices"] = write_slices(reference, generated, cases, config.out, seed=seed)
+    analysis.tables["slices"] = write_slices(
+        reference, generated, cases, config.out, seed=seed, training=features.training,
+        nearest=analysis.tables["nearest"],
+    )  # fmt: skip
     for name, protocol in (("image_quality", quality.protocol), ("image_features", features.protocol)):
         if protocol:
             analysis.protocol[name] = protocol

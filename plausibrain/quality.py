@@ -42,7 +42,12 @@ class Quality:
 
 
 def measure_quality(
-    reference: Cohort, generated: Cohort, out: Path, *, progress: Progress | None = None
+    reference: Cohort,
+    generated: Cohort,
+    out: Path,
+    *,
+    cache: Path | None = None,
+    progress: Progress | None = None,
 ) -> Quality:
     """Measure the images of both cohorts at one resolution.
 
@@ -50,8 +55,10 @@ def measure_quality(
     ----------
     reference, generated : Cohort
     out : Path
-        Run folder. Results are kept beside the segmentation of a cohort, so that many runs share them, or
-        else in ``measured`` of this folder.
+        Run folder. Without a cache, results are kept beside the segmentation of a cohort or else in
+        ``measured`` of this folder.
+    cache : Path, optional
+        Folder that runs share; results are kept in ``measured`` below it.
     progress : callable, optional
         Called as `progress(what, done, of)`.
 
@@ -65,7 +72,7 @@ def measure_quality(
     if not all(files.values()):
         return _unmeasured(cohorts, files)
     with_images = {role: replace(c, images=files[role][0]) for role, c in cohorts.items()}  # type: ignore[index]
-    return _measured(with_images, {role: files[role][1] for role in ROLES}, out, progress)  # type: ignore[index]
+    return _measured(with_images, {role: files[role][1] for role in ROLES}, out, cache, progress)  # type: ignore[index]
 
 
 def _unmeasured(cohorts: dict[str, Cohort], files: dict[str, Files | None]) -> Quality:
@@ -83,6 +90,7 @@ def _measured(
     cohorts: dict[str, Cohort],
     labels: dict[str, tuple[Path | None, ...]],
     out: Path,
+    cache: Path | None,
     progress: Progress | None,
 ) -> Quality:
     from evaluation.conditioning import common_voxel_mm
@@ -100,7 +108,7 @@ def _measured(
         result = measure_cohort(
             cohorts[role],
             labels[role],
-            out=_store(cohorts[role], out, role),
+            out=cache / "measured" if cache is not None else _store(cohorts[role], out, role),
             voxel_mm=voxel_mm,
             progress=tell,
         )

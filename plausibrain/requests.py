@@ -24,6 +24,7 @@ def config_from_flags(
     name: str | None,
     noise: Path | None,
     generator: Mapping[str, Any] | None = None,
+    cache: Path | None = None,
 ) -> RunConfig:
     """Return the configuration of `plausibrain run`; flags go before the file.
 
@@ -48,7 +49,7 @@ def config_from_flags(
     base["settings"] = (base.get("settings") or {}) | _given(settings)
     if noise is not None:
         base["settings"]["noise"] = read_noise(noise)
-    base |= _given({"out": out, "name": name})
+    base |= _given({"out": out, "name": name, "cache": cache})
     if "out" not in base:
         raise DataError("no run folder: give --out FOLDER, or a YAML file with a field 'out'")
     try:

@@ -1,46 +1,31 @@
-"""Pictures of images for the report: chosen by rule and seed, never by hand, a real neighbour beside each."""
+"""Pictures of chosen images for the report, a real neighbour or whoever is most like it beside each."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from cohorts.cohort import Cohort
+from cohorts.cohort import OK, Cohort
 from cohorts.errors import PlausibrainError
-from cohorts.schemas import SLICES
+from cohorts.schemas import NEAREST, SLICES
 from cohorts.store import write_atomic
-from plausibrain.image_files import image_and_label_files
+from plausibrain.choices import Beside, Choice, choices
+from plausibrain.image_files import Files, image_and_label_files
 
-N_RANDOM, N_WORST, N_TYPICAL, N_QUALITY = 4, 3, 1, 2
 FOLDER = "slices"
 
 
-@dataclass(frozen=True)
-class Choice:
-    """A generated image that will be shown.
-
-    Attributes
-    ----------
-    row : int
-        In the generated cohort.
-    question : int
-        0 for random images.
-    group : str
-    about : str
-    deviation : float
-    """
-
-    row: int
-    question: int
-    group: str
-    about: str = ""
-    deviation: float = float("nan")
-
-
 def write_slices(
-    reference: Cohort, generated: Cohort, cases: pd.DataFrame, out: Path, *, seed: int
+    reference: Cohort,
+    generated: Cohort,
+    cases: pd.DataFrame,
+    out: Path,
+    *,
+    seed: int,
+    training: Cohort | None = None,
+    nearest: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Draw pictures of chosen images into ``out/slices`` and return their table.
 
@@ -53,113 +38,138 @@ def write_slices(
         Run folder.
     seed : int
         Of the random images.
+    training : Cohort, optional
+    nearest : DataFrame, optional
+        Columns of `cohorts.schemas.NEAREST`: who is like whom.
 
     Returns
     -------
     DataFrame
         Columns of `cohorts.schemas.SLICES`; without rows when a cohort has no images.
     """
-    cohorts = {"reference": reference, "generated": generated}
-    files = {r: image_and_label_files(c, out / "segmented" / r) or _images(c) for r, c in cohorts.items()}
     columns = [column.name for column in SLICES.columns]
-    for old in (out / FOLDER).glob("*.png"):
-        old.unlink()
-    if files["generated"] is None or files["reference"] is None:
+    for old in (out / FOLDER).glob("*"):
+        if old.suffix in (".png", ".vol"):
+            old.unlink()
+    given = {"reference": reference, "generated": generated, "training": training}
+    sides = {role: _Side.of(cohort, out / "segmented" / role) for role, cohort in given.items()}
+    known = {role: side for role, side in sides.items() if side is not None}
+    if "reference" not in known or "generated" not in known:
         return pd.DataFrame(columns=columns)
-    rows: list[dict[str, object]] = []
-    everyone = [row for row, path in enumerate(files["reference"][0]) if path is not None]
-    free: dict[tuple[int, str], list[int]] = {}
-    for number, choice in enumerate(_choices(generated, files["generated"][0], cases, seed)):
-        unseen = free.setdefault((choice.question, choice.group), list(everyone))
-        shown = [("generated", choice.row)]
-        partner = _neighbour(generated, choice.row, reference, unseen)
-        if partner is not None:
-            unseen.remove(partner)
-            shown.append(("reference", partner))
-        for role, row in shown:
-            images, labels = files[role]  # type: ignore[misc]
-            name = f"{number:02d}-{role}.png"
-            remark = _draw(images[row], labels[row], out / FOLDER / name)
-            rows.append(_described(cohorts[role], row, choice, role, number, name, remark))
-    return pd.DataFrame(rows, columns=columns)
+    page = _Page(known, out / FOLDER)
+    likeness = NEAREST.empty() if nearest is None or not len(nearest) else nearest
+    chosen = choices(generated, known["generated"].shown, cases, likeness, seed=seed)
+    return pd.DataFrame([row for choice in chosen for row in page.rows(choice)], columns=columns)
 
 
-def _images(cohort: Cohort) -> tuple[tuple[Path | None, ...], tuple[Path | None, ...]] | None:
-    """Images without label maps."""
-    return None if cohort.images is None else (cohort.images, (None,) * len(cohort))
+@dataclass(frozen=True, eq=False)
+class _Side:
+    """A cohort with its files."""
+
+    cohort: Cohort
+    files: Files
+
+    @classmethod
+    def of(cls, cohort: Cohort | None, segmented: Path) -> "_Side | None":
+        """Return the cohort with its images, and with label maps where it has them."""
+        if cohort is None:
+            return None
+        files = image_and_label_files(cohort, segmented)
+        if files is None and cohort.images is not None:
+            files = cohort.images, (None,) * len(cohort)
+        return None if files is None else cls(cohort, files)
+
+    @property
+    def shown(self) -> np.ndarray:
+        """Which rows have an image."""
+        return np.array([path is not None for path in self.files[0]])
+
+    def row_of(self, participant_id: str) -> int | None:
+        """Return the row of a person, or None where there is none."""
+        names = self.cohort.people["participant_id"].to_numpy(dtype=str)
+        found = np.flatnonzero(names == str(participant_id))
+        return int(found[0]) if len(found) else None
 
 
-def _choices(
-    generated: Cohort, images: tuple[Path | None, ...], cases: pd.DataFrame, seed: int
-) -> Iterator[Choice]:
-    """Random images; the least segmentable; the worst and the most typical of each question with scores."""
-    people = generated.people
-    shown = np.array([path is not None for path in images])
-    included = np.flatnonzero(shown & (people["status"] == "ok").to_numpy())
-    by_id = np.argsort(people["participant_id"].to_numpy(dtype=str)[included], kind="stable")
-    order = included[by_id][np.random.default_rng(seed).permutation(len(included))]
-    yield from (Choice(int(row), 0, "random") for row in order[:N_RANDOM])
-    yield from _least_segmentable(generated, shown)
-    rows = {name: row for row, name in enumerate(people["participant_id"]) if shown[row]}
-    own = cases[(cases["cohort"] == "generated") & cases["participant_id"].isin(rows)]
-    for question, part in own.groupby("question"):
-        ranked = part.sort_values(["score", "participant_id"], ascending=[False, True], kind="stable")
-        for group, chosen in (("worst", ranked.head(N_WORST)), ("typical", ranked.tail(N_TYPICAL))):
-            for _, case in chosen.iterrows():
-                yield Choice(
-                    rows[case["participant_id"]], int(str(question)), group, str(case["about"]),
-                    float(case["deviation"]),
-                )  # fmt: skip
+@dataclass
+class _Page:
+    """Pictures as they are drawn: numbered, no real neighbour twice in one group."""
+
+    sides: Mapping[str, _Side]
+    folder: Path
+    free: dict[tuple[int, str], list[int]] = field(default_factory=dict)
+    number: int = -1
+
+    def rows(self, choice: Choice) -> Iterator[dict[str, object]]:
+        """Draw a chosen image and those beside it; yield a row for each."""
+        self.number += 1
+        names = self.sides["generated"].cohort.people["participant_id"]
+        own = Beside("generated", str(names.iloc[choice.row]))
+        shown = [(own, choice.row)]
+        for beside in choice.beside or self._neighbour(choice):
+            side = self.sides.get(beside.cohort)
+            row = None if side is None else side.row_of(beside.participant_id)
+            if row is not None:
+                shown.append((beside, row))
+        for place, (beside, row) in enumerate(shown):
+            yield self._row(choice, beside, row, place)
+
+    def _neighbour(self, choice: Choice) -> tuple[Beside, ...]:
+        """Return the real person of the same sex, nearest in age, who is not shown in this group yet."""
+        real = self.sides["reference"]
+        everyone = [row for row, path in enumerate(real.files[0]) if path is not None]
+        free = self.free.setdefault((choice.question, choice.group), everyone)
+        person = self.sides["generated"].cohort.people.iloc[choice.row]
+        people = real.cohort.people.iloc[free]
+        same = people[(people["sex"] == person["sex"]) & (people["status"] == OK)]
+        distance = (same["age"].astype(float) - float(person["age"])).abs()
+        if distance.isna().all():
+            return ()
+        ordered = same.assign(distance=distance).sort_values(["distance", "participant_id"], kind="stable")
+        free.remove(int(ordered.index[0]))
+        return (Beside("reference", str(ordered["participant_id"].iloc[0])),)
+
+    def _row(self, choice: Choice, beside: Beside, row: int, place: int) -> dict[str, object]:
+        """Draw one image and describe it."""
+        side = self.sides[beside.cohort]
+        name = f"{self.number:02d}-{place}-{beside.cohort}.png"
+        files = side.files[0][row], side.files[1][row]
+        compared = bool(choice.beside)
+        remark, volume = _draw(files, self.folder / name, aligned=compared, whole=choice.look_around)
+        person, own = side.cohort.people.iloc[row], place == 0
+        return {
+            "file": name, "question": choice.question, "group": choice.group, "pair": self.number,
+            "cohort": beside.cohort, "participant_id": person["participant_id"], "age": float(person["age"]),
+            "sex": str(person["sex"]), "about": choice.about if own else "",
+            "deviation": choice.deviation if own else float("nan"), "likeness": float(beside.likeness),
+            "limit": float(beside.limit), "verdict": beside.verdict, "volume": volume,
+            "reason": str(person["reason"]) if own and choice.group == "excluded" else remark,
+        }  # fmt: skip
 
 
-def _least_segmentable(generated: Cohort, shown: np.ndarray) -> Iterator[Choice]:
-    """Excluded images, and those whose segmentation is predicted to be worst."""
-    out = np.flatnonzero(shown & (generated.people["status"] != "ok").to_numpy())
-    yield from (Choice(int(row), 1, "excluded") for row in out[:N_QUALITY])
-    if generated.qc is None:
-        return
-    lowest = generated.qc.min(axis=1).to_numpy()
-    ranked = np.argsort(np.where(np.isfinite(lowest) & shown, lowest, np.inf), kind="stable")
-    for row in ranked[: min(N_QUALITY, int(np.isfinite(lowest).sum()))]:
-        scores = generated.qc.iloc[int(row)]
-        worst = str(scores.idxmin())
-        yield Choice(int(row), 1, "lowest quality", f"{worst} {scores[worst]:.2f}")
+def _draw(
+    files: tuple[Path | None, Path | None], path: Path, *, aligned: bool, whole: bool
+) -> tuple[str, str]:
+    """Write a picture, and a small volume if asked; return what was wrong, and the name of the volume.
 
-
-def _neighbour(generated: Cohort, row: int, reference: Cohort, free: list[int]) -> int | None:
-    """Row of the real person of the same sex who is nearest in age and not shown in this group yet."""
-    person, people = generated.people.iloc[row], reference.people.iloc[free]
-    same = people[(people["sex"] == person["sex"]) & (people["status"] == "ok")]
-    distance = (same["age"].astype(float) - float(person["age"])).abs()
-    if distance.isna().all():
-        return None
-    ordered = same.assign(distance=distance).sort_values(["distance", "participant_id"], kind="stable")
-    return int(ordered.index[0])
-
-
-def _draw(image: Path | None, labels: Path | None, path: Path) -> str:
-    """Write one picture; an image that cannot be drawn leaves none, and the reason."""
+    An image that cannot be drawn leaves nothing but the reason.
+    """
     from cohorts.volumes import read_label_map, read_volume
-    from evaluation.slices import three_planes
+    from evaluation.slices import aligned_planes, small_volume, three_planes
 
-    if image is None:
-        return "this row has no image"
+    image_file, label_file = files
+    if image_file is None:
+        return "this row has no image", ""
     try:
-        picture = three_planes(read_volume(image), None if labels is None else read_label_map(labels))
+        image = read_volume(image_file)
+        labels = None if label_file is None else read_label_map(label_file)
+        picture = aligned_planes(image, labels) if aligned else three_planes(image, labels)
+        volume = small_volume(image, labels) if whole else b""
     except PlausibrainError as error:
-        return str(error)
+        return str(error), ""
     write_atomic(path, lambda temporary: temporary.write_bytes(picture.png()))
-    return picture.remark
-
-
-def _described(
-    cohort: Cohort, row: int, choice: Choice, role: str, number: int, name: str, remark: str
-) -> dict[str, object]:
-    person = cohort.people.iloc[row]
-    own = role == "generated"
-    return {
-        "file": name, "question": choice.question, "group": choice.group, "pair": number, "cohort": role,
-        "participant_id": person["participant_id"], "age": float(person["age"]), "sex": str(person["sex"]),
-        "about": choice.about if own else "", "deviation": choice.deviation if own else float("nan"),
-        "reason": str(person["reason"]) if own and choice.group == "excluded" else remark,
-    }  # fmt: skip
+    if not volume:
+        return picture.remark, ""
+    target = path.with_suffix(".vol")
+    write_atomic(target, lambda temporary: temporary.write_bytes(volume))
+    return picture.remark, target.name

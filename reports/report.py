@@ -17,7 +17,7 @@ from reports.questions import ASKED
 from reports.references import Bibliography
 from reports.result_tables import ResultTable, tables_of
 from reports.run_folder import Run, read_run
-from reports.slices import SliceGroup, slices_of
+from reports.slices import SliceGroup, slices_of, volumes_of
 
 #: Notes beyond this many are counted, not listed; all stand in the table of notes.
 MAX_NOTES = 200
@@ -70,6 +70,7 @@ def page(run: Run) -> str:
         sections=[_section(run, question) for question in run.questions],
         n_judged=len(measured_headlines(run)),
         random_slices=slices_of(run, 0),
+        volumes=volumes_of(run),
         facts=list(_facts(run)),
         methods=paragraphs,
         design=_design(run),

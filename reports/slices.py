@@ -14,6 +14,8 @@ from reports.structure_names import structure_label
 FOLDER = "slices"
 #: Of all pictures of a page, before they are written as text.
 BUDGET_BYTES = 6_000_000
+#: Of all small volumes of a page, before they are written as text.
+VOLUME_BUDGET_BYTES = 2_200_000
 PLANES = "three planes through the middle of the brain, from above, from the front and from the right"
 TITLES = {
     (0, "random"): ("Drawn at random", "Generated images drawn by seed, not by eye."),
@@ -38,7 +40,24 @@ TITLES = {
         "Image that stands out least",
         "The generated image whose most unusual quality measure is the least unusual.",
     ),
+    (9, "copies"): (
+        "Most like a training image",
+        "The generated images most like a training image, each with that image and with the held-out real "
+        "person whom it is most like.",
+    ),
+    (9, "twins"): (
+        "Most like each other",
+        "The generated people who are nearest to another generated person.",
+    ),
 }
+#: What the pictures of a group show, by whether the images were chosen because they are alike.
+HOW = {
+    False: "Each generated image stands above the real person of the same sex who is nearest in age. The "
+    "left of the first two planes is the person’s left; white matter has the same grey in all pictures.",
+    True: "The brains are cut out and brought into the position in which they are compared, so a copy shows "
+    "the same folds in the same places. The left of the first two planes is the person’s left.",
+}
+KINDS = {"generated": "Generated", "reference": "Real", "training": "Training"}
 
 
 @dataclass(frozen=True)
@@ -62,11 +81,35 @@ class Slice:
 
 @dataclass(frozen=True)
 class SliceGroup:
-    """Pairs of pictures that were chosen by one rule."""
+    """Pictures that were chosen by one rule, in pairs or threes.
+
+    Attributes
+    ----------
+    title, note : str
+    pairs : tuple of tuple of Slice
+    alike : bool
+        Whether they are shown because they are alike, side by side, and not one above the other.
+    """
 
     title: str
     note: str
     pairs: tuple[tuple[Slice, ...], ...]
+    alike: bool = False
+
+
+@dataclass(frozen=True)
+class SmallVolume:
+    """A volume to look around in.
+
+    Attributes
+    ----------
+    name : str
+    packed : str
+        Base64 of what `evaluation.slices.small_volume` wrote.
+    """
+
+    name: str
+    packed: str
 
 
 def slices_of(run: Run, question: int) -> list[SliceGroup]:
@@ -84,41 +127,61 @@ def slices_of(run: Run, question: int) -> list[SliceGroup]:
     return [_group(run, question, str(name), rows) for name, rows in chosen.groupby("group", sort=False)]
 
 
+def volumes_of(run: Run) -> list[SmallVolume]:
+    """Return the volumes to look around in, as far as the budget of the page allows."""
+    table, left, found = run.table("slices"), VOLUME_BUDGET_BYTES, []
+    for _, row in table[table.volume != ""].iterrows():
+        content = _content(run, str(row.volume))
+        left -= len(content)
+        if left < 0:
+            break
+        if content:
+            title = TITLES.get((int(row.question), str(row.group)), (str(row.group), ""))[0]
+            beside = "" if row.cohort == "generated" else "beside it: "
+            packed = base64.b64encode(content).decode("ascii")
+            found.append(SmallVolume(f"{title}: {beside}{_person(row)}", packed))
+    return found
+
+
 def _affordable(run: Run, table: pd.DataFrame) -> set[str]:
     """Files of the first pairs whose sizes add up to the budget; pictures that are missing cost nothing."""
     left, kept = BUDGET_BYTES, set[str]()
     for _, rows in table.groupby("pair", sort=False):
-        paths = [run.path / FOLDER / str(name) for name in rows.file]
-        left -= sum(path.stat().st_size for path in paths if path.is_file())
+        left -= sum(len(_content(run, str(name))) for name in rows.file)
         if left < 0:
             break
         kept.update(rows.file)
     return kept
 
 
+def _content(run: Run, name: str) -> bytes:
+    path = run.path / FOLDER / name
+    return path.read_bytes() if path.is_file() else b""
+
+
 def _group(run: Run, question: int, name: str, rows: pd.DataFrame) -> SliceGroup:
     title, note = TITLES.get((question, name), (name.capitalize(), ""))
     pairs = tuple(tuple(_slices(run, pair)) for _, pair in rows.groupby("pair", sort=False))
-    return SliceGroup(title, note, pairs)
+    alike = bool(rows.likeness.notna().any())
+    return SliceGroup(title, f"{note} {HOW[alike]}".strip(), pairs, alike)
 
 
 def _slices(run: Run, pair: pd.DataFrame) -> Iterator[Slice]:
     for _, row in pair.iterrows():
-        path = run.path / FOLDER / str(row.file)
-        content = path.read_bytes() if path.is_file() else b""
+        content = _content(run, str(row.file))
         source = f"data:image/png;base64,{base64.b64encode(content).decode('ascii')}" if content else ""
         person = _person(row)
         yield Slice(str(row.cohort), f"{person}{_why(run, row)}", f"{person}: {PLANES}", source)
 
 
 def _person(row: pd.Series) -> str:
-    kind = "Generated" if row.cohort == "generated" else "Real"
+    kind = KINDS.get(str(row.cohort), str(row.cohort).capitalize())
     age = "age unknown" if is_missing(row.age) else f"{fixed(row.age, 0)} years"
     return ", ".join(part for part in (f"{kind} {row.participant_id}", age, str(row.sex)) if part)
 
 
 def _why(run: Run, row: pd.Series) -> str:
-    """Say what stands out in an image, or what was wrong with it."""
+    """Say what stands out in an image, whom it is like, or what was wrong with it."""
     about = str(row.about)
     parts = []
     if about and not is_missing(row.deviation):
@@ -126,6 +189,21 @@ def _why(run: Run, row: pd.Series) -> str:
         parts.append(f"{label} {fixed(row.deviation, 1, signed=True)} SD")
     elif about:
         parts.append(f"predicted quality: {about}")
+    if not is_missing(row.likeness):
+        parts.append(_likeness(row))
     if row.reason:
         parts.append(str(row.reason))
     return f". {'; '.join(parts)}" if parts else ""
+
+
+def _likeness(row: pd.Series) -> str:
+    """Say how like the chosen image this one is, and whether that is more than chance."""
+    if row.group == "twins":
+        said, rule = f"Distance {fixed(row.likeness, 2)}", "twins lie below"
+    else:
+        whom = "Nearest training image" if row.cohort == "training" else "Nearest held-out person"
+        said, rule = f"{whom}, correlation {fixed(row.likeness, 2)}", "copies from"
+    if not row.verdict:
+        return said
+    limit = "" if is_missing(row.limit) else f" ({rule} {fixed(row.limit, 2)})"
+    return f"{said}: {row.verdict}{limit}"

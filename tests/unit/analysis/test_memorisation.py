@@ -192,3 +192,40 @@ def test_the_published_rule_takes_new_people_for_copies_when_many_were_trained_o
     found = find_copies(frame, IMAGE)
     assert np.mean(found.generated.similarity > found.published_limit) > 0.5
     assert found.flagged.mean() < 0.2
+
+
+def test_every_generated_image_has_its_nearest_held_out_person():
+    """Against a loop over people: correlation of standardised deviations from the mean training image."""
+    generated = shown(TABLES["g"], 2)
+    people = REFERENCE.people.assign(person=[f"new-{k}" for k in range(N)])  # nobody was trained on
+    pair = pairs_with(generated, reference=replace(REFERENCE, people=people)).full
+    table = nearest_table(pair).query("extractor == @IMAGE").set_index("participant_id")
+    trained = TRAINING.features[IMAGE].astype(np.float32)
+    middle, spread = trained.mean(axis=0), trained.std(axis=0)
+    for row in (0, 17, 99):
+        own = (generated.features[IMAGE][row] - middle) / spread
+        alike = [
+            float(own @ other / np.linalg.norm(own) / np.linalg.norm(other))
+            for other in (REFERENCE.features[IMAGE] - middle) / spread
+        ]
+        line = table.loc[generated.people["participant_id"][row]]
+        assert line["similarity_held_out"] == pytest.approx(max(alike), abs=1e-5)
+        assert line["nearest_held_out"] == REFERENCE.people["participant_id"][int(np.argmax(alike))]
+
+
+def test_the_table_names_trained_people_of_the_reference_never_as_held_out():
+    people = REFERENCE.people.copy()
+    people.loc[:59, ["person", "age", "sex"]] = TRAINING.people.loc[:59, ["person", "age", "sex"]]
+    people.loc[60:, "person"] = [f"new-{k}" for k in range(40)]
+    table = nearest_table(pairs_with(shown(TABLES["g"], 2), reference=replace(REFERENCE, people=people)).full)
+    assert set(table["nearest_held_out"]) <= set(people["participant_id"][60:])
+
+
+def test_the_share_of_twins_in_the_table_is_the_headline():
+    collapsed = plant("mode_collapse", TABLES["g"], severity=1.5, seed=5)
+    pairs = pairs_with(shown(collapsed, 2), training=None)
+    table = nearest_table(pairs.full).query("extractor == @IMAGE")
+    assert table["twin"].mean() == pytest.approx(verdict("twins", pairs)[0])
+    assert table["twin"].mean() > 0.1
+    beyond = table["distance_generated"] < table["limit_generated"]
+    assert (beyond == (table["twin"] == 1)).all()  # as many generated as real people, so all were compared

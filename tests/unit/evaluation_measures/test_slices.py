@@ -1,13 +1,27 @@
 """Small pictures of three planes: the right way up, at one scale, readable by others."""
 
 import io
+import struct
+import zlib
 
 import numpy as np
 import pytest
 from matplotlib import image as matplotlib_image
 
-from cohorts.volumes import LabelMap, Volume
-from evaluation.slices import FIELD_MM, PIXEL_MM, Picture, three_planes
+from cohorts.errors import MeasurementError
+from cohorts.volumes import LabelMap, Volume, resample_to
+from evaluation.alignment import FIELD_MM as COMMON_MM
+from evaluation.alignment import common_grid
+from evaluation.slices import (
+    FIELD_MM,
+    PIXEL_MM,
+    VOLUME_MM,
+    Picture,
+    aligned_planes,
+    small_volume,
+    three_planes,
+)
+from tests.unit.evaluation_extractors.phantoms import ball_brain, rigid
 from tests.unit.evaluation_measures.scans import phantom
 
 WIDE, LONG, HIGH = (round(length / PIXEL_MM) for length in FIELD_MM)
@@ -79,3 +93,50 @@ def test_an_image_that_is_not_finite_is_drawn():
     picture = three_planes(Volume(data, image.affine), labels)
     assert "not finite" in picture.remark
     assert picture.pixels.max() == 255
+
+
+def test_aligned_planes_are_the_same_however_the_head_lay():
+    shape, affine = common_grid(4.0)
+    straight = ball_brain(seed=1)
+    turned = [resample_to(part, shape, affine) for part in ball_brain(seed=1, turn=rigid(20.0, (9, -7, 4)))]
+    still, moved = (aligned_planes(*brain).pixels.astype(int) for brain in (straight, turned))
+    wide, long = (round(length / PIXEL_MM) for length in COMMON_MM[:2])
+    assert still.shape == (long, 2 * wide + long)
+    assert still.max() > 150
+    lying = [three_planes(*brain).pixels.astype(int) for brain in (straight, turned)]
+    # Interpolated twice from voxels of 4 mm: edges differ after it, whole balls before it.
+    alike, unlike = (np.corrcoef(a.ravel(), b.ravel())[0, 1] for a, b in ((still, moved), lying))
+    assert alike > 0.97
+    assert unlike < 0.9
+
+
+def test_an_image_without_labels_cannot_be_aligned():
+    with pytest.raises(MeasurementError, match="no label map to align the brain by"):
+        aligned_planes(ball_brain()[0], None)
+
+
+def unpacked(content: bytes) -> tuple[np.ndarray, float]:
+    """Read a small volume as its docstring describes it: grey values (I, J, K) and voxels, mm."""
+    plain = zlib.decompress(content)
+    *shape, hundredths = struct.unpack("<4H", plain[:8])
+    steps = np.frombuffer(plain[8:], np.uint8).reshape(shape[::-1])
+    return np.cumsum(steps, axis=0, dtype=np.uint8).transpose(2, 1, 0), hundredths / 100
+
+
+def test_a_small_volume_holds_the_planes_of_the_picture():
+    image, labels = phantom(noise=1.0, scalp=True)
+    volume, voxel_mm = unpacked(small_volume(image, labels))
+    assert voxel_mm == VOLUME_MM
+    assert volume.shape == tuple(round(length / VOLUME_MM) for length in FIELD_MM)
+    assert np.median(volume[volume > 180]) == pytest.approx(255 / 1.3, abs=3)
+    # The plane from above is the first part of the picture, upright; compare at the picture's pixels.
+    plane = volume[:, :, volume.shape[2] // 2].T[::-1].astype(float)
+    picture = three_planes(image, labels).pixels[:, :WIDE].astype(float)
+    rows, columns = (np.arange(n) * PIXEL_MM / VOLUME_MM for n in picture.shape)
+    nearest = plane[np.ix_(rows.astype(int), columns.astype(int))]
+    assert np.corrcoef(nearest.ravel(), picture.ravel())[0, 1] > 0.9
+
+
+def test_a_small_volume_without_labels_is_packed_too():
+    volume, _ = unpacked(small_volume(phantom(noise=1.0)[0], None))
+    assert volume.max() == 255

@@ -85,7 +85,7 @@ def known_truth(monkeypatch):
     """Replace the model by a copier and the segmenter by true volumes; note what was segmented, and how."""
     seen = []
 
-    def measured(cohort: Cohort, out: Path, *, segmenter: str | None = None, progress=None) -> Cohort:
+    def measured(cohort: Cohort, out: Path, *, segmenter: str | None = None, **_) -> Cohort:
         assert cohort.volumes is None
         seen.append((out.name, segmenter))
         volumes = table_cohort(len(cohort), seed=3, name="truth").volumes
@@ -133,14 +133,14 @@ def test_images_without_labels_are_segmented_before_they_are_moved(drawn, tmp_pa
         return replace(cohort, volumes=None)
 
     monkeypatch.setattr(drawing, "prepare", moved)
-    on_grid(bare, GRID, tmp_path, "reference", segmenter="coarse", progress=None)
+    on_grid(bare, GRID, tmp_path, "reference", segmenter="coarse")
     assert known_truth == [("reference-as-given", None), ("reference", "coarse")]
     assert tables == [tmp_path / "segmented/reference-as-given/segmentation.tsv"]
 
 
 def test_a_table_of_volumes_stays_as_it_is(tmp_path, known_truth):
     table = table_cohort(N, seed=1, name="table")
-    assert on_grid(table, GRID, tmp_path, "reference", segmenter="coarse", progress=None) is table
+    assert on_grid(table, GRID, tmp_path, "reference", segmenter="coarse") is table
     assert known_truth == []
 
 

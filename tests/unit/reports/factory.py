@@ -1,6 +1,8 @@
 """A plausible run folder made of random people, in the shape described in docs/architecture.md."""
 
 import json
+import struct
+import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -48,6 +50,13 @@ class Names:
     person: str = "sub-{cohort}{row:04d}"
     structures: dict[str, str] = field(default_factory=dict)
     reason: str = "missing age"
+
+
+def packed_volume(seed: int, shape: tuple[int, int, int] = (5, 6, 4)) -> bytes:
+    """Return random grey values as `evaluation.slices.small_volume` packs them."""
+    planes = np.random.default_rng(seed).integers(0, 256, shape[::-1], dtype=np.uint8)
+    steps = np.diff(planes, axis=0, prepend=np.zeros_like(planes[:1]))
+    return zlib.compress(struct.pack("<4H", *shape, 200) + steps.tobytes())
 
 
 class RunFactory:
@@ -175,8 +184,9 @@ class RunFactory:
         return table.assign(better="lower", judged=True, meaning="Made up.", source="")
 
     def _slices(self, folder: Path) -> pd.DataFrame:
-        """Two random pairs and one that stands out; the last real image could not be drawn."""
+        """Two random pairs, one that stands out and one that is alike; one real image could not be drawn."""
         (folder / "slices").mkdir(parents=True, exist_ok=True)
+        columns = [column.name for column in SCHEMAS["slices"].columns]
         rows = []
         for pair, (question, group, about) in enumerate(
             [(0, "random", ""), (0, "random", ""), (7, "worst", "fwhm_mean")]
@@ -191,8 +201,26 @@ class RunFactory:
                 stands_out = [about, 4.2] if own else ["", np.nan]
                 who = [cohort, person.participant_id, person.age, person.sex]
                 reason = "" if drawn else "the file is broken"
-                rows.append([name, question, group, pair, *who, *stands_out, reason])
-        return pd.DataFrame(rows, columns=[column.name for column in SCHEMAS["slices"].columns])
+                volume = f"{pair:02d}-{cohort}.vol" if question else ""
+                if volume:
+                    (folder / "slices" / volume).write_bytes(packed_volume(seed=len(rows)))
+                alike = [np.nan, np.nan, ""]
+                rows.append([name, question, group, pair, *who, *stands_out, *alike, volume, reason])
+        return pd.DataFrame([*rows, *self._alike(folder, pair=3)], columns=columns)
+
+    def _alike(self, folder: Path, *, pair: int) -> list[list[Any]]:
+        """Return a generated image, the training image that it copies and a held-out person."""
+        rows: list[list[Any]] = []
+        for cohort, likeness in (
+            ("generated", [np.nan, np.nan, ""]),
+            ("training", [0.83, 0.61, "copy"]),
+            ("reference", [0.44, np.nan, ""]),
+        ):
+            name = f"{pair:02d}-{cohort}.png"
+            (folder / "slices" / name).write_bytes(b"\x89PNG made up")
+            who = [cohort, f"sub-{cohort}", 51.0, "F"]
+            rows.append([name, 9, "copies", pair, *who, "", np.nan, *likeness, "", ""])
+        return rows
 
     def write(self, folder: Path) -> Path:
         """Write the run folder and return it."""
