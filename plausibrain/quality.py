@@ -1,6 +1,5 @@
 """Image quality of both cohorts: measured alike, or not at all."""
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,7 +10,7 @@ import pandas as pd
 
 from cohorts.cohort import OK, Cohort, Note
 from cohorts.errors import PlausibrainError
-from plausibrain.image_files import RECORD, Files, image_and_label_files
+from plausibrain.image_files import Files, image_and_label_files, results_folder
 
 Progress = Callable[[str, int, int], None]
 ROLES = ("reference", "generated")
@@ -42,7 +41,12 @@ class Quality:
 
 
 def measure_quality(
-    reference: Cohort, generated: Cohort, out: Path, *, progress: Progress | None = None
+    reference: Cohort,
+    generated: Cohort,
+    out: Path,
+    *,
+    n_processes: int = 1,
+    progress: Progress | None = None,
 ) -> Quality:
     """Measure the images of both cohorts at one resolution.
 
@@ -52,6 +56,7 @@ def measure_quality(
     out : Path
         Run folder. Results are kept beside the segmentation of a cohort, so that many runs share them, or
         else in ``measured`` of this folder.
+    n_processes : int
     progress : callable, optional
         Called as `progress(what, done, of)`.
 
@@ -65,7 +70,7 @@ def measure_quality(
     if not all(files.values()):
         return _unmeasured(cohorts, files)
     with_images = {role: replace(c, images=files[role][0]) for role, c in cohorts.items()}  # type: ignore[index]
-    return _measured(with_images, {role: files[role][1] for role in ROLES}, out, progress)  # type: ignore[index]
+    return _measured(with_images, {role: files[role][1] for role in ROLES}, out, n_processes, progress)  # type: ignore[index]
 
 
 def _unmeasured(cohorts: dict[str, Cohort], files: dict[str, Files | None]) -> Quality:
@@ -83,6 +88,7 @@ def _measured(
     cohorts: dict[str, Cohort],
     labels: dict[str, tuple[Path | None, ...]],
     out: Path,
+    n_processes: int,
     progress: Progress | None,
 ) -> Quality:
     from evaluation.conditioning import common_voxel_mm
@@ -100,8 +106,9 @@ def _measured(
         result = measure_cohort(
             cohorts[role],
             labels[role],
-            out=_store(cohorts[role], out, role),
+            out=results_folder(cohorts[role], out, role) / "measured",
             voxel_mm=voxel_mm,
+            n_processes=n_processes,
             progress=tell,
         )
         done[role] = result.cohort
@@ -109,14 +116,6 @@ def _measured(
     found = {"measures": pd.concat(tables, ignore_index=True), "measure_names": _names()}
     versions = {plugin.name: plugin.options["version"] for plugin in all_measures()}
     return Quality(done["reference"], done["generated"], found, {"voxel_mm": voxel_mm, "measures": versions})
-
-
-def _store(cohort: Cohort, out: Path, role: str) -> Path:
-    """Return where the measured numbers of a cohort are kept."""
-    for folder in (out / "segmented" / role, cohort.source):
-        if (folder / RECORD).is_file() and os.access(folder, os.W_OK):
-            return folder / "measured"
-    return out / "measured"
 
 
 def _voxel_sizes(cohort: Cohort) -> np.ndarray:
