@@ -303,10 +303,40 @@ def resample_to(image: Grid, shape: tuple[int, int, int], affine: np.ndarray) ->
     check_affine(np.asarray(affine, dtype=np.float64), "the new grid")
     to_source = np.linalg.inv(image.affine) @ affine
     order = 0 if isinstance(image, LabelMap) else 1
+    if order == 1 and _is_diagonal(to_source, shape):
+        data = _linear_by_axis(image.data, to_source, shape)
+        return type(image)(data, affine, image.remarks)
     data = ndimage.affine_transform(
         image.data, to_source[:3, :3], to_source[:3, 3], output_shape=shape, order=order, mode="grid-constant"
     )
     return type(image)(data, affine, image.remarks)
+
+
+def _is_diagonal(to_source: np.ndarray, shape: tuple[int, int, int]) -> bool:
+    """Whether the axes of both grids run along each other, to a thousandth of a voxel."""
+    turned = to_source[:3, :3] - np.diag(np.diag(to_source[:3, :3]))
+    return float((np.abs(turned) * shape).sum(1).max()) < 1e-3
+
+
+def _linear_by_axis(data: np.ndarray, to_source: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
+    """Interpolate linearly along one axis after the other; what lies outside is zero.
+
+    Gives what an affine transform does, in double precision as there, with 6 products a voxel instead of 24.
+    """
+    for axis, n in enumerate(shape):
+        place = to_source[axis, axis] * np.arange(n) + to_source[axis, 3]
+        low = np.floor(place).astype(int)
+        part = place - low
+        ends = [(low, 1 - part), (low + 1, part)]
+        size, along = data.shape[axis], [1, 1, 1]
+        along[axis] = n
+        first, second = (
+            data.take(index, axis, mode="clip") * (weight * (index >= 0) * (index < size)).reshape(along)
+            for index, weight in ends
+        )
+        first += second
+        data = first
+    return data
 
 
 def _reorient(image: Grid, orientation: np.ndarray) -> Grid:

@@ -18,6 +18,7 @@ import torch
 
 from cohorts.cohort import OK, Cohort
 from cohorts.errors import DataError, PlausibrainError, ToolError
+from cohorts.processes import spread
 from cohorts.registry import Plugin
 from cohorts.store import Store, write_text_atomic
 from evaluation.extraction import check_options, default_extractors, extractors, full_name, per_image
@@ -63,6 +64,7 @@ def extract_cohort(
     names: Sequence[str] | None = None,
     options: Mapping[str, Mapping[str, Any]] | None = None,
     voxel_mm: float = 1.0,
+    n_processes: int = 1,
     progress: Progress | None = None,
 ) -> ExtractedCohort:
     """Extract feature vectors of every image, or read what an earlier run left.
@@ -81,6 +83,8 @@ def extract_cohort(
         Options of extractors by name, for example ``{"medicalnet": {"weights": "resnet_50.pth"}}``.
     voxel_mm : float
         Of the standard brain, the same for both cohorts.
+    n_processes : int
+        0 or 1 works in this process.
     progress : callable, optional
         Called as `progress(done, of)` after every image.
 
@@ -98,6 +102,14 @@ def extract_cohort(
     ok = (cohort.people["status"] == OK).to_numpy()
     sources = [s if good else None for s, good in zip(sources_of(images, labels), ok, strict=True)]
     rows = _Rows([e for e in chosen if per_image(e.plugin)], voxel_mm, Store(out), len(cohort))
+    if n_processes > 1:
+        given = {e.plugin.name: e.options for e in rows.chosen}
+        jobs = [Job(source, given, voxel_mm, Path(out)) for source in sources if source is not None]
+        for done, (_, fresh) in enumerate(spread(run_job, jobs, n_processes), start=1):
+            rows.n_fresh += fresh
+            if progress is not None:
+                progress(done, len(jobs))
+        progress = None
     for row, source in enumerate(sources):
         rows.add(row, source)
         if progress is not None:
@@ -109,6 +121,24 @@ def extract_cohort(
     ]
     table = pd.DataFrame(failures, columns=["participant_id", "extractor", "reason"])
     return ExtractedCohort(replace(cohort, features={**cohort.features, **features}), table, rows.n_fresh)
+
+
+@dataclass(frozen=True)
+class Job:
+    """One image whose vectors another process puts into the store."""
+
+    source: Source
+    options: Mapping[str, Mapping[str, Any]]
+    voxel_mm: float
+    folder: Path
+
+
+def run_job(job: Job) -> int:
+    """Extract one image into the store and return 1, or 0 if all was there; a bad image leaves nothing."""
+    torch.set_num_threads(1)
+    rows = _Rows(_named(list(job.options), job.options, job.voxel_mm), job.voxel_mm, Store(job.folder), 1)
+    rows.add(0, job.source)
+    return rows.n_fresh
 
 
 def _named(

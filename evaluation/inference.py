@@ -33,7 +33,11 @@ def predict(network: HalfResolutionUNet, data: Tensor, *, fine: bool = True) -> 
     with torch.autocast(data.device.type, torch.bfloat16):
         logits = network(padded, fine=fine)
     inner = [slice(b // step, (b + n) // step) for b, n in zip(before, data.shape, strict=True)]
-    logits = logits[0][(slice(None), *inner)]
-    posteriors = torch.softmax(logits[:N_STRUCTURES].permute(1, 2, 3, 0).float(), dim=-1)
-    left = torch.sigmoid(logits[N_STRUCTURES].float()).contiguous()
-    return posteriors.permute(3, 0, 1, 2).contiguous(), left
+    logits = _planes(logits[0])[(slice(None), *inner)].float()
+    return torch.softmax(logits[:N_STRUCTURES], dim=0), torch.sigmoid(logits[N_STRUCTURES])
+
+
+def _planes(x: Tensor) -> Tensor:
+    """Return channels one after the other in memory, which is cheaper to transpose before it is float32."""
+    c, i, j, k = x.shape
+    return x.permute(1, 2, 3, 0).reshape(-1, c).T.contiguous().reshape(c, i, j, k)

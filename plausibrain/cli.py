@@ -99,6 +99,7 @@ def run(
     ] = None,
     resamples: Annotated[int | None, typer.Option(min=100, help="Bootstrap resamples.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Seed of every random step.")] = None,
+    processes: Annotated[int, typer.Option(min=1, help="Processes that work on images.")] = 1,
     headsize: Annotated[str | None, typer.Option(help="none, share, pooled_residual or covariate.")] = None,
     quiet: Quiet = False,
     as_json: AsJson = False,
@@ -122,7 +123,7 @@ def run(
         config, sources, settings, out=out, name=name, noise=noise, cache=cache, generator=drawn
     )
     with progress_bar("analysis", quiet=quiet) as progress:
-        page = run_pipeline(wanted, progress=progress)
+        page = run_pipeline(wanted, n_processes=processes, progress=progress)
     _show_run(wanted.out, page, as_json=as_json)
 
 

@@ -10,12 +10,13 @@ from pathlib import Path
 
 from analysis.settings import Settings
 from cohorts.cohort import Cohort, write_cohort
+from cohorts.processes import kept_processes, spread
 from generation.demo_cohorts import table_cohort
 from generation.planting import plant
-from plausibrain.config import RunConfig, Source
-from plausibrain.pipeline import run, run_cohorts
+from plausibrain.config import ImageSettings, RunConfig, Source
+from plausibrain.pipeline import measure_run, report_run, run_cohorts
 from plausibrain.progress import progress_bar
-from plausibrain.simulated_images import draw_and_segment
+from plausibrain.simulated_images import draw_and_segment, processes
 from reports.check import check_run
 from reports.compare import compare_runs
 
@@ -23,7 +24,8 @@ from reports.compare import compare_runs
 #: people whose images two processor cores draw and segment in ten minutes. A verdict needs 36 a side.
 IMAGE_DEFECTS = (("regional_atrophy", 0.25), ("ventricles_ignored", 1.0))
 TABLE_DEFECTS = (("regional_atrophy", 0.1), ("flat_ageing", 1.0))
-IMAGE_PEOPLE, TABLE_PEOPLE = 40, 400
+IMAGE_PEOPLE, TABLE_PEOPLE = 36, 400
+IMAGE_PAIRS = 180
 
 
 def run_demo(
@@ -97,25 +99,34 @@ def _run_on_tables(
 def _run_on_images(
     cohorts: dict[str, Cohort], out: Path, *, seed: int, quiet: bool, say: Callable[[str], None]
 ) -> list[Path]:
-    for number, (place, cohort) in enumerate(cohorts.items()):
-        with progress_bar(place, quiet=quiet) as progress:
-            draw_and_segment(cohort, out, place, seed=seed + min(number, 1), progress=progress)
-    folders = []
-    for name in ("sound", "defective"):
-        segmented = out / "segmented"
-        config = _config(out / name, name, segmented / "reference", segmented / name)
-        with progress_bar(name, quiet=quiet) as progress:
-            page = run(config, progress=progress)
-        say(f"report of the {name} model: {page}")
-        folders.append(config.out)
-    return folders
+    segmented, n_processes = out / "segmented", processes()
+    configs = [
+        _config(out / name, name, segmented / "reference", segmented / name, n_pairs=IMAGE_PAIRS)
+        for name in ("sound", "defective")
+    ]
+    with kept_processes(n_processes):
+        for number, (place, cohort) in enumerate(cohorts.items()):
+            with progress_bar(place, quiet=quiet) as progress:
+                draw_and_segment(cohort, out, place, seed=seed + min(number, 1), progress=progress)
+        for config in configs:
+            with progress_bar(str(config.name), quiet=quiet) as progress:
+                measure_run(config, n_processes=n_processes, progress=progress)
+        with progress_bar("reports", quiet=quiet) as progress:
+            if progress is not None:
+                progress("analysis and reports, side by side", 0, len(configs))
+            for done, (config, page) in enumerate(spread(report_run, configs, n_processes), start=1):
+                if progress is not None:
+                    progress("analysis and reports, side by side", done, len(configs))
+                say(f"report of the {config.name}: {page}")
+    return [config.out for config in configs]
 
 
-def _config(out: Path, name: str, reference: Path, generated: Path) -> RunConfig:
+def _config(out: Path, name: str, reference: Path, generated: Path, *, n_pairs: int = 1000) -> RunConfig:
     return RunConfig(
         reference=Source(path=reference, name="reference"),
         generated=Source(path=generated, name=f"{name} model"),
         out=out,
         name=f"{name} model",
         settings=Settings(),
+        images=ImageSettings(n_pairs=n_pairs),
     )

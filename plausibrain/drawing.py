@@ -1,6 +1,8 @@
 """A run whose generated cohort a model draws: reference on the model's grid, people to ask for, images."""
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +22,7 @@ COARSE_MM, COARSE_SEGMENTER = 1.5, "synthseg_style_2mm"
 
 
 def draw_and_measure(
-    config: RunConfig, generator: Generator, *, progress: Progress | None = None
+    config: RunConfig, generator: Generator, *, n_processes: int = 1, progress: Progress | None = None
 ) -> dict[str, Cohort]:
     """Draw a cohort with a model, and measure it and those it is compared with in the same way.
 
@@ -28,6 +30,8 @@ def draw_and_measure(
     ----------
     config : RunConfig
     generator : Generator
+    n_processes : int
+        Processes that segment.
     progress : callable, optional
 
     Returns
@@ -46,9 +50,11 @@ def draw_and_measure(
     segmenter = config.reference.segmenter or segmenter_for(model.grid)
     known = config.reference.read("reference")
 
+    measure = partial(measured, cache=config.cache, n_processes=n_processes, progress=progress)
+
     def to_grid(cohort: Cohort, role: str) -> Cohort:
         return on_grid(
-            cohort, model.grid, config.out, role, segmenter=segmenter, cache=config.cache, progress=progress
+            cohort, model.grid, config.out, role, segmenter=segmenter, measure=measure, progress=progress
         )
 
     reference = to_grid(known, "reference")
@@ -57,7 +63,7 @@ def draw_and_measure(
     place = config.out / "segmented" / "generated"
     cohorts = {
         "reference": reference,
-        "generated": measured(drawn, place, segmenter=segmenter, cache=config.cache, progress=progress),
+        "generated": measure(drawn, place, segmenter=segmenter),
     }
     if config.training is not None:
         cohorts["training"] = to_grid(config.training.read("training"), "training")
@@ -77,23 +83,23 @@ def on_grid(
     role: str,
     *,
     segmenter: str,
-    cache: Path | None = None,
+    measure: Callable[..., Cohort],
     progress: Progress | None = None,
 ) -> Cohort:
     """Return a cohort measured on images brought onto a grid; one without images is returned as it is.
 
-    Where no label maps lie beside the images, they are segmented once before, to know where the head lies.
+    `measure` is `plausibrain.imaging.measured` with all but cohort, folder and segmenter filled in. Where no
+    label maps lie beside the images, they are segmented once before, to know where the head lies.
     """
     if cohort.images is None:
         return cohort
     labels = None
     if not all(image is not None and label_path(image).is_file() for image in cohort.included.images or ()):
         as_given = out / "segmented" / f"{role}-as-given"
-        cohort = measured(replace(cohort, volumes=None), as_given, cache=cache, progress=progress)
+        cohort = measure(replace(cohort, volumes=None), as_given)
         labels = as_given / "segmentation.tsv"
     on_its_grid = prepare(cohort, out / role, grid, labels=labels, progress=progress)
-    place = out / "segmented" / role
-    return measured(on_its_grid, place, segmenter=segmenter, cache=cache, progress=progress)
+    return measure(on_its_grid, out / "segmented" / role, segmenter=segmenter)
 
 
 def _draw(model: Model, generator: Generator, asked: Cohort, out: Path, progress: Progress | None) -> Cohort:

@@ -10,7 +10,7 @@ import pandas as pd
 from cohorts.cohort import Cohort, Note
 from cohorts.store import Store
 from plausibrain.config import ImageSettings
-from plausibrain.image_files import Files, image_and_label_files
+from plausibrain.image_files import Files, image_and_label_files, results_folder
 
 Progress = Callable[[str, int, int], None]
 ROLES = ("reference", "generated")
@@ -47,6 +47,7 @@ def extract_features(
     settings: ImageSettings | None = None,
     voxel_mm: float = 1.0,
     seed: int = 0,
+    n_processes: int = 1,
     progress: Progress | None = None,
 ) -> Features:
     """Extract features of all images and compare pairs within the two cohorts.
@@ -55,9 +56,10 @@ def extract_features(
     ----------
     reference, generated : Cohort
     out : Path
-        Run folder; results are kept in ``extracted`` below it or below the cache.
+        Run folder. Without a cache, results are kept beside the segmentation of a cohort, or else in
+        ``extracted`` of this folder.
     cache : Path, optional
-        Folder that runs share.
+        Folder that runs share; results are kept in ``extracted`` below it.
     training : Cohort, optional
         People that the model was trained on.
     settings : ImageSettings, optional
@@ -65,6 +67,7 @@ def extract_features(
         Of the standard brain, the same for all.
     seed : int
         Of the pairs.
+    n_processes : int
     progress : callable, optional
         Called as `progress(what, done, of)`.
 
@@ -81,7 +84,7 @@ def extract_features(
     if training is not None:
         cohorts["training"] = training
         files["training"] = image_and_label_files(training, out / "segmented" / "training")
-    work = _Work((cache or out) / "extracted", settings, voxel_mm, seed, progress)
+    work = _Work(out, cache, settings, voxel_mm, seed, n_processes, progress)
     done = {role: work.features(role, cohorts[role], files[role]) for role in cohorts}
     for role in ROLES:
         done[role] = work.pairs(role, done[role], files[role])
@@ -94,10 +97,12 @@ def extract_features(
 class _Work:
     """What every cohort is treated with."""
 
-    store: Path
+    out: Path
+    cache: Path | None
     settings: ImageSettings
     voxel_mm: float
     seed: int
+    n_processes: int
     progress: Progress | None
 
     def features(self, role: str, cohort: Cohort, files: Files | None) -> Cohort:
@@ -112,8 +117,9 @@ class _Work:
             self._tell(f"features, {role}", done, of)
 
         found = extract_cohort(
-            replace(cohort, images=images), labels, out=self.store, names=self._names(),
-            options=self.settings.extractors, voxel_mm=self.voxel_mm, progress=tell,
+            replace(cohort, images=images), labels, out=self._folder(role, cohort), names=self._names(),
+            options=self.settings.extractors, voxel_mm=self.voxel_mm, n_processes=self.n_processes,
+            progress=tell,
         )  # fmt: skip
         return _with_notes(found.cohort, found.table)
 
@@ -129,7 +135,7 @@ class _Work:
             self._tell(f"{what}, {role}", done, of)
 
         table = pair_table(
-            cohort, sources_of(*files), store=Store(self.store), voxel_mm=self.voxel_mm,
+            cohort, sources_of(*files), store=Store(self._folder(role, cohort)), voxel_mm=self.voxel_mm,
             n_pairs=self.settings.n_pairs, seed=self.seed, progress=tell,
         )  # fmt: skip
         return replace(cohort, pairs=table)
@@ -143,6 +149,9 @@ class _Work:
             "extractors": sorted(reference.features), "voxel_mm": self.voxel_mm,
             "similarities": similarities, "n_pairs": self.settings.n_pairs,
         }  # fmt: skip
+
+    def _folder(self, role: str, cohort: Cohort) -> Path:
+        return results_folder(cohort, self.out, role, cache=self.cache) / "extracted"
 
     def _names(self) -> list[str]:
         from evaluation.extraction import default_extractors

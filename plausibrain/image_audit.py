@@ -17,20 +17,27 @@ import pandas as pd
 
 from analysis.settings import Settings
 from cohorts.cohort import Cohort, read_cohort
+from cohorts.processes import kept_processes, spread
 from cohorts.schemas import AUDIT_IMAGES
-from cohorts.store import write_text_atomic
+from cohorts.store import Store, hash_file, write_text_atomic
 from cohorts.tables import write_table
 from generation.demo_cohorts import table_cohort
 from generation.planted_images import plant_in_images
 from generation.planting import controls, plant
-from plausibrain.config import RunConfig, Source
-from plausibrain.pipeline import run
-from plausibrain.simulated_images import draw_and_segment, segment_blind
+from plausibrain.config import ImageSettings, RunConfig, Source
+from plausibrain.image_files import RECORD
+from plausibrain.pipeline import measure_run, report_run
+from plausibrain.provenance import METRIC_VERSION
+from plausibrain.simulated_images import draw_and_segment, processes, segment_blind
 from reports.audit import NO_DEFECT
 from reports.audit_images import write_image_audit_page
 
 Report = Callable[[str, int, int], None]
 REFERENCE, TRAINING = "reference", "training"
+#: Beside a report: what it was written from, so that a repeated audit writes only what is missing.
+NOTE = ".audit-key"
+#: Pairs of images whose similarity is measured, per person.
+PAIRS_PER_PERSON = 5
 
 
 @dataclass(frozen=True)
@@ -102,18 +109,28 @@ def run_image_audit(
     Path
         The page.
     """
-    planned = defects(only)
+    planned, n_processes = defects(only), processes()
     tell = progress or (lambda what, done, of: None)
     reference = table_cohort(n, seed=10 * seed, name=REFERENCE)
     sound = table_cohort(n, seed=10 * seed + 1, name="sound")
     training = table_cohort(n, seed=10 * seed + 2, name=TRAINING)
-    draw_and_segment(reference, out, REFERENCE, seed=10 * seed, progress=None)
-    rows: list[dict[str, Any]] = []
-    for i, defect in enumerate(planned):
-        tell(defect.label, i, len(planned))
-        _make_cohort(defect, sound, training, out, seed)
-        rows += _judged(defect, out, settings or Settings(), n)
-    tell("done", len(planned), len(planned))
+    configs = {defect: _config(defect, out, settings or Settings(), n) for defect in planned}
+
+    def about(defect: Defect, number: int) -> Report:
+        return lambda what, done, of: tell(f"{defect.label}: {what} {done}/{of}", number, 2 * len(planned))
+
+    with kept_processes(n_processes):
+        draw_and_segment(reference, out, REFERENCE, seed=10 * seed, progress=about(Defect(), 0))
+        for number, defect in enumerate(planned):
+            _make_cohort(defect, sound, training, out, seed, about(defect, number))
+            measure_run(configs[defect], n_processes=n_processes, progress=about(defect, number))
+        _report_missing(
+            list(configs.values()),
+            n_processes,
+            lambda what, done, of: tell(f"{what} {done}/{of}", len(planned) + done, 2 * len(planned)),
+        )
+    tell("done", 1, 1)
+    rows = [row for defect, config in configs.items() for row in _judged(defect, config, n)]
     write_table(
         pd.DataFrame(rows)[[column.name for column in AUDIT_IMAGES.columns]],
         out / "audit_images.tsv",
@@ -129,35 +146,61 @@ def run_image_audit(
     return write_image_audit_page(out)
 
 
-def _make_cohort(defect: Defect, sound: Cohort, training: Cohort, out: Path, seed: int) -> None:
+def _make_cohort(
+    defect: Defect, sound: Cohort, training: Cohort, out: Path, seed: int, progress: Report
+) -> None:
     """Write images and measured volumes of one defect below ``out``."""
     place = defect.control
     if defect.level == "image":
         images = read_cohort(out / "cohorts" / NO_DEFECT, name="sound")
-        folder = out / "cohorts" / place
-        planted = plant_in_images(defect.control, images, folder, severity=defect.severity, seed=seed)
-        segment_blind(planted, out / "segmented" / place, progress=None)
+        planted = plant_in_images(
+            defect.control, images, out / "cohorts" / place, severity=defect.severity, seed=seed,
+            on_image=lambda done, of: progress("planting", done, of),
+        )  # fmt: skip
+        segment_blind(planted, out / "segmented" / place, progress=progress)
         return
     cohort = sound
     if defect.level == "table":
         plugin = next(p for p in controls("table") if p.name == defect.control)
         given = training if "training" in plugin.parameters else None
         cohort = plant(defect.control, sound, severity=defect.severity, seed=seed, training=given)
-    draw_and_segment(replace(cohort, name=place), out, place, seed=10 * seed + 1, progress=None)
+    draw_and_segment(replace(cohort, name=place), out, place, seed=10 * seed + 1, progress=progress)
 
 
-def _judged(defect: Defect, out: Path, settings: Settings, n: int) -> Iterator[dict[str, Any]]:
-    """Run the whole report of one cohort; yield a row per question and headline."""
-    segmented, folder = out / "segmented", out / "runs" / defect.control
-    run(
-        RunConfig(
-            reference=Source(path=segmented / REFERENCE, name=REFERENCE),
-            generated=Source(path=segmented / defect.control, name=defect.label),
-            out=folder,
-            settings=settings,
-        )
+def _config(defect: Defect, out: Path, settings: Settings, n: int) -> RunConfig:
+    segmented = out / "segmented"
+    return RunConfig(
+        reference=Source(path=segmented / REFERENCE, name=REFERENCE),
+        generated=Source(path=segmented / defect.control, name=defect.label),
+        out=out / "runs" / defect.control,
+        settings=settings,
+        images=ImageSettings(n_pairs=PAIRS_PER_PERSON * n),
     )
-    scorecard = json.loads((folder / "scorecard.json").read_text(encoding="utf-8"))
+
+
+def _report_missing(configs: Sequence[RunConfig], n_processes: int, progress: Report) -> None:
+    """Write the reports that do not lie there yet, and beside each what it was written from."""
+    missing = [config for config in configs if not _is_written(config)]
+    for done, (config, _) in enumerate(spread(report_run, missing, n_processes), start=1):
+        write_text_atomic(config.out / NOTE, _key(config))
+        progress("reports", done, len(missing))
+
+
+def _is_written(config: RunConfig) -> bool:
+    note = config.out / NOTE
+    return note.is_file() and note.read_text(encoding="utf-8") == _key(config)
+
+
+def _key(config: RunConfig) -> str:
+    """Name what a report is written from: settings, segmentations, definitions of the headlines."""
+    sources = (config.reference, config.generated)
+    content = [hash_file(source.path / RECORD) for source in sources if source is not None]
+    return Store.key(config.model_dump(mode="json"), content, METRIC_VERSION)
+
+
+def _judged(defect: Defect, config: RunConfig, n: int) -> Iterator[dict[str, Any]]:
+    """Read the scorecard of one cohort; yield a row per question and headline."""
+    scorecard = json.loads((config.out / "scorecard.json").read_text(encoding="utf-8"))
     known = {
         "control": defect.control, "label": defect.label, "severity": defect.severity,
         "unit": defect.unit, "level": defect.level, "people": n,

@@ -1,5 +1,6 @@
 """Which image and which label map belong to every row of a cohort, wherever it came from."""
 
+import os
 from pathlib import Path
 
 import pandas as pd
@@ -44,6 +45,26 @@ def image_and_label_files(cohort: Cohort, segmented: Path) -> Files | None:
         return None
     labels = tuple(None if image is None else _beside(image) for image in cohort.images)
     return (cohort.images, labels) if any(labels) else None
+
+
+def results_folder(cohort: Cohort, out: Path, role: str, *, cache: Path | None = None) -> Path:
+    """Return where results of a cohort's images are kept: beside its segmentation, which several runs share.
+
+    Parameters
+    ----------
+    cohort : Cohort
+    out : Path
+        Run folder; taken where the cohort has no segmentation of ours, or one that may not be written to.
+    role : str
+    cache : Path, optional
+        Folder that the user gave for several runs; goes before all others.
+    """
+    if cache is not None:
+        return cache
+    for folder in (out / "segmented" / role, cohort.source):
+        if (folder / RECORD).is_file() and os.access(folder, os.W_OK):
+            return folder
+    return out
 
 
 def _recorded(cohort: Cohort, record: Path) -> Files | None:

@@ -6,6 +6,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from threadpoolctl import threadpool_limits
+
 from analysis.analyse import Analysis, Progress, analyse
 from cohorts.cohort import Cohort
 from cohorts.schemas import SCHEMAS
@@ -13,22 +15,24 @@ from cohorts.store import Store, write_text_atomic
 from cohorts.tables import write_table
 from plausibrain.config import RunConfig, Source
 from plausibrain.drawing import draw_and_measure
-from plausibrain.features import extract_features
+from plausibrain.features import Features, extract_features
 from plausibrain.imaging import measured
 from plausibrain.provenance import METRIC_VERSION, describe_cohort, fingerprint, hardware, versions
-from plausibrain.quality import measure_quality
+from plausibrain.quality import Quality, measure_quality
 from plausibrain.slices import write_slices
 from reports.report import write_report
 
 OPTIONAL_TABLES = ("dose", "curves", "null_draws", "measures", "measure_names", "pairs", "nearest", "slices")
 
 
-def run(config: RunConfig, *, progress: Progress | None = None) -> Path:
+def run(config: RunConfig, *, n_processes: int = 1, progress: Progress | None = None) -> Path:
     """Read both cohorts, analyse them and write run folder and report.
 
     Parameters
     ----------
     config : RunConfig
+    n_processes : int
+        Processes that work on images.
     progress : callable, optional
         As in `analysis.analyse.analyse`.
 
@@ -42,28 +46,27 @@ def run(config: RunConfig, *, progress: Progress | None = None) -> Path:
     DataError
         When a cohort cannot be read or the two cannot be compared.
     """
-    cohorts = measured_cohorts(config, progress=progress)
+    cohorts = read_cohorts(config, n_processes=n_processes, progress=progress)
     return run_cohorts(
-        cohorts["reference"],
-        cohorts["generated"],
-        config,
-        training=cohorts.get("training"),
-        progress=progress,
-    )
+        cohorts["reference"], cohorts["generated"], config, training=cohorts.get("training"),
+        n_processes=n_processes, progress=progress,
+    )  # fmt: skip
 
 
-def measured_cohorts(config: RunConfig, *, progress: Progress | None = None) -> dict[str, Cohort]:
-    """Return the cohorts of a run by role, drawn where a model draws them, with volumes."""
+def read_cohorts(
+    config: RunConfig, *, n_processes: int = 1, progress: Progress | None = None
+) -> dict[str, Cohort]:
+    """Return the cohorts of a run by role, drawn by a model and segmented where that is asked for."""
     if config.generator is not None:
-        return draw_and_measure(config, config.generator, progress=progress)
+        return draw_and_measure(config, config.generator, n_processes=n_processes, progress=progress)
     found = {}
     for role in ("reference", "generated", "training"):
         source: Source | None = getattr(config, role)
         if source is not None:
-            place = config.out / "segmented" / role
             found[role] = measured(
-                source.read(role), place, segmenter=source.segmenter, cache=config.cache, progress=progress
-            )
+                source.read(role), config.out / "segmented" / role, segmenter=source.segmenter,
+                cache=config.cache, n_processes=n_processes, progress=progress,
+            )  # fmt: skip
     return found
 
 
@@ -73,16 +76,14 @@ def run_cohorts(
     config: RunConfig,
     *,
     training: Cohort | None = None,
+    n_processes: int = 1,
     progress: Progress | None = None,
 ) -> Path:
     """Analyse two cohorts that are already in memory; see `run`."""
     start = time.monotonic()
-    quality = measure_quality(reference, generated, config.out, cache=config.cache, progress=progress)
-    reference, generated = quality.reference, quality.generated
-    features = extract_features(
-        reference, generated, config.out, cache=config.cache, training=training, settings=config.images,
-        voxel_mm=quality.protocol.get("voxel_mm", 1.0), seed=config.settings.seed, progress=progress,
-    )  # fmt: skip
+    quality, features = measure_images(
+        reference, generated, config, training=training, n_processes=n_processes, progress=progress
+    )
     reference, generated = features.reference, features.generated
     analysis = analyse(reference, generated, config.settings, training=features.training, progress=progress)
     analysis.tables.update(quality.tables)
@@ -99,6 +100,42 @@ def run_cohorts(
     record = _record(config, analysis, reference, generated, time.monotonic() - start)
     write_run_folder(config.out, analysis, record)
     return write_report(config.out)
+
+
+def measure_images(
+    reference: Cohort,
+    generated: Cohort,
+    config: RunConfig,
+    *,
+    training: Cohort | None = None,
+    n_processes: int = 1,
+    progress: Progress | None = None,
+) -> tuple[Quality, Features]:
+    """Return what is measured and extracted image by image; all of it is kept, so a second call is short."""
+    quality = measure_quality(
+        reference, generated, config.out, cache=config.cache, n_processes=n_processes, progress=progress
+    )
+    features = extract_features(
+        quality.reference, quality.generated, config.out, cache=config.cache, training=training,
+        settings=config.images, voxel_mm=quality.protocol.get("voxel_mm", 1.0), seed=config.settings.seed,
+        n_processes=n_processes, progress=progress,
+    )  # fmt: skip
+    return quality, features
+
+
+def measure_run(config: RunConfig, *, n_processes: int, progress: Progress | None = None) -> None:
+    """Do all of a run that goes image by image with all processes; `report_run` then finds the results."""
+    cohorts = read_cohorts(config, n_processes=n_processes, progress=progress)
+    measure_images(
+        cohorts["reference"], cohorts["generated"], config, training=cohorts.get("training"),
+        n_processes=n_processes, progress=progress,
+    )  # fmt: skip
+
+
+def report_run(config: RunConfig) -> Path:
+    """Run in a worker process, one of as many as there are cores: its libraries get one thread."""
+    with threadpool_limits(1):
+        return run(config)
 
 
 def write_run_folder(folder: Path, analysis: Analysis, record: dict[str, Any]) -> None:

@@ -1,6 +1,5 @@
 """Image quality of both cohorts: measured alike, or not at all."""
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,7 +10,7 @@ import pandas as pd
 
 from cohorts.cohort import OK, Cohort, Note
 from cohorts.errors import PlausibrainError
-from plausibrain.image_files import RECORD, Files, image_and_label_files
+from plausibrain.image_files import Files, image_and_label_files, results_folder
 
 Progress = Callable[[str, int, int], None]
 ROLES = ("reference", "generated")
@@ -47,6 +46,7 @@ def measure_quality(
     out: Path,
     *,
     cache: Path | None = None,
+    n_processes: int = 1,
     progress: Progress | None = None,
 ) -> Quality:
     """Measure the images of both cohorts at one resolution.
@@ -55,10 +55,11 @@ def measure_quality(
     ----------
     reference, generated : Cohort
     out : Path
-        Run folder. Without a cache, results are kept beside the segmentation of a cohort or else in
-        ``measured`` of this folder.
+        Run folder. Without a cache, results are kept beside the segmentation of a cohort, so that many runs
+        share them, or else in ``measured`` of this folder.
     cache : Path, optional
         Folder that runs share; results are kept in ``measured`` below it.
+    n_processes : int
     progress : callable, optional
         Called as `progress(what, done, of)`.
 
@@ -72,7 +73,8 @@ def measure_quality(
     if not all(files.values()):
         return _unmeasured(cohorts, files)
     with_images = {role: replace(c, images=files[role][0]) for role, c in cohorts.items()}  # type: ignore[index]
-    return _measured(with_images, {role: files[role][1] for role in ROLES}, out, cache, progress)  # type: ignore[index]
+    labels = {role: files[role][1] for role in ROLES}  # type: ignore[index]
+    return _measured(with_images, labels, out, cache, n_processes, progress)
 
 
 def _unmeasured(cohorts: dict[str, Cohort], files: dict[str, Files | None]) -> Quality:
@@ -91,6 +93,7 @@ def _measured(
     labels: dict[str, tuple[Path | None, ...]],
     out: Path,
     cache: Path | None,
+    n_processes: int,
     progress: Progress | None,
 ) -> Quality:
     from evaluation.conditioning import common_voxel_mm
@@ -108,8 +111,9 @@ def _measured(
         result = measure_cohort(
             cohorts[role],
             labels[role],
-            out=cache / "measured" if cache is not None else _store(cohorts[role], out, role),
+            out=results_folder(cohorts[role], out, role, cache=cache) / "measured",
             voxel_mm=voxel_mm,
+            n_processes=n_processes,
             progress=tell,
         )
         done[role] = result.cohort
@@ -117,14 +121,6 @@ def _measured(
     found = {"measures": pd.concat(tables, ignore_index=True), "measure_names": _names()}
     versions = {plugin.name: plugin.options["version"] for plugin in all_measures()}
     return Quality(done["reference"], done["generated"], found, {"voxel_mm": voxel_mm, "measures": versions})
-
-
-def _store(cohort: Cohort, out: Path, role: str) -> Path:
-    """Return where the measured numbers of a cohort are kept."""
-    for folder in (out / "segmented" / role, cohort.source):
-        if (folder / RECORD).is_file() and os.access(folder, os.W_OK):
-            return folder / "measured"
-    return out / "measured"
 
 
 def _voxel_sizes(cohort: Cohort) -> np.ndarray:

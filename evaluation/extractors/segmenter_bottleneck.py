@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from evaluation.alignment import common_grid
 from evaluation.extraction import extractor
-from evaluation.networks.half_resolution_unet import HalfResolutionUNet, fold
+from evaluation.networks.half_resolution_unet import HalfResolutionUNet, fold, halve
 from evaluation.segmenters.synthseg_style import load_network, version
 
 
@@ -41,7 +41,7 @@ def _encode(network: HalfResolutionUNet, image: torch.Tensor) -> torch.Tensor:
     """Return the features after the last of the network's four levels, (1, c, I/16, J/16, K/16)."""
     x = network.stem(fold(image).contiguous(memory_format=torch.channels_last_3d))
     for level, block in enumerate(network.down):
-        x = block(functional.max_pool3d(x, 2) if level else x)
+        x = block(halve(x) if level else x)
     return x
 
 

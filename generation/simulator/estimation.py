@@ -1,6 +1,6 @@
 """Estimate the population model of anatomy from label maps of whole heads.
 
-    estimate_anatomy(Path("labelmaps"), Path("anatomy.npz"))
+    python -m generation.simulator.estimation LABELMAPS --out anatomy.npz [--heads 20] [--steps 1.0]
 
 What is kept of the maps: the share of coarse classes at 4 mm, mean shapes of deep structures and envelopes,
 modes of shape, and folding patterns. A folding pattern is a patchwork: at every place of about 3 cm it
@@ -8,7 +8,11 @@ follows another of the 2 n hemispheres, so none of them is the fold of one perso
 patterns once more.
 """
 
+import argparse
+import sys
+import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -85,7 +89,12 @@ Report = Callable[[str], None]
 
 
 def estimate_anatomy(
-    folder: Path, out: Path, *, schedule: Sequence[Round] = SCHEDULE, report: Report | None = None
+    folder: Path,
+    out: Path,
+    *,
+    n_heads: int | None = None,
+    schedule: Sequence[Round] = SCHEDULE,
+    report: Report | None = None,
 ) -> Path:
     """Estimate the model from all ``seg_*.nii.gz`` of a folder and write it.
 
@@ -96,6 +105,8 @@ def estimate_anatomy(
         distributes them (https://github.com/BBillot/SynthSeg, Apache-2.0).
     out : Path
         The model, ``.npz``.
+    n_heads : int, optional
+        Only so many of the label maps, the first by name, for a look at less cost.
     schedule : sequence of Round
         Of the registration. The default takes about 15 minutes on one core for 20 heads.
     report : callable, optional
@@ -112,7 +123,7 @@ def estimate_anatomy(
         If the folder holds fewer than two label maps.
     """
     say = report or (lambda line: None)
-    paths = sorted(folder.glob("seg_*.nii.gz"))
+    paths = sorted(folder.glob("seg_*.nii.gz"))[:n_heads]
     if len(paths) < 2:
         raise DataError(f"expected at least two label maps seg_*.nii.gz in {folder}, found {len(paths)}")
     heads = [reduce_map(read_whole_map(path)) for path in paths]
@@ -274,3 +285,23 @@ def patchwork_of(depths: Sequence[NDArray[np.float16]], rng: np.random.Generator
     for depth, weight in zip(depths, weights, strict=True):
         blend += to_tensor(depth) * resize(weight[None], shape)[0]
     return np.asarray(smooth(blend[None], PATTERN_SMOOTHING)[0].numpy(), np.float32)
+
+
+def main() -> None:
+    """Estimate the model as told by the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("labelmaps", type=Path, help="folder of seg_*.nii.gz")
+    parser.add_argument("--out", type=Path, required=True, help="the model, .npz")
+    parser.add_argument("--heads", type=int, help="only so many label maps")
+    parser.add_argument("--steps", type=float, default=1.0, help="share of the registration's steps")
+    given = parser.parse_args()
+    schedule = [replace(plan, n_steps=max(1, round(given.steps * plan.n_steps))) for plan in SCHEDULE]
+
+    def say(line: str) -> None:
+        print(f"{time.process_time():7.0f} processor s: {line}", file=sys.stderr, flush=True)
+
+    estimate_anatomy(given.labelmaps, given.out, n_heads=given.heads, schedule=schedule, report=say)
+
+
+if __name__ == "__main__":
+    main()

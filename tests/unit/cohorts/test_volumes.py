@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from nibabel.orientations import axcodes2ornt, inv_ornt_aff
+from scipy import ndimage
 
 from cohorts.errors import DataError
 from cohorts.volumes import (
@@ -330,3 +331,18 @@ def test_any_grid_survives_a_file_and_a_turn(tmp_path_factory, shape, codes, end
     path = tmp_path_factory.mktemp("grid") / f"a{ending}"
     back = read_volume(write_volume(to_canonical(original), path))
     np.testing.assert_array_equal(from_canonical(back, original).data, original.data)
+
+
+@pytest.mark.parametrize("scale", [(0.5, 0.5, 0.5), (1.7, -1.0, 0.8), (1.0, 1.0, 1.0)])
+def test_grids_with_the_same_axes_are_resampled_as_any_other(scale: tuple[float, float, float]) -> None:
+    """Axis by axis or all at once by SciPy: the same numbers, also beyond the border."""
+    volume = Volume(np.random.default_rng(1).normal(size=(6, 7, 8)), np.diag([2.0, 2.0, 2.0, 1.0]))
+    to_source = np.diag([*scale, 1.0])
+    to_source[:3, 3] = (-1.3, 6.2, 0.4)
+    shape = (15, 13, 16)
+    expected = ndimage.affine_transform(
+        volume.data, to_source[:3, :3], to_source[:3, 3], output_shape=shape, order=1, mode="grid-constant"
+    )
+    result = resample_to(volume, shape, volume.affine @ to_source)
+    np.testing.assert_allclose(result.data, expected, rtol=1e-6, atol=1e-7)
+    assert (expected == 0).any(), "the grid reaches beyond the image"

@@ -6,6 +6,7 @@ from evaluation.networks.half_resolution_unet import (
     InstanceNorm,
     features_of,
     fold,
+    halve,
     repeat,
     unfold,
 )
@@ -21,6 +22,15 @@ def test_unfold_spreads_eight_channels_over_a_block() -> None:
     spread = unfold(x)
     assert spread.shape == (1, 2, 4, 4, 4)
     assert torch.equal(spread[0, :, 2:4, 0:2, 2:4].permute(1, 2, 3, 0).flatten(), x[0, :, 1, 0, 1])
+
+
+@pytest.mark.parametrize("kind", [torch.float32, torch.bfloat16])
+def test_halving_takes_the_largest_of_eight_with_and_without_gradients(kind: torch.dtype) -> None:
+    x = torch.randn(1, 3, 4, 6, 8).to(kind).contiguous(memory_format=torch.channels_last_3d)
+    blocks = x.reshape(1, 3, 2, 2, 3, 2, 4, 2).amax((3, 5, 7))
+    assert torch.equal(halve(x), blocks)
+    with torch.no_grad():
+        assert torch.equal(halve(x), blocks)
 
 
 def test_repeat_is_nearest_neighbour() -> None:

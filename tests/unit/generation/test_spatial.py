@@ -56,3 +56,27 @@ def test_jacobian_of_a_stretch_by_hand():
     grid = voxel_grid((6, 6, 6))
     stretch = torch.stack([0.1 * grid[0], 0.2 * grid[1], -0.5 * grid[2]])
     assert torch.allclose(jacobian_determinant(stretch), torch.tensor(1.1 * 1.2 * 0.5), atol=1e-5)
+
+
+def test_many_channels_are_sampled_as_few_are():
+    """Gathered together or one by one: the same numbers, also beyond the border and on a single plane."""
+    generator = torch.Generator().manual_seed(0)
+    for shape in ((5, 6, 7), (1, 6, 7)):
+        volume = torch.randn(12, *shape, generator=generator)
+        voxels = torch.rand(3, 4, 5, 6, generator=generator) * 12 - 3
+        together = sample(volume, voxels)
+        few = torch.cat([sample(volume[i : i + 1].expand(2, -1, -1, -1), voxels)[:1] for i in range(12)])
+        if shape[0] > 1:  # the other way divides by the length of an axis
+            torch.testing.assert_close(together, few, rtol=1e-4, atol=1e-5)
+        else:
+            assert torch.isfinite(together).all()
+
+
+def test_jacobian_is_the_determinant():
+    displacement = torch.randn(3, 4, 5, 6, generator=torch.Generator().manual_seed(1))
+    core = displacement[:, :-1, :-1, :-1]
+    rows = [displacement[:, 1:, :-1, :-1], displacement[:, :-1, 1:, :-1], displacement[:, :-1, :-1, 1:]]
+    matrix = torch.stack([row - core for row in rows]).permute(2, 3, 4, 0, 1) + torch.eye(3)
+    torch.testing.assert_close(
+        jacobian_determinant(displacement), torch.linalg.det(matrix), rtol=1e-4, atol=1e-4
+    )

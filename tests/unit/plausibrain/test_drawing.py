@@ -133,14 +133,14 @@ def test_images_without_labels_are_segmented_before_they_are_moved(drawn, tmp_pa
         return replace(cohort, volumes=None)
 
     monkeypatch.setattr(drawing, "prepare", moved)
-    on_grid(bare, GRID, tmp_path, "reference", segmenter="coarse")
+    on_grid(bare, GRID, tmp_path, "reference", segmenter="coarse", measure=drawing.measured)
     assert known_truth == [("reference-as-given", None), ("reference", "coarse")]
     assert tables == [tmp_path / "segmented/reference-as-given/segmentation.tsv"]
 
 
 def test_a_table_of_volumes_stays_as_it_is(tmp_path, known_truth):
     table = table_cohort(N, seed=1, name="table")
-    assert on_grid(table, GRID, tmp_path, "reference", segmenter="coarse") is table
+    assert on_grid(table, GRID, tmp_path, "reference", segmenter="coarse", measure=drawing.measured) is table
     assert known_truth == []
 
 

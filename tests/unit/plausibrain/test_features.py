@@ -9,6 +9,7 @@ import pytest
 
 from cohorts.cohort import Cohort
 from cohorts.errors import DataError
+from cohorts.processes import kept_processes
 from cohorts.volumes import write_label_map, write_volume
 from evaluation import extraction
 from plausibrain.config import ImageSettings, read_config
@@ -62,6 +63,29 @@ def test_all_three_get_features_of_one_name_and_two_get_pairs(cohorts, tmp_path)
     assert {"features, reference", "features, training", "similarity of pairs, generated"} <= set(told)
     assert found.protocol["voxel_mm"] == VOXEL_MM
     assert set(found.protocol["similarities"]) == {"ms_ssim", "four_component_gradient"}
+
+
+def test_several_processes_give_the_same_and_results_lie_beside_the_segmentation(cohorts, tmp_path):
+    folder = cohorts[0].images[0].parent
+    rows = [
+        f"{name}\t{image}\t{image.with_name(image.name.replace('T1w', 'dseg'))}"
+        for name, image in zip(cohorts[0].people["participant_id"], cohorts[0].images, strict=True)
+    ]
+    (folder / "segmentation.tsv").write_text("\n".join(["participant_id\timage\tlabels", *rows]) + "\n")
+    settings = ImageSettings(n_pairs=0)
+    alone = extract_features(*cohorts[:2], tmp_path / "a", settings=settings, voxel_mm=VOXEL_MM)
+    kept = {path: path.stat().st_mtime_ns for path in (folder / "extracted").rglob("*.npy")}
+    assert len(kept) == 3
+    with kept_processes(2):
+        both = extract_features(
+            *cohorts[:2], tmp_path / "b", settings=settings, voxel_mm=VOXEL_MM, n_processes=2
+        )
+    assert {path: path.stat().st_mtime_ns for path in (folder / "extracted").rglob("*.npy")} == kept
+    assert len(list((tmp_path / "b" / "extracted").rglob("*.npy"))) == 3, "the generated cohort's, in the run"
+    for one, other in ((alone.reference, both.reference), (alone.generated, both.generated)):
+        for name, values in one.features.items():
+            np.testing.assert_allclose(other.features[name], values, rtol=1e-5, atol=1e-6)
+    (folder / "segmentation.tsv").unlink()
 
 
 def test_without_labels_in_one_cohort_nothing_is_extracted(cohorts, tmp_path):
