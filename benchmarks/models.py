@@ -21,6 +21,7 @@ import numpy as np
 
 from analysis.settings import Settings
 from benchmarks.models_page import Row, write_page
+from benchmarks.models_picture import draw_examples
 from cohorts.cohort import Cohort, read_cohort
 from cohorts.errors import DataError
 from cohorts.schemas import PARTICIPANTS
@@ -266,7 +267,10 @@ def main() -> None:
     plan = Plan(given.work, given.n, given.seed, given.segmenter, given.processes, settings, given.pairs)
     rows = score(given.checkpoints, plan, training=given.training, options=name_value_pairs(given.option))
     said = {key: value for key, value in asdict(plan).items() if key in ("n", "seed", "segmenter", "n_pairs")}
-    print(write_page(rows, plan.work / "comparison", given.out, said))
+    asked = read_cohort(plan.folder("images", ASKED))
+    columns = {row.label.partition(" (")[0]: plan.folder("images", row.run.name) for row in rows}
+    picture = draw_examples(columns, asked, given.out.parent / "models" / "samples.png")
+    print(write_page(rows, plan.work / "comparison", given.out, said, picture=picture))
 
 
 if __name__ == "__main__":

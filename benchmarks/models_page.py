@@ -59,7 +59,9 @@ class Row:
     facts: Mapping[str, Any] = field(default_factory=dict)
 
 
-def write_page(rows: Sequence[Row], comparison: Path, out: Path, said: Mapping[str, Any]) -> Path:
+def write_page(
+    rows: Sequence[Row], comparison: Path, out: Path, said: Mapping[str, Any], *, picture: Path | None = None
+) -> Path:
     """Write the page.
 
     Parameters
@@ -71,6 +73,8 @@ def write_page(rows: Sequence[Row], comparison: Path, out: Path, said: Mapping[s
     out : Path
     said : mapping
         ``n``, ``segmenter`` and further settings, as they are to be printed.
+    picture : Path, optional
+        Of the same people as every model draws them.
 
     Returns
     -------
@@ -82,10 +86,17 @@ def write_page(rows: Sequence[Row], comparison: Path, out: Path, said: Mapping[s
             date=datetime.datetime.now(datetime.UTC).date(), machine=platform.machine(), cores=os.cpu_count(),
             **said,
         ),
-        *as_in_the_paper(opened), *obedience(opened), *verdicts(opened), *ranks(comparison, opened),
+        *shown(picture, out), *as_in_the_paper(opened), *obedience(opened), *verdicts(opened), *ranks(comparison, opened),
         *wrong(opened), *all_distances(opened), *training(rows),
     ]  # fmt: skip
     return write_text_atomic(out, "\n".join(lines) + "\n")
+
+
+def shown(picture: Path | None, page: Path) -> Iterator[str]:
+    """Yield the picture, where there is one."""
+    if picture is not None:
+        link = os.path.relpath(picture, page.parent)
+        yield f"![The youngest, the median and the oldest of those asked for, as every model draws them]({link})\n"
 
 
 def as_in_the_paper(runs: Mapping[str, Run]) -> Iterator[str]:

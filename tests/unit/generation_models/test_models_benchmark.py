@@ -10,7 +10,8 @@ from analysis.settings import Settings
 from benchmarks import models as benchmark
 from benchmarks.models import ASKED, REFERENCE, Plan, contestants, score
 from benchmarks.models_page import NOTHING, write_page
-from cohorts.bids import label_path
+from benchmarks.models_picture import by_age, draw_examples, plt
+from cohorts.bids import image_path, label_path
 from cohorts.cohort import read_cohort, write_cohort
 from cohorts.errors import DataError
 from cohorts.volumes import Volume, read_volume, write_volume
@@ -121,3 +122,20 @@ def test_training_people_are_not_held_out(plan, tmp_path):
     write_cohort(table_cohort(4, seed=71, name="seen"), tmp_path / "seen")
     with pytest.raises(DataError, match="simulated with seed 70 or 71"):
         benchmark._training(plan, tmp_path / "seen", ImageGrid.of((2, 2, 2), np.eye(4)))
+
+
+def test_the_same_people_are_shown_of_every_model(tmp_path):
+    people = table_cohort(5, seed=1, name="asked")
+    ages = people.people["age"].to_numpy()
+    rows = by_age(people, 3)
+    assert list(ages[rows]) == [ages.min(), np.median(ages), ages.max()]
+    folders = {}
+    for title, grey in (("People", 0.2), ("Model", 0.9)):
+        folders[title] = tmp_path / title
+        for name in people.people["participant_id"].iloc[rows]:
+            path = image_path(folders[title], str(name))
+            write_volume(Volume(np.full((8, 9, 10), grey, dtype=np.float32), np.eye(4)), path)
+    picture = plt.imread(draw_examples(folders, people, tmp_path / "docs/samples.png"))
+    left, right = np.array_split(picture[:, :, 0], 2, axis=1)
+    assert np.median(left[left < 1]) == pytest.approx(0.2, abs=0.01)
+    assert np.median(right[right < 1]) == pytest.approx(0.9, abs=0.01)
