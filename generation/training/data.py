@@ -137,7 +137,7 @@ def image_files(cohort: Cohort) -> list[Path]:
     found = [] if cohort.images is None else [path for path in cohort.images if path is not None]
     if len(found) != len(cohort) or not found:
         raise DataError(
-            f"{cohort.source}: {len(found)} of {len(cohort)} people have an image; training needs all of them"
+            f"{cohort.source}: {len(found)} of {len(cohort)} people have an image; all of them need one"
         )
     return found
 

@@ -11,10 +11,10 @@ from benchmarks import models as benchmark
 from benchmarks.models import ASKED, REFERENCE, Plan, contestants, score
 from benchmarks.models_page import NOTHING, write_page
 from benchmarks.models_picture import by_age, draw_examples, plt
-from cohorts.bids import image_path, label_path
+from cohorts.bids import image_path
 from cohorts.cohort import read_cohort, write_cohort
 from cohorts.errors import DataError
-from cohorts.volumes import Volume, read_volume, write_volume
+from cohorts.volumes import Volume, write_volume
 from generation.demo_cohorts import table_cohort
 from generation.model import ImageGrid
 from generation.norms import LATERAL_VENTRICLES
@@ -81,26 +81,6 @@ def test_a_second_run_only_judges_what_changed(plan, tiny_checkpoint, monkeypatc
     assert judged == ["a", "b", "a", "b"]
     plan.judge("b", "b", training=plan.folder("segmented", REFERENCE))
     assert judged[4:] == ["b"]
-
-
-def test_people_are_prepared_once_and_without_their_truth(tmp_path, monkeypatch):
-    plan, cohort = Plan(tmp_path / "work", 2, 0, "x", 1, SETTINGS), table_cohort(2, seed=0, name="two")
-    images, grid = (tmp_path / "a_T1w.nii.gz", tmp_path / "b_T1w.nii.gz"), ImageGrid.of((2, 3, 4), np.eye(4))
-    asked = []
-
-    def prepared(image, labels, given):
-        asked.append((image, labels))
-        return Volume(np.full(given.shape, len(asked)), given.matrix)
-
-    monkeypatch.setattr(benchmark, "prepare_files", prepared)
-    with pytest.raises(DataError, match="somebody has no image"):
-        plan.prepare(replace(cohort, images=(images[0], None)), "c", grid)
-    for _ in range(2):
-        assert plan.prepare(replace(cohort, images=images), "c", grid).volumes is None
-    assert asked == [(image, label_path(image)) for image in images]
-    read = read_cohort(plan.folder("images", "c"))
-    assert read.volumes is None
-    assert [read_volume(path).data.max() for path in read.images] == [1, 2]
 
 
 def test_models_are_called_by_their_folders(tiny_checkpoint, tmp_path):

@@ -72,6 +72,12 @@ def test_images_are_prepared_once_and_again_when_they_change(drawn, tmp_path, mo
     assert list(again.people["participant_id"]) == list(cohort.people["participant_id"])
 
 
+def test_everybody_needs_an_image(drawn, tmp_path):
+    cohort = read_cohort(drawn)
+    with pytest.raises(DataError, match="2 of 3 people have an image"):
+        prepare(replace(cohort, images=(*cohort.images[:2], None)), tmp_path, GRID)
+
+
 def test_an_image_whose_sidecar_was_never_written_is_made_again(drawn, tmp_path, monkeypatch):
     cohort = read_cohort(drawn)
     made = prepare(cohort, tmp_path, GRID)
