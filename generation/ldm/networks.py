@@ -71,6 +71,10 @@ class FoldedAutoencoder(nn.Module):
         """Return what the decoder network gave, with the share of the shortcut where there is one."""
         return images if self.shortcut is None else images + self.shortcut.decode(latents)
 
+    def energies(self) -> Tensor | None:
+        """Return how much a unit of each channel moves the image, in squares, (C,), where that is known."""
+        return None if self.shortcut is None else self.shortcut.synthesis.pow(2).sum(dim=0)
+
     def latent_shape(self, shape: Sequence[int]) -> tuple[int, int, int, int]:
         """Return channels and sizes of the latents of an image shape.
 
@@ -122,11 +126,20 @@ class LatentScale(nn.Module):
         self.register_buffer("mean", torch.zeros(1, n_channels, *sizes))
         self.register_buffer("spread", torch.ones(1, n_channels, *sizes))
 
-    def fit(self, means: Tensor, spreads: Tensor, conditions: Tensor | None = None) -> None:
+    def fit(
+        self,
+        means: Tensor,
+        spreads: Tensor,
+        conditions: Tensor | None = None,
+        *,
+        energies: Tensor | None = None,
+    ) -> None:
         """Take both from means and standard deviations of latents, (n, C, i, j, k) each.
 
         Where people hardly differ, the spread is at least a twentieth of the channel's. `conditions`,
-        (n, n_conditions), are needed where the mean depends on them.
+        (n, n_conditions), are needed where the mean depends on them. `energies`, (C,), say how much a unit
+        of each channel moves the image, in squares: channels then keep their share of it, with a mean
+        variance of 1, so that the diffusion settles what matters most first and fine detail last.
         """
         if self.effect is not None:
             told = _told(conditions)
@@ -139,6 +152,9 @@ class LatentScale(nn.Module):
         variance = variance + spreads.pow(2).mean(dim=axes, keepdim=True)
         typical = variance.mean(dim=(2, 3, 4), keepdim=True)
         self.spread.copy_(variance.clamp_min(1e-12).maximum(typical / 400).sqrt())
+        if energies is not None:
+            share = energies.view(1, -1, 1, 1, 1) * typical
+            self.spread.div_((share / share.mean()).clamp_min(1e-6).sqrt())
 
     def normalise(self, latents: Tensor, conditions: Tensor | None = None) -> Tensor:
         """Return latents of about zero mean and unit spread."""

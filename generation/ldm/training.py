@@ -183,7 +183,10 @@ class DiffusionTask:
         encoded = self._encode_all(images)
         if not self.fitted:
             means, spreads = encoded.images.chunk(2, dim=1)
-            self.latents.fit(means, spreads, encoded.conditions)
+            energies = self.autoencoder.energies()
+            self.latents.fit(
+                means, spreads, encoded.conditions, energies=None if energies is None else energies.cpu()
+            )
             self.fitted = True
         return encoded
 
