@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 import torch
 
+from benchmarks.segmentation_flags import degraded_scans, flag_lines
 from benchmarks.segmentation_protocol import (
     ceiling_lines,
     compare_volumes,
@@ -39,6 +40,7 @@ from cohorts.store import Store, write_text_atomic
 from cohorts.structures import TIV, names, region_of, structure
 from cohorts.volumes import LabelMap, Volume, read_label_map
 from evaluation.segment_files import Outcome, segment_files
+from evaluation.segmentation import QC_GROUPS
 from evaluation.segmenters.synthseg_style import synthseg_style, version
 from evaluation.synthesis.fields import blur
 from evaluation.synthesis.labelmaps import read_training_maps
@@ -58,6 +60,7 @@ TARGETS = {
     "Pallidum": 0.78,
 }
 RETEST = (("1003", "1023"), ("1004", "1024"))
+_FLUID = 24
 LARGE = ("Cerebral-White-Matter", "Cerebral-Cortex", "Cerebellum-Cortex", "Brain-Stem", "Thalamus", TIV)
 
 INTRO = """# How wrong is the ruler? `synthseg_style` on real brains
@@ -145,7 +148,7 @@ def manual_section(data: Path, store: Store) -> list[str]:
             f"| {region} | {part['dice'].mean():.3f} | {part['dice'].std():.3f} | {part['dice'].min():.3f} | "
             f"{part['bias'].mean():+.1f} | {part['bias'].std():.1f} | {goal or ''} | {reached} |"
         )
-    return [*lines, "", *retest_section(outcomes), *quality_section(table, outcomes)]
+    return [*lines, "", *retest_section(outcomes), *quality_section(scans)]
 
 
 def protocol_section(data: Path, store: Store) -> list[str]:
@@ -200,23 +203,38 @@ def retest_section(outcomes: Mapping[str, Outcome]) -> list[str]:
     return [*lines, ""]
 
 
-def quality_section(table: pd.DataFrame, outcomes: Mapping[str, Outcome]) -> list[str]:
-    """Return the section on predicted against true Dice."""
-    from evaluation.segmentation import QC_GROUPS
-
+def quality_section(scans: Iterable[Scan]) -> list[str]:
+    """Return the section on predicted against true Dice; a group is one structure, as in the score."""
+    rows = []
+    for scan in scans:
+        found = None if scan.outcome.labels is None else read_label_map(scan.outcome.labels).data
+        for group, members in QC_GROUPS.items():
+            ids = [index for index in members if index != _FLUID]
+            a, b = np.isin(found, ids), np.isin(scan.reference.data, ids)
+            rows.append((group, scan.outcome.qc.get(group, np.nan), 2 * (a & b).sum() / (a.sum() + b.sum())))
+    table = pd.DataFrame(rows, columns=["group", "predicted", "true"])
     lines = [
         "## Does the quality score predict Dice?",
         "",
-        "| group | predicted | true (of the structures with manual labels) | r over scans |",
+        "The structures of a group are joined; the fluid around the brain is left out (stripped scans).",
+        "",
+        "| group | predicted | true | r over scans |",
         "|---|---|---|---|",
     ]
-    for group, members in QC_GROUPS.items():
-        inside = table[table["structure"].isin([structure(i).name for i in members])]
-        true = inside.groupby("scan")["dice"].mean()
-        predicted = pd.Series({n: outcomes[n].qc.get(group, np.nan) for n in true.index})
-        r = np.corrcoef(true, predicted)[0, 1] if len(true) > 2 and predicted.std() > 0 else np.nan
-        lines.append(f"| {group} | {predicted.mean():.2f} | {true.mean():.2f} | {r:.2f} |")
+    for group, part in table.groupby("group", sort=False):
+        varies = len(part) > 2 and part["predicted"].std() > 0
+        r = np.corrcoef(part["true"], part["predicted"])[0, 1] if varies else np.nan
+        lines.append(f"| {group} | {part['predicted'].mean():.2f} | {part['true'].mean():.2f} | {r:.2f} |")
     return [*lines, ""]
+
+
+def flags_section(data: Path, store: Store) -> list[str]:
+    """Return the section on what is flagged: sound scans, and degraded copies of some."""
+    images, _ = cohort_images(data)
+    cohort = segment(images, store)
+    manual = segment({name: image for name, (image, _) in manual_images(data).items()}, store)
+    sets = {"ds002748": cohort, "with manual labels": manual}
+    return ["## What is flagged", "", *flag_lines(sets, degraded_scans(images, cohort, store))]
 
 
 def heads_section(data: Path, store: Store) -> list[str]:
@@ -318,7 +336,7 @@ def main() -> None:
     started, store = time.perf_counter(), Store(args.store)
     stamp = f"Weights {version()}; printed by `benchmarks/validate_segmentation.py`."
     lines = [*INTRO.splitlines(), "", stamp, ""]
-    for section in (manual_section, protocol_section, heads_section, cohort_section):
+    for section in (manual_section, protocol_section, heads_section, cohort_section, flags_section):
         lines += section(args.data, store)
         write_text_atomic(args.out, "\n".join(lines))
     lines += robustness_section(args.data, args.contrasts)
