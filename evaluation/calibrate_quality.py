@@ -18,14 +18,10 @@ import torch
 
 from cohorts.store import write_text_atomic
 from evaluation.networks.half_resolution_unet import HalfResolutionUNet
-from evaluation.posteriors import keep_largest, overlap
-from evaluation.segmenters.synthseg_style import (
-    group_channels,
-    group_means,
-    predict_both_ways,
-    quality_features,
-    read_network,
-)
+from evaluation.posteriors import keep_largest
+from evaluation.quality_score import group_map, group_overlap, quality_features
+from evaluation.segmentation import QC_GROUPS
+from evaluation.segmenters.synthseg_style import predict_both_ways, read_network
 from evaluation.synthesis.fields import normal, uniform
 from evaluation.synthesis.labelmaps import read_training_maps
 from evaluation.synthesis.losses import blocks
@@ -33,6 +29,8 @@ from evaluation.synthesis.rendering import Example, Recipe, render_example
 from evaluation.working_grid import winning_channel
 
 _BLOCK = (144, 176, 144)
+#: What the lines were fitted for; lines for something else do not fit the features of `quality_score`.
+JUDGED = "structures of a group joined; fluid around the brain only where the head is not stripped"
 #: Pull of the fit towards "score = the first feature", in renderings.
 _RIDGE = 1.0
 
@@ -40,15 +38,15 @@ _RIDGE = 1.0
 def measure_rendering(
     network: HalfResolutionUNet, example: Example, answer_mm: int = 1
 ) -> dict[str, tuple[float, float, float]]:
-    """Return for every group both features and the true mean Dice of its structures."""
-    raw, agreement = predict_both_ways(network, example.image, float(answer_mm**3), fine=answer_mm == 1)
+    """Return for every group both features and the true Dice of its structures, joined."""
+    raw, both = predict_both_ways(network, example.image, float(answer_mm**3), fine=answer_mm == 1)
     posteriors, _ = keep_largest(raw)
-    features = quality_features(posteriors, agreement)
+    features, stripped = quality_features(example.image, posteriors, both)
     channel = winning_channel(posteriors.structures)
     target = (
         example.target if answer_mm == 1 else blocks(example.target).mode(1).values.reshape(channel.shape)
     )
-    truth = group_means(overlap(channel, target))
+    truth = group_overlap(*(group_map(x, stripped=stripped) for x in (channel, target)))
     return {group: (*values, truth[group]) for group, values in features.items()}
 
 
@@ -100,7 +98,7 @@ def calibrate(
     """
     codebook, maps = read_training_maps(labelmaps)
     network = read_network(weights)
-    rows: dict[str, list[tuple[float, float, float]]] = {group: [] for group in group_channels()}
+    rows: dict[str, list[tuple[float, float, float]]] = {group: [] for group in QC_GROUPS}
     for k in range(n_renderings):
         generator = torch.Generator().manual_seed(seed * 1_000_003 + k)
         recipe = Recipe(t1_like=0.6, thick_slices=0.4)
@@ -114,6 +112,7 @@ def calibrate(
     arrays = {group: np.array(values) for group, values in rows.items()}
     return {
         "n_renderings": n_renderings,
+        "judged": JUDGED,
         "features": ["expected Dice of the posteriors", "Dice with the mirrored prediction"],
         "lines": {group: fit_line(values) for group, values in arrays.items()},
         "left_one_out": {group: judge_line(values) for group, values in arrays.items()},

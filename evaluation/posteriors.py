@@ -9,7 +9,7 @@ from scipy import ndimage
 from torch import Tensor
 
 from cohorts.structures import TIV, find_structure, structure
-from evaluation.synthesis.anatomy import CHANNELS, N_STRUCTURES
+from evaluation.synthesis.anatomy import CHANNELS
 from evaluation.working_grid import winning_channel
 
 #: FreeSurfer id of (channel, is left): the same twice for structures without a side.
@@ -18,7 +18,7 @@ _CSF_CHANNEL = 16
 #: A posterior below this does not connect pieces.
 _CONNECTING = 0.25
 #: Posteriors below this are left out of volumes.
-_SMALLEST = 0.01
+SMALLEST = 0.01
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def soft_volumes(posteriors: Posteriors) -> dict[str, float]:
     for channel, (first, second) in enumerate(CHANNELS):
         if first == 0:
             continue
-        share = torch.where(p[channel] > _SMALLEST, p[channel], 0.0)
+        share = torch.where(p[channel] > SMALLEST, p[channel], 0.0)
         total = float(share.sum(dtype=torch.float64)) * posteriors.voxel_mm3
         if second is None:
             volumes[structure(first).name] = total
@@ -140,34 +140,6 @@ def _n_cavities(mask: np.ndarray) -> int:
     """Return the number of holes: pieces of the outside that do not reach the border of the image."""
     outside, n_pieces = ndimage.label(np.pad(~mask, 1, constant_values=True))
     return n_pieces - 1 if outside.size else 0
-
-
-def expected_dice(posteriors: Posteriors, channel: Tensor) -> Tensor:
-    """Return for every channel the Dice with the truth that the posteriors themselves expect, (19,).
-
-    Parameters
-    ----------
-    channel : Tensor of uint8, (I, J, K)
-        Winning channel of each voxel.
-
-    Notes
-    -----
-    For a segmentation S and calibrated posteriors p, expected Dice is near
-    2 sum_S p / (abs(S) + sum p). An empty structure has 0.
-    """
-    p, flat = posteriors.structures, channel.flatten()
-    count = torch.bincount(flat, minlength=N_STRUCTURES).double()
-    best = p.amax(0).flatten()
-    won = torch.bincount(flat, weights=best.double(), minlength=N_STRUCTURES)
-    total = torch.stack([torch.where(x > _SMALLEST, x, 0.0).sum(dtype=torch.float64) for x in p])
-    return 2 * won / (count + total).clamp_min(1)
-
-
-def overlap(a: Tensor, b: Tensor) -> Tensor:
-    """Return the Dice of every channel between two maps of winning channels, (19,); 0 if both are empty."""
-    both = torch.bincount(a[a == b], minlength=N_STRUCTURES).double()
-    n_a, n_b = (torch.bincount(x.flatten(), minlength=N_STRUCTURES) for x in (a, b))
-    return 2 * both / (n_a + n_b).clamp_min(1)
 
 
 def count_pieces(labels: np.ndarray, wanted: list[str]) -> dict[str, int]:

@@ -26,14 +26,12 @@ from evaluation.inference import predict
 from evaluation.networks.half_resolution_unet import HalfResolutionUNet, channels_last, features_of
 from evaluation.posteriors import (
     Posteriors,
-    expected_dice,
     keep_largest,
     label_ids,
-    overlap,
     soft_volumes,
 )
-from evaluation.segmentation import QC_GROUPS, SEGMENTERS, Segmentation, check_segmentation
-from evaluation.synthesis.anatomy import CHANNELS
+from evaluation.quality_score import quality_features
+from evaluation.segmentation import SEGMENTERS, Segmentation, check_segmentation
 from evaluation.working_grid import WorkingImage, make_working_image, sample_on, winning_channel
 
 NAME = "synthseg_style"
@@ -77,9 +75,10 @@ def segment_at(image: Volume, answer_mm: int, *, name: str, device: str) -> Segm
         working = with_even_sides(working)
     data = torch.from_numpy(working.data).to(device)
     voxel_mm3 = working.voxel_mm3 * answer_mm**3
-    raw, agreement = predict_both_ways(load_network(device), data, voxel_mm3, fine=answer_mm == 1)
+    raw, both = predict_both_ways(load_network(device), data, voxel_mm3, fine=answer_mm == 1)
     posteriors, facts = keep_largest(raw)
-    features = quality_features(posteriors, agreement)
+    features, stripped = quality_features(data, posteriors, both)
+    facts["stripped"] = float(stripped)
     for group, (expected, mirrored) in features.items():
         facts |= {f"expected_dice_{group}": expected, f"mirror_dice_{group}": mirrored}
     maps = torch.cat([posteriors.structures, posteriors.left[None]])
@@ -105,8 +104,8 @@ def halved(affine: np.ndarray) -> np.ndarray:
 
 def predict_both_ways(
     network: HalfResolutionUNet, data: torch.Tensor, voxel_mm3: float, *, fine: bool = True
-) -> tuple[Posteriors, dict[str, float]]:
-    """Return the mean posteriors of the image and its mirror image, and how far both agree in each group.
+) -> tuple[Posteriors, tuple[torch.Tensor, torch.Tensor]]:
+    """Return the mean posteriors of the image and its mirror image, and the winning channels of each.
 
     Parameters
     ----------
@@ -121,8 +120,8 @@ def predict_both_ways(
     Returns
     -------
     posteriors : Posteriors
-    agreement : dict of str to float
-        Mean Dice of the structures of each group between both predictions.
+    both : two Tensors of uint8, (I, J, K)
+        Winning channels of the image and of its mirror image, on the grid of the image.
     """
     structures, left = (x.cpu() for x in predict(network, data, fine=fine))
     once = winning_channel(structures)
@@ -131,16 +130,7 @@ def predict_both_ways(
     twice = winning_channel(mirrored)
     structures = structures.add_(mirrored).mul_(0.5)
     left = left_of_plane((left + 1 - right) / 2, structures[1] + structures[2] > 0.5)
-    return Posteriors(structures, left, voxel_mm3), group_means(overlap(once, twice))
-
-
-def quality_features(
-    posteriors: Posteriors, agreement: Mapping[str, float]
-) -> dict[str, tuple[float, float]]:
-    """Return for every group the Dice that the posteriors expect, and that with the mirrored prediction."""
-    channel = winning_channel(posteriors.structures)
-    expected = group_means(expected_dice(posteriors, channel))
-    return {group: (value, agreement[group]) for group, value in expected.items()}
+    return Posteriors(structures, left, voxel_mm3), (once, twice)
 
 
 def predicted_dice(features: Mapping[str, tuple[float, float]], answer_mm: int = 1) -> dict[str, float]:
@@ -182,18 +172,6 @@ def version(answer_mm: int = 1) -> str:
 def _quality_lines(answer_mm: int) -> dict[str, list[float]]:
     lines: dict[str, list[float]] = json.loads(_resource(QUALITY_FILES[answer_mm]).read_text())["lines"]
     return lines
-
-
-def group_means(values: torch.Tensor) -> dict[str, float]:
-    """Return the mean over the channels of every quality group of a value per channel, (19,)."""
-    return {group: float(values[members].mean()) for group, members in group_channels().items()}
-
-
-@cache
-def group_channels() -> dict[str, list[int]]:
-    """Return the channels of every quality group."""
-    channel = {index: k for k, pair in enumerate(CHANNELS) for index in pair if index is not None}
-    return {group: sorted({channel[i] for i in members}) for group, members in QC_GROUPS.items()}
 
 
 def _resource(name: str) -> Any:  # noqa: ANN401, RUF100

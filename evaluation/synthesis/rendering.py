@@ -14,6 +14,7 @@ from evaluation.synthesis.labelmaps import TrainingMap
 
 _CSF, _CORTEX, _WHITE = 16, 2, 1
 _VENTRICLES = (3, 4)
+_THIRD, _FOURTH = 11, 12
 
 
 @dataclass(frozen=True)
@@ -21,11 +22,13 @@ class Recipe:
     """How often each kind of rendering is drawn (shares of 1)."""
 
     t1_like: float = 0.9
-    stripped: float = 0.7
+    stripped: float = 0.55
     thick_slices: float = 0.2
-    enlarged_ventricles: float = 0.2
+    enlarged_ventricles: float = 0.15
+    narrowed_ventricles: float = 0.45
     narrow_sulci: float = 0.75
-    bright_centre: float = 0.6
+    bright_centre: float = 0.75
+    layered_head: float = 0.8
 
 
 @dataclass(frozen=True)
@@ -71,16 +74,24 @@ def render_example(
     tissue, target, side = codebook.tissue[codes], codebook.target[codes], codebook.side[codes]
     if flipped:
         side = (3 - side) * (side > 0)
+    becomes = tissue.clone()
     if chance(recipe.enlarged_ventricles, generator):
         tissue, target = _enlarge_ventricles(tissue, target, codebook, generator)
-    tight = None
+        becomes = tissue.clone()
+    elif chance(recipe.narrowed_ventricles, generator):
+        _narrow_ventricles(becomes, target, side, generator)
     if chance(recipe.narrow_sulci, generator):
         tight = _narrow_sulci(target, side, generator)
         target = target.masked_fill(tight, _CORTEX)
+        becomes = becomes.masked_fill(tight, _tissue_index(codebook, 3))
+    t1_like, stripped = chance(recipe.t1_like, generator), chance(recipe.stripped, generator)
+    layers = None
+    if t1_like and not stripped and chance(recipe.layered_head, generator):
+        layers, target = _layer_head(target, generator)
     image = paint_tissues(
-        tissue, codebook, t1_like=chance(recipe.t1_like, generator), generator=generator, tight=tight
+        tissue, codebook, t1_like=t1_like, generator=generator, becomes=becomes, layers=layers
     )
-    if chance(recipe.stripped, generator):
+    if stripped:
         keep = _skull_strip(target, generator)
         image = image * keep
         if chance(0.6, generator):  # most stripped images were resampled after stripping: their edge is soft
@@ -121,6 +132,27 @@ def _enlarge_ventricles(
     return tissue, target.masked_fill(grown, _VENTRICLES[0])
 
 
+def _narrow_ventricles(becomes: Tensor, target: Tensor, side: Tensor, generator: Generator) -> None:
+    """Let what surrounds the ventricles grow into them by 1 or 2 mm, in patches; all three are changed.
+
+    A removed voxel takes the structure, side and tissue of a neighbour. The ventricles of young people are
+    slits in places, narrower than those of any label map.
+    """
+    fluid = torch.zeros_like(target, dtype=torch.bool)
+    for channel in (*_VENTRICLES, *(c for c in (_THIRD, _FOURTH) if chance(0.5, generator))):
+        fluid |= target == channel
+    patches = smooth_field(shape_of(target), 25, generator)[0] > uniform(-2.0, 0.5, generator)
+    for _ in range(1 if chance(0.6, generator) else 2):
+        taken = torch.zeros_like(fluid)
+        for axis in range(3):
+            for step in (1, -1):
+                rim = fluid & patches & ~taken & ~fluid.roll(step, axis) & (target.roll(step, axis) != _CSF)
+                for values in (becomes, target, side):
+                    values[rim] = values.roll(step, axis)[rim]
+                taken |= rim
+        fluid &= ~taken
+
+
 def _narrow_sulci(target: Tensor, side: Tensor, generator: Generator) -> Tensor:
     """Return where the cortex grows by 1 mm into the fluid around it, in patches; ``side`` is set.
 
@@ -140,7 +172,8 @@ def paint_tissues(
     *,
     t1_like: bool,
     generator: Generator,
-    tight: Tensor | None = None,
+    becomes: Tensor | None = None,
+    layers: Tensor | None = None,
 ) -> Tensor:
     """Return intensities: mean of the tissue, slow and fast variation within it, then partial volume.
 
@@ -150,18 +183,23 @@ def paint_tissues(
         Tissue classes of the codebook.
     t1_like : bool
         Means near those of T1w images, or uniform between 0 and 1.
-    tight : Tensor of bool, (I, J, K), optional
-        Voxels of tight sulci: cortex that keeps a share of the fluid it shares the voxel with.
+    becomes : Tensor of int64, (I, J, K), optional
+        Where it differs from ``tissue`` a voxel is shared: fluid of a tight sulcus or a narrow ventricle and
+        the tissue around it.
+    layers : Tensor, (I, J, K), optional
+        Means outside the brain that replace those of the tissues; NaN where nothing is replaced.
     """
     shape = shape_of(tissue)
     means, spreads, slow = _draw_contrast(codebook, t1_like=t1_like, generator=generator)
     variation = smooth_field(shape, uniform(5, 14, generator), generator)[0] * slow[tissue]
     grain = normal(shape, generator)
     grain = 2.0 * blur(grain, (0.7, 0.7, 0.7)) if chance(0.5, generator) else grain
-    image = means[tissue] + variation + grain * spreads[tissue]
-    if tight is not None:
-        share = uniform(0.5, 1.0, generator)
-        image = torch.where(tight, image + share * (means[_tissue_index(codebook, 3)] - image), image)
+    mean = means[tissue]
+    if becomes is not None:
+        mean = mean + uniform(0.5, 1.0, generator) * (means[becomes] - mean)
+    if layers is not None:
+        mean = torch.where(layers.isnan(), mean, layers)
+    image = mean + variation + grain * spreads[tissue]
     return blur(image, (uniform(0.3, 0.75, generator),) * 3)
 
 
@@ -183,9 +221,41 @@ def _draw_contrast(
         spreads = uniform(0.005, 0.04, generator) * (0.6 + 0.8 * torch.rand(n, generator=generator))
     means[0] = 0.0 if chance(0.7, generator) else uniform(0, 0.1 if t1_like else 1.0, generator)
     spreads[0] *= 0.3
-    slow = uniform(0.0, 0.06, generator) * (0.5 + torch.rand(n, generator=generator))
+    slow = uniform(0.0, 0.08, generator) * (0.5 + torch.rand(n, generator=generator))
     slow[0] = 0.0
     return means, spreads, slow
+
+
+def _layer_head(target: Tensor, generator: Generator) -> tuple[Tensor, Tensor]:
+    """Return means of dura, bone and marrow around the brain (NaN elsewhere), and the target without dura.
+
+    Dura is 1 or 2 mm of grey around the fluid, in patches also in place of its outermost part, so that it
+    lies on the cortex; bone around it is dark and holds bright marrow.
+    """
+    shape = shape_of(target)
+    layers = torch.full(shape, torch.nan, device=target.device)
+    inside = (target > 0).float()
+    coarse = functional.max_pool3d(inside[None, None], 2)[0, 0]
+    reach = [_fine(_grow(coarse, n), shape) for n in (1, int(uniform(3, 6, generator)))]
+    outside = target == 0
+    if chance(0.7, generator):
+        layers[outside & reach[1]] = uniform(0.02, 0.25, generator)
+    marrow = smooth_field(shape, uniform(8, 25, generator), generator)[0] > uniform(-0.8, 0.8, generator)
+    layers[outside & reach[1] & ~reach[0] & marrow] = uniform(0.3, 1.2, generator)
+    patches = smooth_field(shape, 20, generator)[0]
+    shell = (_grow(inside, 1 if chance(0.6, generator) else 2) > 0) & outside
+    dura = shell & (patches > uniform(-2.0, 0.8, generator))
+    if chance(0.6, generator):
+        brain = _grow((inside > 0).float() * (target != _CSF), 1 if chance(0.5, generator) else 0) > 0
+        inward = _grow(outside.float(), 1 if chance(0.5, generator) else 2) > 0
+        dura |= inward & (target == _CSF) & ~brain & (patches > uniform(-1.0, 1.0, generator))
+    layers[dura] = uniform(0.3, 0.9, generator)
+    return layers, target.masked_fill(dura, 0)
+
+
+def _fine(mask: Tensor, shape: tuple[int, int, int]) -> Tensor:
+    """Return a mask of 2 mm voxels at 1 mm."""
+    return functional.interpolate(mask[None, None], size=shape, mode="nearest")[0, 0] > 0
 
 
 def _skull_strip(target: Tensor, generator: Generator) -> Tensor:

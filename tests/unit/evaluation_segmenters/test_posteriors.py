@@ -6,10 +6,8 @@ from cohorts.structures import TIV
 from evaluation.posteriors import (
     Posteriors,
     count_pieces,
-    expected_dice,
     keep_largest,
     label_ids,
-    overlap,
     soft_volumes,
 )
 from evaluation.synthesis.anatomy import CHANNELS, N_STRUCTURES
@@ -102,25 +100,6 @@ def test_label_ids_have_sides_only_where_structures_do() -> None:
     channel = np.array([0, 1, 1, 11, 11], np.uint8).reshape(5, 1, 1)
     left = np.array([1, 1, 0, 1, 0], bool).reshape(5, 1, 1)
     assert label_ids(channel, left).ravel().tolist() == [0, 2, 41, 14, 14]
-
-
-def test_expected_dice_is_that_of_calibrated_posteriors() -> None:
-    """With posteriors q in a box, truth drawn from them has Dice 2 q n / (n + q n) on average."""
-    posteriors = make_posteriors({HIPPOCAMPUS: [box((5, 15), (5, 15), (5, 15))]}, certainty=0.8)
-    channel = posteriors.structures.argmax(0)
-    dice = expected_dice(posteriors, channel)
-    assert float(dice[HIPPOCAMPUS]) == pytest.approx(2 * 0.8 / 1.8, rel=1e-5)
-    assert float(dice[WHITE]) == 0
-
-
-def test_overlap_is_dice() -> None:
-    a = torch.zeros(10, dtype=torch.int64)
-    b = a.clone()
-    a[:4], b[2:6] = WHITE, WHITE
-    dice = overlap(a, b)
-    assert float(dice[WHITE]) == pytest.approx(0.5)
-    assert float(dice[0]) == pytest.approx(2 * 4 / 12)
-    assert float(dice[HIPPOCAMPUS]) == 0
 
 
 def test_pieces_of_a_label_map() -> None:

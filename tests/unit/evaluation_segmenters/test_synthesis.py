@@ -12,7 +12,17 @@ from evaluation.synthesis.labelmaps import read_training_maps
 from evaluation.synthesis.rendering import Recipe, render_example
 from tests.unit.evaluation_segmenters.phantoms import write_label_folder
 
-PLAIN = Recipe(t1_like=1, stripped=0, thick_slices=0, enlarged_ventricles=0, narrow_sulci=0)
+PLAIN = Recipe(
+    t1_like=1,
+    stripped=0,
+    thick_slices=0,
+    enlarged_ventricles=0,
+    narrowed_ventricles=0,
+    narrow_sulci=0,
+    bright_centre=0,
+    layered_head=0,
+)
+LATERAL, FLUID = 3, 16
 SHAPE = (48, 48, 48)
 
 
@@ -109,6 +119,49 @@ def test_stripping_removes_image_and_target_together(tmp_path: Path) -> None:
     gone = example.image == 0
     assert gone.any()
     assert float((example.target[gone] > 0).float().mean()) < 0.02
+
+
+def test_narrowed_ventricles_give_way_to_their_neighbours(tmp_path: Path) -> None:
+    """Same seed with and without: the ventricle only loses; its neighbours take that, with their side."""
+    book, (source, *_) = read_training_maps(write_label_folder(tmp_path))
+    centre = torch.tensor([(n - 1) / 2 for n in source.codes.shape])
+    lost = 0
+    for seed in range(4):
+        plain, narrow = (
+            render_example(
+                source,
+                book,
+                (64, 64, 64),
+                replace(PLAIN, narrowed_ventricles=share),
+                seeded(seed),
+                centre=centre,
+            )
+            for share in (0, 1)
+        )
+        gone = (plain.target == LATERAL) & (narrow.target != LATERAL)
+        assert torch.equal(narrow.target[~gone], plain.target[~gone])
+        assert (narrow.target[gone] > 0).all()
+        assert not (narrow.target[gone] == FLUID).any()
+        i = torch.arange(64.0)[:, None, None].expand(64, 64, 64)
+        if gone.any():
+            assert float(i[gone & (narrow.side == 1)].mean()) < float(i[gone & (narrow.side == 2)].mean())
+        lost += int(gone.sum())
+    assert lost > 500
+
+
+def test_a_layered_head_has_tissue_near_the_brain_that_is_background(tmp_path: Path) -> None:
+    book, (source, *_) = read_training_maps(write_label_folder(tmp_path))
+    centre = torch.tensor([(n - 1) / 2 for n in source.codes.shape])
+    shape = (48, 48, 176)
+    bare, layered = (
+        render_example(source, book, shape, replace(PLAIN, layered_head=share), seeded(3), centre=centre)
+        for share in (0, 1)
+    )
+    outside = layered.target == 0
+    assert float(layered.image[outside].mean()) > 1.2 * float(bare.image[bare.target == 0].mean())
+    taken = (bare.target > 0) & outside
+    assert set(bare.target[taken].unique().tolist()) <= {FLUID}
+    assert torch.equal(layered.target[~taken], bare.target[~taken])
 
 
 @pytest.mark.parametrize("seed", range(4))
