@@ -25,7 +25,7 @@ from cohorts.store import Store, hash_file, write_text_atomic
 from cohorts.structures import names, region_of, structure
 from cohorts.volumes import LabelMap, Volume, read_volume
 from evaluation.posteriors import keep_largest
-from evaluation.segmenters.synthseg_style import load_network, predict_both_ways, version
+from evaluation.segmenters.synthseg_style import boundary_shifts, load_network, predict_both_ways, version
 from evaluation.synthesis.anatomy import CHANNELS, RENDERED_AS
 from evaluation.working_grid import make_working_image, nearest_on, winning_channel
 from generation.norm_tables import expected_volume, norm_tables
@@ -123,7 +123,9 @@ def measure_curves(image: Volume, reference: LabelMap) -> pd.DataFrame:
         ``manual``; left and right together.
     """
     working = make_working_image(image)
-    raw, _ = predict_both_ways(load_network(), torch.from_numpy(working.data), working.voxel_mm3)
+    raw, _ = predict_both_ways(
+        load_network(), torch.from_numpy(working.data), working.voxel_mm3, shifts=boundary_shifts()
+    )
     posteriors, _ = keep_largest(raw)
     won = winning_channel(posteriors.structures).numpy()
     truth = nearest_on(reference, Volume(working.data, working.affine)).data

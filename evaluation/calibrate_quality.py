@@ -21,7 +21,7 @@ from evaluation.networks.half_resolution_unet import HalfResolutionUNet
 from evaluation.posteriors import keep_largest
 from evaluation.quality_score import group_map, group_overlap, quality_features
 from evaluation.segmentation import QC_GROUPS
-from evaluation.segmenters.synthseg_style import predict_both_ways, read_network
+from evaluation.segmenters.synthseg_style import boundary_shifts, predict_both_ways, read_network
 from evaluation.synthesis.fields import normal, uniform
 from evaluation.synthesis.labelmaps import read_training_maps
 from evaluation.synthesis.losses import blocks
@@ -39,7 +39,9 @@ def measure_rendering(
     network: HalfResolutionUNet, example: Example, answer_mm: int = 1
 ) -> dict[str, tuple[float, float, float]]:
     """Return for every group both features and the true Dice of its structures, joined."""
-    raw, both = predict_both_ways(network, example.image, float(answer_mm**3), fine=answer_mm == 1)
+    raw, both = predict_both_ways(
+        network, example.image, float(answer_mm**3), fine=answer_mm == 1, shifts=boundary_shifts(answer_mm)
+    )
     posteriors, _ = keep_largest(raw)
     features, stripped = quality_features(example.image, posteriors, both)
     channel = winning_channel(posteriors.structures)

@@ -9,7 +9,9 @@ from evaluation.synthesis.anatomy import N_STRUCTURES
 
 
 @torch.no_grad()
-def predict(network: HalfResolutionUNet, data: Tensor, *, fine: bool = True) -> tuple[Tensor, Tensor]:
+def predict(
+    network: HalfResolutionUNet, data: Tensor, *, fine: bool = True, shifts: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
     """Return the posteriors of the 19 structures and the probability of "left".
 
     Parameters
@@ -19,6 +21,8 @@ def predict(network: HalfResolutionUNet, data: Tensor, *, fine: bool = True) -> 
         RAS, 1 mm, about 0 to 1.
     fine : bool
         False for the answer at 2 mm, with voxels that hold 2 x 2 x 2 of ``data``, whose sides must be even.
+    shifts : Tensor, (19,), optional
+        Added to the logits of the structures everywhere: moves their boundaries.
 
     Returns
     -------
@@ -34,6 +38,8 @@ def predict(network: HalfResolutionUNet, data: Tensor, *, fine: bool = True) -> 
         logits = network(padded, fine=fine)
     inner = [slice(b // step, (b + n) // step) for b, n in zip(before, data.shape, strict=True)]
     logits = _planes(logits[0])[(slice(None), *inner)].float()
+    if shifts is not None:
+        logits[:N_STRUCTURES] += shifts.to(logits.device).view(-1, 1, 1, 1)
     return torch.softmax(logits[:N_STRUCTURES], dim=0), torch.sigmoid(logits[N_STRUCTURES])
 
 

@@ -19,7 +19,7 @@ import torch
 from safetensors.torch import load_file
 
 from cohorts.errors import ToolError
-from cohorts.structures import names
+from cohorts.structures import names, structure
 from cohorts.volumes import LabelMap, Volume
 from evaluation.hemispheres import left_of_plane
 from evaluation.inference import predict
@@ -32,10 +32,13 @@ from evaluation.posteriors import (
 )
 from evaluation.quality_score import quality_features
 from evaluation.segmentation import SEGMENTERS, Segmentation, check_segmentation
+from evaluation.synthesis.anatomy import CHANNELS
 from evaluation.working_grid import WorkingImage, make_working_image, sample_on, winning_channel
 
 NAME = "synthseg_style"
 _WEIGHTS = "synthseg_style_1mm.safetensors"
+#: Shifts of the logits, by the size of the voxels in which the network answers, mm.
+BOUNDARY_FILE = "synthseg_style_boundaries.json"
 #: Calibration of the quality score, by the size of the voxels in which the network answers, mm.
 QUALITY_FILES = {1: "synthseg_style_1mm_qc.json", 2: "synthseg_style_2mm_qc.json"}
 
@@ -75,7 +78,9 @@ def segment_at(image: Volume, answer_mm: int, *, name: str, device: str) -> Segm
         working = with_even_sides(working)
     data = torch.from_numpy(working.data).to(device)
     voxel_mm3 = working.voxel_mm3 * answer_mm**3
-    raw, both = predict_both_ways(load_network(device), data, voxel_mm3, fine=answer_mm == 1)
+    raw, both = predict_both_ways(
+        load_network(device), data, voxel_mm3, fine=answer_mm == 1, shifts=boundary_shifts(answer_mm)
+    )
     posteriors, facts = keep_largest(raw)
     features, stripped = quality_features(data, posteriors, both)
     facts["stripped"] = float(stripped)
@@ -103,7 +108,12 @@ def halved(affine: np.ndarray) -> np.ndarray:
 
 
 def predict_both_ways(
-    network: HalfResolutionUNet, data: torch.Tensor, voxel_mm3: float, *, fine: bool = True
+    network: HalfResolutionUNet,
+    data: torch.Tensor,
+    voxel_mm3: float,
+    *,
+    fine: bool = True,
+    shifts: torch.Tensor | None = None,
 ) -> tuple[Posteriors, tuple[torch.Tensor, torch.Tensor]]:
     """Return the mean posteriors of the image and its mirror image, and the winning channels of each.
 
@@ -116,6 +126,8 @@ def predict_both_ways(
         Volume of a voxel of the result.
     fine : bool
         At 1 mm; else at 2 mm, where the sides of ``data`` must be even.
+    shifts : Tensor, (19,), optional
+        As in `evaluation.inference.predict`.
 
     Returns
     -------
@@ -123,9 +135,9 @@ def predict_both_ways(
     both : two Tensors of uint8, (I, J, K)
         Winning channels of the image and of its mirror image, on the grid of the image.
     """
-    structures, left = (x.cpu() for x in predict(network, data, fine=fine))
+    structures, left = (x.cpu() for x in predict(network, data, fine=fine, shifts=shifts))
     once = winning_channel(structures)
-    mirrored, right = (x.cpu() for x in predict(network, data.flip(0), fine=fine))
+    mirrored, right = (x.cpu() for x in predict(network, data.flip(0), fine=fine, shifts=shifts))
     mirrored, right = mirrored.flip(1), right.flip(0)
     twice = winning_channel(mirrored)
     structures = structures.add_(mirrored).mul_(0.5)
@@ -163,9 +175,23 @@ def read_network(path: Path, device: str = "cpu") -> HalfResolutionUNet:
 
 @cache
 def version(answer_mm: int = 1) -> str:
-    """Return the first digits of the SHA-256 of weights and calibration, which decide every result."""
-    content = _resource(_WEIGHTS).read_bytes() + _resource(QUALITY_FILES[answer_mm]).read_bytes()
-    return hashlib.sha256(content).hexdigest()[:12]
+    """Return the first digits of the SHA-256 of weights and calibrations, which decide every result."""
+    names = (_WEIGHTS, BOUNDARY_FILE, QUALITY_FILES[answer_mm])
+    return hashlib.sha256(b"".join(_resource(name).read_bytes() for name in names)).hexdigest()[:12]
+
+
+@cache
+def boundary_shifts(answer_mm: int = 1) -> torch.Tensor:
+    """Return what is added to the logit of every channel, (19,), so that volumes of real scans are unbiased.
+
+    Chosen by `benchmarks.calibrate_boundaries` on scans that may shape what ships.
+    """
+    given = json.loads(_resource(BOUNDARY_FILE).read_text())["shifts"][str(answer_mm)]
+    regions = [structure(first).region if first else "" for first, _ in CHANNELS]
+    unknown = sorted(set(given) - set(regions))
+    if unknown:
+        raise ToolError(f"{BOUNDARY_FILE} shifts {', '.join(unknown)}, which the network does not know")
+    return torch.tensor([float(given.get(region, 0.0)) for region in regions])
 
 
 @cache
