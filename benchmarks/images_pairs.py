@@ -16,6 +16,7 @@ import platform
 import statistics
 import time
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -104,23 +105,23 @@ def print_distances(n: int, d: int, part: str, most_cpu_s: int) -> None:
     """Print seconds and peak memory of every distance as they come: of one value, or of interval and null."""
     from analysis.feature_registry import all_distances
 
+    pairs = prepared_pairs(n, d)
     print(f"| {part}, n = {n} and {n}, d = {d} | processor seconds | peak memory, MB |")
     print("|---|---|---|", flush=True)
     for plugin in all_distances():
         if plugin.options["longest"] < d:
             print(f"| {plugin.label} | refused: d above {plugin.options['longest']} | |", flush=True)
             continue
-        found = in_own_process(_distance, plugin.name, n, d, part, most_cpu_s=most_cpu_s)
+        found = in_own_process(_distance, plugin.name, pairs, part, most_cpu_s=most_cpu_s, forked=True)
         said = f"more than {most_cpu_s} | " if found is None else f"{found[0]:.1f} | {found[1]:.0f}"
         print(f"| {plugin.label} | {said} |", flush=True)
 
 
-def _distance(name: str, n: int, d: int, part: str) -> tuple[float, ...]:
-    """Return processor seconds and peak memory of one value, or of the interval and the null."""
+def prepared_pairs(n: int, d: int) -> Any:
+    """Return two cohorts of n people with d independent features, as the analysis prepares them."""
     from dataclasses import replace
 
     from analysis.evaluate import Pairs
-    from analysis.feature_registry import all_distances
     from analysis.frame import build_frame
     from analysis.sample import prepare_samples
     from analysis.settings import Settings
@@ -130,7 +131,13 @@ def _distance(name: str, n: int, d: int, part: str) -> tuple[float, ...]:
     for seed, role in enumerate(("r", "g")):
         vectors = np.random.default_rng(seed).standard_normal((n, d), dtype=np.float32)
         cohorts.append(replace(table_cohort(n, seed=seed, name=role), features={"random": vectors}))
-    pairs = Pairs.of(build_frame(prepare_samples(cohorts[0], cohorts[1], min_people=10), Settings()))
+    return Pairs.of(build_frame(prepare_samples(cohorts[0], cohorts[1], min_people=10), Settings()))
+
+
+def _distance(name: str, pairs: Any, part: str) -> tuple[float, ...]:
+    """Return processor seconds and peak memory of one value, or of the interval and the null."""
+    from analysis.feature_registry import all_distances
+
     plugin = next(p for p in all_distances() if p.name == name)
     start, most = time.process_time(), plugin.options["max_splits"]
     if part == "one value":
