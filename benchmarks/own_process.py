@@ -10,9 +10,9 @@ Numbers = tuple[float, ...]
 
 
 def in_own_process(
-    work: Callable[..., Numbers], *arguments: object, most_cpu_s: int | None = None
+    work: Callable[..., Numbers], *arguments: object, most_cpu_s: int | None = None, forked: bool = False
 ) -> Numbers | None:
-    """Run a piece of work in a fresh process and return its numbers, or None when it took too long.
+    """Run a piece of work in a process of its own and return its numbers, or None when it took too long.
 
     Parameters
     ----------
@@ -20,8 +20,11 @@ def in_own_process(
         A function of a module.
     most_cpu_s : int, optional
         Processor seconds after which the system ends the process.
+    forked : bool
+        Start with what this process holds in memory, which then counts, instead of afresh. The peak of this
+        process does not count.
     """
-    context = multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("fork" if forked else "spawn")
     mine, theirs = context.Pipe(duplex=False)
     process = context.Process(target=_send, args=(theirs, work, arguments, most_cpu_s))
     process.start()

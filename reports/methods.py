@@ -70,7 +70,7 @@ QUANTITIES: Mapping[str, str] = MappingProxyType(
         "background is empty.",
         "ms_ssim": "Diversity is measured among pairs within each cohort, drawn on a random ring so that "
         "every image takes part equally often, by MS-SSIM [@Wang2003] and by the four-component gradient "
-        "similarity 4-G-r* [@Renieblas2017; @Li2010; @Rouse2008], the brain LDM paper’s 4-G-R-SSIM "
+        "similarity 4-G-R-SSIM [@Chen2006; @Li2010; @Rouse2008] of the brain LDM paper "
         "[@Pinaya2022]; intervals resample images, not pairs.",
         "kid": "Distances between features (Fréchet [@Heusel2017], kernel [@Binkowski2018; @Gretton2012], "
         "precision and recall [@Kynkaanniemi2019], density and coverage [@Naeem2020], sliced and "

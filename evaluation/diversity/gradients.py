@@ -1,4 +1,4 @@
-"""What 4-G-R-SSIM needs of one image: gradient magnitude with its local mean and spread."""
+"""What 4-G-R-SSIM needs of one image: gradient magnitude with its local moments, and local brightness."""
 
 from dataclasses import dataclass
 
@@ -6,12 +6,10 @@ import torch
 from torch import Tensor
 
 from evaluation.diversity.slabs import over_slabs
-from evaluation.diversity.windows import gaussian_window, local_moments
+from evaluation.diversity.windows import gaussian_window, local_mean, local_moments
 
 WINDOW_SIZE = 11
 WINDOW_SIGMA = 1.5
-#: A variance below this share of the mean square is rounding of single precision, and counts as zero.
-ROUNDING = 1e-5
 
 
 @dataclass(frozen=True)
@@ -22,15 +20,18 @@ class GradientField:
     ----------
     magnitude : Tensor, (I, J, K)
         Per voxel.
-    mean, spread : Tensor, (I - w + 1, J - w + 1, K - w + 1)
-        Mean and standard deviation under the window.
+    mean, variance : Tensor, (I - w + 1, J - w + 1, K - w + 1)
+        Of the magnitude under the window.
+    brightness : Tensor, (I - w + 1, J - w + 1, K - w + 1)
+        Mean of the image itself under the window.
     largest : float
         Largest magnitude of the image.
     """
 
     magnitude: Tensor
     mean: Tensor
-    spread: Tensor
+    variance: Tensor
+    brightness: Tensor
     largest: float
 
     @property
@@ -55,16 +56,19 @@ def gradient_field(image: Tensor) -> GradientField:
     source = image.to(torch.float32)
     parts = over_slabs(len(source) - 2, lambda start, stop: sobel_magnitude(source[start : stop + 2]))
     magnitude = torch.cat(parts)
-    mean, square = local_moments(magnitude, gaussian_window(WINDOW_SIZE, WINDOW_SIGMA))
-    variance = square.addcmul(mean, mean, value=-1)
-    variance.masked_fill_(variance <= ROUNDING * square, 0.0)
-    return GradientField(magnitude, mean, variance.sqrt_(), float(magnitude.max()))
+    window = gaussian_window(WINDOW_SIZE, WINDOW_SIGMA)
+    mean, square = local_moments(magnitude, window)
+    variance = square.addcmul_(mean, mean, value=-1).clamp_(min=0)
+    inner, reach = source[1:-1, 1:-1, 1:-1], WINDOW_SIZE - 1
+    bright = over_slabs(len(mean), lambda start, stop: local_mean(inner[start : stop + reach], window))
+    return GradientField(magnitude, mean, variance, torch.cat(bright), float(magnitude.max()))
 
 
 def sobel_magnitude(image: Tensor) -> Tensor:
-    """Return the length of the Sobel gradient, per voxel, (I - 2, J - 2, K - 2).
+    """Return the Sobel gradient magnitude, per voxel, (I - 2, J - 2, K - 2).
 
-    Along each axis the central difference, averaged with weights 1 2 1 over the other two.
+    The sum of the absolute components, as in G-SSIM, not their length. Along each axis the central
+    difference, averaged with weights 1 2 1 over the other two.
     """
     total = None
     for along in range(3):
@@ -73,5 +77,5 @@ def sobel_magnitude(image: Tensor) -> Tensor:
             n = part.shape[axis] - 2
             low, middle, high = (part.narrow(axis, k, n) for k in range(3))
             part = (high - low) / 2 if axis == along else (low + 2 * middle + high) / 4
-        total = part * part if total is None else total.addcmul_(part, part)
-    return image.new_zeros(()) if total is None else total.sqrt_()
+        total = part.abs_() if total is None else total.add_(part.abs_())
+    return image.new_zeros(()) if total is None else total

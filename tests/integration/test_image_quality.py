@@ -107,6 +107,12 @@ def test_pictures_are_chosen_by_rule_and_stand_in_the_page(run_folder):
     assert all(path.read_bytes().startswith(b"\x89PNG") for path in pictures)
     html = (run_folder / "report.html").read_text()
     assert html.count("<img") == len(pictures)
+    assert len(html.encode()) < 15_000_000
+    volumes = table[table["volume"].fillna("") != ""]
+    assert volumes["group"].tolist() == ["worst", "worst", "typical", "typical"]
+    assert set(volumes["question"]) == {2}
+    assert all((run_folder / "slices" / name).is_file() for name in volumes["volume"])
+    assert html.count("data-volume=") == len(volumes)
     cases = read_table(run_folder / "tables" / "cases.tsv", CASES)
     own = cases[(cases["question"] == 7) & (cases["cohort"] == "generated")]
     worst = table[(table["question"] == 7) & (table["group"] == "worst") & (table["cohort"] == "generated")]

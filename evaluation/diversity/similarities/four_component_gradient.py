@@ -1,14 +1,15 @@
-"""Four-component gradient structural similarity, 4-G-r* (the brain LDM paper's 4-G-R-SSIM).
+"""Four-component gradient structural similarity with Rouse & Hemami's structure term, 4-G-R-SSIM.
 
-1 for equal images, 0 for images whose edges have nothing to do with each other. It looks at edges alone:
-mean intensity and contrast do not enter, so images of different contrast may be alike. What moves it:
-alignment above all, then noise, which is all edges. An empty background counts as alike (no edges in
-either), so it rises with the field of view; the smooth component is where.
+1 for equal images, near 0 for images whose edges have nothing to do with each other. Edges decide: contrast
+and structure are those of gradient magnitudes, and brightness enters through the local mean alone. What moves
+it: alignment above all, then noise, and blur, which takes edges away. An empty background counts as alike (no
+edges in either), so it rises with the field of view; the smooth component is where. Numbers from other grids,
+windows or fields of view are not comparable.
 
-The formula is that of Renieblas et al. 2017, who name it 4-G-r*: the structure term of Rouse & Hemami,
-without stabilising constants, on gradient magnitudes (Chen et al.), averaged over four kinds of voxels (Li
-& Bovik). The LDM paper cites the number without a formula; three dimensions, and the Sobel operator in
-three dimensions, are ours.
+No paper gives the number's formula in three dimensions. The brain LDM paper names it and cites three: G-SSIM
+(luminance of the image; contrast and structure of its gradient magnitudes), four kinds of voxels, and a
+structure term that is 0 where one image alone is flat. Put together they are what the code of two of its
+authors does by default (docs/method.md says which parts were found where, and what is ours).
 """
 
 import torch
@@ -22,12 +23,15 @@ from evaluation.diversity.windows import gaussian_window, local_mean
 #: Shares of the largest gradient of the first image above which a voxel is an edge, and below which it is
 #: smooth (Li & Bovik 2010, section 3.1).
 EDGE, SMOOTH = 0.12, 0.06
+#: For intensities between 0 and 1: (0.01)² and (0.03)² as published (Wang et al. 2004, section III.B).
+C1, C2 = 1e-4, 9e-4
 
 
 @similarity(
     label="4-G-R-SSIM", prepare=gradient_field, bounds=(-1.0, 1.0),
-    source=("Renieblas2017", "Rouse2008", "Li2010"),
-    settings=f"Sobel, window {WINDOW_SIZE}, sigma {WINDOW_SIGMA}, edges {EDGE}, smooth {SMOOTH}, weights 1/4",
+    source=("Pinaya2022", "Chen2006", "Li2010", "Rouse2008", "Tudosiu2024"),
+    settings=f"Sobel (sum of components), window {WINDOW_SIZE}, sigma {WINDOW_SIGMA}, K 0.01 0.03, "
+    f"range 1, edges {EDGE}, smooth {SMOOTH}, weights 1/4",
 )  # fmt: skip
 def four_component_gradient(first: GradientField, second: GradientField) -> float:
     """Return the four-component gradient structural similarity of two images.
@@ -35,19 +39,21 @@ def four_component_gradient(first: GradientField, second: GradientField) -> floa
     Parameters
     ----------
     first, second : GradientField
-        Of images on one grid. The first sets the thresholds, as the undistorted image does in the papers.
+        Of images on one grid, intensities about 0 to 1. The first sets the thresholds, as the undistorted
+        image does in the papers.
 
     Notes
     -----
-    With gradient magnitudes g of the first and h of the second image, r* = s_gh / (s_g s_h)
-    under the window; 1 where both are constant, 0 where one is. Voxels are preserved edges (g and h above
-    0.12 max g), changed edges (one of them), smooth (h no edge, g below 0.06 max g) or texture (the rest).
-    The result is the mean of the four means of r*; a kind without a voxel is left out.
+    With local means m of the images x and y, and gradient magnitudes g and h of them, every voxel has
+    (2 m_x m_y + C1) / (m_x² + m_y² + C1) times (2 s_gh + C2) / (s_gg + s_hh + C2) under the window; 0 where
+    one of the two has no gradient at all under the window and the other has. Voxels are preserved edges (g
+    and h above 0.12 max g), changed edges (one of them), smooth (h no edge, g below 0.06 max g) or texture
+    (the rest). The result is the mean of the four means; a kind without a voxel is left out.
 
     References
     ----------
-    Renieblas et al. 2017, section 2 (key Renieblas2017); Rouse & Hemami 2008, eq. 8 (key Rouse2008);
-    Li & Bovik 2010, section 3 (key Li2010).
+    Chen et al. 2006, section 3.1 (key Chen2006); Li & Bovik 2010, section 3 (key Li2010); Rouse & Hemami
+    2008, eq. 8 (key Rouse2008); their combination: code of Tudosiu et al. 2024 (key Tudosiu2024).
     """
     sums = torch.tensor(over_slabs(len(first.mean), lambda start, stop: _sums(first, second, start, stop)))
     total, n = sums.sum(dim=0).T
@@ -55,8 +61,8 @@ def four_component_gradient(first: GradientField, second: GradientField) -> floa
 
 
 def _sums(first: GradientField, second: GradientField, start: int, stop: int) -> list[tuple[float, float]]:
-    """Return sum of r* and number of voxels of every kind, in some planes."""
-    alike = _structure(first, second, start, stop).flatten()
+    """Return sum of the similarity and number of voxels of every kind, in some planes."""
+    alike = _similarity(first, second, start, stop).flatten()
     found = []
     for kind in _kinds(first, second, start, stop):
         mask = kind.flatten().to(alike.dtype)
@@ -64,16 +70,17 @@ def _sums(first: GradientField, second: GradientField, start: int, stop: int) ->
     return found
 
 
-def _structure(first: GradientField, second: GradientField, start: int, stop: int) -> Tensor:
+def _similarity(first: GradientField, second: GradientField, start: int, stop: int) -> Tensor:
     window = gaussian_window(WINDOW_SIZE, WINDOW_SIGMA)
     inner, outer = slice(start, stop), slice(start, stop + WINDOW_SIZE - 1)
-    covariance = local_mean(first.magnitude[outer] * second.magnitude[outer], window)
-    covariance.addcmul_(first.mean[inner], second.mean[inner], value=-1)
-    spreads = first.spread[inner], second.spread[inner]
-    scale = spreads[0] * spreads[1]
-    correlation = covariance.div_(scale).clamp_(-1, 1)
-    both_flat = (spreads[0] + spreads[1]) == 0
-    return torch.where(scale > 0, correlation, both_flat.to(correlation.dtype))
+    means = first.mean[inner], second.mean[inner]
+    alike = local_mean(first.magnitude[outer] * second.magnitude[outer], window)
+    alike.addcmul_(*means, value=-1).mul_(2).add_(C2)
+    alike.div_((first.variance[inner] + second.variance[inner]).add_(C2))
+    bright = first.brightness[inner], second.brightness[inner]
+    alike.mul_((2 * bright[0] * bright[1]).add_(C1)).div_((bright[0] ** 2 + bright[1] ** 2).add_(C1))
+    one_is_flat = (means[0] == 0) ^ (means[1] == 0)
+    return alike.masked_fill_(one_is_flat, 0.0)
 
 
 def _kinds(first: GradientField, second: GradientField, start: int, stop: int) -> tuple[Tensor, ...]:

@@ -85,37 +85,61 @@ def test_too_small_an_image_is_refused(shape, weights):
         build_pyramid(torch.zeros(shape), weights=weights)
 
 
-def test_the_gradient_of_a_ramp_is_its_slope():
+def test_the_gradient_of_a_ramp_is_the_sum_of_its_slopes():
     i, j, k = torch.meshgrid(*[torch.arange(8.0)] * 3, indexing="ij")
     magnitude = sobel_magnitude(2 * i + 3 * j - 6 * k)
     assert magnitude.shape == (6, 6, 6)
-    assert torch.allclose(magnitude, torch.tensor(7.0))
+    assert torch.allclose(magnitude, torch.tensor(11.0))
+
+
+def test_four_component_gradient_of_two_constants_is_their_luminance():
+    """No gradient in either, so structure and contrast are 1, every voxel is smooth; brightness remains."""
+    a, b = (gradient_field(torch.full((16, 16, 16), value)) for value in (0.25, 0.75))
+    luminance = (2 * 0.25 * 0.75 + 1e-4) / (0.25**2 + 0.75**2 + 1e-4)
+    assert four_component_gradient(a, b) == pytest.approx(luminance, rel=1e-5)
+
+
+def test_a_flat_image_is_not_at_all_like_one_with_edges():
+    """Rouse & Hemami: structure is 0 where one image alone is flat, however small the other's edges are."""
+    faint = 0.5 + 1e-3 * blobs(0, side=20)
+    flat = torch.full((20, 20, 20), float(faint.mean()))
+    assert four_component_gradient(gradient_field(faint), gradient_field(flat)) == 0.0
 
 
 def naive_four_component(x: np.ndarray, y: np.ndarray) -> float:
-    """4-G-r* by its definition: loops over windows and voxels, moments about the mean, double precision."""
+    """4-G-R-SSIM by its definition: loops over windows and voxels, moments about the mean, double precision.
+
+    Every voxel has luminance (of the images) times contrast times structure (of the gradient magnitudes),
+    each by its own published formula; the code folds the last two into one.
+    """
     g, h = (_naive_gradient(volume) for volume in (x, y))
     places = np.arange(11) - 5
     line = np.exp(-(places**2) / (2 * 1.5**2))
     window = line[:, None, None] * line[None, :, None] * line[None, None, :]
     window /= window.sum()
+    c1, c2 = 0.01**2, 0.03**2
     top, kinds = g.max(), {"preserved": [], "changed": [], "smooth": [], "texture": []}
     for i, j, k in np.ndindex(*[n - 10 for n in g.shape]):
         a, b = (v[i : i + 11, j : j + 11, k : k + 11] for v in (g, h))
+        m, n = (float((window * v[i + 1 : i + 12, j + 1 : j + 12, k + 1 : k + 12]).sum()) for v in (x, y))
+        flat = [not v.any() for v in (a, b)]
         a, b = (v - (window * v).sum() for v in (a, b))
         s_a, s_b = (np.sqrt((window * v * v).sum()) for v in (a, b))
-        flat = [s < 1e-9 for s in (s_a, s_b)]
-        star = 1.0 if all(flat) else 0.0 if any(flat) else (window * a * b).sum() / (s_a * s_b)
+        luminance = (2 * m * n + c1) / (m * m + n * n + c1)
+        contrast = (2 * s_a * s_b + c2) / (s_a**2 + s_b**2 + c2)
+        structure = ((window * a * b).sum() + c2 / 2) / (s_a * s_b + c2 / 2)
+        structure = 1.0 if all(flat) else 0.0 if any(flat) else structure
+        value = luminance * contrast * structure
         p, q = g[i + 5, j + 5, k + 5], h[i + 5, j + 5, k + 5]
         if p > 0.12 * top and q > 0.12 * top:
-            kinds["preserved"].append(star)
+            kinds["preserved"].append(value)
         elif p > 0.12 * top or q > 0.12 * top:
-            kinds["changed"].append(star)
+            kinds["changed"].append(value)
         elif p < 0.06 * top:
-            kinds["smooth"].append(star)
+            kinds["smooth"].append(value)
         else:
-            kinds["texture"].append(star)
-    return float(np.mean([np.mean(stars) for stars in kinds.values() if stars]))
+            kinds["texture"].append(value)
+    return float(np.mean([np.mean(values) for values in kinds.values() if values]))
 
 
 def _naive_gradient(volume: np.ndarray) -> np.ndarray:
@@ -126,18 +150,20 @@ def _naive_gradient(volume: np.ndarray) -> np.ndarray:
         parts = [slope if axis == along else line for axis in range(3)]
         kernel = parts[0][:, None, None] * parts[1][None, :, None] * parts[2][None, None, :]
         for i, j, k in np.ndindex(*shape):
-            total[i, j, k] += (kernel * volume[i : i + 3, j : j + 3, k : k + 3]).sum() ** 2
-    return np.sqrt(total)
+            total[i, j, k] += abs((kernel * volume[i : i + 3, j : j + 3, k : k + 3]).sum())
+    return total
 
 
 @pytest.mark.parametrize("noise", [0.0, 0.02])
 def test_four_component_gradient_is_its_slow_definition(noise):
-    """r* = s_gh / (s_g s_h) on gradient magnitudes; mean over preserved, changed, smooth and texture
-    voxels."""
-    x, y = (blobs(seed, side=22).numpy().astype(float) for seed in (0, 1))
+    """Luminance, contrast and structure; mean over preserved, changed, smooth and texture voxels."""
+    x, y = (blobs(seed, side=26).numpy().astype(float) for seed in (0, 1))
     y += noise * np.random.default_rng(3).standard_normal(y.shape)
-    x[:, :, :12] = y[:, :, :9].mean()  # a part without any edge
-    x[15:, :6], y[15:, :6] = 0.5, 0.5  # and one without edges in either
-    fields = (gradient_field(torch.from_numpy(volume)) for volume in (x, y))
-    # correlations of single precision: variances are differences of numbers 1e5 times as large as their error
-    assert four_component_gradient(*fields) == pytest.approx(naive_four_component(x, y), abs=2e-3)
+    x[:, :, :13] = 0.5  # a part without any edge: a window fits into it, and the other image has edges there
+    x[:13, :13, 13:], y[:13, :13, 13:] = 0.25, 0.25  # and one without edges in either
+    fields = [gradient_field(torch.from_numpy(volume)) for volume in (x, y)]
+    means = [field.mean for field in fields]
+    assert ((means[0] == 0) & (means[1] > 0)).any()
+    assert ((means[0] == 0) & (means[1] == 0)).any()
+    # single precision: variances are differences of squares below 1, and C2 is 9e-4
+    assert four_component_gradient(*fields) == pytest.approx(naive_four_component(x, y), abs=1e-4)
