@@ -79,7 +79,8 @@ LIMITS = """## Where it falls short
 * At 2 mm a boundary moves by whole voxels of 8 mm3, so a structure of 300 mm3 can be off by a tenth.
 * The shipped model was estimated step by step while `generation.simulator.estimation` was written; given the
   same registration the module moves a label map as the steps did (all but a few voxels). The module has not
-  yet run from label maps to model in one go, and will give a model that differs in detail.
+  yet run from label maps to model in one go, and will give a model that differs in detail:
+  `python -m generation.simulator.estimation LABELMAPS --out anatomy.npz` (`--heads` and `--steps` for less).
 """
 
 

@@ -313,7 +313,7 @@ AUDIT_IMAGES = Schema(
         Column("declared", "int", "1 when the control declares that this question must see it"),
         Column("headline", "str", "Name of the headline; empty for a question as a whole"),
         Column("headline_label", "str", "What the headline or the question is called"),
-        Column("verdict", "str", "yes, no, cannot tell or not measured"),
+        Column("verdict", "str", "yes, no, cannot tell, not measured, or refused: too few people were left"),
         Column("estimate", "float", "Value of the headline"),
         Column("ci_low", "float", "Lower end of its interval"),
         Column("ci_high", "float", "Upper end of its interval"),

@@ -404,7 +404,7 @@ def demo(
     seed: Annotated[int, typer.Option(min=0, help="Seed of every person.")] = 0,
     images: Annotated[
         bool, typer.Option("--images/--tables", help="Draw and segment images, or stay with true volumes.")
-    ] = False,
+    ] = True,
     quiet: Quiet = False,
 ) -> None:
     """Run the whole job on simulated people: two models, segmentation, reports, comparison and check."""

@@ -9,6 +9,7 @@ import datetime
 import json
 import os
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ import pandas as pd
 
 from analysis.settings import Settings
 from cohorts.cohort import Cohort, read_cohort
+from cohorts.errors import DataError
 from cohorts.processes import kept_processes, spread
 from cohorts.schemas import AUDIT_IMAGES
 from cohorts.store import Store, hash_file, write_text_atomic
@@ -35,7 +37,8 @@ from reports.audit_images import write_image_audit_page
 Report = Callable[[str, int, int], None]
 REFERENCE, TRAINING = "reference", "training"
 #: Beside a report: what it was written from, so that a repeated audit writes only what is missing.
-NOTE = ".audit-key"
+NOTE, REFUSED = ".audit-key", "refused.txt"
+N_QUESTIONS = 10
 #: Pairs of images whose similarity is measured, per person.
 PAIRS_PER_PERSON = 5
 
@@ -123,7 +126,8 @@ def run_image_audit(
         draw_and_segment(reference, out, REFERENCE, seed=10 * seed, progress=about(Defect(), 0))
         for number, defect in enumerate(planned):
             _make_cohort(defect, sound, training, out, seed, about(defect, number))
-            measure_run(configs[defect], n_processes=n_processes, progress=about(defect, number))
+            with suppress(DataError):  # a cohort that cannot be reported on says so below
+                measure_run(configs[defect], n_processes=n_processes, progress=about(defect, number))
         _report_missing(
             list(configs.values()),
             n_processes,
@@ -181,9 +185,19 @@ def _config(defect: Defect, out: Path, settings: Settings, n: int) -> RunConfig:
 def _report_missing(configs: Sequence[RunConfig], n_processes: int, progress: Report) -> None:
     """Write the reports that do not lie there yet, and beside each what it was written from."""
     missing = [config for config in configs if not _is_written(config)]
-    for done, (config, _) in enumerate(spread(report_run, missing, n_processes), start=1):
+    for done, (config, _) in enumerate(spread(report_or_reason, missing, n_processes), start=1):
         write_text_atomic(config.out / NOTE, _key(config))
         progress("reports", done, len(missing))
+
+
+def report_or_reason(config: RunConfig) -> None:
+    """Write the report, or why there is none: a defect may leave too few people who can be measured."""
+    reason = config.out / REFUSED
+    reason.unlink(missing_ok=True)
+    try:
+        report_run(config)
+    except DataError as error:
+        write_text_atomic(reason, str(error))
 
 
 def _is_written(config: RunConfig) -> bool:
@@ -200,16 +214,31 @@ def _key(config: RunConfig) -> str:
 
 def _judged(defect: Defect, config: RunConfig, n: int) -> Iterator[dict[str, Any]]:
     """Read the scorecard of one cohort; yield a row per question and headline."""
+    reason = config.out / REFUSED
+    if reason.is_file():
+        yield from _refused(defect, n, reason.read_text(encoding="utf-8"))
+        return
     scorecard = json.loads((config.out / "scorecard.json").read_text(encoding="utf-8"))
-    known = {
-        "control": defect.control, "label": defect.label, "severity": defect.severity,
-        "unit": defect.unit, "level": defect.level, "people": n,
-    }  # fmt: skip
+    known = _known(defect, n)
     for question in scorecard["questions"]:
         declared = int(question["number"] in defect.detects)
         yield known | _row(question, declared, question["verdict"], None)
         for headline in question["headlines"]:
             yield known | _row(question, declared, headline["verdict"], headline)
+
+
+def _known(defect: Defect, n: int) -> dict[str, Any]:
+    return {
+        "control": defect.control, "label": defect.label, "severity": defect.severity,
+        "unit": defect.unit, "level": defect.level, "people": n,
+    }  # fmt: skip
+
+
+def _refused(defect: Defect, n: int, reason: str) -> Iterator[dict[str, Any]]:
+    """Yield a row per question of a cohort that no report could be written about."""
+    for number in range(1, N_QUESTIONS + 1):
+        question = {"number": number, "name": f"refused: {reason}"}
+        yield _known(defect, n) | _row(question, int(number in defect.detects), "refused", None)
 
 
 def _row(

@@ -48,7 +48,7 @@ def _head(table: pd.DataFrame, settings: dict[str, Any]) -> Iterator[str]:
         f"{int(table['people'].iloc[0])} simulated people per cohort, images of 2 mm, segmented and measured "
         "as anybody's. One cohort per defect at its largest severity: an example of the report, not a "
         "rate; rates stand in the audit on true volumes. **Bold**: the questions that declare to see the "
-        "defect. — is *not measured*.\n"
+        "defect. — is *not measured*; *refused*: too few people could be measured for a report.\n"
     )
 
 
@@ -63,7 +63,7 @@ def _verdicts(table: pd.DataFrame) -> Iterator[str]:
         said = " | ".join(_cell(cells.loc[number]) for number in numbers)
         yield f"| {_named_defect(str(control), group.iloc[0])} | {said} |"
     seen = questions[(questions["declared"] == 1) & (questions["verdict"] != "not measured")]
-    caught = seen[seen["verdict"] == "no"]["control"].nunique()
+    caught = seen[seen["verdict"].isin(("no", "refused"))]["control"].nunique()
     n_defects = seen["control"].nunique()
     yield f"\n**{caught} of {n_defects} defects are seen by a question that declares them.**\n"
 

@@ -1,0 +1,112 @@
+"""The demo on images and the audit on images, at 4 mm and with exact labels in place of the network."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from analysis.settings import Settings
+from cohorts.cohort import Cohort, write_cohort
+from evaluation import extraction
+from plausibrain import demo, image_audit, simulated_images
+from plausibrain.demo import run_demo
+from plausibrain.image_audit import run_image_audit
+from tests.unit.plausibrain.simulated import VOXEL_MM, segment_by_truth
+
+N = 12
+QUICK = Settings(n_resamples=100, n_splits=20)
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(simulated_images, "VOXEL_MM", VOXEL_MM)
+    monkeypatch.setattr(simulated_images, "segment", segment_by_truth)
+    monkeypatch.setattr(extraction, "default_extractors", lambda: ["low_resolution"])
+    for module in (simulated_images, demo, image_audit):
+        monkeypatch.setattr(module, "processes", lambda: 1)
+
+
+def written(folder: Path, pattern: str) -> dict[Path, int]:
+    return {path: path.stat().st_mtime_ns for path in folder.rglob(pattern)}
+
+
+def test_both_models_of_the_demo_have_the_same_images_for_other_requests(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(demo, "Settings", lambda: QUICK)
+    said: list[str] = []
+    page = run_demo(tmp_path, n=N, quiet=True, say=said.append)
+    assert page.is_file()
+    assert (tmp_path / "check" / "check.md").is_file() or said[-1].startswith("check")
+    people = {
+        name: pd.read_csv(tmp_path / "cohorts" / name / "participants.tsv", sep="\t").set_index(
+            "participant_id"
+        )
+        for name in ("sound", "defective")
+    }
+    assert sorted(people["sound"]["age"]) == sorted(people["defective"]["age"])
+    assert (people["sound"]["age"] != people["defective"]["age"]).any()
+    tables = {
+        name: pd.read_csv(tmp_path / name / "tables" / "measures.tsv", sep="\t")
+        for name in ("sound", "defective")
+    }
+    pd.testing.assert_series_equal(tables["sound"]["value"], tables["defective"]["value"])
+    cards = {
+        name: {
+            headline["name"]: headline["estimate"]
+            for question in json.loads((tmp_path / name / "scorecard.json").read_text())["questions"]
+            for headline in question["headlines"]
+        }
+        for name in ("sound", "defective")
+    }
+    assert cards["sound"]["image_distance"] == pytest.approx(cards["defective"]["image_distance"])
+    assert cards["sound"]["obeys_brain"] > 0.8 > cards["defective"]["obeys_brain"]
+    images = written(tmp_path / "cohorts", "*.nii.gz")
+    assert len(images) == 2 * 2 * N, "images and labels of two cohorts, none of the third"
+    run_demo(tmp_path, n=N, quiet=True, say=said.append)
+    assert written(tmp_path / "cohorts", "*.nii.gz") == images, "a repeated demo draws nothing"
+
+
+def refuse_blur(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the segmentation of blurred images fail for all people but one."""
+
+    def segment(cohort: Cohort, out: Path, **options: Any) -> Cohort:
+        measured = segment_by_truth(cohort, out, **options)
+        if "blur" in cohort.name:
+            volumes = measured.volumes.where(np.arange(len(cohort))[:, None] == 0)
+            write_cohort(replace(measured, volumes=volumes), out)
+        return measured
+
+    monkeypatch.setattr(simulated_images, "segment", segment)
+
+
+def test_the_audit_on_images_judges_every_kind_of_defect_and_resumes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    only = ("regional_atrophy", "noise", "blur")
+    refuse_blur(monkeypatch)
+
+    def audit() -> Path:
+        return run_image_audit(
+            tmp_path, n=N, only=only, settings=QUICK, progress=lambda what, done, of: told.append(what)
+        )
+
+    page = audit()
+    table = pd.read_csv(tmp_path / "audit_images.tsv", sep="\t")
+    assert set(table["control"]) == {"none", *only}
+    assert set(table.loc[table["control"] == "noise", "level"]) == {"image"}
+    assert {"image_distance", "pair_similarity"} & set(table["headline"].dropna())
+    assert set(table.loc[table["control"] == "blur", "verdict"]) == {"refused"}
+    assert "refused" in page.read_text()
+    assert "--control regional_atrophy --control noise" in page.read_text()
+    assert any("planting" in what for what in told)
+    reports = written(tmp_path / "runs", "report.html")
+    (tmp_path / "runs" / "noise" / ".audit-key").unlink()
+    audit()
+    again = written(tmp_path / "runs", "report.html")
+    assert [path.parent.name for path in reports if again[path] != reports[path]] == ["noise"]
