@@ -136,17 +136,26 @@ def _run_on_images(
 def _config_on_images(out: Path, name: str, participants: Path | None) -> RunConfig:
     """Both models have the images of the sound one; `participants` says who was asked for instead."""
     segmented = out / "segmented"
-    config = _config(out / name, name, segmented / "reference", segmented / "sound")
-    generated = config.generated.model_copy(update={"participants": participants})
-    images = ImageSettings(n_pairs=IMAGE_PAIRS)
-    return config.model_copy(update={"generated": generated, "images": images})
+    return _config(
+        out / name, name, segmented / "reference", segmented / "sound", participants=participants,
+        images=ImageSettings(n_pairs=IMAGE_PAIRS),
+    )  # fmt: skip
 
 
-def _config(out: Path, name: str, reference: Path, generated: Path) -> RunConfig:
+def _config(
+    out: Path,
+    name: str,
+    reference: Path,
+    generated: Path,
+    *,
+    participants: Path | None = None,
+    images: ImageSettings | None = None,
+) -> RunConfig:
     return RunConfig(
         reference=Source(path=reference, name="reference"),
-        generated=Source(path=generated, name=f"{name} model"),
+        generated=Source(path=generated, name=f"{name} model", participants=participants),
         out=out,
         name=f"{name} model",
         settings=Settings(),
+        images=images or ImageSettings(),
     )
