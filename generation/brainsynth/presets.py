@@ -92,8 +92,8 @@ SMALL = Preset(
     transformer={"width": 128, "depth": 5, "n_heads": 4},
     n_times=1000,
     plans=(
-        StagePlan(AUTOENCODER, steps=800, batch_size=1, averaging=0.99, warm_up=20),
-        StagePlan(DIFFUSION, steps=800, batch_size=4, averaging=0.995, warm_up=50),
+        StagePlan(AUTOENCODER, steps=600, batch_size=1, averaging=0.99, warm_up=20),
+        StagePlan(DIFFUSION, steps=700, batch_size=4, averaging=0.995, warm_up=50),
     ),
     rates={AUTOENCODER: 1e-3, DIFFUSION: 1e-3},
 )  # fmt: skip

@@ -60,7 +60,7 @@ PRESETS = {
     # 80 x 96 x 80 voxels of 2 mm from 5 x 6 x 5 cells.
     "small": Preset(
         channels=(128, 96, 40, 16), critic_channels=(24, 64, 128), n_latent=48, width=64, fold=2,
-        steps={"lsgan": 1500, "vae_gan": 750}, batch_size={"lsgan": 2, "vae_gan": 2},
+        steps={"lsgan": 1500, "vae_gan": 500}, batch_size={"lsgan": 2, "vae_gan": 2},
         rate=3e-4, warm_up=20, averaging=0.99,
     ),
     # For tests: 24 x 24 x 24 voxels or so.
