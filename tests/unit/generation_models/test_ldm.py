@@ -182,9 +182,9 @@ def test_large_images_are_decoded_in_slabs_and_small_ones_whole(monkeypatch):
     used = []
     monkeypatch.setattr(decoding, "decode_in_slabs", lambda *args: used.append("slabs"))
     network = FoldedAutoencoder({**SMALL.autoencoder}, SMALL.fold)
-    decoder_for(network, (80, 96, 80))(torch.zeros(1, 32, 2, 2, 2))
+    decoder_for(network, (80, 96, 80))(torch.zeros(1, network.latent_channels, 2, 2, 2))
     assert not used
-    decoder_for(network, (320, 448, 320))(torch.zeros(1, 32, 2, 2, 2))
+    decoder_for(network, (320, 448, 320))(torch.zeros(1, network.latent_channels, 2, 2, 2))
     assert used == ["slabs"]
 
 
