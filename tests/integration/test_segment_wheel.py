@@ -11,9 +11,11 @@ from safetensors.torch import load
 
 from evaluation.networks.half_resolution_unet import HalfResolutionUNet, features_of
 from evaluation.segmentation import QC_GROUPS
+from generation.checkpoint import DESCRIPTION, WEIGHTS
+from generation.shipped import shipped_models
 
 ROOT = Path(__file__).parents[2]
-LIMIT_MB = 40
+LIMIT_MB, CHECKPOINTS_LIMIT_MB = 40, 60
 
 
 @pytest.fixture(scope="module")
@@ -42,5 +44,17 @@ def test_weights_and_calibration_are_in_the_wheel(wheel: zipfile.ZipFile) -> Non
     assert set(lines) == set(QC_GROUPS)
     lines = json.loads(wheel.read("evaluation/weights/synthseg_style_2mm_qc.json"))["lines"]
     assert set(lines) == set(QC_GROUPS)
-    size = sum(info.file_size for info in wheel.infolist() if info.filename.endswith(".safetensors"))
-    assert size < LIMIT_MB * 1e6
+    assert size_of(wheel, "evaluation/weights/") < LIMIT_MB * 1e6
+
+
+@pytest.mark.slow
+def test_checkpoints_of_the_models_are_in_the_wheel(wheel: zipfile.ZipFile) -> None:
+    files = set(wheel.namelist())
+    for name in shipped_models():
+        assert {f"generation/checkpoints/{name}/{file}" for file in (DESCRIPTION, WEIGHTS)} <= files
+    assert 0 < size_of(wheel, "generation/checkpoints/") < CHECKPOINTS_LIMIT_MB * 1e6
+
+
+def size_of(wheel: zipfile.ZipFile, folder: str) -> int:
+    """Return the bytes of the files below a folder of the wheel."""
+    return sum(info.file_size for info in wheel.infolist() if info.filename.startswith(folder))
