@@ -28,7 +28,8 @@ def build_networks(architecture: Mapping[str, Any]) -> dict[str, nn.Module]:
     scale = LatentScale(
         autoencoder.latent_channels,
         architecture.get("scaled_places", (1, 1, 1)),
-        n_conditions=int(architecture.get("linear_conditions", 0)),
+        n_conditions=int(architecture.get("explaining_conditions", 0)),
+        n_knots=int(architecture.get("knots", 0)),
     )
     return {"autoencoder": autoencoder, "unet": unet, "latents": scale}
 

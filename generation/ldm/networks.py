@@ -111,18 +111,23 @@ class LatentScale(nn.Module):
         Sizes of the latents for a mean and spread at every place, which suits aligned heads: an untrained
         diffusion then already draws the mean head; or (1, 1, 1) for one per channel.
     n_conditions : int
-        If not 0, the mean at every place is a linear function of so many scaled conditions: an untrained
-        diffusion then already draws the mean head of people like the one asked for, and what it learns is
-        how a person differs from it. Needs a mean at every place.
+        If not 0, the mean at every place is a function of so many scaled conditions: an untrained diffusion
+        then already draws the mean head of people like the one asked for, and what it learns is how a person
+        differs from it. Needs a mean at every place.
+    n_knots : int
+        Of that function, see `MetadataEffect`.
     """
 
     mean: Tensor
     spread: Tensor
 
-    def __init__(self, n_channels: int, sizes: Sequence[int] = (1, 1, 1), *, n_conditions: int = 0) -> None:
+    def __init__(
+        self, n_channels: int, sizes: Sequence[int] = (1, 1, 1), *, n_conditions: int = 0, n_knots: int = 0
+    ) -> None:
         super().__init__()
         i, j, k = sizes
-        self.effect = MetadataEffect(n_conditions, n_channels, (i, j, k)) if n_conditions else None
+        wanted = bool(n_conditions)
+        self.effect = MetadataEffect(n_conditions, n_channels, (i, j, k), n_knots=n_knots) if wanted else None
         self.register_buffer("mean", torch.zeros(1, n_channels, *sizes))
         self.register_buffer("spread", torch.ones(1, n_channels, *sizes))
 

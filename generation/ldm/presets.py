@@ -49,9 +49,11 @@ class Preset:
         Whether the autoencoder starts from a `BlockTransform`.
     scale_places : bool
         Whether latents are scaled at every place on its own, see `LatentScale`.
-    linear_effect : bool
-        Whether what conditions explain linearly is taken out of the latents before the diffusion and put back
-        after it, see `LatentScale`.
+    explained : bool
+        Whether what conditions explain by least squares is taken out of the latents before the diffusion and
+        put back after it, see `LatentScale`.
+    knots : int
+        Of that explanation, see `generation.networks.metadata_effect.MetadataEffect`.
     """
 
     fold: int
@@ -64,7 +66,8 @@ class Preset:
     weighting: Weighting = Weighting()
     shortcut: bool = False
     scale_places: bool = False
-    linear_effect: bool = False
+    explained: bool = False
+    knots: int = 0
 
 
 #: Pinaya2022 and the released bundle: every size is theirs. Steps, weights of losses and learning rates are
@@ -104,13 +107,14 @@ SMALL = Preset(
     schedule=Schedule(prediction="v_prediction"),
     plans=(
         StagePlan(AUTOENCODER, steps=200, batch_size=1, averaging=0.98, warm_up=20),
-        StagePlan(DIFFUSION, steps=3000, batch_size=2, averaging=0.998),
+        StagePlan(DIFFUSION, steps=6500, batch_size=2, averaging=0.999),
     ),
     rates={AUTOENCODER: 7e-4, DIFFUSION: 1e-3},
     weighting=Weighting(kl=1e-7),
     shortcut=True,
     scale_places=True,
-    linear_effect=True,
+    explained=True,
+    knots=4,
 )  # fmt: skip
 
 #: For tests: 16 x 16 x 16 voxels or so.
@@ -133,7 +137,8 @@ TINY = Preset(
     adversary_channels=4,
     shortcut=True,
     scale_places=True,
-    linear_effect=True,
+    explained=True,
+    knots=4,
 )  # fmt: skip
 
 PRESETS = {"published": PUBLISHED, "small": SMALL, "tiny": TINY}
@@ -159,7 +164,8 @@ def architecture_of(preset: Preset, n_conditions: int, shape: Sequence[int]) -> 
         "fold": preset.fold,
         "shortcut": preset.shortcut,
         "scaled_places": [size // stride for size in shape] if preset.scale_places else [1, 1, 1],
-        "linear_conditions": n_conditions if preset.linear_effect else 0,
+        "explaining_conditions": n_conditions if preset.explained else 0,
+        "knots": preset.knots,
         "autoencoder": dict(preset.autoencoder),
         "unet": {**preset.unet, **channels},
         "schedule": preset.schedule.as_data(),

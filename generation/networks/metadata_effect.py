@@ -1,36 +1,60 @@
-"""What people's metadata explain of features, linearly, place by place; the rest is free of them."""
+"""What people's metadata explain of features, by least squares, place by place; the rest is free of them."""
 
 import torch
 from torch import Tensor, nn
 
 #: Penalty of the least squares over a whole cohort: enough for conditions that go together in everybody.
 RIDGE = 1e-3
+#: Distance between the outer knots of a scaled condition that hardly varies.
+_LEAST_SPAN = 1e-3
 
 
 class MetadataEffect(nn.Module):
-    """A linear prediction of features from conditions, its own at each place of a grid.
+    """A prediction of features from conditions, its own at each place of a grid: linear, or linear in pieces.
 
     Parameters
     ----------
     n_conditions, channels : int
     cells : tuple of int
         Sizes of the grid.
+    n_knots : int
+        0, or at least 2: how often the slope over each condition may change, at its quantiles in the data. A
+        place that a growing ventricle reaches turns from tissue to fluid, which no straight line follows.
     """
 
     weights: Tensor
+    knots: Tensor | None
 
-    def __init__(self, n_conditions: int, channels: int, cells: tuple[int, int, int]) -> None:
+    def __init__(
+        self, n_conditions: int, channels: int, cells: tuple[int, int, int], *, n_knots: int = 0
+    ) -> None:
         super().__init__()
-        self.register_buffer("weights", torch.zeros(n_conditions + 1, channels, *cells))
+        if n_knots == 1 or n_knots < 0:
+            raise ValueError(f"expected no knots or at least 2, got {n_knots}")
+        predictors = 1 + n_conditions * (1 + n_knots)
+        self.register_buffer("weights", torch.zeros(predictors, channels, *cells))
+        self.register_buffer("knots", torch.zeros(n_conditions, n_knots) if n_knots else None)
 
     def forward(self, conditions: Tensor) -> Tensor:
         """Return predicted features, (B, channels, i, j, k), of scaled conditions, (B, n_conditions)."""
         with torch.autocast(conditions.device.type, enabled=False):
-            return torch.einsum("bm,mcijk->bcijk", with_intercept(conditions.float()), self.weights)
+            return torch.einsum("bm,mcijk->bcijk", self.predictors(conditions.float()), self.weights)
+
+    def predictors(self, conditions: Tensor) -> Tensor:
+        """Return what the weights multiply, (B, predictors): 1, conditions, and beyond each knot."""
+        straight = with_intercept(conditions)
+        if self.knots is None:
+            return straight
+        knots = self.knots.to(conditions.dtype)
+        span = (knots[:, -1:] - knots[:, :1]).clamp_min(_LEAST_SPAN)
+        beyond = (conditions[:, :, None] - knots).clamp_min(0) / span
+        return torch.cat((straight, beyond.flatten(1)), dim=1)
 
     @torch.no_grad()
     def fit(self, conditions: Tensor, features: Tensor, *, ridge: float = RIDGE) -> None:
         """Solve the least squares of features, (n, channels, i, j, k), on conditions, (n, n_conditions).
+
+        Knots are set first, at quantiles of the conditions that divide the data evenly.
 
         Parameters
         ----------
@@ -38,7 +62,10 @@ class MetadataEffect(nn.Module):
         ridge : float
             Penalty as a share of the mean square of a predictor.
         """
-        given = with_intercept(conditions.double())
+        if self.knots is not None:
+            shares = torch.linspace(0, 1, self.knots.shape[1] + 2)[1:-1]
+            self.knots.copy_(conditions.float().cpu().quantile(shares, dim=0).T)
+        given = self.predictors(conditions.double())
         cross = (given.T @ features.double().flatten(1)) / len(given)
         self.weights.copy_(_solved(given.T @ given / len(given), cross, ridge).view_as(self.weights))
 

@@ -106,6 +106,33 @@ def test_the_effect_of_metadata_is_least_squares():
     assert torch.allclose(effect(conditions), features, atol=1e-3)
 
 
+def test_with_knots_the_effect_of_metadata_bends_where_the_data_lie():
+    rng = np.random.default_rng(1)
+    asked = rng.beta(1, 3, 200)
+    conditions = torch.tensor(np.stack([asked, rng.integers(0, 2, 200)], axis=1), dtype=torch.float32)
+    # A place that a ventricle reaches at 0.3: bright before, dark after, over a short way.
+    place = 1 / (1 + np.exp((asked - 0.3) / 0.03))
+    features = torch.tensor(place, dtype=torch.float32).view(200, 1, 1, 1, 1)
+    bent, straight = MetadataEffect(2, 1, (1, 1, 1), n_knots=4), MetadataEffect(2, 1, (1, 1, 1))
+    bent.fit(conditions, features, ridge=1e-9)
+    straight.fit(conditions, features, ridge=1e-9)
+    knots = np.quantile(asked, [0.2, 0.4, 0.6, 0.8])
+    hinges = np.clip(asked[:, None] - knots, 0, None)
+    given = np.column_stack([np.ones(200), asked, conditions[:, 1], hinges])
+    expected = given @ np.linalg.lstsq(given, place, rcond=None)[0]
+    assert np.allclose(bent(conditions).flatten().numpy(), expected, atol=2e-3)
+    left = [(effect(conditions) - features).pow(2).mean().item() for effect in (bent, straight)]
+    assert left[0] < left[1] / 3
+    # Beyond the data it goes on straight.
+    far = bent(torch.tensor([[2.0, 0.0], [3.0, 0.0], [4.0, 0.0]])).flatten()
+    assert (far[2] - far[1]).item() == pytest.approx((far[1] - far[0]).item(), rel=1e-3)
+
+
+def test_one_knot_is_none():
+    with pytest.raises(ValueError, match="no knots or at least 2"):
+        MetadataEffect(2, 1, (1, 1, 1), n_knots=1)
+
+
 def brute_force(n_steps, n_codes):
     """Matrices of one step, q(x_t | x_{t-1}), rows from, with the mask as the last state."""
     steps = []
