@@ -31,7 +31,7 @@ OBEDIENCE = {
 }
 INTRODUCTION = """# How good are the small models?
 
-Printed by `python -m benchmarks.models` on {date} ({machine}, {cores} cores).
+Printed by `python -m benchmarks.models` on {stamp}.
 
 Every model drew the same {n} people, whose age, sex, ventricle and brain volume are those of simulated people that no model
 has seen. The reference is another {n} held-out people. All images lie on one grid and went through `{segmenter}`. The
@@ -82,14 +82,16 @@ def write_page(
     """
     opened = {row.label: read_run(row.run) for row in rows}
     lines = [
-        INTRODUCTION.format(
-            date=datetime.datetime.now(datetime.UTC).date(), machine=platform.machine(), cores=os.cpu_count(),
-            **said,
-        ),
+        INTRODUCTION.format(stamp=stamp(), **said),
         *shown(picture, out), *as_in_the_paper(opened), *obedience(opened), *verdicts(opened), *ranks(comparison, opened),
         *wrong(opened), *all_distances(opened), *training(rows),
     ]  # fmt: skip
     return write_text_atomic(out, "\n".join(lines) + "\n")
+
+
+def stamp() -> str:
+    """Return the date and the machine."""
+    return f"{datetime.datetime.now(datetime.UTC).date()} ({platform.machine()}, {os.cpu_count()} cores)"
 
 
 def shown(picture: Path | None, page: Path) -> Iterator[str]:
@@ -126,13 +128,18 @@ def as_in_the_paper(runs: Mapping[str, Run]) -> Iterator[str]:
 def obedience(runs: Mapping[str, Run]) -> Iterator[str]:
     """Yield requested against measured volumes."""
     yield "## Requested against measured\n"
+    yield from table_of_obedience(runs)
+    yield "\nThe row of held-out people shows what the segmenter alone loses.\n"
+
+
+def table_of_obedience(runs: Mapping[str, Run]) -> Iterator[str]:
+    """Yield a line for every run."""
     yield from (_line(["", *OBEDIENCE.values()]), _line(["---"] * (len(OBEDIENCE) + 1)))
     missing: dict[str, None] = {}
     for label, run in runs.items():
         numbers = [value(run, "obedience", quantity, cohort="generated") for quantity in OBEDIENCE]
         yield _line([label, *(_cell(number, missing) for number in numbers)])
     yield from _reasons(missing)
-    yield "\nThe row of held-out people shows what the segmenter alone loses.\n"
 
 
 def verdicts(runs: Mapping[str, Run]) -> Iterator[str]:

@@ -1,0 +1,89 @@
+"""Ask trained models for many people, measure them, and print ``docs/models_obedience.md``.
+
+    python -m benchmarks.models_obedience CHECKPOINT [CHECKPOINT …] [--n 200] [--work runs/models]
+
+Requests are those of simulated people whom no model has seen, as in `benchmarks.models`, whose work folder is
+used: the reference of that page, and images that lie there. Only requested against measured is judged, so the
+people themselves need not be drawn, and two hundred images are affordable.
+"""
+
+import argparse
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from analysis.settings import Settings
+from benchmarks.models import ASKED, ASKED_COLUMNS, REFERENCE, Plan, contestants
+from benchmarks.models_page import Row, stamp, table_of_obedience
+from cohorts.store import write_text_atomic
+from generation.demo_cohorts import table_cohort
+from plausibrain.requests import name_value_pairs
+from reports.run_folder import read_run
+
+PREFIX = "obedience-"
+PAGE = """# Do the small models obey, on many requests?
+
+Printed by `python -m benchmarks.models_obedience` on {stamp}.
+
+Every model drew the same {n} people, whose age, sex, ventricle and brain volume are those of simulated people that no model
+has seen; all images went through `{segmenter}`. *95 % intervals in brackets.* `models_scores.md` has the whole report of fewer
+people, with the row of the people themselves.
+
+{tables}
+"""
+
+
+def scores(
+    checkpoints: Sequence[str], plan: Plan, options: Mapping[str, str], *, reference: int
+) -> list[Row]:
+    """Draw, segment and judge every model.
+
+    Parameters
+    ----------
+    checkpoints : sequence of str
+    plan : Plan
+    options : mapping
+        For the models.
+    reference : int
+        Simulated people of the other side of the report.
+    """
+    models = contestants(checkpoints, options)
+    small = replace(plan, n=reference)
+    small.segment(small.draw(REFERENCE, models[0].model.grid), REFERENCE)
+    asked = table_cohort(plan.n, seed=plan.seed + 1, name=ASKED)
+    asked = replace(asked, people=asked.people[[c for c in ASKED_COLUMNS if c in asked.people]])
+    rows = []
+    for one in models:
+        place, label = PREFIX + one.place, f"{one.label} ({one.place})"
+        plan.segment(plan.sample(one.model, asked, place), place)
+        rows.append(Row(label, plan.judge(place, label, training=None), one.facts))
+    return rows
+
+
+def main() -> None:
+    """Measure the models and write the page."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("checkpoints", nargs="+", metavar="[MODEL=]FOLDER")
+    parser.add_argument("--n", type=int, default=200, help="images of each model")
+    parser.add_argument(
+        "--reference", type=int, default=40, help="simulated people they are reported against"
+    )
+    parser.add_argument("--seed", type=int, default=5000)
+    parser.add_argument("--segmenter", default="synthseg_style_2mm")
+    parser.add_argument("--processes", type=int, default=1)
+    parser.add_argument("--option", action="append", default=[], help="of the models, as name=value")
+    parser.add_argument("--work", type=Path, default=Path("runs/models"))
+    parser.add_argument("--out", type=Path, default=Path("docs/models_obedience.md"))
+    given = parser.parse_args()
+    settings = Settings(min_people=min(Settings().min_people, given.n, given.reference))
+    plan = Plan(given.work, given.n, given.seed, given.segmenter, given.processes, settings, n_pairs=100)
+    rows = scores(given.checkpoints, plan, name_value_pairs(given.option), reference=given.reference)
+    tables = "\n".join(table_of_obedience({row.label: read_run(row.run) for row in rows}))
+    page = PAGE.format(stamp=stamp(), n=given.n, segmenter=given.segmenter, tables=tables)
+    print(write_text_atomic(given.out, page))
+
+
+if __name__ == "__main__":
+    main()
