@@ -39,8 +39,8 @@ REFERENCE, TRAINING = "reference", "training"
 #: Beside a report: what it was written from, so that a repeated audit writes only what is missing.
 NOTE, REFUSED = ".audit-key", "refused.txt"
 N_QUESTIONS = 10
-#: Pairs of images whose similarity is measured, per person.
-PAIRS_PER_PERSON = 5
+#: Pairs of images whose similarity is measured, per person: as many as 1,000 pairs are among 500 people.
+PAIRS_PER_PERSON = 2
 
 
 @dataclass(frozen=True)
