@@ -6,6 +6,7 @@ posteriors, so they are not rounded to voxels. Compare cohorts within one of the
 
 from cohorts.volumes import Volume
 from evaluation.segmentation import SEGMENTERS, Segmentation
+from evaluation.segmenters import synthseg_style
 from evaluation.segmenters.synthseg_style import segment_at
 
 NAME = "synthseg_style_2mm"
@@ -28,3 +29,8 @@ def synthseg_style_2mm(image: Volume, *, device: str = "cpu") -> Segmentation:
         Labels on the grid of ``image``; soft volumes; predicted Dice per group; topology.
     """
     return segment_at(image, 2, name=NAME, device=device)
+
+
+def version() -> str:
+    """Return the first digits of the SHA-256 of weights and calibrations; in the key of what is stored."""
+    return synthseg_style.version(2)

@@ -1,0 +1,30 @@
+"""Results that lie in a store are found again only while the segmenter that made them is the same."""
+
+from dataclasses import replace
+
+import pytest
+
+from evaluation.segment_files import _key, _version
+from evaluation.segmentation import SEGMENTERS
+from evaluation.segmenters import synthseg_style, synthseg_style_2mm
+
+
+@pytest.mark.parametrize(("name", "answer_mm"), [("synthseg_style", 1), ("synthseg_style_2mm", 2)])
+def test_new_weights_give_another_key(name, answer_mm, tmp_path, monkeypatch):
+    assert synthseg_style_2mm.NAME in SEGMENTERS
+    plugin = SEGMENTERS[name]
+    assert _version(plugin, {}) == synthseg_style.version(answer_mm)
+    path = tmp_path / "image.nii.gz"
+    path.write_bytes(b"an image")
+    before = _key(path, plugin, {})
+    assert _key(path, replace(plugin), {}) == before
+    boundaries, known = tmp_path / "other.json", synthseg_style._resource
+    boundaries.write_text("{}")
+    monkeypatch.setattr(
+        synthseg_style, "_resource", lambda x: boundaries if x == synthseg_style.BOUNDARY_FILE else known(x)
+    )
+    synthseg_style.version.cache_clear()
+    try:
+        assert _key(path, plugin, {}) not in (None, before)
+    finally:
+        synthseg_style.version.cache_clear()
