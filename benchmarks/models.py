@@ -238,23 +238,37 @@ def _training(plan: Plan, folder: Path | None, grid: ImageGrid) -> Path | None:
     return plan.segment(prepare(cohort, plan.folder("images", TRAINING), grid), TRAINING)
 
 
-def arguments() -> argparse.Namespace:
-    """Return the flags."""
+def shared_arguments(description: str | None, *, out: str) -> argparse.ArgumentParser:
+    """Return the flags of every page about models.
+
+    Parameters
+    ----------
+    description : str, optional
+        Of the command.
+    out : str
+        The page that it writes.
+    """
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("checkpoints", nargs="+", metavar="[MODEL=]FOLDER")
-    parser.add_argument("--training", type=Path, help="the simulated cohort that the models were trained on")
-    parser.add_argument("--n", type=int, default=200)
+    parser.add_argument("--n", type=int, default=200, help="images of each model")
     parser.add_argument("--seed", type=int, default=5000)
     parser.add_argument("--segmenter", default="synthseg_style_2mm")
     parser.add_argument("--processes", type=int, default=1)
+    parser.add_argument("--option", action="append", default=[], help="of the models, as name=value")
+    parser.add_argument("--work", type=Path, default=Path("runs/models"))
+    parser.add_argument("--out", type=Path, default=Path(out))
+    return parser
+
+
+def arguments() -> argparse.Namespace:
+    """Return the flags."""
+    parser = shared_arguments(__doc__, out="docs/models_scores.md")
+    parser.add_argument("--training", type=Path, help="the simulated cohort that the models were trained on")
     parser.add_argument("--resamples", type=int, default=Settings().n_resamples)
     parser.add_argument("--splits", type=int, default=Settings().n_splits)
     parser.add_argument("--pairs", type=int, default=1000)
-    parser.add_argument("--option", action="append", default=[], help="of the models, as name=value")
-    parser.add_argument("--work", type=Path, default=Path("runs/models"))
-    parser.add_argument("--out", type=Path, default=Path("docs/models_scores.md"))
     return parser.parse_args()
 
 

@@ -7,17 +7,15 @@ used: the reference of that page, and images that lie there. Only requested agai
 people themselves need not be drawn, and two hundred images are affordable.
 """
 
-import argparse
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from analysis.settings import Settings
-from benchmarks.models import ASKED, ASKED_COLUMNS, REFERENCE, Plan, contestants
-from benchmarks.models_page import Row, stamp, table_of_obedience
+from benchmarks.models import ASKED, REFERENCE, Plan, contestants, shared_arguments
+from benchmarks.models_page import Row, stamp, table_line, table_of_obedience
 from cohorts.store import write_text_atomic
 from generation.demo_cohorts import table_cohort
 from plausibrain.requests import name_value_pairs
@@ -62,7 +60,6 @@ def scores(
     small = replace(plan, n=reference)
     small.segment(small.draw(REFERENCE, models[0].model.grid), REFERENCE)
     asked = table_cohort(plan.n, seed=plan.seed + 1, name=ASKED)
-    asked = replace(asked, people=asked.people[[c for c in ASKED_COLUMNS if c in asked.people]])
     rows = []
     for one in models:
         place, label = PREFIX + one.place, f"{one.label} ({one.place})"
@@ -73,13 +70,13 @@ def scores(
 
 def eighths(runs: Mapping[str, Run]) -> Iterator[str]:
     """Yield mean requested and measured volume in each eighth of the requests."""
-    yield "| volume | | " + " | ".join(str(part + 1) for part in range(N_PARTS)) + " |"
-    yield "| --- " * (N_PARTS + 2) + "|"
+    header = ["volume", "", *(str(part + 1) for part in range(N_PARTS))]
+    yield from (table_line(header), table_line(["---"] * len(header)))
     for label, run in runs.items():
         for condition, table in run.table("dose").groupby("condition", sort=False):
             means = in_parts(table)
-            yield f"| {condition} | requested | {_cells(means['requested'])} |"
-            yield f"| | {label} | {_cells(means['measured'])} |"
+            yield table_line([str(condition), "requested", *_millilitres(means["requested"])])
+            yield table_line(["", label, *_millilitres(means["measured"])])
 
 
 def in_parts(table: pd.DataFrame) -> pd.DataFrame:
@@ -89,29 +86,19 @@ def in_parts(table: pd.DataFrame) -> pd.DataFrame:
     return ordered.groupby(part)[["requested", "measured"]].mean()
 
 
-def _cells(volumes: pd.Series) -> str:
-    return " | ".join(f"{volume / 1000:.1f}" for volume in volumes)
+def _millilitres(volumes: pd.Series) -> list[str]:
+    return [f"{volume / 1000:.1f}" for volume in volumes]
 
 
 def main() -> None:
     """Measure the models and write the page."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("checkpoints", nargs="+", metavar="[MODEL=]FOLDER")
-    parser.add_argument("--n", type=int, default=200, help="images of each model")
+    parser = shared_arguments(__doc__, out="docs/models_obedience.md")
     parser.add_argument(
         "--reference", type=int, default=40, help="simulated people they are reported against"
     )
-    parser.add_argument("--seed", type=int, default=5000)
-    parser.add_argument("--segmenter", default="synthseg_style_2mm")
-    parser.add_argument("--processes", type=int, default=1)
-    parser.add_argument("--option", action="append", default=[], help="of the models, as name=value")
-    parser.add_argument("--work", type=Path, default=Path("runs/models"))
-    parser.add_argument("--out", type=Path, default=Path("docs/models_obedience.md"))
     given = parser.parse_args()
     settings = Settings(min_people=min(Settings().min_people, given.n, given.reference))
-    plan = Plan(given.work, given.n, given.seed, given.segmenter, given.processes, settings, n_pairs=100)
+    plan = Plan(given.work, given.n, given.seed, given.segmenter, given.processes, settings, n_pairs=0)
     rows = scores(given.checkpoints, plan, name_value_pairs(given.option), reference=given.reference)
     runs = {row.label: read_run(row.run) for row in rows}
     page = PAGE.format(

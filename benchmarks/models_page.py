@@ -108,15 +108,17 @@ def as_in_the_paper(runs: Mapping[str, Run]) -> Iterator[str]:
     similarities = {plugin.name: plugin.label for plugin in all_similarities()}
     header = ["", "Fréchet distance ↓", *similarities.values()]
     yield "## Table 1 of the latent diffusion paper, with its row of real images\n"
-    yield from (_line(header), _line(["---"] * len(header)))
+    yield from (table_line(header), table_line(["---"] * len(header)))
     missing: dict[str, None] = {}
     for label, run in runs.items():
         distance = value(run, "feature_distances", "frechet", structure=space)
         pairs = [value(run, "pair_similarity", name, cohort="generated") for name in similarities]
-        yield _line([label, *(_cell(number, missing) for number in (distance, *pairs))])
+        yield table_line([label, *(_cell(number, missing) for number in (distance, *pairs))])
     pairs = [value(first, "pair_similarity", name, cohort="reference") for name in similarities]
     halves = value(first, "feature_distances", "frechet", structure=space)
-    yield _line(["Reference people", _null(halves, missing), *(_cell(number, missing) for number in pairs)])
+    yield table_line(
+        ["Reference people", _null(halves, missing), *(_cell(number, missing) for number in pairs)]
+    )
     yield from _reasons(missing)
     yield (
         f"\nFréchet distance of features `{space or 'none'}`; for the reference, between its random halves. Its size is "
@@ -134,22 +136,22 @@ def obedience(runs: Mapping[str, Run]) -> Iterator[str]:
 
 def table_of_obedience(runs: Mapping[str, Run]) -> Iterator[str]:
     """Yield a line for every run."""
-    yield from (_line(["", *OBEDIENCE.values()]), _line(["---"] * (len(OBEDIENCE) + 1)))
+    yield from (table_line(["", *OBEDIENCE.values()]), table_line(["---"] * (len(OBEDIENCE) + 1)))
     missing: dict[str, None] = {}
     for label, run in runs.items():
         numbers = [value(run, "obedience", quantity, cohort="generated") for quantity in OBEDIENCE]
-        yield _line([label, *(_cell(number, missing) for number in numbers)])
+        yield table_line([label, *(_cell(number, missing) for number in numbers)])
     yield from _reasons(missing)
 
 
 def verdicts(runs: Mapping[str, Run]) -> Iterator[str]:
     """Yield the verdict of every question and model."""
     yield "## Verdicts\n"
-    yield from (_line(["", *runs]), _line(["---"] * (len(runs) + 1)))
+    yield from (table_line(["", *runs]), table_line(["---"] * (len(runs) + 1)))
     asked = [run.questions for run in runs.values()]
     for same in zip(*asked, strict=True):
-        yield _line([f"{same[0]['number']}. {same[0]['name']}", *(str(q["verdict"]) for q in same)])
-    yield _line(["**All**", *(f"**{run.scorecard['verdict']}**" for run in runs.values())])
+        yield table_line([f"{same[0]['number']}. {same[0]['name']}", *(str(q["verdict"]) for q in same)])
+    yield table_line(["**All**", *(f"**{run.scorecard['verdict']}**" for run in runs.values())])
     yield ""
 
 
@@ -163,9 +165,9 @@ def ranks(comparison: Path, runs: Mapping[str, Run]) -> Iterator[str]:
     mean = table.pivot_table(index="question", columns="run", values="weighted", aggfunc="sum")
     names = {q["number"]: q["name"] for q in next(iter(runs.values())).questions}
     yield "## Mean rank (1 is nearest the ideal), over joint bootstrap draws of all runs\n"
-    yield from (_line(["", *runs]), _line(["---"] * (len(runs) + 1)))
+    yield from (table_line(["", *runs]), table_line(["---"] * (len(runs) + 1)))
     for number, row in mean.iterrows():
-        yield _line([f"{number}. {names[number]}", *(f"{row[label]:.1f}" for label in runs)])
+        yield table_line([f"{number}. {names[number]}", *(f"{row[label]:.1f}" for label in runs)])
     yield ""
 
 
@@ -187,7 +189,10 @@ def all_distances(runs: Mapping[str, Run]) -> Iterator[str]:
     if rows.empty:
         return
     yield "## Every distance between image features\n"
-    yield from (_line(["", "features", "reference halves", *runs]), _line(["---"] * (len(runs) + 3)))
+    yield from (
+        table_line(["", "features", "reference halves", *runs]),
+        table_line(["---"] * (len(runs) + 3)),
+    )
     missing: dict[str, None] = {}
     for row in rows.itertuples():
         numbers = [
@@ -196,7 +201,9 @@ def all_distances(runs: Mapping[str, Run]) -> Iterator[str]:
         ]
         extractor = str(row.structure).partition(":")[0]
         halves = _null(numbers[0], missing)
-        yield _line([str(row.quantity), extractor, halves, *(_cell(number, missing) for number in numbers)])
+        yield table_line(
+            [str(row.quantity), extractor, halves, *(_cell(number, missing) for number in numbers)]
+        )
     yield from _reasons(missing)
     yield ""
 
@@ -208,7 +215,7 @@ def training(rows: Sequence[Row]) -> Iterator[str]:
         return
     yield "## How they were made\n"
     header = ["", "trained on", "steps", "training", "seconds an image", "checkpoint"]
-    yield from (_line(header), _line(["---"] * len(header)))
+    yield from (table_line(header), table_line(["---"] * len(header)))
     for row in known:
         stages = row.facts.get("stages", {})
         steps = (
@@ -217,7 +224,7 @@ def training(rows: Sequence[Row]) -> Iterator[str]:
         seconds = sum(stage.get("seconds", 0.0) for stage in stages.values())
         people = row.facts.get("n_trained_on")
         drawn, digest = row.facts.get("seconds_per_image", np.nan), str(row.facts.get("checkpoint", ""))
-        yield _line(
+        yield table_line(
             [
                 row.label,
                 NOTHING if people is None else f"{people} images",
@@ -271,7 +278,8 @@ def _null(row: pd.Series | None, missing: dict[str, None]) -> str:
     return f"{row['null_median']:.3g} [{row['null_low']:.3g}, {row['null_high']:.3g}]"
 
 
-def _line(cells: Sequence[str]) -> str:
+def table_line(cells: Sequence[str]) -> str:
+    """Return a line of a Markdown table."""
     return f"| {' | '.join(cells)} |"
 
 

@@ -126,8 +126,9 @@ class LatentScale(nn.Module):
     ) -> None:
         super().__init__()
         i, j, k = sizes
-        wanted = bool(n_conditions)
-        self.effect = MetadataEffect(n_conditions, n_channels, (i, j, k), n_knots=n_knots) if wanted else None
+        self.effect: MetadataEffect | None = None
+        if n_conditions:
+            self.effect = MetadataEffect(n_conditions, n_channels, (i, j, k), n_knots=n_knots)
         self.register_buffer("mean", torch.zeros(1, n_channels, *sizes))
         self.register_buffer("spread", torch.ones(1, n_channels, *sizes))
 

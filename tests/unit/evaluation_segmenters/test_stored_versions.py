@@ -1,5 +1,6 @@
 """Results that lie in a store are found again only while the segmenter that made them is the same."""
 
+import sys
 from dataclasses import replace
 
 import pytest
@@ -28,3 +29,14 @@ def test_new_weights_give_another_key(name, answer_mm, tmp_path, monkeypatch):
         assert _key(path, plugin, {}) not in (None, before)
     finally:
         synthseg_style.version.cache_clear()
+
+
+def test_every_segmenter_names_what_else_decides_its_results():
+    SEGMENTERS.discover("evaluation.segmenters")
+    silent = [
+        plugin.name
+        for plugin in SEGMENTERS
+        if plugin.module.startswith("evaluation.segmenters.")
+        and not any(hasattr(sys.modules[plugin.module], name) for name in ("version", "further_inputs"))
+    ]
+    assert silent == []
