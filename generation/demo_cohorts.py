@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pandas as pd
+
 from cohorts.cohort import Cohort
 from generation.norms import draw_people, draw_volumes, with_requests
 from generation.volume_columns import DRAWN_AS, drawn_as
@@ -32,9 +34,28 @@ def table_cohort(
     Cohort
         Without images; `segmenter` is ``"truth"``.
     """
-    people = draw_people(n, seed=seed, age=age, sex_balance=sex_balance)
+    return asked_cohort(draw_people(n, seed=seed, age=age, sex_balance=sex_balance), seed=seed, name=name)
+
+
+def asked_cohort(people: pd.DataFrame, *, seed: int, name: str) -> Cohort:
+    """Return a cohort of people whose age, sex and perhaps volumes are given; the norms give the rest.
+
+    Parameters
+    ----------
+    people : DataFrame, (n, …)
+        As `generation.norms.draw_volumes` wants them.
+    seed : int
+        What is not given of row i depends on (seed, i) alone.
+    name : str
+
+    Returns
+    -------
+    Cohort
+        Without images; `segmenter` is ``"truth"``.
+    """
+    people = people.reset_index(drop=True)
     volumes = draw_volumes(people, seed=seed)
-    shown = [drawn_as(number, seed) for number in range(n)]
+    shown = [drawn_as(number, seed) for number in range(len(people))]
     return Cohort(
         name=name,
         people=with_requests(people, volumes).assign(**{DRAWN_AS: shown}),

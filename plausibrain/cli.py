@@ -201,7 +201,7 @@ def generate(
     quiet: Quiet = False,
 ) -> None:
     """Draw a cohort of images: from a trained model, or from the simulator with exact labels and volumes."""
-    from plausibrain.imaging import simulate
+    from plausibrain.imaging import refuse_options, simulate
     from plausibrain.progress import progress_bar
 
     if model != "simulator":
@@ -216,10 +216,14 @@ def generate(
             )  # fmt: skip
         print(out)
         return
+    refuse_options(
+        {"--checkpoint": checkpoint, "--share": share, "--option": option, "--new-seeds": new_seeds}
+    )
     with progress_bar("generate", quiet=quiet) as progress:
         simulate(
             out, n=n, seed=seed, age=(youngest, oldest), voxel_mm=voxel, skull_strip=skull_strip,
-            control=control, severity=severity, n_processes=processes, progress=progress,
+            conditions=conditions, sex_coding=sex_coding, control=control, severity=severity,
+            n_processes=processes, progress=progress,
         )  # fmt: skip
     print(out)
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from cohorts.cohort import Cohort, write_cohort
+from cohorts.errors import DataError
 from cohorts.store import write_atomic
 
 Progress = Callable[[str, int, int], None]
@@ -96,6 +97,13 @@ def _words(state: Any) -> str:
     return f"segmentation, {state.per_minute:.1f} a minute, {state.seconds_left:.0f} s left{failed}"
 
 
+def refuse_options(given: Mapping[str, object]) -> None:
+    """Raise `DataError` for an option that trained models have and the simulator does not."""
+    for name, value in given.items():
+        if value:
+            raise DataError(f"the simulator takes no {name}; leave it out, or name another --model")
+
+
 def simulate(
     out: Path,
     *,
@@ -105,6 +113,8 @@ def simulate(
     voxel_mm: float,
     skull_strip: bool,
     n_processes: int = 1,
+    conditions: Path | None = None,
+    sex_coding: str | None = None,
     control: str | None = None,
     severity: float = 0.0,
     progress: Progress | None = None,
@@ -123,16 +133,27 @@ def simulate(
     voxel_mm : float
     skull_strip : bool
     n_processes : int
+    conditions : Path, optional
+        Table of people, or a cohort folder, to draw instead of `n` people of an age: age, sex and, where
+        given, volumes as `generation.norms.draw_volumes` obeys them. All else depends on (seed, i) alone.
+    sex_coding : str, optional
+        Of that table.
     control : str, optional
         Planted defect of the table (`generation.controls`), with its `severity`.
     progress : callable, optional
     """
-    from generation.demo_cohorts import table_cohort
+    from generation.demo_cohorts import asked_cohort, table_cohort
+    from generation.norms import REQUESTS
     from generation.planting import plant
     from generation.simulator.cohort import simulate_cohort
     from generation.simulator.person import Grid
+    from plausibrain.models import read_conditions
 
-    people = table_cohort(n, seed=seed, name=out.name, age=age)
+    if conditions is None:
+        people = table_cohort(n, seed=seed, name=out.name, age=age)
+    else:
+        asked = read_conditions(conditions, REQUESTS, sex_coding=sex_coding)
+        people = asked_cohort(asked, seed=seed, name=out.name)
     if control is not None:
         people = plant(control, people, severity=severity, seed=seed)
 

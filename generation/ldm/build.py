@@ -6,6 +6,7 @@ from typing import Any
 from torch import nn
 
 from cohorts.errors import DataError
+from generation.ldm.linear_denoiser import InformedUNet
 from generation.ldm.networks import FoldedAutoencoder, LatentScale, build_unet
 from generation.ldm.schedule import Schedule
 
@@ -30,8 +31,14 @@ def build_networks(architecture: Mapping[str, Any]) -> dict[str, nn.Module]:
         architecture.get("scaled_places", (1, 1, 1)),
         n_conditions=int(architecture.get("explaining_conditions", 0)),
         n_knots=int(architecture.get("knots", 0)),
+        n_modes=int(architecture.get("modes", 0)),
     )
     return {"autoencoder": autoencoder, "unet": unet, "latents": scale}
+
+
+def informed(unet: nn.Module, latents: LatentScale, schedule: Schedule) -> nn.Module:
+    """Return the U-Net as it is called: beside the linear guess where the latents have one."""
+    return unet if latents.linear is None else InformedUNet(unet, latents.linear, latents.head, schedule)
 
 
 def build_schedule(architecture: Mapping[str, Any]) -> Schedule:

@@ -3,7 +3,7 @@
 from typing import cast
 
 from generation.checkpoint import Checkpoint
-from generation.ldm.build import build_networks, build_schedule
+from generation.ldm.build import build_networks, build_schedule, informed
 from generation.ldm.decoding import decoder_for
 from generation.ldm.fast import speed_up
 from generation.ldm.networks import FoldedAutoencoder, LatentScale
@@ -24,14 +24,15 @@ def from_checkpoint(checkpoint: Checkpoint, settings: Settings) -> LatentDiffusi
         network.to(settings.device)
     autoencoder = cast(FoldedAutoencoder, networks["autoencoder"])
     latents = cast(LatentScale, networks["latents"])
+    schedule = build_schedule(checkpoint.architecture)
     return LatentDiffusion(
         name=checkpoint.model,
         conditions=checkpoint.scaler.columns,
         grid=checkpoint.grid,
         checkpoint_hash=checkpoint.hash,
-        schedule=build_schedule(checkpoint.architecture),
+        schedule=schedule,
         settings=settings,
-        unet=speed_up(networks["unet"], settings),
+        unet=informed(speed_up(networks["unet"], settings), latents, schedule),
         latent_shape=autoencoder.latent_shape(checkpoint.grid.shape),
         restore=latents.restore,
         decode=decoder_for(autoencoder, checkpoint.grid.shape),

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from cohorts.errors import DataError
 from generation.ldm.block_transform import START_SPREAD, BlockTransform
 from generation.ldm.folding import fold, unfold
+from generation.ldm.linear_denoiser import LinearDenoiser
 from generation.networks.metadata_effect import MetadataEffect
 
 AUTOENCODER_DEFAULTS: dict[str, Any] = {
@@ -116,13 +117,23 @@ class LatentScale(nn.Module):
         differs from it. Needs a mean at every place.
     n_knots : int
         Of that function, see `MetadataEffect`.
+    n_modes : int
+        Of a linear guess of clean latents that an `InformedUNet` starts from; 0 for none.
     """
 
     mean: Tensor
     spread: Tensor
+    centre: Tensor
+    typical: Tensor
 
     def __init__(
-        self, n_channels: int, sizes: Sequence[int] = (1, 1, 1), *, n_conditions: int = 0, n_knots: int = 0
+        self,
+        n_channels: int,
+        sizes: Sequence[int] = (1, 1, 1),
+        *,
+        n_conditions: int = 0,
+        n_knots: int = 0,
+        n_modes: int = 0,
     ) -> None:
         super().__init__()
         i, j, k = sizes
@@ -131,6 +142,11 @@ class LatentScale(nn.Module):
             self.effect = MetadataEffect(n_conditions, n_channels, (i, j, k), n_knots=n_knots)
         self.register_buffer("mean", torch.zeros(1, n_channels, *sizes))
         self.register_buffer("spread", torch.ones(1, n_channels, *sizes))
+        self.linear: LinearDenoiser | None = None
+        if n_modes:
+            self.linear = LinearDenoiser(n_modes, n_channels, (i, j, k))
+            self.register_buffer("centre", torch.zeros(1, n_channels, 1, 1, 1))
+            self.register_buffer("typical", torch.ones(1, n_channels, 1, 1, 1))
 
     def fit(
         self,
@@ -147,6 +163,9 @@ class LatentScale(nn.Module):
         of each channel moves the image, in squares: channels then keep their share of it, with a mean
         variance of 1, so that the diffusion settles what matters most first and fine detail last.
         """
+        if self.linear is not None:
+            self.centre.copy_(means.mean(dim=(0, 2, 3, 4), keepdim=True))
+            self.typical.copy_(means.std(dim=(0, 2, 3, 4), keepdim=True).clamp_min(1e-6))
         if self.effect is not None:
             told = _told(conditions)
             self.effect.fit(told, means)
@@ -161,6 +180,8 @@ class LatentScale(nn.Module):
         if energies is not None:
             share = energies.view(1, -1, 1, 1, 1) * typical
             self.spread.div_((share / share.mean()).clamp_min(1e-6).sqrt())
+        if self.linear is not None:
+            self.linear.fit((means - self.mean) / self.spread)
 
     def normalise(self, latents: Tensor, conditions: Tensor | None = None) -> Tensor:
         """Return latents of about zero mean and unit spread."""
@@ -169,6 +190,10 @@ class LatentScale(nn.Module):
     def restore(self, latents: Tensor, conditions: Tensor | None = None) -> Tensor:
         """Undo `normalise`."""
         return latents * self.spread + self._expected(conditions)
+
+    def head(self, latents: Tensor, conditions: Tensor | None = None) -> Tensor:
+        """Return normalised latents as whole ones, with the mean and spread that each channel has overall."""
+        return (self.restore(latents, conditions) - self.centre) / self.typical
 
     def _expected(self, conditions: Tensor | None) -> Tensor:
         return self.mean if self.effect is None else self.mean + self.effect(_told(conditions))

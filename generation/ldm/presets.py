@@ -54,6 +54,8 @@ class Preset:
         put back after it, see `LatentScale`.
     knots : int
         Of that explanation, see `generation.networks.metadata_effect.MetadataEffect`.
+    modes : int
+        Of the linear guess that the U-Net starts from, see `generation.ldm.linear_denoiser`; 0 for none.
     """
 
     fold: int
@@ -68,6 +70,7 @@ class Preset:
     scale_places: bool = False
     explained: bool = False
     knots: int = 0
+    modes: int = 0
 
 
 #: Pinaya2022 and the released bundle: every size is theirs. Steps, weights of losses and learning rates are
@@ -107,14 +110,15 @@ SMALL = Preset(
     schedule=Schedule(prediction="v_prediction"),
     plans=(
         StagePlan(AUTOENCODER, steps=200, batch_size=1, averaging=0.98, warm_up=20),
-        StagePlan(DIFFUSION, steps=6500, batch_size=2, averaging=0.999),
+        StagePlan(DIFFUSION, steps=8000, batch_size=2, averaging=0.999),
     ),
     rates={AUTOENCODER: 7e-4, DIFFUSION: 1e-3},
     weighting=Weighting(kl=1e-7),
     shortcut=True,
     scale_places=True,
     explained=True,
-    knots=4,
+    knots=6,
+    modes=64,
 )  # fmt: skip
 
 #: For tests: 16 x 16 x 16 voxels or so.
@@ -139,6 +143,7 @@ TINY = Preset(
     scale_places=True,
     explained=True,
     knots=4,
+    modes=2,
 )  # fmt: skip
 
 PRESETS = {"published": PUBLISHED, "small": SMALL, "tiny": TINY}
@@ -156,7 +161,7 @@ def architecture_of(preset: Preset, n_conditions: int, shape: Sequence[int]) -> 
     stride = preset.fold * 2 ** (len(preset.autoencoder["channels"]) - 1)
     latents = int(preset.autoencoder["latent_channels"])
     channels = {
-        "in_channels": latents + n_conditions,
+        "in_channels": latents + n_conditions + (latents if preset.modes else 0),
         "out_channels": latents,
         "cross_attention_dim": n_conditions,
     }
@@ -166,6 +171,7 @@ def architecture_of(preset: Preset, n_conditions: int, shape: Sequence[int]) -> 
         "scaled_places": [size // stride for size in shape] if preset.scale_places else [1, 1, 1],
         "explaining_conditions": n_conditions if preset.explained else 0,
         "knots": preset.knots,
+        "modes": preset.modes,
         "autoencoder": dict(preset.autoencoder),
         "unet": {**preset.unet, **channels},
         "schedule": preset.schedule.as_data(),

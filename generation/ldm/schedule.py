@@ -86,14 +86,14 @@ class Schedule:
 
     def noisy(self, clean: Tensor, noise: Tensor, timesteps: Tensor) -> Tensor:
         """Return clean latents with noise, (B, …), each at its timestep, (B,)."""
-        signal, spread = self._scales(clean, timesteps)
+        signal, spread = self.scales(clean, timesteps)
         return signal * clean + spread * noise
 
     def target(self, clean: Tensor, noise: Tensor, timesteps: Tensor) -> Tensor:
         """Return what the network shall predict: the noise, or the velocity of Salimans2022."""
         if self.prediction == "epsilon":
             return noise
-        signal, spread = self._scales(clean, timesteps)
+        signal, spread = self.scales(clean, timesteps)
         return signal * noise - spread * clean
 
     def clean_and_noise(self, output: Tensor, latents: Tensor, timestep: int) -> tuple[Tensor, Tensor]:
@@ -127,7 +127,8 @@ class Schedule:
         variance = torch.clamp((1 - earlier) / (1 - signal) * beta, min=1e-20)
         return mean + (variance**0.5) * noise
 
-    def _scales(self, like: Tensor, timesteps: Tensor) -> tuple[Tensor, Tensor]:
+    def scales(self, like: Tensor, timesteps: Tensor) -> tuple[Tensor, Tensor]:
+        """Return what clean latents, (B, …), and noise are multiplied by at timesteps; (B, 1, …) both."""
         kept = self.kept.to(like.device)[timesteps].view(-1, *[1] * (like.dim() - 1))
         return kept**0.5, (1 - kept) ** 0.5
 

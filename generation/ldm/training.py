@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.optim import AdamW
 
 from cohorts.store import Store
-from generation.ldm.build import build_networks
+from generation.ldm.build import build_networks, informed
 from generation.ldm.losses import PatchAdversary, RandomFeatures, kl_divergence
 from generation.ldm.networks import FoldedAutoencoder, LatentScale, predict
 from generation.ldm.presets import AUTOENCODER, DIFFUSION, Preset, architecture_of, preset_of
@@ -175,6 +175,7 @@ class DiffusionTask:
             "unet": AdamW(unet.parameters(), lr=rate, weight_decay=0.0)
         }
         self.schedule: Schedule = preset.schedule
+        self.called = informed(unet, latents, self.schedule)
         self.cache = None if cache is None else Store(cache)
         self.fitted = False
 
@@ -210,7 +211,7 @@ class DiffusionTask:
             latents = latents.to(batch.images.device)
             for time, before in timestep_pairs(ddim_timesteps(self.schedule.n_steps, SHOWN_STEPS)):
                 at = torch.tensor([time], device=latents.device)
-                output = predict(self.unet, latents, at, condition[None]).float()
+                output = predict(self.called, latents, at, condition[None]).float()
                 latents = self.schedule.ddim_step(output, latents, time, before)
             image = self.autoencoder.decode(self.latents.restore(latents, condition[None]))
             shown.append((f"sample for held-out person {number + 1}", as_array(image[0])))
@@ -224,7 +225,7 @@ class DiffusionTask:
             times = torch.randint(self.schedule.n_steps, (len(mean),), generator=generator)
         times = times.to(mean.device)
         noisy = self.schedule.noisy(clean, draws[1], times)
-        output = predict(self.unet, noisy, times, batch.conditions)
+        output = predict(self.called, noisy, times, batch.conditions)
         return (output.float() - self.schedule.target(clean, draws[1], times)).pow(2).mean()
 
     def _mean(self, images: Tensor) -> Tensor:

@@ -6,6 +6,7 @@ import pytest
 
 from cohorts.errors import DataError
 from cohorts.structures import canonical_name
+from generation.demo_cohorts import asked_cohort
 from generation.norm_tables import age_factor, expected_volume, norm_tables
 from generation.norms import (
     LATERAL_VENTRICLES,
@@ -137,3 +138,20 @@ def test_missing_age_or_sex_is_refused():
 def test_no_people_is_an_empty_table():
     empty = draw_volumes(draw_people(0, seed=0), seed=0)
     assert empty.shape == (0, len(VOLUME_NAMES))
+
+
+def test_volumes_that_are_asked_for_become_the_cohorts():
+    people = pd.DataFrame(
+        {
+            "participant_id": ["sub-a", "sub-b"],
+            "person": ["a", "b"],
+            "age": [30.0, 70.0],
+            "sex": ["F", "M"],
+            "requested_ventricle_mm3": [9e4, np.nan],
+        }
+    )
+    cohort = asked_cohort(people, seed=3, name="asked")
+    asked = cohort.people["requested_ventricle_mm3"]
+    assert asked[0] == pytest.approx(9e4)
+    assert asked[1] == pytest.approx(cohort.volumes[list(LATERAL_VENTRICLES)].sum(axis=1)[1])
+    assert list(cohort.people["drawn_as"]) == ["3:0", "3:1"]

@@ -1,0 +1,27 @@
+"""`plausibrain generate` with the simulator: people of a table, and options that it does not have."""
+
+import pandas as pd
+import pytest
+
+TABLE = "participant_id\tage\tsex\trequested_ventricle_mm3\na\t30\tF\t90000\nb\t70\tM\tn/a\n"
+
+
+def test_people_of_a_table_are_drawn(command, tmp_path):
+    table = tmp_path / "asked.tsv"
+    table.write_text(TABLE)
+    out = tmp_path / "drawn"
+    outcome = command("generate", "--conditions", table, "--out", out, "--voxel", "4", "--quiet")
+    assert outcome.code == 0
+    people = pd.read_csv(out / "participants.tsv", sep="\t")
+    assert people["participant_id"].tolist() == ["sub-a", "sub-b"]
+    volumes = pd.read_csv(out / "derivatives" / "truth" / "volumes.tsv", sep="\t")
+    lateral = volumes.filter(like="Lat").sum(axis=1)
+    assert lateral[0] == pytest.approx(90_000, rel=0.05)
+    assert (out / "sub-b" / "anat" / "sub-b_T1w.nii.gz").exists()
+
+
+def test_options_of_trained_models_are_refused(command, tmp_path):
+    outcome = command("generate", "--out", tmp_path / "drawn", "--checkpoint", tmp_path, "--quiet")
+    assert outcome.code == 2
+    assert "takes no --checkpoint" in outcome.err
+    assert not (tmp_path / "drawn").exists()
