@@ -54,6 +54,10 @@ class Preset:
         put back after it, see `LatentScale`.
     knots : int
         Of that explanation, see `generation.networks.metadata_effect.MetadataEffect`.
+    sampled : bool
+        Whether the diffusion learns latents with the noise that the encoder allows for, as published, or
+        their means alone. Few channels and a light KL term leave noise of the size of the signal, and
+        samples have it too.
     modes : int
         Of the linear guess that the U-Net starts from, see `generation.ldm.linear_denoiser`; 0 for none.
     """
@@ -71,6 +75,7 @@ class Preset:
     explained: bool = False
     knots: int = 0
     modes: int = 0
+    sampled: bool = True
 
 
 #: Pinaya2022 and the released bundle: every size is theirs. Steps, weights of losses and learning rates are
@@ -119,6 +124,7 @@ SMALL = Preset(
     explained=True,
     knots=6,
     modes=64,
+    sampled=False,
 )  # fmt: skip
 
 #: For tests: 16 x 16 x 16 voxels or so.
@@ -144,6 +150,7 @@ TINY = Preset(
     explained=True,
     knots=4,
     modes=2,
+    sampled=False,
 )  # fmt: skip
 
 PRESETS = {"published": PUBLISHED, "small": SMALL, "tiny": TINY}

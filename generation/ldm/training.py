@@ -175,6 +175,7 @@ class DiffusionTask:
             "unet": AdamW(unet.parameters(), lr=rate, weight_decay=0.0)
         }
         self.schedule: Schedule = preset.schedule
+        self.sampled = preset.sampled
         self.called = informed(unet, latents, self.schedule)
         self.cache = None if cache is None else Store(cache)
         self.fitted = False
@@ -183,7 +184,7 @@ class DiffusionTask:
         """Return mean and spread of the latents of every image, stacked as channels; encoded once."""
         encoded = self._encode_all(images)
         if not self.fitted:
-            means, spreads = encoded.images.chunk(2, dim=1)
+            means, spreads = self._latents(encoded.images)
             energies = self.autoencoder.energies()
             self.latents.fit(
                 means, spreads, encoded.conditions, energies=None if energies is None else energies.cpu()
@@ -207,7 +208,7 @@ class DiffusionTask:
         """Return samples for the conditions of held-out people."""
         shown = []
         for number, condition in enumerate(batch.conditions):
-            latents = torch.randn(self._mean(batch.images[:1]).shape, generator=generator)
+            latents = torch.randn(self._latents(batch.images[:1])[0].shape, generator=generator)
             latents = latents.to(batch.images.device)
             for time, before in timestep_pairs(ddim_timesteps(self.schedule.n_steps, SHOWN_STEPS)):
                 at = torch.tensor([time], device=latents.device)
@@ -218,7 +219,7 @@ class DiffusionTask:
         return shown
 
     def _loss(self, batch: Batch, generator: torch.Generator, times: Tensor | None = None) -> Tensor:
-        mean, spread = batch.images.chunk(2, dim=1)
+        mean, spread = self._latents(batch.images)
         draws = [torch.randn(mean.shape, generator=generator).to(mean.device) for _ in range(2)]
         clean = self.latents.normalise(mean + draws[0] * spread, batch.conditions)
         if times is None:
@@ -228,8 +229,9 @@ class DiffusionTask:
         output = predict(self.called, noisy, times, batch.conditions)
         return (output.float() - self.schedule.target(clean, draws[1], times)).pow(2).mean()
 
-    def _mean(self, images: Tensor) -> Tensor:
-        return images.chunk(2, dim=1)[0]
+    def _latents(self, encoded: Tensor) -> tuple[Tensor, Tensor]:
+        mean, spread = encoded.chunk(2, dim=1)
+        return mean, spread if self.sampled else torch.zeros_like(spread)
 
     def _encode_all(self, images: Examples) -> ArrayExamples:
         device = next(self.autoencoder.parameters()).device
