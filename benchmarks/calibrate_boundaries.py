@@ -1,6 +1,6 @@
 r"""Move the boundaries of deep structures so that volumes of real scans agree with published norms on average.
 
-    python -m benchmarks.calibrate_boundaries --scans ../shared/data/t1w/ds002748 \
+    python -m benchmarks.calibrate_boundaries --scans DS002748 \
         --out evaluation/weights/synthseg_style_boundaries.json
 
 Renderings teach a network where a boundary lies in renderings; on real scans, whose deep grey matter fades into

@@ -24,7 +24,7 @@ from reports.run_folder import Run, read_run
 PREFIX = "obedience-"
 PAGE = """# Do the small models obey, on many requests?
 
-Printed by `python -m benchmarks.models_obedience` on {stamp}.
+Printed by `python -m benchmarks.models_obedience CHECKPOINT … --n {n}` on {stamp}.
 
 Every model drew the same {n} people, whose age, sex, ventricle and brain volume are those of simulated people that no model
 has seen; all images went through `{segmenter}`. *95 % intervals in brackets.* `models_scores.md` has the whole report of fewer

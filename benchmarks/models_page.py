@@ -31,7 +31,7 @@ OBEDIENCE = {
 }
 INTRODUCTION = """# How good are the small models?
 
-Printed by `python -m benchmarks.models` on {stamp}.
+Printed by `python -m benchmarks.models CHECKPOINT … --n {n}` on {stamp}.
 
 Every model drew the same {n} people, whose age, sex, ventricle and brain volume are those of simulated people that no model
 has seen. The reference is another {n} held-out people. All images lie on one grid and went through `{segmenter}`. The
@@ -131,7 +131,10 @@ def obedience(runs: Mapping[str, Run]) -> Iterator[str]:
     """Yield requested against measured volumes."""
     yield "## Requested against measured\n"
     yield from table_of_obedience(runs)
-    yield "\nThe row of held-out people shows what the segmenter alone loses.\n"
+    yield (
+        "\nThe row of held-out people shows what the segmenter alone loses. Slopes here are plain; the sentences below "
+        "and the verdict of question 6 hold age, sex and the other requests equal, so their numbers differ.\n"
+    )
 
 
 def table_of_obedience(runs: Mapping[str, Run]) -> Iterator[str]:
@@ -214,6 +217,10 @@ def training(rows: Sequence[Row]) -> Iterator[str]:
     if not known:
         return
     yield "## How they were made\n"
+    yield (
+        "Times of training are by the clock, with other programs beside: up to several times those that the pages of single "
+        "models give for one free core.\n"
+    )
     header = ["", "trained on", "steps", "training", "seconds an image", "checkpoint"]
     yield from (table_line(header), table_line(["---"] * len(header)))
     for row in known:

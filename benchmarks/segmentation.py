@@ -1,6 +1,6 @@
 """Seconds and memory per image: our segmenter beside the published SynthSeg architecture, on the same grid.
 
-    python -m benchmarks.segmentation --image ../shared/data/t1w/malf/1000_SS.nii.gz
+    python -m benchmarks.segmentation --image SCAN.nii.gz
 
 The published network (24 features, five levels, two convolutions each, 33 channels out) gets random weights:
 time does not depend on them. It is timed with the arithmetic that a user gets by default (float32) and with

@@ -5,7 +5,7 @@ manual labels, ours, published norms of FreeSurfer volumes for the same ages and
 label maps, side by side. Dice: what remains when the one thing a protocol decides in every structure, how
 far out its boundary lies, is corrected by one threshold per structure, chosen on other people.
 
-    python -m benchmarks.segmentation_protocol --data ../shared/data
+    python -m benchmarks.segmentation_protocol --data FOLDER
 
 prints the volumes without ours, which needs no network and takes seconds.
 """

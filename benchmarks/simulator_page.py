@@ -32,7 +32,14 @@ INTRODUCTION = """# The simulator
 
 `generation.simulator` draws people whose anatomy is known to the voxel: a label map with FreeSurfer ids, the
 volume of every structure, and a T1w image rendered from it. Person *i* depends on (seed, *i*) and the
-volumes asked for, and on nothing else. Printed by `python -m benchmarks.simulator`.
+volumes asked for, and on nothing else. Printed by `python -m benchmarks.simulator --store FOLDER`.
+
+```
+plausibrain generate --out COHORT --n 100 --voxel 2 --skull-strip --seed 0
+```
+
+`--youngest` and `--oldest` choose the ages; `--conditions TABLE` draws the people of a table, with their age, sex and
+requested volumes; `--control regional_atrophy --severity 0.1` plants a defect; `--processes 2` uses two cores.
 
 **How.** `generation.norms` draws age, sex and the volumes of 32 structures and head size from published
 norms. A random head is an affine map, a smooth deformation (15 modes of shape and noise, integrated as a
@@ -62,7 +69,7 @@ what labels add to the targets of the people above.
 QUALITY = """
 ## Image quality beside real scans
 
-Three simulated people and the 19 scans of `t1w/malf`, skull-stripped, measured with exact and with manual
+Three simulated people and the 19 OASIS scans of `validation_segmentation.md`, skull-stripped, measured with exact and with manual
 labels.
 """
 

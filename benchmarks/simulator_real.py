@@ -1,6 +1,6 @@
 """Simulated people beside real scans: a picture, and the spread of image quality. Prints docs/simulator_real.md.
 
-    python -m benchmarks.simulator_real --scans ../shared/data/t1w/ds002748 --store FOLDER > docs/simulator_real.md
+    python -m benchmarks.simulator_real --scans DS002748 --store FOLDER > docs/simulator_real.md
 
 Every simulated person is a twin: drawn with the age and the sex of a real one (OpenNeuro ds002748, CC0,
 skull-stripped), at 1 mm, stripped too, and segmented and measured by the same programs. The picture goes to
@@ -143,7 +143,7 @@ def page(tables: dict[str, pd.DataFrame], cohorts: dict[str, Cohort], shown: Pat
     lines = [
         "# Simulated people beside real scans",
         "",
-        "Printed by `python -m benchmarks.simulator_real --scans ../shared/data/t1w/ds002748 --store FOLDER "
+        "Printed by `python -m benchmarks.simulator_real --scans DS002748 --store FOLDER "
         f"--twins {len(simulated)}`.",
         "",
         f"![Two real scans, each beside a simulated person of the same age and sex](simulator/{shown.name})",

@@ -1,6 +1,6 @@
 """Image quality on real scans: what halves of one cohort show, and what planted faults do. Prints docs/images.md.
 
-    python -m benchmarks.validate_images --scans ../shared/data/t1w/ds002748 --cache /tmp/images > docs/images.md
+    python -m benchmarks.validate_images --scans DS002748 --cache FOLDER > docs/images.md
 
 Sixteen scans are too few for verdicts, so the page shows what verdicts rest on: how far two halves of the
 real cohort lie apart by chance, and how far a half with a planted fault lies from the other. Segmentations
@@ -63,7 +63,7 @@ def introduction(cohort: Cohort, clean: pd.DataFrame) -> list[str]:
     return [
         "# Image quality: check on real scans",
         "",
-        "Printed by `python -m benchmarks.validate_images --scans ../shared/data/t1w/ds002748 --cache FOLDER`.",
+        "Printed by `python -m benchmarks.validate_images --scans DS002748 --cache FOLDER`.",
         "",
         f"{len(clean)} scans of OpenNeuro ds002748 ({int((people['sex'] == 'F').sum())} women, "
         f"{people['age'].min():.0f} to {people['age'].max():.0f} years, skull-stripped), segmented by "

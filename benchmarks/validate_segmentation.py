@@ -1,6 +1,6 @@
 """Measure the segmenter's error on real brains and print ``docs/validation_segmentation.md``.
 
-    python -m benchmarks.validate_segmentation --data ../shared/data --out docs/validation_segmentation.md
+    python -m benchmarks.validate_segmentation --data FOLDER --out docs/validation_segmentation.md
 
 Real scans come from the folder of test data (its SOURCES.md says from where and under which licence); none of
 them was used for training. Results are kept in a store, so a second run only repeats what changed.
@@ -65,7 +65,7 @@ LARGE = ("Cerebral-White-Matter", "Cerebral-Cortex", "Cerebellum-Cortex", "Brain
 
 INTRO = """# How wrong is the ruler? `synthseg_style` on real brains
 
-None of these scans was used for training; two were watched (`segmenter.md`). Manual labels: 19 skull-stripped T1w scans of
+None of these scans was used for training; four were looked at to decide whether to ship (`segmenter.md`). Manual labels: 19 skull-stripped T1w scans of
 people aged 18 to 34 (OASIS; labels by Neuromorphometrics, Inc.). Protocols differ from FreeSurfer's, which
 the training labels follow, so a Dice of one is out of reach: the manual cortex ends elsewhere at sulci and at
 the medial wall; the vermis has no side there; CSF is labelled in few places, so CSF has no meaningful Dice;

@@ -89,7 +89,7 @@ def run(
     reference_age_unit: Annotated[str | None, typer.Option(help="years or months.")] = None,
     generated_age_unit: Annotated[str | None, typer.Option(help="years or months.")] = None,
     segmenter: Annotated[
-        str | None, typer.Option(help="Program that measured both tables, if they do not show it.")
+        str | None, typer.Option(help="Program that measured both tables, or that shall segment images.")
     ] = None,
     repeats: Annotated[
         str | None, typer.Option(help="first: keep the first of rows with the same id.")
@@ -98,7 +98,9 @@ def run(
         Path | None, typer.Option(help="Table of measurement noise (plausibrain noise) for the margins.")
     ] = None,
     resamples: Annotated[int | None, typer.Option(min=100, help="Bootstrap resamples.")] = None,
-    seed: Annotated[int | None, typer.Option(min=0, help="Seed of every random step.")] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="Seed of every random step, drawing included.")
+    ] = None,
     processes: Annotated[int, typer.Option(min=1, help="Processes that work on images.")] = 1,
     headsize: Annotated[str | None, typer.Option(help="none, share, pooled_residual or covariate.")] = None,
     quiet: Quiet = False,
@@ -118,6 +120,7 @@ def run(
     }  # fmt: skip
     settings = {"n_resamples": resamples, "seed": seed, "headsize": headsize}
     drawn = {"model": generator, "checkpoint": checkpoint, "conditions": conditions, "n": draws,
+             "seed": seed if generator else None,
              "options": name_value_pairs(generator_option or ()) or None}  # fmt: skip
     wanted = config_from_flags(
         config, sources, settings, out=out, name=name, noise=noise, cache=cache, generator=drawn
@@ -143,7 +146,7 @@ def segment(
     *,
     out: Out,
     segmenter: Annotated[
-        str, typer.Option(help="synthseg_style, synthseg or precomputed.")
+        str, typer.Option(help="One of `plausibrain metrics`; options of it with --option.")
     ] = "synthseg_style",
     images: Annotated[
         str | None, typer.Option(help='Pattern of the image files, e.g. "*_T1w.nii.gz".')
@@ -195,7 +198,9 @@ def generate(
     oldest: Annotated[float, typer.Option(max=90, help="Years.")] = 90.0,
     voxel: Annotated[float, typer.Option(min=0.5, max=4, help="Voxel size, mm.")] = 1.0,
     skull_strip: Annotated[bool, typer.Option("--skull-strip", help="Brain and its fluid only.")] = False,
-    control: Annotated[str | None, typer.Option(help="Planted defect, see `plausibrain metrics`.")] = None,
+    control: Annotated[
+        str | None, typer.Option(help="Planted defect of people or volumes, see `plausibrain metrics`.")
+    ] = None,
     severity: Annotated[float, typer.Option(help="Its size.")] = 0.0,
     processes: Annotated[int, typer.Option(min=1, help="Processes on CPU.")] = 1,
     quiet: Quiet = False,
@@ -327,7 +332,10 @@ def fetch(*, out: Out = Path("brain_bundle"), quiet: Quiet = False) -> None:
 
     with progress_bar("fetch", quiet=quiet) as progress:
         folder = fetch_bundle(out, progress=progress)
-    print(f"{folder}; draw with: plausibrain generate --model monai_bundle --checkpoint {folder}")
+    print(
+        f"{folder}; draw with: plausibrain generate --model monai_bundle --checkpoint {folder} "
+        "--conditions TABLE --out COHORT"
+    )
 
 
 @app.command()

@@ -27,7 +27,7 @@ class Source(BaseModel):
     age_unit : str or None
         `years` or `months`.
     volume_unit : str or None
-        `mm3`, `ml` or `cm3`.
+        `mm3` or `mL`.
     repeats : str or None
         What to do with repeated ids: `first`.
     segmenter : str or None
@@ -189,6 +189,10 @@ def read_config(path: Path) -> RunConfig:
     if isinstance(content.get("generator"), str):
         content["generator"] = {"model": content["generator"]}
     _resolve(content.get("generator"), ("checkpoint", "conditions"), path.parent)
+    images = content.get("images")
+    extractors = images.get("extractors") if isinstance(images, dict) else None
+    for options in extractors.values() if isinstance(extractors, dict) else ():
+        _resolve(options, ("weights",), path.parent)
     _resolve(content, ("out", "cache"), path.parent)
     try:
         return RunConfig.model_validate(content)

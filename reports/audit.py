@@ -116,6 +116,10 @@ def _ladder(table: pd.DataFrame) -> Iterator[str]:
         said = ", ".join(f"{r.headline} {r.share_no:.0%}" for r in named.itertuples())
         for row in group[(group["headline"] == "") & (group["declared"] == 1)].itertuples():
             yield f"| {row.label} | {severity:g} {row.unit} | {row.question} | {_percent(row)} | {said} |"
+    declared = set(table.loc[table["declared"] == 1, "control"])
+    left = table[~table["control"].isin({*declared, NO_DEFECT})]
+    for label in left["label"].unique():
+        yield f"\n{label}: planted too; no question that volumes alone can answer declares to see it."
 
 
 def _percent(row: Any) -> str:
