@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from cohorts.cohort import read_cohort
+from generation.sample_cohort import seed_of
 from tests.integration.conftest import QUICK, Command
 
 N = 12
@@ -16,7 +17,7 @@ def test_a_shipped_model_is_drawn_segmented_and_judged(
     command: Command, tables: dict[str, Path], tmp_path: Path
 ) -> None:
     run = tmp_path / "run"
-    arguments = ("run", "--reference", tables["reference"], "--generator", "lsgan", "--draws", N)
+    arguments = ("run", "--reference", tables["reference"], "--generator", "lsgan", "--draws", N, "--seed", 7)
     outcome = command(*arguments, "--out", run, "--quiet", *QUICK)
     assert outcome.code == 0, outcome.err
     card = json.loads((run / "scorecard.json").read_text())
@@ -24,6 +25,7 @@ def test_a_shipped_model_is_drawn_segmented_and_judged(
     assert {h["name"] for h in obeys} >= {"obeys_ventricle", "obeys_brain"}
     drawn = read_cohort(run / "generated", min_people=1)
     assert len(drawn.images) == N
+    assert list(drawn.people["seed"]) == [seed_of(7, name) for name in drawn.people["participant_id"]]
     assert "lsgan" in (run / "report.html").read_text()
     again = command(*arguments, "--out", run, "--quiet", *QUICK)
     assert again.code == 0, again.err  # images and segmentations are found, not made again

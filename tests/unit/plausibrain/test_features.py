@@ -128,3 +128,12 @@ def test_training_people_are_given_by_flag_or_by_file(tmp_path):
     file.write_text("reference: a\ngenerated: b\nout: o\nimages: {n_pears: 5}\n")
     with pytest.raises(DataError, match=r"images\.n_pears"):
         read_config(file)
+
+
+def test_weights_of_an_extractor_lie_beside_the_file(tmp_path):
+    file = tmp_path / "run.yaml"
+    file.write_text(
+        "reference: a\ngenerated: b\nout: o\nimages: {extractors: {medicalnet: {weights: resnet.pth}}}\n"
+    )
+    weights = read_config(file).images.extractors["medicalnet"]["weights"]
+    assert weights == str(tmp_path / "resnet.pth")
