@@ -115,9 +115,9 @@ SMALL = Preset(
     schedule=Schedule(prediction="v_prediction"),
     plans=(
         StagePlan(AUTOENCODER, steps=200, batch_size=1, averaging=0.98, warm_up=20),
-        StagePlan(DIFFUSION, steps=8000, batch_size=2, averaging=0.999),
+        StagePlan(DIFFUSION, steps=6000, batch_size=2, averaging=0.999, warm_up=100, fall=0.6, clip=0.3),
     ),
-    rates={AUTOENCODER: 7e-4, DIFFUSION: 1e-3},
+    rates={AUTOENCODER: 7e-4, DIFFUSION: 6e-4},
     weighting=Weighting(kl=1e-7),
     shortcut=True,
     scale_places=True,
