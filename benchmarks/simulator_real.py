@@ -19,6 +19,7 @@ import pandas as pd
 mpl.use("Agg")
 from matplotlib import pyplot as plt
 
+from benchmarks.models_page import stamp
 from cohorts.cohort import Cohort, read_cohort
 from cohorts.volumes import read_label_map, read_volume, resample_to
 from evaluation.alignment import common_grid, pose
@@ -144,7 +145,7 @@ def page(tables: dict[str, pd.DataFrame], cohorts: dict[str, Cohort], shown: Pat
         "# Simulated people beside real scans",
         "",
         "Printed by `python -m benchmarks.simulator_real --scans DS002748 --store FOLDER "
-        f"--twins {len(simulated)}`.",
+        f"--twins {len(simulated)}` on {stamp()}.",
         "",
         f"![Two real scans, each beside a simulated person of the same age and sex](simulator/{shown.name})",
         "",

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from benchmarks.models_page import stamp
 from cohorts.cohort import Cohort, read_cohort
 from cohorts.volumes import LabelMap, Volume, read_label_map, read_volume
 from evaluation.conditioning import condition
@@ -63,7 +64,7 @@ def introduction(cohort: Cohort, clean: pd.DataFrame) -> list[str]:
     return [
         "# Image quality: check on real scans",
         "",
-        "Printed by `python -m benchmarks.validate_images --scans DS002748 --cache FOLDER`.",
+        f"Printed by `python -m benchmarks.validate_images --scans DS002748 --cache FOLDER` on {stamp()}.",
         "",
         f"{len(clean)} scans of OpenNeuro ds002748 ({int((people['sex'] == 'F').sum())} women, "
         f"{people['age'].min():.0f} to {people['age'].max():.0f} years, skull-stripped), segmented by "
