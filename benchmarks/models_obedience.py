@@ -34,8 +34,7 @@ people, with the row of the people themselves.
 
 ## Where obedience ends
 
-Requests in eighths, from the smallest to the largest; means in mL. A slope over all requests hangs on the largest few, which
-hardly anyone in the training has.
+Requests in eighths, from the smallest to the largest; means in mL. A slope over all requests hangs on the largest few.
 
 {eighths}
 """
