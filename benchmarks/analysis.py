@@ -8,9 +8,6 @@ timed on a few structures and a few hundred resamples and scaled, because whole 
 """
 
 import argparse
-import datetime
-import os
-import platform
 import resource
 import time
 import warnings
@@ -28,6 +25,7 @@ from analysis.pair import bootstrap_pair, full_pair
 from analysis.sample import prepare_samples
 from analysis.settings import Settings
 from analysis.transport import assignment_cost
+from benchmarks.machine import machine_line
 from cohorts.cohort import Cohort
 from cohorts.structures import STRUCTURES, TIV
 from generation.demo_cohorts import table_cohort
@@ -44,8 +42,7 @@ def main() -> None:
     parser.add_argument("--people", type=int, default=1000)
     parser.add_argument("--resamples", type=int, default=2000)
     given = parser.parse_args()
-    today = datetime.datetime.now(datetime.UTC).date()
-    print(f"{today}, {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")
+    print(machine_line())
     cohorts = [with_parcels(table_cohort(given.people, seed=seed, name=str(seed)), seed) for seed in (1, 2)]
     settings = Settings(n_resamples=given.resamples)
     n_structures = len(cohorts[0].structures) + 1

@@ -6,13 +6,11 @@ Each line is timed on images that lie in memory; reading a compressed file at 1 
 Memory: `benchmarks.images_memory`.
 """
 
-import datetime
-import os
-import platform
 import time
 from collections.abc import Iterator
 from functools import cache
 
+from benchmarks.machine import machine_line
 from cohorts.volumes import LabelMap, Volume
 from evaluation.conditioning import condition
 from evaluation.measuring import all_measures, measure_scan
@@ -22,10 +20,7 @@ from generation.simulator.person import Grid, simulate_person
 
 def main() -> None:
     """Print every line."""
-    print(
-        f"{datetime.date.today()}, {platform.machine()}, {os.cpu_count()} cores, "
-        f"Python {platform.python_version()}"
-    )
+    print(machine_line())
     for line in (*quality_lines(1.0), *quality_lines(2.0)):
         print(line)
 

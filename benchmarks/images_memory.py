@@ -9,9 +9,6 @@ default extractors, similarity of pairs (as many as images), and pictures. Secon
 """
 
 import argparse
-import datetime
-import os
-import platform
 import tempfile
 import time
 from pathlib import Path
@@ -19,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from benchmarks.machine import machine_line
 from benchmarks.own_process import in_own_process, peak_memory_mb
 from cohorts.cohort import Cohort
 from cohorts.schemas import CASES
@@ -32,10 +30,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--sizes", type=int, nargs="+", default=[50, 500])
     sizes = parser.parse_args().sizes
-    print(
-        f"{datetime.date.today()}, {platform.machine()}, {os.cpu_count()} cores, "
-        f"Python {platform.python_version()}, one thread"
-    )
+    print(f"{machine_line()}, one thread")
     print("| images | processor seconds per image | memory before the first image, MB | peak memory, MB |")
     print("|---|---|---|---|", flush=True)
     for n in sizes:

@@ -10,9 +10,6 @@ seconds are processor seconds, summed over threads: other programs on the machin
 """
 
 import argparse
-import datetime
-import os
-import platform
 import statistics
 import time
 from collections.abc import Callable
@@ -20,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.machine import machine_line
 from benchmarks.own_process import in_own_process, peak_memory_mb
 
 SHAPE = (160, 224, 160)
@@ -35,11 +33,7 @@ def main() -> None:
     parser.add_argument("--most-cpu", type=int, default=600)
     parser.add_argument("--part", choices=("pairs", "distances", "intervals"), default=None)
     arguments = parser.parse_args()
-    print(
-        f"{datetime.date.today()}, {platform.machine()}, {os.cpu_count()} cores, "
-        f"Python {platform.python_version()}",
-        flush=True,
-    )
+    print(machine_line(), flush=True)
     if arguments.part in (None, "pairs"):
         print(pairs_table(arguments.threads), flush=True)
     if arguments.part in (None, "distances"):

@@ -14,8 +14,9 @@ import numpy as np
 import pandas as pd
 
 from analysis.settings import Settings
+from benchmarks.machine import stamp
 from benchmarks.models import ASKED, REFERENCE, Plan, contestants, shared_arguments
-from benchmarks.models_page import Row, stamp, table_line, table_of_obedience
+from benchmarks.models_page import Row, table_line, table_of_obedience
 from cohorts.store import write_text_atomic
 from generation.demo_cohorts import table_cohort
 from plausibrain.requests import name_value_pairs

@@ -3,9 +3,7 @@
 Every number is read from the run folders; a number that a run does not have is a dash, with the reason below.
 """
 
-import datetime
 import os
-import platform
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.clouds import FEATURE_SPACE
+from benchmarks.machine import stamp
 from cohorts.store import write_text_atomic
 from cohorts.tables import read_table
 from evaluation.diversity.pair_table import all_similarities
@@ -87,11 +86,6 @@ def write_page(
         *wrong(opened), *all_distances(opened), *training(rows),
     ]  # fmt: skip
     return write_text_atomic(out, "\n".join(lines) + "\n")
-
-
-def stamp() -> str:
-    """Return the date and the machine."""
-    return f"{datetime.datetime.now(datetime.UTC).date()} ({platform.machine()}, {os.cpu_count()} cores)"
 
 
 def shown(picture: Path | None, page: Path) -> Iterator[str]:

@@ -19,7 +19,7 @@ import pandas as pd
 mpl.use("Agg")
 from matplotlib import pyplot as plt
 
-from benchmarks.models_page import stamp
+from benchmarks.machine import stamp
 from cohorts.cohort import Cohort, read_cohort
 from cohorts.volumes import read_label_map, read_volume, resample_to
 from evaluation.alignment import common_grid, pose

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from benchmarks.models_page import stamp
+from benchmarks.machine import stamp
 from cohorts.cohort import Cohort, read_cohort
 from cohorts.volumes import LabelMap, Volume, read_label_map, read_volume
 from evaluation.conditioning import condition

@@ -120,7 +120,6 @@ def run(
     }  # fmt: skip
     settings = {"n_resamples": resamples, "seed": seed, "headsize": headsize}
     drawn = {"model": generator, "checkpoint": checkpoint, "conditions": conditions, "n": draws,
-             "seed": seed if generator else None,
              "options": name_value_pairs(generator_option or ()) or None}  # fmt: skip
     wanted = config_from_flags(
         config, sources, settings, out=out, name=name, noise=noise, cache=cache, generator=drawn

@@ -36,7 +36,8 @@ def config_from_flags(
     base = read_config(config).model_dump() if config else {}
     drawn = _given(generator or {})
     if drawn or base.get("generator"):
-        base["generator"] = (base.get("generator") or {}) | drawn
+        seed = _given({"seed": settings.get("seed")})
+        base["generator"] = (base.get("generator") or {}) | seed | drawn
     required = ("reference",) if base.get("generator") else ("reference", "generated")
     for role, flags in sources.items():
         if role not in required and not flags.get("path") and not base.get(role):

@@ -168,7 +168,7 @@ class DiffusionTask:
         preset: Preset,
         cache: Path | None,
     ) -> None:
-        self.unet, self.latents, self.autoencoder = unet, latents, autoencoder
+        self.latents, self.autoencoder = latents, autoencoder
         self.networks: Mapping[str, nn.Module] = {"unet": unet, "latents": latents}
         rate = preset.rates[DIFFUSION]
         self.optimizers: Mapping[str, torch.optim.Optimizer] = {
@@ -176,7 +176,7 @@ class DiffusionTask:
         }
         self.schedule: Schedule = preset.schedule
         self.sampled = preset.sampled
-        self.called = informed(unet, latents, self.schedule)
+        self.unet = informed(unet, latents, self.schedule)
         self.cache = None if cache is None else Store(cache)
         self.fitted = False
 
@@ -212,7 +212,7 @@ class DiffusionTask:
             latents = latents.to(batch.images.device)
             for time, before in timestep_pairs(ddim_timesteps(self.schedule.n_steps, SHOWN_STEPS)):
                 at = torch.tensor([time], device=latents.device)
-                output = predict(self.called, latents, at, condition[None]).float()
+                output = predict(self.unet, latents, at, condition[None]).float()
                 latents = self.schedule.ddim_step(output, latents, time, before)
             image = self.autoencoder.decode(self.latents.restore(latents, condition[None]))
             shown.append((f"sample for held-out person {number + 1}", as_array(image[0])))
@@ -226,7 +226,7 @@ class DiffusionTask:
             times = torch.randint(self.schedule.n_steps, (len(mean),), generator=generator)
         times = times.to(mean.device)
         noisy = self.schedule.noisy(clean, draws[1], times)
-        output = predict(self.called, noisy, times, batch.conditions)
+        output = predict(self.unet, noisy, times, batch.conditions)
         return (output.float() - self.schedule.target(clean, draws[1], times)).pow(2).mean()
 
     def _latents(self, encoded: Tensor) -> tuple[Tensor, Tensor]:

@@ -79,8 +79,8 @@ class MetadataEffect(nn.Module):
 def knot_shares(n_knots: int) -> list[float]:
     """Return the quantiles of knots: evenly spaced, but from six on the last two lie in the upper tail.
 
-    Volumes of ventricles have a long one: between a fifth of the people and the largest lie more millilitres
-    than below it.
+    Volumes of ventricles have a long one: the largest fifth of the people spans more millilitres than all
+    others together.
 
     Examples
     --------

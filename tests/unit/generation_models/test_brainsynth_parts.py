@@ -14,7 +14,7 @@ from generation.brainsynth.sampling import draw_codes
 from generation.brainsynth.training import masked_cross_entropy
 from generation.brainsynth.transformer import CodeTransformer
 from generation.ldm.networks import fold
-from generation.networks.metadata_effect import EffectStatistics, MetadataEffect
+from generation.networks.metadata_effect import EffectStatistics, MetadataEffect, knot_shares
 from generation.noise import generator_of, seeded
 
 CELLS = (2, 2, 2)
@@ -126,6 +126,11 @@ def test_with_knots_the_effect_of_metadata_bends_where_the_data_lie():
     # Beyond the data it goes on straight.
     far = bent(torch.tensor([[2.0, 0.0], [3.0, 0.0], [4.0, 0.0]])).flatten()
     assert (far[2] - far[1]).item() == pytest.approx((far[1] - far[0]).item(), rel=1e-3)
+
+
+def test_of_six_knots_two_lie_in_the_upper_tail():
+    assert knot_shares(4) == pytest.approx([0.2, 0.4, 0.6, 0.8])
+    assert knot_shares(6) == pytest.approx([0.2, 0.4, 0.6, 0.8, 0.92, 0.98])
 
 
 def test_one_knot_is_none():

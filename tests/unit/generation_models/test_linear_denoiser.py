@@ -29,7 +29,7 @@ def people(n=400, n_modes=3):
 
 def test_the_guess_is_the_posterior_mean_of_a_gaussian():
     latents = people()
-    # All modes but the last are kept, so the covariance is that of the data.
+    # All 24 modes are kept, so the covariance is that of the data.
     denoiser = LinearDenoiser(24, 2, CELLS)
     denoiser.fit(latents)
     flat = latents.flatten(1).double().numpy()

@@ -22,6 +22,7 @@ from plausibrain.config import Generator, RunConfig, Source, read_config
 from plausibrain.drawing import draw_and_measure, on_grid, segmenter_for
 from plausibrain.models import load_model
 from plausibrain.prepared import prepare
+from plausibrain.requests import config_from_flags
 
 GRID = PRESETS["4mm"].grid
 N = 3
@@ -165,6 +166,19 @@ def test_a_file_may_name_a_generator(tmp_path):
     assert generator == Generator(model="ldm", checkpoint=tmp_path / "mine", n=20)
     file.write_text("reference: real\ngenerator: lsgan\nout: run\n")
     assert read_config(file).generator == Generator(model="lsgan")
+
+
+def test_the_seed_of_a_run_is_that_of_its_drawing(tmp_path):
+    file = tmp_path / "run.yaml"
+    file.write_text("reference: real\ngenerator: {model: ldm, seed: 3}\nout: run\n")
+    sources = {"reference": {}, "generated": {}}
+
+    def seed_of_drawing(settings):
+        given = config_from_flags(file, sources, settings, out=None, name=None, noise=None, generator={})
+        return given.generator.seed
+
+    assert seed_of_drawing({"seed": 7}) == 7
+    assert seed_of_drawing({"seed": None}) == 3
 
 
 def test_fine_grids_are_segmented_at_1_mm():
