@@ -7,15 +7,16 @@ the networks that the architecture describes.
 
 import json
 import os
+import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cohorts.errors import DataError
 from cohorts.store import Store, hash_file, write_atomic, write_text_atomic
 from generation.model import ImageGrid
-from generation.scaler import ConditionScaler
+from generation.scaler import ConditionScaler, RequestCurve
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -122,7 +123,35 @@ def write_checkpoint(
         "facts": dict(checkpoint.facts),
         "weights_sha256": hash_file(target / WEIGHTS),
     }
-    write_text_atomic(target / DESCRIPTION, json.dumps(description, indent=1, ensure_ascii=False) + "\n")
+    _write_description(target, description)
+    return read_checkpoint(target, checkpoint.model)
+
+
+def with_curves(
+    folder: str | os.PathLike[str], out: str | os.PathLike[str], curves: Mapping[str, RequestCurve]
+) -> Checkpoint:
+    """Write a checkpoint again with other request curves; its weights are copied as they are.
+
+    Parameters
+    ----------
+    folder, out : path-like
+        Checkpoint to read; folder to write, which may be the same.
+    curves : mapping of str to RequestCurve
+        By condition; they take the place of those that are there.
+
+    Returns
+    -------
+    Checkpoint
+        As `read_checkpoint` reads it.
+    """
+    source, target = Path(folder), Path(out)
+    checkpoint = read_checkpoint(source)
+    scaler = replace(checkpoint.scaler, curves=curves)
+    description = _read_description(source / DESCRIPTION) | {"conditions": scaler.as_data()}
+    if source.resolve() != target.resolve():
+        write_atomic(target / WEIGHTS, lambda path: shutil.copyfile(source / WEIGHTS, path))
+        (target / WEIGHTS).chmod(0o644)
+    _write_description(target, description)
     return read_checkpoint(target, checkpoint.model)
 
 
@@ -183,6 +212,10 @@ _PARTS: dict[str, type] = {
     "model": str, "architecture": dict, "grid": dict, "conditions": dict, "facts": dict,
     "weights_sha256": str,
 }  # fmt: skip
+
+
+def _write_description(folder: Path, description: Mapping[str, Any]) -> None:
+    write_text_atomic(folder / DESCRIPTION, json.dumps(description, indent=1, ensure_ascii=False) + "\n")
 
 
 def _read_description(path: Path) -> dict[str, Any]:

@@ -5,10 +5,13 @@ from pathlib import Path
 import pandas as pd
 
 from cohorts.cohort import Cohort
+from cohorts.errors import DataError
 from generation.norms import draw_people, draw_volumes, with_requests
 from generation.volume_columns import DRAWN_AS, drawn_as
 
 SOURCE = "generation.norms"
+#: Heads that the simulator draws, mm3; the smallest and largest of adults lie within.
+HEADS_MM3 = (700_000.0, 2_500_000.0)
 
 
 def table_cohort(
@@ -52,9 +55,15 @@ def asked_cohort(people: pd.DataFrame, *, seed: int, name: str) -> Cohort:
     -------
     Cohort
         Without images; `segmenter` is ``"truth"``.
+
+    Raises
+    ------
+    DataError
+        When what is asked for makes a head that no adult has.
     """
     people = people.reset_index(drop=True)
     volumes = draw_volumes(people, seed=seed)
+    _check_heads(people, volumes)
     shown = [drawn_as(number, seed) for number in range(len(people))]
     return Cohort(
         name=name,
@@ -62,4 +71,17 @@ def asked_cohort(people: pd.DataFrame, *, seed: int, name: str) -> Cohort:
         volumes=volumes,
         segmenter="truth",
         source=Path(SOURCE),
+    )
+
+
+def _check_heads(people: pd.DataFrame, volumes: pd.DataFrame) -> None:
+    strange = ~volumes["TIV"].between(*HEADS_MM3)
+    if not strange.any():
+        return
+    row = int(strange.to_numpy().argmax())
+    asked = people.filter(like="requested_").iloc[row].dropna().to_dict()
+    raise DataError(
+        f"what row {row} asks for makes a head of {volumes['TIV'].iloc[row] / 1000:.0f} mL, and the "
+        f"simulator draws {HEADS_MM3[0] / 1000:.0f} to {HEADS_MM3[1] / 1000:.0f} mL; correct its volumes, "
+        "in mm3: " + ", ".join(f"{name} {value}" for name, value in asked.items())
     )

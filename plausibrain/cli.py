@@ -26,6 +26,10 @@ Quiet = Annotated[bool, typer.Option("--quiet", help="No progress on stderr.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
 
 
+#: Options of `generate` that only the simulator has.
+OF_SIMULATOR = ("n", "youngest", "oldest", "voxel", "skull_strip", "control", "severity", "processes")
+
+
 def main() -> None:
     """Run the command line; errors of the project end in one line on stderr and exit code 2."""
     try:
@@ -36,6 +40,11 @@ def main() -> None:
     except KeyboardInterrupt:
         print("plausibrain: stopped", file=sys.stderr)
         sys.exit(130)
+
+
+def _was_given(context: typer.Context, name: str) -> bool:
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
 
 
 def _fail(message: str) -> NoReturn:
@@ -178,6 +187,7 @@ def segment(
 
 @app.command()
 def generate(
+    context: typer.Context,
     *,
     out: Out,
     model: Annotated[str, typer.Option(help="simulator, or a model of `plausibrain metrics`.")] = "simulator",
@@ -205,10 +215,11 @@ def generate(
     quiet: Quiet = False,
 ) -> None:
     """Draw a cohort of images: from a trained model, or from the simulator with exact labels and volumes."""
-    from plausibrain.imaging import refuse_options, simulate
+    from plausibrain.imaging import refuse_options, refuse_simulator_options, simulate
     from plausibrain.progress import progress_bar
 
     if model != "simulator":
+        refuse_simulator_options([name for name in OF_SIMULATOR if _was_given(context, name)])
         from plausibrain.models import sample_model
         from plausibrain.requests import name_value_pairs
 
@@ -303,7 +314,7 @@ def train(
     whole_head: Annotated[bool, typer.Option("--whole-head", help="Keep skull and scalp.")] = False,
     held_out: Annotated[int, typer.Option(min=1, help="People kept for validation.")] = 4,
     seed: Annotated[int, typer.Option(min=0, help="Seed of weights, order and noise.")] = 0,
-    precision: Annotated[str, typer.Option(help="bf16 or fp32.")] = "bf16",
+    precision: Annotated[str, typer.Option(help="bf16 or fp32; auto takes what is fast.")] = "auto",
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     sex_coding: Annotated[str | None, typer.Option(help='Meaning of sex codes, e.g. "1=M,0=F".')] = None,
     quiet: Quiet = False,

@@ -1,6 +1,6 @@
 """Image cohorts: drawing them with the simulator, and measuring them with a segmenter."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +102,15 @@ def refuse_options(given: Mapping[str, object]) -> None:
     for name, value in given.items():
         if value:
             raise DataError(f"the simulator takes no {name}; leave it out, or name another --model")
+
+
+def refuse_simulator_options(names: Sequence[str]) -> None:
+    """Raise `DataError` for options that the simulator has and trained models do not."""
+    if names:
+        raise DataError(
+            f"a trained model takes no --{names[0].replace('_', '-')}: it draws one image on its own grid "
+            "for each row of --conditions; leave it out"
+        )
 
 
 def simulate(

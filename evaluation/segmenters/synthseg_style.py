@@ -166,11 +166,26 @@ def load_network(device: str = "cpu") -> HalfResolutionUNet:
 
 
 def read_network(path: Path, device: str = "cpu") -> HalfResolutionUNet:
-    """Return a network with the weights of a safetensors file, ready to run."""
+    """Return a network with the weights of a safetensors file, ready to run.
+
+    Weights of convolutions are rounded to bf16 on every device. Where the arithmetic is bf16 that changes
+    nothing; where it is float32, volumes then differ from those of bf16 by a few hundredths of a per cent
+    instead of half a per cent, always on the same side, in the thalamus.
+    """
     weights = {name: value.float() for name, value in load_file(path).items()}
     network = HalfResolutionUNet(features_of(weights))
     network.load_state_dict(weights)
+    round_convolutions(network)
     return channels_last(network.eval(), device)
+
+
+@torch.no_grad()
+def round_convolutions(network: torch.nn.Module) -> None:
+    """Round weights and biases of all convolutions to bf16, in place; they stay float32."""
+    for layer in network.modules():
+        if isinstance(layer, (torch.nn.Conv3d, torch.nn.ConvTranspose3d)):
+            for values in layer.parameters(recurse=False):
+                values.copy_(values.bfloat16())
 
 
 @cache

@@ -10,13 +10,14 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from cohorts.arithmetic import choose_precision
 from cohorts.errors import DataError
 from generation.brainsynth.autoencoder import CodeAutoencoder
 from generation.brainsynth.masking import AbsorbingDiffusion, times_of_sampling
 from generation.brainsynth.presets import build_networks
 from generation.brainsynth.transformer import CodeTransformer
 from generation.checkpoint import Checkpoint
-from generation.ldm.sampling import PRECISIONS, SAMPLE_STREAM
+from generation.ldm.sampling import SAMPLE_STREAM
 from generation.model import ImageGrid, check_rows
 from generation.noise import batches, fixed_threads, generator_of
 from generation.scaler import ConditionScaler
@@ -35,7 +36,7 @@ class Settings:
     guidance : float
         1 samples as trained. Above 1 the difference that metadata make to the scores is magnified, which
         costs as much again and exaggerates their effects (Ho2022).
-    precision : {"fp32", "bf16"}
+    precision : {"fp32", "bf16", "auto"}
         In fp32 every sample goes through the networks alone, so that its bits do not depend on the batch; in
         bf16 samples run together.
     batch_size : int
@@ -59,8 +60,7 @@ class Settings:
     threads: int = 1
 
     def __post_init__(self) -> None:
-        if self.precision not in PRECISIONS:
-            raise DataError(f"expected one of {', '.join(PRECISIONS)}, got {self.precision!r}")
+        object.__setattr__(self, "precision", choose_precision(self.precision, self.device))
         if self.batch_size < 1 or self.threads < 1:
             raise DataError(f"expected at least 1 sample and 1 thread, got {self.batch_size}, {self.threads}")
         if not self.temperature > 0 or not self.guidance >= 0:

@@ -10,13 +10,13 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
+from cohorts.arithmetic import choose_precision
 from cohorts.errors import DataError
 from generation.ldm.networks import predict
 from generation.ldm.schedule import SAMPLERS, Schedule, ddim_timesteps, timestep_pairs
 from generation.model import ImageGrid, check_rows
 from generation.noise import batches, fixed_threads, generator_of, noise_like
 
-PRECISIONS = ("fp32", "bf16")
 SAMPLE_STREAM = 1
 
 
@@ -30,7 +30,7 @@ class Settings:
         DDPM takes every training step.
     steps : int
         Of DDIM.
-    precision : {"fp32", "bf16"}
+    precision : {"fp32", "bf16", "auto"}
         In fp32 every sample goes through the networks alone, so that its bits do not depend on the batch; in
         bf16 samples run together.
     batch_size : int
@@ -59,9 +59,9 @@ class Settings:
     threads: int = 1
 
     def __post_init__(self) -> None:
-        for value, known in ((self.sampler, SAMPLERS), (self.precision, PRECISIONS)):
-            if value not in known:
-                raise DataError(f"expected one of {', '.join(known)}, got {value!r}")
+        if self.sampler not in SAMPLERS:
+            raise DataError(f"expected one of {', '.join(SAMPLERS)}, got {self.sampler!r}")
+        object.__setattr__(self, "precision", choose_precision(self.precision, self.device))
         if self.batch_size < 1 or self.threads < 1:
             raise DataError(f"expected at least 1 sample and 1 thread, got {self.batch_size}, {self.threads}")
 

@@ -29,7 +29,6 @@ from generation.training.task import Examples, StagePlan, Task
 
 ORDER_STREAM, NOISE_STREAM, VALIDATION_STREAM = 1, 2, 3
 ROWS_PER_STAGE, VALIDATIONS_PER_STAGE = 200, 10
-PRECISIONS = ("bf16", "fp32")
 
 
 @dataclass(frozen=True)

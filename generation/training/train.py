@@ -4,13 +4,14 @@ import json
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
+from cohorts.arithmetic import choose_precision
 from cohorts.cohort import Cohort
 from cohorts.errors import DataError
 from cohorts.store import write_text_atomic
@@ -53,7 +54,8 @@ class TrainingPlan:
     seed : int
     n_held_out : int
         People kept for validation.
-    precision : {"bf16", "fp32"}
+    precision : {"auto", "bf16", "fp32"}
+        auto is bf16 on devices that are fast in it (`cohorts.arithmetic`), else fp32.
     device : str
     labels : Path, optional
         As in `prepare_cohort`.
@@ -70,7 +72,7 @@ class TrainingPlan:
     options: Mapping[str, str] = field(default_factory=dict)
     seed: int = 0
     n_held_out: int = 4
-    precision: str = "bf16"
+    precision: str = "auto"
     device: str = "auto"
     labels: Path | None = None
     skull_strip: bool = True
@@ -101,7 +103,8 @@ def train(cohort: Cohort, plan: TrainingPlan, *, progress: Progress | None = Non
     recipe_of = find_model(plan.model).options["recipe"]
     if recipe_of is None:
         raise DataError(f"model {plan.model!r} cannot be trained here; it only reads what others made")
-    people = cohort.included
+    people, devices = cohort.included, Devices(plan.device)
+    plan = replace(plan, precision=choose_precision(plan.precision, devices.device))
     grid = training_grid(plan)
     scaler = ConditionScaler.fit(people.people, plan.conditions)
     files = prepare_cohort(
@@ -116,7 +119,7 @@ def train(cohort: Cohort, plan: TrainingPlan, *, progress: Progress | None = Non
         )
     )  # fmt: skip
     _check_steps(plan, recipe)
-    training = Training(plan, recipe, grid, scaler, images, Devices(plan.device), progress)
+    training = Training(plan, recipe, grid, scaler, images, devices, progress)
     return training.run(facts_of(cohort, people, plan))
 
 

@@ -20,6 +20,31 @@ def test_people_of_a_table_are_drawn(command, tmp_path):
     assert (out / "sub-b" / "anat" / "sub-b_T1w.nii.gz").exists()
 
 
+@pytest.mark.parametrize(
+    ("flags", "named"),
+    [(("--n", 20), "--n"), (("--skull-strip",), "--skull-strip"), (("--voxel", 1.0), "--voxel")],
+)
+def test_options_of_the_simulator_are_refused_for_trained_models(flags, named, command, tmp_path):
+    asked = tmp_path / "asked.tsv"
+    asked.write_text("participant_id\tage\tsex\nsub-a\t70\tF\n")
+    outcome = command(
+        "generate", "--model", "ldm", "--conditions", asked, "--out", tmp_path / "drawn", *flags, "--quiet"
+    )
+    assert outcome.code == 2
+    assert f"a trained model takes no {named}:" in outcome.err
+    assert not (tmp_path / "drawn").exists()
+
+
+def test_a_request_that_no_head_can_hold_is_refused(command, tmp_path):
+    asked = tmp_path / "asked.tsv"
+    asked.write_text("participant_id\tage\tsex\trequested_ventricle_mm3\nsub-a\t70\tF\t9000000\n")
+    outcome = command("generate", "--conditions", asked, "--out", tmp_path / "drawn", "--quiet")
+    assert outcome.code == 2
+    assert "what row 0 asks for makes a head of" in outcome.err
+    assert "requested_ventricle_mm3 9000000" in outcome.err
+    assert not (tmp_path / "drawn").exists()
+
+
 def test_options_of_trained_models_are_refused(command, tmp_path):
     outcome = command("generate", "--out", tmp_path / "drawn", "--checkpoint", tmp_path, "--quiet")
     assert outcome.code == 2

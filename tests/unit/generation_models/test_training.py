@@ -67,7 +67,7 @@ def test_another_seed_gives_other_weights(tiny_training, tmp_path):
 
 
 def test_a_folder_of_another_training_is_refused(tiny_training, tmp_path):
-    tiny_training(tmp_path)
+    tiny_training(tmp_path, precision="bf16")
     with pytest.raises(DataError, match=r"other settings \(precision: 'bf16' there, 'fp32' here"):
         tiny_training(tmp_path, precision="fp32")
 

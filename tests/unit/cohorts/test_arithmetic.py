@@ -1,0 +1,46 @@
+"""bf16 only where the device is fast in it; elsewhere float32, with nearly the same answer."""
+
+import warnings
+
+import pytest
+import torch
+
+from cohorts import arithmetic
+from cohorts.arithmetic import choose_precision, has_fast_bf16
+from cohorts.errors import DataError
+
+
+@pytest.fixture(params=[True, False])
+def fast(request, monkeypatch):
+    monkeypatch.setattr(arithmetic, "has_fast_bf16", lambda device: request.param)
+    return request.param
+
+
+def test_auto_takes_what_the_device_is_fast_in(fast):
+    assert choose_precision("auto", "cpu") == ("bf16" if fast else "fp32")
+
+
+def test_fp32_is_taken_without_a_word(fast):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert choose_precision("fp32", "cpu") == "fp32"
+
+
+def test_bf16_where_it_is_slow_is_taken_with_a_warning(fast):
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        assert choose_precision("bf16", "cpu") == "bf16"
+    assert [str(w.message) for w in said] == (
+        [] if fast else ["cpu has no bf16 arithmetic here: bf16 takes many times as long as fp32"]
+    )
+
+
+def test_an_unknown_precision_is_refused():
+    with pytest.raises(DataError, match="expected one of fp32, bf16, got 'fp64'"):
+        choose_precision("fp64", "cpu")
+
+
+def test_a_processor_without_avx512_is_not_fast_in_bf16():
+    if torch.backends.cpu.get_cpu_capability() == "AVX2":
+        assert not has_fast_bf16("cpu")
+    assert not has_fast_bf16("meta")
