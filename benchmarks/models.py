@@ -22,7 +22,7 @@ import numpy as np
 from analysis.settings import Settings
 from benchmarks.models_page import Row, write_page
 from benchmarks.models_picture import draw_examples
-from cohorts.cohort import Cohort, read_cohort
+from cohorts.cohort import Cohort, read_cohort, write_cohort
 from cohorts.errors import DataError
 from cohorts.schemas import PARTICIPANTS
 from cohorts.store import Store, hash_file, write_text_atomic
@@ -67,6 +67,8 @@ class Plan:
     settings : Settings
     n_pairs : int
         Pairs of images compared in each cohort.
+    judges_images : bool
+        Whether runs look at the images too, or at volumes alone.
     """
 
     work: Path
@@ -76,6 +78,7 @@ class Plan:
     n_processes: int
     settings: Settings
     n_pairs: int = 1000
+    judges_images: bool = True
 
     def folder(self, kind: str, place: str) -> Path:
         """Return where one cohort's drawings, images, segmentation or run lie."""
@@ -116,7 +119,7 @@ class Plan:
 
     def judge(self, place: str, label: str, *, training: Path | None) -> Path:
         """Return the run folder of a cohort against the reference; made again only if something changed."""
-        reference, generated = (self.folder("segmented", name) for name in (REFERENCE, place))
+        reference, generated = (self._measured(name) for name in (REFERENCE, place))
         out = self.folder("runs", place)
         measured = [folder for folder in (reference, generated, training) if folder is not None]
         tables = [sorted(folder.glob("derivatives/*/*.tsv")) for folder in measured]
@@ -135,6 +138,13 @@ class Plan:
             run(config, progress=progress)
         write_text_atomic(out / STAMP, stamp)
         return out
+
+    def _measured(self, place: str) -> Path:
+        """Return the folder of a segmented cohort; of its volumes alone where images are not judged."""
+        folder = self.folder("segmented", place)
+        if self.judges_images:
+            return folder
+        return write_cohort(read_cohort(folder, min_people=1), self.folder("volumes", place))
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@
 
 Requests are those of simulated people whom no model has seen, as in `benchmarks.models`, whose work folder is
 used: the reference of that page, and images that lie there. Only requested against measured is judged, so the
-people themselves need not be drawn, and two hundred images are affordable.
+people themselves need not be drawn, reports are of volumes alone, and two hundred images are affordable.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -98,7 +98,9 @@ def main() -> None:
     )
     given = parser.parse_args()
     settings = Settings(min_people=min(Settings().min_people, given.n, given.reference))
-    plan = Plan(given.work, given.n, given.seed, given.segmenter, given.processes, settings, n_pairs=0)
+    plan = Plan(
+        given.work, given.n, given.seed, given.segmenter, given.processes, settings, judges_images=False
+    )
     rows = scores(given.checkpoints, plan, name_value_pairs(given.option), reference=given.reference)
     runs = {row.label: read_run(row.run) for row in rows}
     page = PAGE.format(
