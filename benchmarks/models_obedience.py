@@ -35,11 +35,17 @@ people, with the row of the people themselves.
 
 ## Where obedience ends
 
-Requests in eighths, from the smallest to the largest; means in mL. A slope over all requests hangs on the largest few.
+Requests in eighths, from the smallest to the largest; means in mL.
 
 {eighths}
+
+A slope over all requests hangs on the largest few. Without the largest twentieth:
+
+{trimmed}
 """
 N_PARTS = 8
+#: Share of the requests, from the smallest, of the second slope; resamples of its interval.
+SHARE, N_RESAMPLES = 0.95, 2000
 
 
 def scores(
@@ -79,6 +85,29 @@ def eighths(runs: Mapping[str, Run]) -> Iterator[str]:
             yield table_line(["", label, *_millilitres(means["measured"])])
 
 
+def trimmed(runs: Mapping[str, Run]) -> Iterator[str]:
+    """Yield the slope of measured on requested volumes without the largest requests."""
+    header = ["", "volume", "requests up to, mL", "slope"]
+    yield from (table_line(header), table_line(["---"] * len(header)))
+    for label, run in runs.items():
+        for condition, table in run.table("dose").groupby("condition", sort=False):
+            kept = table.nsmallest(round(SHARE * len(table)), "requested")
+            cells = [label, str(condition), *_millilitres(kept["requested"].tail(1)), slope_of(kept)]
+            yield table_line(cells)
+
+
+def slope_of(table: pd.DataFrame) -> str:
+    """Return slope and percentile interval over resamples of people."""
+    rng = np.random.default_rng(0)
+    pairs = table[["requested", "measured"]].to_numpy(float)
+    draws = [pairs[rng.integers(len(pairs), size=len(pairs))] for _ in range(N_RESAMPLES)]
+    slope, low, high = (
+        np.polyfit(*pairs.T, 1)[0],
+        *np.quantile([np.polyfit(*draw.T, 1)[0] for draw in draws], (0.025, 0.975)),
+    )
+    return f"{slope:.3f} [{low:.3f}, {high:.3f}]"
+
+
 def in_parts(table: pd.DataFrame) -> pd.DataFrame:
     """Return mean ``requested`` and ``measured`` of people sorted by request and dealt into parts."""
     ordered = table.sort_values("requested")
@@ -105,7 +134,7 @@ def main() -> None:
     runs = {row.label: read_run(row.run) for row in rows}
     page = PAGE.format(
         stamp=stamp(), n=given.n, segmenter=given.segmenter,
-        obedience="\n".join(table_of_obedience(runs)), eighths="\n".join(eighths(runs)),
+        obedience="\n".join(table_of_obedience(runs)), eighths="\n".join(eighths(runs)), trimmed="\n".join(trimmed(runs)),
     )  # fmt: skip
     print(write_text_atomic(given.out, page))
 
