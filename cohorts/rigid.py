@@ -31,7 +31,7 @@ def fit_rigid(moving: Points, fixed: Points) -> Points:
     Examples
     --------
     >>> points = np.array([[0.0, 0, 0], [1, 0, 0], [0, 2, 0], [0, 0, 3]])
-    >>> np.round(fit_rigid(points, points + [5, 0, 0])[:3, 3] + 0.0, 6).tolist()
+    >>> (np.round(fit_rigid(points, points + [5, 0, 0])[:3, 3], 6) + 0.0).tolist()
     [5.0, 0.0, 0.0]
     """
     centre_moving, centre_fixed = moving.mean(axis=0), fixed.mean(axis=0)
