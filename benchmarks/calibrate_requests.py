@@ -9,8 +9,7 @@ the request curves of the checkpoint (`generation.request_curves`). Weights stay
 
 import argparse
 from collections.abc import Mapping
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -20,14 +19,15 @@ from analysis.conditions import measured_structures
 from benchmarks.models import ASKED_COLUMNS
 from cohorts.cohort import Cohort
 from cohorts.errors import DataError
+from cohorts.processes import spread
 from cohorts.structures import TIV
 from generation.checkpoint import read_checkpoint, with_curves
 from generation.demo_cohorts import table_cohort
-from generation.registry import find_model
 from generation.request_curves import fit_curve
 from generation.sample_cohort import Share, sample_cohort
 from generation.scaler import RequestCurve
 from plausibrain.imaging import segment
+from plausibrain.models import load_model
 from plausibrain.progress import progress_bar
 
 SEED, N_SEARCHED = 5100, 3000
@@ -60,19 +60,28 @@ def told_people(n: int) -> pd.DataFrame:
     return people[list(ASKED_COLUMNS)].assign(**told).reset_index(drop=True)
 
 
-def draw(checkpoint: Path, people: pd.DataFrame, folder: Path, share: Share) -> None:
-    """Draw one worker's share of the people."""
-    plugin = find_model(read_checkpoint(checkpoint).model)
-    sample_cohort(plugin.function(checkpoint), people, folder, seed=SEED, share=share)
+@dataclass(frozen=True, eq=False)
+class Worker:
+    """What one process draws: a share of the people."""
+
+    checkpoint: Path
+    people: pd.DataFrame
+    folder: Path
+    share: Share
+
+
+def draw(worker: Worker) -> Cohort:
+    """Draw one worker's share of the people; return the cohort as far as it is drawn."""
+    model = load_model(read_checkpoint(worker.checkpoint).model, worker.checkpoint, {})
+    return sample_cohort(model, worker.people, worker.folder, seed=SEED, share=worker.share)
 
 
 def drawn(checkpoint: Path, people: pd.DataFrame, folder: Path, n_processes: int) -> Cohort:
     """Return the images of all people."""
-    with ProcessPoolExecutor(n_processes, mp_context=get_context("spawn")) as pool:
-        shares = [Share(index, n_processes) for index in range(n_processes)]
-        list(pool.map(draw, *zip(*((checkpoint, people, folder, share) for share in shares), strict=True)))
-    plugin = find_model(read_checkpoint(checkpoint).model)
-    return sample_cohort(plugin.function(checkpoint), people, folder, seed=SEED)
+    shares = (Share(index, n_processes) for index in range(n_processes))
+    for _ in spread(draw, [Worker(checkpoint, people, folder, share) for share in shares], n_processes):
+        pass
+    return draw(Worker(checkpoint, people, folder, Share()))
 
 
 def curves_of(measured: Cohort) -> Mapping[str, RequestCurve]:

@@ -12,6 +12,8 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
+from scipy.stats import bootstrap
 
 from analysis.settings import Settings
 from benchmarks.machine import stamp
@@ -98,14 +100,15 @@ def trimmed(runs: Mapping[str, Run]) -> Iterator[str]:
 
 def slope_of(table: pd.DataFrame) -> str:
     """Return slope and percentile interval over resamples of people."""
-    rng = np.random.default_rng(0)
-    pairs = table[["requested", "measured"]].to_numpy(float)
-    draws = [pairs[rng.integers(len(pairs), size=len(pairs))] for _ in range(N_RESAMPLES)]
-    slope, low, high = (
-        np.polyfit(*pairs.T, 1)[0],
-        *np.quantile([np.polyfit(*draw.T, 1)[0] for draw in draws], (0.025, 0.975)),
-    )
-    return f"{slope:.3f} [{low:.3f}, {high:.3f}]"
+    pairs = table["requested"].to_numpy(float), table["measured"].to_numpy(float)
+    low, high = bootstrap(
+        pairs, _slope, paired=True, vectorized=False, method="percentile", n_resamples=N_RESAMPLES, rng=0
+    ).confidence_interval
+    return f"{_slope(*pairs):.3f} [{low:.3f}, {high:.3f}]"
+
+
+def _slope(requested: NDArray[np.float64], measured: NDArray[np.float64]) -> float:
+    return float(np.polyfit(requested, measured, 1)[0])
 
 
 def in_parts(table: pd.DataFrame) -> pd.DataFrame:
@@ -134,7 +137,8 @@ def main() -> None:
     runs = {row.label: read_run(row.run) for row in rows}
     page = PAGE.format(
         stamp=stamp(), n=given.n, segmenter=given.segmenter,
-        obedience="\n".join(table_of_obedience(runs)), eighths="\n".join(eighths(runs)), trimmed="\n".join(trimmed(runs)),
+        obedience="\n".join(table_of_obedience(runs)), eighths="\n".join(eighths(runs)),
+        trimmed="\n".join(trimmed(runs)),
     )  # fmt: skip
     print(write_text_atomic(given.out, page))
 

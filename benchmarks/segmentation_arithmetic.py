@@ -12,6 +12,7 @@ import argparse
 import copy
 from collections.abc import Mapping
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import torch
@@ -19,8 +20,8 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from benchmarks.machine import stamp
+from cohorts import arithmetic
 from cohorts.volumes import Volume, read_volume
-from evaluation import inference
 from evaluation.networks.half_resolution_unet import HalfResolutionUNet, channels_last, features_of
 from evaluation.segmenters import synthseg_style as segmenter
 
@@ -49,13 +50,11 @@ def _rounded(x: Tensor) -> Tensor:
 
 def volumes(network: nn.Module, image: Volume) -> Mapping[str, float]:
     """Return the soft volumes of an image, mm³, with another network in float32."""
-    kept, fast = segmenter.load_network, inference.has_fast_bf16
-    segmenter.load_network = lambda device="cpu": network  # type: ignore[assignment]
-    inference.has_fast_bf16 = lambda device: False  # type: ignore[assignment]
-    try:
+    with (
+        mock.patch.object(segmenter, "load_network", return_value=network),
+        mock.patch.object(arithmetic, "has_fast_bf16", return_value=False),
+    ):
         return segmenter.synthseg_style(image).volumes
-    finally:
-        segmenter.load_network, inference.has_fast_bf16 = kept, fast
 
 
 def main() -> None:
@@ -67,9 +66,10 @@ def main() -> None:
     given = parser.parse_args()
     print(f"{stamp()}; differences from bf16 in %, float32 with weights as stored / rounded")
     print("| scan | median of all structures | largest | left thalamus |\n|---|---|---|---|")
+    ways = networks()
     for path in given.scans:
         image = read_volume(path)
-        found = {name: volumes(network, image) for name, network in networks().items()}
+        found = {name: volumes(network, image) for name, network in ways.items()}
         cells: list[list[str]] = [[], [], []]
         for way in ("stored", "rounded"):
             off = {name: 100 * (found[way][name] / value - 1) for name, value in found["bf16"].items()}

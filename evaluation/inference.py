@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from cohorts.arithmetic import has_fast_bf16
+from cohorts.arithmetic import fast_autocast
 from evaluation.networks.half_resolution_unet import STRIDE, HalfResolutionUNet
 from evaluation.synthesis.anatomy import N_STRUCTURES
 
@@ -35,7 +35,7 @@ def predict(
     before = [p // 2 // step * step for p in pads]
     widths = [w for b, p in zip(reversed(before), reversed(pads), strict=True) for w in (b, p - b)]
     padded = functional.pad(data[None, None], widths)
-    with torch.autocast(data.device.type, torch.bfloat16, enabled=has_fast_bf16(data.device)):
+    with fast_autocast(data.device):
         logits = network(padded, fine=fine)
     inner = [slice(b // step, (b + n) // step) for b, n in zip(before, data.shape, strict=True)]
     logits = _planes(logits[0])[(slice(None), *inner)].float()

@@ -17,7 +17,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.optim import AdamW
 
-from cohorts.arithmetic import has_fast_bf16
+from cohorts.arithmetic import fast_autocast
 from cohorts.store import write_atomic
 from evaluation.networks.half_resolution_unet import HalfResolutionUNet, channels_last
 from evaluation.synthesis.anatomy import CHANNELS, Codebook
@@ -153,7 +153,7 @@ def train_step(state: State, example: Example, plan: Plan) -> tuple[float, np.nd
     """
     for group in state.optimizer.param_groups:
         group["lr"] = learning_rate(plan, state.step)
-    with torch.autocast(plan.device, torch.bfloat16, enabled=has_fast_bf16(plan.device)):
+    with fast_autocast(plan.device):
         settling = state.step >= plan.steps - plan.settling_steps
         loss, dice = _loss(
             state,

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from cohorts.arithmetic import has_fast_bf16
+from cohorts.arithmetic import fast_autocast
 from evaluation.alignment import common_grid
 from evaluation.extraction import extractor
 from evaluation.networks.half_resolution_unet import HalfResolutionUNet, fold, halve
@@ -31,7 +31,7 @@ def segmenter_bottleneck(brain: torch.Tensor) -> np.ndarray:
     grid = common_grid(1.0)[0]
     if tuple(brain.shape) != grid:
         image = functional.interpolate(image, grid, mode="trilinear")
-    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16, enabled=has_fast_bf16("cpu")):
+    with torch.no_grad(), fast_autocast("cpu"):
         deepest = _encode(load_network(), image)[0].float().flatten(1)
     inside = functional.adaptive_avg_pool3d(image, _side(grid))[0, 0].flatten() > 0.1
     chosen = deepest[:, inside] if int(inside.sum()) > 1 else deepest

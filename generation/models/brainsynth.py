@@ -57,7 +57,7 @@ def brainsynth(
         Divides the scores of the codes; below 1 samples are more alike.
     guidance : float
         1 samples as trained; above 1 exaggerates what metadata do.
-    precision : {"fp32", "bf16"}
+    precision : {"fp32", "bf16", "auto"}
         bf16 is faster where samples run together; only fp32 gives the same bits whatever the batch.
     device : str
     batch_size : int

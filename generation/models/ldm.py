@@ -44,7 +44,7 @@ def ldm(
         DDPM takes all 1000 steps.
     steps : int
         Of DDIM.
-    precision : {"fp32", "bf16"}
+    precision : {"fp32", "bf16", "auto"}
         bf16 is faster where samples run together; only fp32 gives the same bits whatever the batch.
     device : str
     batch_size : int

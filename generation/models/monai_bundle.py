@@ -39,7 +39,7 @@ def monai_bundle(
         The bundle's own is DDIM.
     steps : int
         Of DDIM; the bundle's own are 50.
-    precision : {"fp32", "bf16"}
+    precision : {"fp32", "bf16", "auto"}
         As for `ldm`.
     device : str
     batch_size : int

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from cohorts.arithmetic import has_fast_bf16
+from cohorts.arithmetic import fast_autocast
 from cohorts.errors import ToolError
 from evaluation.inference import predict
 from evaluation.networks.half_resolution_unet import HalfResolutionUNet
@@ -44,7 +44,7 @@ def test_padding_inside_does_not_move_the_answer(network: HalfResolutionUNet) ->
     by_hand[:30, 4:42] = (
         data  # 2 voxels at the end of one axis, 4 and 6 around the other: whole voxels of 2 mm
     )
-    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16, enabled=has_fast_bf16("cpu")):
+    with torch.no_grad(), fast_autocast("cpu"):
         logits = network(by_hand[None, None], fine=False)[0, :, :15, 2:21]
     torch.testing.assert_close(posteriors, logits[:19].float().softmax(0), rtol=1e-5, atol=1e-6)
     torch.testing.assert_close(posteriors.sum(0), torch.ones(15, 19, 24))

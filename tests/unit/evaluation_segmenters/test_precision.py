@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from cohorts import arithmetic
 from evaluation import inference
 from evaluation.networks.half_resolution_unet import HalfResolutionUNet
 from evaluation.segmenters.synthseg_style import load_network, round_convolutions
@@ -13,7 +14,7 @@ def test_bf16_is_used_only_where_it_is_fast(fast, kind, monkeypatch):
     seen = []
     network = HalfResolutionUNet((4, 4, 4, 4)).eval()
     network.stem.register_forward_hook(lambda module, given, answer: seen.append(answer.dtype))
-    monkeypatch.setattr(inference, "has_fast_bf16", lambda device: fast)
+    monkeypatch.setattr(arithmetic, "has_fast_bf16", lambda device: fast)
     posteriors, _ = inference.predict(network, torch.rand(32, 32, 32))
     assert seen == [kind]
     assert posteriors.dtype == torch.float32
@@ -37,7 +38,7 @@ def test_rounded_weights_bring_the_arithmetics_together(monkeypatch):
     round_convolutions(rounded)
 
     def mean(network, *, fast):
-        monkeypatch.setattr(inference, "has_fast_bf16", lambda device: fast)
+        monkeypatch.setattr(arithmetic, "has_fast_bf16", lambda device: fast)
         return inference.predict(network, image)[0].mean((1, 2, 3))
 
     bf16 = mean(plain, fast=True)
