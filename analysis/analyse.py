@@ -6,19 +6,19 @@ from typing import Any
 
 import pandas as pd
 
-from analysis import companions
-from analysis.cases import case_table
-from analysis.design import describe_design
-from analysis.estimates.obedience import dose_table
-from analysis.evaluate import Pairs, evaluate_headline, evaluate_headlines
-from analysis.frame import build_frame
-from analysis.nearest_table import nearest_table
-from analysis.registry import all_headlines
-from analysis.results import COLUMNS, ESTIMATES
-from analysis.sample import Samples, prepare_samples
-from analysis.scorecard import build_scorecard
-from analysis.settings import Settings
-from cohorts.cohort import Cohort, notes_table
+from plausibrain.analysis import companions
+from plausibrain.analysis.cases import case_table
+from plausibrain.analysis.design import describe_design
+from plausibrain.analysis.estimates.obedience import dose_table
+from plausibrain.analysis.evaluate import Pairs, evaluate_headline, evaluate_headlines
+from plausibrain.analysis.frame import build_frame
+from plausibrain.analysis.nearest_table import nearest_table
+from plausibrain.analysis.registry import all_headlines
+from plausibrain.analysis.results import COLUMNS, ESTIMATES
+from plausibrain.analysis.sample import Samples, prepare_samples
+from plausibrain.analysis.scorecard import build_scorecard
+from plausibrain.analysis.settings import Settings
+from plausibrain.cohorts.cohort import Cohort, notes_table
 
 Progress = Callable[[str, int, int], None]
 """Called as `progress(what, done, of)`."""
@@ -77,7 +77,10 @@ def analyse(
     samples = prepare_samples(reference, generated, min_people=settings.min_people, training=training)
     frame = build_frame(samples, settings)
     pairs = Pairs.of(frame)
-    headline_plugins, estimate_plugins = all_headlines(), list(ESTIMATES.discover("analysis.estimates"))
+    headline_plugins, estimate_plugins = (
+        all_headlines(),
+        list(ESTIMATES.discover("plausibrain.analysis.estimates")),
+    )
     steps = len(headline_plugins) + len(estimate_plugins)
     headlines = []
     for i, plugin in enumerate(headline_plugins):

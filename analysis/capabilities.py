@@ -4,12 +4,12 @@ from collections.abc import Callable
 
 import numpy as np
 
-from analysis.clouds import FEATURE_SPACE, IMAGE_SPACE, chosen_extractor, present
-from analysis.conditions import measured_structures, own_variation
-from analysis.frame import Frame
-from analysis.memorisation import MIN_HELD_OUT, held_out_rows
-from analysis.pair_similarity import similarity_names
-from analysis.sides import homologous
+from plausibrain.analysis.clouds import FEATURE_SPACE, IMAGE_SPACE, chosen_extractor, present
+from plausibrain.analysis.conditions import measured_structures, own_variation
+from plausibrain.analysis.frame import Frame
+from plausibrain.analysis.memorisation import MIN_HELD_OUT, held_out_rows
+from plausibrain.analysis.pair_similarity import similarity_names
+from plausibrain.analysis.sides import homologous
 
 MIN_EACH_SEX = 5
 MIN_AGE_SPREAD_YEARS = 2.0

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from analysis.frame import Frame, Prepared
-from analysis.pair import ROLES
-from cohorts.schemas import CASES
+from plausibrain.analysis.frame import Frame, Prepared
+from plausibrain.analysis.pair import ROLES
+from plausibrain.cohorts.schemas import CASES
 
 #: Question -> what the deviations are about.
 ABOUT = {2: "volumes", 7: "image quality"}
@@ -25,7 +25,7 @@ def case_table(frame: Frame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Columns of `cohorts.schemas.CASES`.
+        Columns of `plausibrain.cohorts.schemas.CASES`.
 
     Notes
     -----

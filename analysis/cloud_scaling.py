@@ -36,8 +36,9 @@ def deviating_clouds(
 
     Notes
     -----
-    A person of the reference is predicted without that person, as in `analysis.frame`. Every feature is
-    divided by its standard deviation around the prediction; the voxels of an image by their common one.
+    A person of the reference is predicted without that person, as in `plausibrain.analysis.frame`. Every
+    feature is divided by its standard deviation around the prediction; the voxels of an image by their
+    common one.
     """
     model = [i for i, name in enumerate(columns) if name != "tiv"]
     chosen = [design[mine][:, model] for design, mine in zip(designs, rows, strict=True)]

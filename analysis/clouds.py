@@ -9,9 +9,9 @@ from typing import Literal
 
 import numpy as np
 
-from analysis.frame import Frame, Prepared
-from analysis.pair import ROLES, Pair, Role, Weighted
-from analysis.weights import people_rng
+from plausibrain.analysis.frame import Frame, Prepared
+from plausibrain.analysis.pair import ROLES, Pair, Role, Weighted
+from plausibrain.analysis.weights import people_rng
 
 Space = Literal["raw", "adjusted"]
 #: Extractors that headlines use, in the order in which they are looked for.

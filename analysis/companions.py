@@ -5,12 +5,12 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from analysis.evaluate import Headline, Pairs
-from analysis.frame import Frame, Prepared
-from analysis.pair import Role
-from analysis.results import centred, column_quantiles
-from analysis.sample import Sample
-from cohorts.structures import TIV
+from plausibrain.analysis.evaluate import Headline, Pairs
+from plausibrain.analysis.frame import Frame, Prepared
+from plausibrain.analysis.pair import Role
+from plausibrain.analysis.results import centred, column_quantiles
+from plausibrain.analysis.sample import Sample
+from plausibrain.cohorts.structures import TIV
 
 CURVE_POINTS = 25
 

@@ -4,12 +4,12 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from analysis.frame import Frame
-from analysis.pair import Pair
-from analysis.regression import fit, moments
-from analysis.sample import Sample
-from cohorts.errors import DataError
-from cohorts.structures import structure
+from plausibrain.analysis.frame import Frame
+from plausibrain.analysis.pair import Pair
+from plausibrain.analysis.regression import fit, moments
+from plausibrain.analysis.sample import Sample
+from plausibrain.cohorts.errors import DataError
+from plausibrain.cohorts.structures import structure
 
 VENTRICLES = ("Left-Lateral-Ventricle", "Right-Lateral-Ventricle", "Left-Inf-Lat-Vent", "Right-Inf-Lat-Vent")
 BRAIN_TISSUES = ("grey", "white", "mixed")

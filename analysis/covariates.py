@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analysis.sample import Sample
+from plausibrain.analysis.sample import Sample
 
 SPLINE_QUANTILES = (0.05, 0.35, 0.65, 0.95)
 YEARS_PER_UNIT = 10.0

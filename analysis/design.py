@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from analysis.conditions import LABELS, measured_structures, measured_volume
-from analysis.frame import Frame
+from plausibrain.analysis.conditions import LABELS, measured_structures, measured_volume
+from plausibrain.analysis.frame import Frame
 
 AGES = "shared ages"
 MAX_EXTRAPOLATED_SHARE = 0.5

@@ -3,8 +3,8 @@
 import numpy as np
 from scipy.linalg import solve
 
-from analysis.pair import ROLES, Pair
-from analysis.weights import people_rng
+from plausibrain.analysis.pair import ROLES, Pair
+from plausibrain.analysis.weights import people_rng
 
 N_FOLDS = 5
 PENALTY = 10.0

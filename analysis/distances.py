@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from analysis.frame import Frame, Prepared
-from analysis.pair import ROLES, Pair, Role
-from analysis.weights import people_rng
+from plausibrain.analysis.frame import Frame, Prepared
+from plausibrain.analysis.pair import ROLES, Pair, Role
+from plausibrain.analysis.weights import people_rng
 
 
 def distance_matrix(frame: Frame, first: Prepared, second: Prepared) -> np.ndarray:

@@ -7,11 +7,11 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from analysis.agreement import concordance, deming_slope, sign_agreement
-from analysis.evaluate import Pairs
-from analysis.pair import ROLES, Pair, Role
-from analysis.results import estimate_rows, evaluate_on
-from analysis.settings import HeadSize
+from plausibrain.analysis.agreement import concordance, deming_slope, sign_agreement
+from plausibrain.analysis.evaluate import Pairs
+from plausibrain.analysis.pair import ROLES, Pair, Role
+from plausibrain.analysis.results import estimate_rows, evaluate_on
+from plausibrain.analysis.settings import HeadSize
 
 Agreement = Callable[[np.ndarray, np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 
@@ -45,7 +45,7 @@ def both_and_difference(
     function : callable
         `f(role, pair) -> (B, s or more)`; columns beyond the structures are dropped.
     common : dict
-        As from `analysis.results.common_columns`.
+        As from `plausibrain.analysis.results.common_columns`.
     structures : sequence of str, optional
         Names of the columns; by default those that the head-size convention allows.
     """

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy.stats import norm
 
-from analysis.capabilities import missing_capability
-from analysis.frame import Frame
-from analysis.pair import Pair, bootstrap_pair, full_pair, half_pair, split_pairs
-from analysis.results import MAX_UNDEFINED_SHARE, POWER
-from cohorts.errors import MeasurementError
-from cohorts.registry import Plugin
+from plausibrain.analysis.capabilities import missing_capability
+from plausibrain.analysis.frame import Frame
+from plausibrain.analysis.pair import Pair, bootstrap_pair, full_pair, half_pair, split_pairs
+from plausibrain.analysis.results import MAX_UNDEFINED_SHARE, POWER
+from plausibrain.cohorts.errors import MeasurementError
+from plausibrain.cohorts.registry import Plugin
 
 MAX_DRAWN_LEVEL = 0.99
 PEOPLE_PER_COLUMN = 3

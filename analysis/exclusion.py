@@ -3,8 +3,8 @@
 import numpy as np
 from statsmodels.stats.proportion import confint_proportions_2indep
 
-from analysis.frame import Frame
-from analysis.pair import Pair
+from plausibrain.analysis.frame import Frame
+from plausibrain.analysis.pair import Pair
 
 
 def exclusion_counts(frame: Frame) -> dict[str, tuple[int, int]]:

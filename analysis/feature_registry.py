@@ -5,8 +5,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from analysis.pair import Pair
-from cohorts.registry import UNBOUNDED, Plugin, Registry
+from plausibrain.analysis.pair import Pair
+from plausibrain.cohorts.registry import UNBOUNDED, Plugin, Registry
 
 FEATURE_DISTANCES = Registry("feature_distances")
 DistanceFunction = Callable[[Pair, str], np.ndarray]
@@ -30,7 +30,7 @@ def feature_distance(
     Parameters
     ----------
     label, unit, better, source, bounds
-        As in `cohorts.registry.Plugin`.
+        As in `plausibrain.cohorts.registry.Plugin`.
     ideal : float
         Value for two samples of one population, however large.
     draws : {"bootstrap", "halves"}
@@ -53,4 +53,4 @@ def feature_distance(
 
 def all_distances() -> list[Plugin]:
     """Return every distance, by name."""
-    return list(FEATURE_DISTANCES.discover("analysis.feature_distances"))
+    return list(FEATURE_DISTANCES.discover("plausibrain.analysis.feature_distances"))

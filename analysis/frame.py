@@ -12,14 +12,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis.cloud_scaling import deviating_clouds
-from analysis.covariates import AGE_COLUMNS, Covariates, common_ages, identified, trend_weights
-from analysis.regression import fit, moments
-from analysis.sample import Sample, Samples
-from analysis.settings import HeadSize, Settings
-from analysis.sides import average_sides, homologous
-from analysis.weights import Clusters, ones, people_rng
-from cohorts.cohort import Cohort
+from plausibrain.analysis.cloud_scaling import deviating_clouds
+from plausibrain.analysis.covariates import AGE_COLUMNS, Covariates, common_ages, identified, trend_weights
+from plausibrain.analysis.regression import fit, moments
+from plausibrain.analysis.sample import Sample, Samples
+from plausibrain.analysis.settings import HeadSize, Settings
+from plausibrain.analysis.sides import average_sides, homologous
+from plausibrain.analysis.weights import Clusters, ones, people_rng
+from plausibrain.cohorts.cohort import Cohort
 
 LARGEST_LEVERAGE = 0.9
 SPREAD_LIMITS = (0.25, 4.0)
@@ -56,7 +56,7 @@ class Prepared:
         The same as deviations from what the reference predicts for age and sex, as in `features`.
     clouds : mapping of str to ndarray, (len(pairwise_rows), d)
         Feature vectors of the images of `pairwise_rows`, by extractor, as deviations from what the reference
-        predicts for age and sex; a NaN row where there is none. See `analysis.clouds`.
+        predicts for age and sex; a NaN row where there is none. See `plausibrain.analysis.clouds`.
     """
 
     sample: Sample

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from cohorts.cohort import OK, Cohort, Note
+from plausibrain.cohorts.cohort import OK, Cohort, Note
 
 #: A measure that more images lack than this is left out; fewer gaps are filled.
 MAX_MISSING_SHARE = 0.1

@@ -4,9 +4,16 @@ from collections.abc import Callable
 
 import numpy as np
 
-from analysis.clouds import Space, inner_products, mean_over_pairs, points, same_person, squared_distances
-from analysis.frame import Prepared
-from analysis.pair import Pair
+from plausibrain.analysis.clouds import (
+    Space,
+    inner_products,
+    mean_over_pairs,
+    points,
+    same_person,
+    squared_distances,
+)
+from plausibrain.analysis.frame import Prepared
+from plausibrain.analysis.pair import Pair
 
 Kernel = Callable[[Prepared, Prepared], np.ndarray]
 

@@ -10,16 +10,16 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import beta
 
-from analysis.clouds import (
+from plausibrain.analysis.clouds import (
     IMAGE_SPACE,
     chosen_extractor,
     equal_members,
     same_person,
     squared_distances,
 )
-from analysis.frame import Frame, Prepared
-from analysis.pair import ROLES, Pair, full_pair
-from cohorts.cohort import Cohort
+from plausibrain.analysis.frame import Frame, Prepared
+from plausibrain.analysis.pair import ROLES, Pair, full_pair
+from plausibrain.cohorts.cohort import Cohort
 
 #: Share of new real people who look like copies.
 CHANCE = 0.05

@@ -3,10 +3,10 @@
 import numpy as np
 import pandas as pd
 
-from analysis.clouds import extractor_names, members, same_person, squared_distances
-from analysis.memorisation import find_copies, find_twins, held_out_rows
-from analysis.pair import Pair
-from cohorts.schemas import NEAREST
+from plausibrain.analysis.clouds import extractor_names, members, same_person, squared_distances
+from plausibrain.analysis.memorisation import find_copies, find_twins, held_out_rows
+from plausibrain.analysis.pair import Pair
+from plausibrain.cohorts.schemas import NEAREST
 
 COLUMNS = tuple(column.name for column in NEAREST.columns)
 _TEXTS = ("nearest_training", "nearest_held_out", "nearest_generated")

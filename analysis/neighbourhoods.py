@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analysis.clouds import Space, members, same_person, squared_distances
-from analysis.pair import ROLES, Pair
+from plausibrain.analysis.clouds import Space, members, same_person, squared_distances
+from plausibrain.analysis.pair import ROLES, Pair
 
 NEAREST = 5
 

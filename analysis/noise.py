@@ -3,12 +3,12 @@
 import numpy as np
 import pandas as pd
 
-from analysis.sample import Sample, prepare_samples
-from analysis.settings import Settings
-from cohorts.cohort import Cohort
-from cohorts.errors import DataError
-from cohorts.structures import TIV
-from cohorts.tables import Column, Schema
+from plausibrain.analysis.sample import Sample, prepare_samples
+from plausibrain.analysis.settings import Settings
+from plausibrain.cohorts.cohort import Cohort
+from plausibrain.cohorts.errors import DataError
+from plausibrain.cohorts.structures import TIV
+from plausibrain.cohorts.tables import Column, Schema
 
 NOISE = Schema(
     "noise",

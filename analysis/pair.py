@@ -10,10 +10,10 @@ from typing import Literal
 
 import numpy as np
 
-from analysis.frame import Frame, Prepared
-from analysis.regression import Fit, Moments, fit, moments, with_group
-from analysis.settings import HeadSize
-from analysis.weights import bootstrap_weights, ones, people_rng, split_weights, subset_weights
+from plausibrain.analysis.frame import Frame, Prepared
+from plausibrain.analysis.regression import Fit, Moments, fit, moments, with_group
+from plausibrain.analysis.settings import HeadSize
+from plausibrain.analysis.weights import bootstrap_weights, ones, people_rng, split_weights, subset_weights
 
 Kind = Literal["full", "bootstrap", "halves", "null", "matched", "planted"]
 Role = Literal["reference", "generated"]

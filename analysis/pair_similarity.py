@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from analysis.frame import Frame
-from analysis.pair import Pair, Role
+from plausibrain.analysis.frame import Frame
+from plausibrain.analysis.pair import Pair, Role
 
 _NO_NUMBER = ("first", "second", "reason")
 

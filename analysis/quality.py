@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from analysis.pair import ROLES, Pair, Role
-from analysis.regression import Fit, Moments, fit, with_group
+from plausibrain.analysis.pair import ROLES, Pair, Role
+from plausibrain.analysis.regression import Fit, Moments, fit, with_group
 
 #: Share of real images that count as usual.
 USUAL = 0.95

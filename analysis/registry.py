@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from analysis.frame import Frame
-from analysis.pair import Pair
-from cohorts.registry import UNBOUNDED, Plugin, Registry
+from plausibrain.analysis.frame import Frame
+from plausibrain.analysis.pair import Pair
+from plausibrain.cohorts.registry import UNBOUNDED, Plugin, Registry
 
 HEADLINES = Registry("headlines")
 
@@ -45,7 +45,7 @@ def headline(
     Parameters
     ----------
     label, unit, better, source
-        As in `cohorts.registry.Plugin`.
+        As in `plausibrain.cohorts.registry.Plugin`.
     question : int
         One of the ten questions.
     ideal : float
@@ -56,7 +56,7 @@ def headline(
     sentence : str
         Plain-language reading; `{estimate}`, and `{which}` where that is given, are filled in.
     needs : tuple of str
-        Capabilities (`analysis.capabilities`) without which the headline does not apply.
+        Capabilities (`plausibrain.analysis.capabilities`) without which the headline does not apply.
     against_null : bool
         The number depends on n even for a perfect generator, so its verdict is about the excess over the
         same number for real against real at the same n.
@@ -76,7 +76,7 @@ def headline(
     logarithmic : bool
         The number is a ratio; its loss in comparisons is the absolute logarithm.
     assumes : tuple of str
-        What the requests behind the cohort must be like (`analysis.design`) for a verdict.
+        What the requests behind the cohort must be like (`plausibrain.analysis.design`) for a verdict.
     bounds : tuple of float
         Range that the number cannot leave.
     percent : bool
@@ -97,5 +97,5 @@ def headline(
 
 def all_headlines() -> list[Plugin]:
     """Return every headline, by question and name."""
-    found = HEADLINES.discover("analysis.headlines")
+    found = HEADLINES.discover("plausibrain.analysis.headlines")
     return sorted(found, key=lambda plugin: (plugin.options["question"], plugin.name))

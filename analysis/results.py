@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 from scipy.stats import false_discovery_control, norm
 
-from analysis.pair import Pair
-from analysis.settings import Settings
-from cohorts.registry import Registry
-from cohorts.schemas import RESULTS
+from plausibrain.analysis.pair import Pair
+from plausibrain.analysis.settings import Settings
+from plausibrain.cohorts.registry import Registry
+from plausibrain.cohorts.schemas import RESULTS
 
 POWER = 0.8
 MAX_UNDEFINED_SHARE = 0.05

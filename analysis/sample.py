@@ -7,12 +7,12 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from analysis.image_measures import common_measures, filled_measures
-from analysis.weights import Clusters
-from cohorts.cohort import OK, Cohort, Note
-from cohorts.errors import DataError
-from cohorts.from_images import pairs_among
-from cohorts.structures import TIV, find_structure
+from plausibrain.analysis.image_measures import common_measures, filled_measures
+from plausibrain.analysis.weights import Clusters
+from plausibrain.cohorts.cohort import OK, Cohort, Note
+from plausibrain.cohorts.errors import DataError
+from plausibrain.cohorts.from_images import pairs_among
+from plausibrain.cohorts.structures import TIV, find_structure
 
 ANALYSED_ATLASES = ("aseg", "dk")
 MAX_MISSING_SHARE = 0.1
@@ -26,7 +26,7 @@ class Sample:
     ----------
     name : str
     people : DataFrame, n rows
-        Columns of `cohorts.participants`.
+        Columns of `plausibrain.cohorts.participants`.
     volumes : ndarray, (n, s)
         Volumes in mm³, columns as `structures`.
     structures : tuple of str, (s,)
@@ -37,7 +37,7 @@ class Sample:
     features : mapping of str to ndarray, (n, d)
         Feature vectors of images that both cohorts have; a NaN row where there is none.
     pairs : DataFrame or None
-        Similarity of pairs of images, as in `cohorts.cohort.Cohort`.
+        Similarity of pairs of images, as in `plausibrain.cohorts.cohort.Cohort`.
     """
 
     name: str

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from analysis.design import Design
-from analysis.evaluate import Headline
-from analysis.pair import full_pair
-from analysis.questions import QUESTIONS, Question
-from analysis.settings import Settings
+from plausibrain.analysis.design import Design
+from plausibrain.analysis.evaluate import Headline
+from plausibrain.analysis.pair import full_pair
+from plausibrain.analysis.questions import QUESTIONS, Question
+from plausibrain.analysis.settings import Settings
 
 YES, NO, CANNOT_TELL, NOT_MEASURED = "yes", "no", "cannot tell", "not measured"
 

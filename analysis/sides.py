@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from cohorts.structures import homologue, structure
+from plausibrain.cohorts.structures import homologue, structure
 
 
 def homologous(structures: tuple[str, ...]) -> list[tuple[int, int]]:

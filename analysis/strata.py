@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from analysis.frame import Frame
-from analysis.pair import Pair, Weighted
-from analysis.sample import Sample
+from plausibrain.analysis.frame import Frame
+from plausibrain.analysis.pair import Pair, Weighted
+from plausibrain.analysis.sample import Sample
 
 
 def decade(age: np.ndarray) -> np.ndarray:

@@ -5,8 +5,8 @@ import ot
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist
 
-from analysis.pair import ROLES, Pair, Role
-from analysis.weights import people_rng
+from plausibrain.analysis.pair import ROLES, Pair, Role
+from plausibrain.analysis.weights import people_rng
 
 
 def assignment_cost(reference: np.ndarray, generated: np.ndarray) -> float:

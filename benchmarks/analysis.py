@@ -18,17 +18,17 @@ import ot
 import pandas as pd
 import pingouin as pg
 
-from analysis.analyse import analyse, judge
-from analysis.estimates.size import hedges_g
-from analysis.frame import build_frame
-from analysis.pair import bootstrap_pair, full_pair
-from analysis.sample import prepare_samples
-from analysis.settings import Settings
-from analysis.transport import assignment_cost
 from benchmarks.machine import machine_line
-from cohorts.cohort import Cohort
-from cohorts.structures import STRUCTURES, TIV
-from generation.demo_cohorts import table_cohort
+from plausibrain.analysis.analyse import analyse, judge
+from plausibrain.analysis.estimates.size import hedges_g
+from plausibrain.analysis.frame import build_frame
+from plausibrain.analysis.pair import bootstrap_pair, full_pair
+from plausibrain.analysis.sample import prepare_samples
+from plausibrain.analysis.settings import Settings
+from plausibrain.analysis.transport import assignment_cost
+from plausibrain.cohorts.cohort import Cohort
+from plausibrain.cohorts.structures import STRUCTURES, TIV
+from plausibrain.generation.demo_cohorts import table_cohort
 
 LOOP_STRUCTURES = 3
 LOOP_RESAMPLES = 200

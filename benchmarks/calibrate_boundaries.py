@@ -21,16 +21,16 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from cohorts.cohort import Cohort, read_cohort
-from cohorts.store import write_text_atomic
-from cohorts.structures import structure
-from cohorts.volumes import read_volume
-from evaluation.inference import predict
-from evaluation.networks.half_resolution_unet import HalfResolutionUNet
-from evaluation.segmenters.synthseg_style import read_network, with_even_sides
-from evaluation.synthesis.anatomy import CHANNELS
-from evaluation.working_grid import make_working_image
-from generation.norm_tables import expected_volume
+from plausibrain.cohorts.cohort import Cohort, read_cohort
+from plausibrain.cohorts.store import write_text_atomic
+from plausibrain.cohorts.structures import structure
+from plausibrain.cohorts.volumes import read_volume
+from plausibrain.evaluation.inference import predict
+from plausibrain.evaluation.networks.half_resolution_unet import HalfResolutionUNet
+from plausibrain.evaluation.segmenters.synthseg_style import read_network, with_even_sides
+from plausibrain.evaluation.synthesis.anatomy import CHANNELS
+from plausibrain.evaluation.working_grid import make_working_image
+from plausibrain.generation.norm_tables import expected_volume
 
 #: Structures whose border on white matter is what a threshold decides.
 FAMILIES = (

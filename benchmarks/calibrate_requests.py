@@ -4,7 +4,7 @@
 
 People of the simulator are asked for whom neither training nor `benchmarks.models` draws. The model is told
 volumes that are spread more widely than theirs, its images are segmented, and the inverse of its answer becomes
-the request curves of the checkpoint (`generation.request_curves`). Weights stay as they are. A killed run goes on.
+the request curves of the checkpoint (`plausibrain.generation.request_curves`). Weights stay as they are. A killed run goes on.
 """
 
 import argparse
@@ -15,17 +15,17 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from analysis.conditions import measured_structures
 from benchmarks.models import ASKED_COLUMNS
-from cohorts.cohort import Cohort
-from cohorts.errors import DataError
-from cohorts.processes import spread
-from cohorts.structures import TIV
-from generation.checkpoint import read_checkpoint, with_curves
-from generation.demo_cohorts import table_cohort
-from generation.request_curves import fit_curve
-from generation.sample_cohort import Share, sample_cohort
-from generation.scaler import RequestCurve
+from plausibrain.analysis.conditions import measured_structures
+from plausibrain.cohorts.cohort import Cohort
+from plausibrain.cohorts.errors import DataError
+from plausibrain.cohorts.processes import spread
+from plausibrain.cohorts.structures import TIV
+from plausibrain.generation.checkpoint import read_checkpoint, with_curves
+from plausibrain.generation.demo_cohorts import table_cohort
+from plausibrain.generation.request_curves import fit_curve
+from plausibrain.generation.sample_cohort import Share, sample_cohort
+from plausibrain.generation.scaler import RequestCurve
 from plausibrain.imaging import segment
 from plausibrain.models import load_model
 from plausibrain.progress import progress_bar

@@ -18,14 +18,14 @@ from typing import TypeVar
 
 import torch
 
-from cohorts.store import Store
-from evaluation.extract_cohort import extract_cohort
-from evaluation.measure_cohort import measure_files
-from evaluation.segment_files import segment_files
-from generation.demo_cohorts import table_cohort
-from generation.simulator.cohort import simulate_cohort
-from generation.simulator.person import Grid
+from plausibrain.cohorts.store import Store
 from plausibrain.demo import IMAGE_PEOPLE
+from plausibrain.evaluation.extract_cohort import extract_cohort
+from plausibrain.evaluation.measure_cohort import measure_files
+from plausibrain.evaluation.segment_files import segment_files
+from plausibrain.generation.demo_cohorts import table_cohort
+from plausibrain.generation.simulator.cohort import simulate_cohort
+from plausibrain.generation.simulator.person import Grid
 from plausibrain.simulated_images import SEGMENTER, VOXEL_MM
 
 Result = TypeVar("Result")

@@ -11,11 +11,11 @@ from collections.abc import Iterator
 from functools import cache
 
 from benchmarks.machine import machine_line
-from cohorts.volumes import LabelMap, Volume
-from evaluation.conditioning import condition
-from evaluation.measuring import all_measures, measure_scan
-from generation.norms import draw_people, draw_volumes
-from generation.simulator.person import Grid, simulate_person
+from plausibrain.cohorts.volumes import LabelMap, Volume
+from plausibrain.evaluation.conditioning import condition
+from plausibrain.evaluation.measuring import all_measures, measure_scan
+from plausibrain.generation.norms import draw_people, draw_volumes
+from plausibrain.generation.simulator.person import Grid, simulate_person
 
 
 def main() -> None:

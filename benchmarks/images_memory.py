@@ -18,9 +18,9 @@ import pandas as pd
 
 from benchmarks.machine import machine_line
 from benchmarks.own_process import in_own_process, peak_memory_mb
-from cohorts.cohort import Cohort
-from cohorts.schemas import CASES
-from cohorts.volumes import Volume, write_label_map, write_volume
+from plausibrain.cohorts.cohort import Cohort
+from plausibrain.cohorts.schemas import CASES
+from plausibrain.cohorts.volumes import Volume, write_label_map, write_volume
 
 VOXEL_MM = 2.5
 
@@ -44,8 +44,8 @@ def main() -> None:
 
 def write_heads(folder: str, n: int) -> tuple[float, ...]:
     """Write n files of one simulated head, each with noise of its own, and its label map."""
-    from generation.norms import draw_people, draw_volumes
-    from generation.simulator.person import Grid, simulate_person
+    from plausibrain.generation.norms import draw_people, draw_volumes
+    from plausibrain.generation.simulator.person import Grid, simulate_person
 
     volumes = draw_volumes(draw_people(1, seed=1), seed=1).iloc[0]
     drawn = simulate_person(0, volumes, age=50.0, seed=1, grid=Grid(VOXEL_MM))

@@ -62,10 +62,10 @@ def pairs_table(threads: int) -> str:
     from monai.metrics.regression import compute_ms_ssim
     from torch.nn import functional
 
-    from evaluation.diversity.gradients import gradient_field
-    from evaluation.diversity.pyramids import WINDOW_SIZE, build_pyramid
-    from evaluation.diversity.similarities.four_component_gradient import four_component_gradient
-    from evaluation.diversity.similarities.ms_ssim import ms_ssim
+    from plausibrain.evaluation.diversity.gradients import gradient_field
+    from plausibrain.evaluation.diversity.pyramids import WINDOW_SIZE, build_pyramid
+    from plausibrain.evaluation.diversity.similarities.four_component_gradient import four_component_gradient
+    from plausibrain.evaluation.diversity.similarities.ms_ssim import ms_ssim
 
     torch.set_num_threads(threads)
     generator = torch.Generator().manual_seed(0)
@@ -97,7 +97,7 @@ def pairs_table(threads: int) -> str:
 
 def print_distances(n: int, d: int, part: str, most_cpu_s: int) -> None:
     """Print seconds and peak memory of every distance as they come: of one value, or of interval and null."""
-    from analysis.feature_registry import all_distances
+    from plausibrain.analysis.feature_registry import all_distances
 
     pairs = prepared_pairs(n, d)
     print(f"| {part}, n = {n} and {n}, d = {d} | processor seconds | peak memory, MB |")
@@ -115,11 +115,11 @@ def prepared_pairs(n: int, d: int) -> Any:
     """Return two cohorts of n people with d independent features, as the analysis prepares them."""
     from dataclasses import replace
 
-    from analysis.evaluate import Pairs
-    from analysis.frame import build_frame
-    from analysis.sample import prepare_samples
-    from analysis.settings import Settings
-    from generation.demo_cohorts import table_cohort
+    from plausibrain.analysis.evaluate import Pairs
+    from plausibrain.analysis.frame import build_frame
+    from plausibrain.analysis.sample import prepare_samples
+    from plausibrain.analysis.settings import Settings
+    from plausibrain.generation.demo_cohorts import table_cohort
 
     cohorts = []
     for seed, role in enumerate(("r", "g")):
@@ -130,7 +130,7 @@ def prepared_pairs(n: int, d: int) -> Any:
 
 def _distance(name: str, pairs: Any, part: str) -> tuple[float, ...]:
     """Return processor seconds and peak memory of one value, or of the interval and the null."""
-    from analysis.feature_registry import all_distances
+    from plausibrain.analysis.feature_registry import all_distances
 
     plugin = next(p for p in all_distances() if p.name == name)
     start, most = time.process_time(), plugin.options["max_splits"]

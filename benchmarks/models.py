@@ -19,29 +19,29 @@ from typing import Any
 
 import numpy as np
 
-from analysis.settings import Settings
 from benchmarks.models_page import Row, write_page
 from benchmarks.models_picture import draw_examples
-from cohorts.cohort import Cohort, read_cohort, write_cohort
-from cohorts.errors import DataError
-from cohorts.schemas import PARTICIPANTS
-from cohorts.store import Store, hash_file, write_text_atomic
-from cohorts.tables import write_table
-from generation.demo_cohorts import table_cohort
-from generation.model import ImageGrid, Model
-from generation.registry import find_model
-from generation.sample_cohort import sample_cohort
-from generation.simulator.cohort import simulate_cohort
-from generation.simulator.person import Grid
+from plausibrain.analysis.settings import Settings
+from plausibrain.cohorts.cohort import Cohort, read_cohort, write_cohort
+from plausibrain.cohorts.errors import DataError
+from plausibrain.cohorts.schemas import PARTICIPANTS
+from plausibrain.cohorts.store import Store, hash_file, write_text_atomic
+from plausibrain.cohorts.tables import write_table
 from plausibrain.config import ImageSettings, RunConfig, Source
+from plausibrain.generation.demo_cohorts import table_cohort
+from plausibrain.generation.model import ImageGrid, Model
+from plausibrain.generation.registry import find_model
+from plausibrain.generation.sample_cohort import sample_cohort
+from plausibrain.generation.simulator.cohort import simulate_cohort
+from plausibrain.generation.simulator.person import Grid
 from plausibrain.imaging import segment
 from plausibrain.models import load_model
 from plausibrain.pipeline import run
 from plausibrain.prepared import prepare
 from plausibrain.progress import progress_bar
 from plausibrain.provenance import METRIC_VERSION
+from plausibrain.reports.compare import compare_runs
 from plausibrain.requests import name_value_pairs
-from reports.compare import compare_runs
 
 REFERENCE, ASKED, TRAINING = "reference", "held-out", "training"
 ASKED_COLUMNS = (
@@ -181,7 +181,7 @@ def contestants(checkpoints: Sequence[str], options: Mapping[str, str]) -> list[
         path = Path(folder)
         facts: dict[str, Any] = {}
         if not name:
-            from generation.checkpoint import read_checkpoint
+            from plausibrain.generation.checkpoint import read_checkpoint
 
             checkpoint = read_checkpoint(path)
             name, facts = checkpoint.model, dict(checkpoint.facts)

@@ -15,14 +15,14 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import bootstrap
 
-from analysis.settings import Settings
 from benchmarks.machine import stamp
 from benchmarks.models import ASKED, REFERENCE, Plan, contestants, shared_arguments
 from benchmarks.models_page import Row, table_line, table_of_obedience
-from cohorts.store import write_text_atomic
-from generation.demo_cohorts import table_cohort
+from plausibrain.analysis.settings import Settings
+from plausibrain.cohorts.store import write_text_atomic
+from plausibrain.generation.demo_cohorts import table_cohort
+from plausibrain.reports.run_folder import Run, read_run
 from plausibrain.requests import name_value_pairs
-from reports.run_folder import Run, read_run
 
 PREFIX = "obedience-"
 PAGE = """# Do the small models obey, on many requests?

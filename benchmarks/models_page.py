@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis.clouds import FEATURE_SPACE
 from benchmarks.machine import stamp
-from cohorts.store import write_text_atomic
-from cohorts.tables import read_table
-from evaluation.diversity.pair_table import all_similarities
-from reports.compare_tables import RANKS
-from reports.run_folder import Run, read_run
+from plausibrain.analysis.clouds import FEATURE_SPACE
+from plausibrain.cohorts.store import write_text_atomic
+from plausibrain.cohorts.tables import read_table
+from plausibrain.evaluation.diversity.pair_table import all_similarities
+from plausibrain.reports.compare_tables import RANKS
+from plausibrain.reports.run_folder import Run, read_run
 
 NOTHING = "–"
 #: Requested volumes: quantity of `results.tsv` and what the page calls it.
@@ -68,7 +68,7 @@ def write_page(
     rows : sequence of Row
         The held-out people first.
     comparison : Path
-        Folder that `reports.compare.compare_runs` wrote of the same runs.
+        Folder that `plausibrain.reports.compare.compare_runs` wrote of the same runs.
     out : Path
     said : mapping
         ``n``, ``segmenter`` and further settings, as they are to be printed.

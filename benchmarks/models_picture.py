@@ -9,9 +9,9 @@ import numpy as np
 mpl.use("Agg")
 from matplotlib import pyplot as plt
 
-from cohorts.bids import image_path
-from cohorts.cohort import Cohort
-from cohorts.volumes import read_volume
+from plausibrain.cohorts.bids import image_path
+from plausibrain.cohorts.cohort import Cohort
+from plausibrain.cohorts.volumes import read_volume
 
 N_PEOPLE = 3
 #: Slices through the middle third of the field of view: share of the size along J and K.

@@ -25,11 +25,11 @@ import numpy as np
 import pandas as pd
 import torch
 
-from cohorts.store import write_text_atomic
-from cohorts.volumes import Volume, write_volume
-from generation.bundle.fetch import published_config
-from generation.bundle.layout import CONFIG, PORT
-from generation.noise import generator_of, noise_like, seeded
+from plausibrain.cohorts.store import write_text_atomic
+from plausibrain.cohorts.volumes import Volume, write_volume
+from plausibrain.generation.bundle.fetch import published_config
+from plausibrain.generation.bundle.layout import CONFIG, PORT
+from plausibrain.generation.noise import generator_of, noise_like, seeded
 
 PUBLISHED_STEPS = 50
 LATENTS = (3, 20, 28, 20)
@@ -124,7 +124,7 @@ def procedure(folder: Path, args: argparse.Namespace, out: Path) -> Times:
 
 def ours(folder: Path, args: argparse.Namespace, out: Path) -> Times:
     """Draw the images with our model in one process; the same parts are timed one by one."""
-    from generation.models.monai_bundle import monai_bundle
+    from plausibrain.generation.models.monai_bundle import monai_bundle
 
     precision = "bf16" if args.bf16 else "fp32"
     options: dict[str, Any] = {"batch_size": args.images, "compiled": args.compiled, "threads": args.threads}

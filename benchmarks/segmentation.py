@@ -23,12 +23,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from cohorts.volumes import read_volume
-from evaluation.inference import predict
-from evaluation.networks.half_resolution_unet import channels_last
-from evaluation.networks.synthseg_network import SynthSegUNet
-from evaluation.segmenters.synthseg_style import load_network, synthseg_style
-from evaluation.working_grid import make_working_image
+from plausibrain.cohorts.volumes import read_volume
+from plausibrain.evaluation.inference import predict
+from plausibrain.evaluation.networks.half_resolution_unet import channels_last
+from plausibrain.evaluation.networks.synthseg_network import SynthSegUNet
+from plausibrain.evaluation.segmenters.synthseg_style import load_network, synthseg_style
+from plausibrain.evaluation.working_grid import make_working_image
 
 WAYS = ("ours, one pass", "ours, whole", "SynthSeg architecture, float32", "SynthSeg architecture, bf16")
 

@@ -20,10 +20,14 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from benchmarks.machine import stamp
-from cohorts import arithmetic
-from cohorts.volumes import Volume, read_volume
-from evaluation.networks.half_resolution_unet import HalfResolutionUNet, channels_last, features_of
-from evaluation.segmenters import synthseg_style as segmenter
+from plausibrain.cohorts import arithmetic
+from plausibrain.cohorts.volumes import Volume, read_volume
+from plausibrain.evaluation.networks.half_resolution_unet import (
+    HalfResolutionUNet,
+    channels_last,
+    features_of,
+)
+from plausibrain.evaluation.segmenters import synthseg_style as segmenter
 
 WEIGHTS = Path(segmenter.__file__).parents[1] / "weights" / "synthseg_style_1mm.safetensors"
 

@@ -1,6 +1,6 @@
 """Measure whether the segmenter flags what it should: sound scans not, degraded copies of them yes.
 
-For ``docs/validation_segmentation.md``. The degradations are those of the audit (`generation.controls`) and an
+For ``docs/validation_segmentation.md``. The degradations are those of the audit (`plausibrain.generation.controls`) and an
 inverted contrast; what they cost is the agreement with the segmentation of the scan as it was.
 """
 
@@ -12,15 +12,15 @@ import numpy as np
 import pandas as pd
 import torch
 
-from cohorts.store import Store, hash_file, write_text_atomic
-from cohorts.volumes import LabelMap, Volume, read_label_map, read_volume
-from evaluation.quality_score import group_overlap
-from evaluation.segment_files import Outcome
-from evaluation.segmentation import QC_GROUPS
-from evaluation.segmenters.synthseg_style import synthseg_style, version
-from generation.controls.blur import blur
-from generation.controls.ghosting import ghosting
-from generation.controls.noise import noise
+from plausibrain.cohorts.store import Store, hash_file, write_text_atomic
+from plausibrain.cohorts.volumes import LabelMap, Volume, read_label_map, read_volume
+from plausibrain.evaluation.quality_score import group_overlap
+from plausibrain.evaluation.segment_files import Outcome
+from plausibrain.evaluation.segmentation import QC_GROUPS
+from plausibrain.evaluation.segmenters.synthseg_style import synthseg_style, version
+from plausibrain.generation.controls.blur import blur
+from plausibrain.generation.controls.ghosting import ghosting
+from plausibrain.generation.controls.noise import noise
 
 #: People of ds002748 whose scans are degraded: two women and a man.
 DEGRADED_PEOPLE = ("sub-01", "sub-07", "sub-12")

@@ -21,14 +21,19 @@ import pandas as pd
 import torch
 
 from benchmarks.segmentation_references import manual_images, manual_labels, manual_people
-from cohorts.store import Store, hash_file, write_text_atomic
-from cohorts.structures import names, region_of, structure
-from cohorts.volumes import LabelMap, Volume, read_volume
-from evaluation.posteriors import keep_largest
-from evaluation.segmenters.synthseg_style import boundary_shifts, load_network, predict_both_ways, version
-from evaluation.synthesis.anatomy import CHANNELS, RENDERED_AS
-from evaluation.working_grid import make_working_image, nearest_on, winning_channel
-from generation.norm_tables import expected_volume, norm_tables
+from plausibrain.cohorts.store import Store, hash_file, write_text_atomic
+from plausibrain.cohorts.structures import names, region_of, structure
+from plausibrain.cohorts.volumes import LabelMap, Volume, read_volume
+from plausibrain.evaluation.posteriors import keep_largest
+from plausibrain.evaluation.segmenters.synthseg_style import (
+    boundary_shifts,
+    load_network,
+    predict_both_ways,
+    version,
+)
+from plausibrain.evaluation.synthesis.anatomy import CHANNELS, RENDERED_AS
+from plausibrain.evaluation.working_grid import make_working_image, nearest_on, winning_channel
+from plausibrain.generation.norm_tables import expected_volume, norm_tables
 
 #: Thresholds on a posterior that are tried.
 THRESHOLDS = np.round(np.arange(0.02, 0.99, 0.02), 2)

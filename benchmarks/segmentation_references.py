@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from cohorts.structures import NEUROMORPHOMETRICS
-from cohorts.volumes import LabelMap, read_label_map
+from plausibrain.cohorts.structures import NEUROMORPHOMETRICS
+from plausibrain.cohorts.volumes import LabelMap, read_label_map
 
 VERMIS = (71, 72, 73)
 

@@ -18,10 +18,16 @@ import torch
 
 from benchmarks.simulator_page import page, pictures
 from benchmarks.simulator_quality import quality_table
-from generation.norms import VOLUME_NAMES, draw_people, draw_volumes
-from generation.simulator.anatomy import MODEL_FILE, STEP_MM, load_anatomy
-from generation.simulator.person import COARSE_FROM_MM, Grid, count_volumes, draw_head, simulate_person
-from generation.simulator.spatial import jacobian_determinant
+from plausibrain.generation.norms import VOLUME_NAMES, draw_people, draw_volumes
+from plausibrain.generation.simulator.anatomy import MODEL_FILE, STEP_MM, load_anatomy
+from plausibrain.generation.simulator.person import (
+    COARSE_FROM_MM,
+    Grid,
+    count_volumes,
+    draw_head,
+    simulate_person,
+)
+from plausibrain.generation.simulator.spatial import jacobian_determinant
 
 SEED = 2026
 VOXEL_MM = 2.0
@@ -50,7 +56,7 @@ def main() -> None:
 
 def model_size() -> float:
     """Size of the shipped model, MB."""
-    return (resources.files("generation") / "data" / MODEL_FILE).stat().st_size / 1e6  # type: ignore[attr-defined]
+    return (resources.files("plausibrain.generation") / "data" / MODEL_FILE).stat().st_size / 1e6  # type: ignore[attr-defined]
 
 
 def balanced_people(per_sex: int) -> tuple[pd.DataFrame, pd.DataFrame]:

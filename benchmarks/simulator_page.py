@@ -10,12 +10,18 @@ import pandas as pd
 mpl.use("Agg")
 from matplotlib import pyplot as plt
 
-from generation.demo_cohorts import table_cohort
-from generation.norm_tables import expected_volume, norm_tables
-from generation.norms import LATERAL_VENTRICLES, PAIRED_TISSUE, PAIRED_VENTRICLES, draw_people, draw_volumes
-from generation.planting import plant
-from generation.simulator.person import Grid, simulate_person
-from generation.volume_columns import volumes_of
+from plausibrain.generation.demo_cohorts import table_cohort
+from plausibrain.generation.norm_tables import expected_volume, norm_tables
+from plausibrain.generation.norms import (
+    LATERAL_VENTRICLES,
+    PAIRED_TISSUE,
+    PAIRED_VENTRICLES,
+    draw_people,
+    draw_volumes,
+)
+from plausibrain.generation.planting import plant
+from plausibrain.generation.simulator.person import Grid, simulate_person
+from plausibrain.generation.volume_columns import volumes_of
 
 DECADES = ((20, 30, 25.0), (40, 50, 45.0), (50, 60, 55.0), (60, 70, 65.0), (70, 80, 75.0))
 SLOPE_COLUMNS = {
@@ -30,7 +36,7 @@ MOSAIC_AGES = (20, 42, 64, 85)
 
 INTRODUCTION = """# The simulator
 
-`generation.simulator` draws people whose anatomy is known to the voxel: a label map with FreeSurfer ids, the
+`plausibrain.generation.simulator` draws people whose anatomy is known to the voxel: a label map with FreeSurfer ids, the
 volume of every structure, and a T1w image rendered from it. Person *i* depends on (seed, *i*) and the
 volumes asked for, and on nothing else. Printed by `python -m benchmarks.simulator --store FOLDER`.
 
@@ -41,7 +47,7 @@ plausibrain generate --out COHORT --n 100 --voxel 2 --skull-strip --seed 0
 `--youngest` and `--oldest` choose the ages; `--conditions TABLE` draws the people of a table, with their age, sex and
 requested volumes; `--control regional_atrophy --severity 0.1` plants a defect; `--processes 2` uses two cores.
 
-**How.** `generation.norms` draws age, sex and the volumes of 32 structures and head size from published
+**How.** `plausibrain.generation.norms` draws age, sex and the volumes of 32 structures and head size from published
 norms. A random head is an affine map, a smooth deformation (15 modes of shape and noise, integrated as a
 stationary velocity, so it cannot fold) and small divergence-controlled steps that bring structures near
 their volumes. Every boundary is a level of a signed distance; moving the levels makes the volumes exact up
@@ -49,7 +55,7 @@ to whole voxels. Folding of cortex and cerebellar white matter is a patchwork of
 on either side in every person. The image has tissue contrast that falls with age, partial volume from the
 distances, texture, a bias field, Rician noise, and a scanner per site.
 
-**What ships.** `generation/data/anatomy.npz` ({size:.1f} MB), estimated by `generation.simulator.estimation`
+**What ships.** `generation/data/anatomy.npz` ({size:.1f} MB), estimated by `plausibrain.generation.simulator.estimation`
 from the 20 label maps of SynthSeg (Apache-2.0, credited in NOTICE): shares of coarse classes at 4 mm, mean
 shapes, modes of shape and the folding patterns. A pattern follows another of the 40 registered hemispheres
 at every place of about 3 cm, so no person's folding is in it as a whole; pieces of about 3 cm are near to a
@@ -84,10 +90,10 @@ LIMITS = """## Where it falls short
 * Left-right correlations of small structures are set above the measured ones (.64 to .80 for amygdala,
   accumbens and pallidum in FCON1000, which hold the error of the segmentation too).
 * At 2 mm a boundary moves by whole voxels of 8 mm3, so a structure of 300 mm3 can be off by a tenth.
-* The shipped model was estimated step by step while `generation.simulator.estimation` was written; given the
+* The shipped model was estimated step by step while `plausibrain.generation.simulator.estimation` was written; given the
   same registration the module moves a label map as the steps did (all but a few voxels). The module has not
   yet run from label maps to model in one go, and will give a model that differs in detail:
-  `python -m generation.simulator.estimation LABELMAPS --out anatomy.npz` (`--heads` and `--steps` for less).
+  `python -m plausibrain.generation.simulator.estimation LABELMAPS --out anatomy.npz` (`--heads` and `--steps` for less).
 """
 
 

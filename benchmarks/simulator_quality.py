@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 from scipy import ndimage
 
-from cohorts.volumes import read_label_map, read_volume, to_canonical
-from generation.simulator.person import Grid, simulate_person
+from plausibrain.cohorts.volumes import read_label_map, read_volume, to_canonical
+from plausibrain.generation.simulator.person import Grid, simulate_person
 
 N_SIMULATED = 3
 REAL_WHITE, REAL_FIRST_CORTEX, REAL_VENTRICLES = (44, 45), 100, (51, 52)

@@ -20,15 +20,15 @@ mpl.use("Agg")
 from matplotlib import pyplot as plt
 
 from benchmarks.machine import stamp
-from cohorts.cohort import Cohort, read_cohort
-from cohorts.volumes import read_label_map, read_volume, resample_to
-from evaluation.alignment import common_grid, pose
-from evaluation.measure_cohort import measure_cohort
-from evaluation.measuring import all_measures, column_name
-from generation.demo_cohorts import table_cohort
-from generation.norms import draw_volumes
-from generation.simulator.cohort import simulate_cohort
-from generation.simulator.person import Grid
+from plausibrain.cohorts.cohort import Cohort, read_cohort
+from plausibrain.cohorts.volumes import read_label_map, read_volume, resample_to
+from plausibrain.evaluation.alignment import common_grid, pose
+from plausibrain.evaluation.measure_cohort import measure_cohort
+from plausibrain.evaluation.measuring import all_measures, column_name
+from plausibrain.generation.demo_cohorts import table_cohort
+from plausibrain.generation.norms import draw_volumes
+from plausibrain.generation.simulator.cohort import simulate_cohort
+from plausibrain.generation.simulator.person import Grid
 from plausibrain.image_files import image_and_label_files
 from plausibrain.imaging import segment
 

@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from cohorts.cohort import Cohort
-from generation.demo_cohorts import table_cohort
-from generation.simulator.cohort import required_volumes, simulate_cohort
-from generation.simulator.person import Grid
+from plausibrain.cohorts.cohort import Cohort
+from plausibrain.generation.demo_cohorts import table_cohort
+from plausibrain.generation.simulator.cohort import required_volumes, simulate_cohort
+from plausibrain.generation.simulator.person import Grid
 
 N_PEOPLE, SEED = 700, 4100
 N_LARGE, SEED_LARGE, LARGE_MM3 = 110, 4200, 55_000.0

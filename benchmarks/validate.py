@@ -20,11 +20,11 @@ import numpy as np
 import pingouin as pg
 from statsmodels.stats.proportion import proportion_confint
 
-from analysis.analyse import analyse, judge
-from analysis.noise import estimate_noise
-from analysis.settings import Settings
-from cohorts.cohort import Cohort, read_cohort
-from cohorts.structures import TIV
+from plausibrain.analysis.analyse import analyse, judge
+from plausibrain.analysis.noise import estimate_noise
+from plausibrain.analysis.settings import Settings
+from plausibrain.cohorts.cohort import Cohort, read_cohort
+from plausibrain.cohorts.structures import TIV
 
 CODING = "1=M,0=F"
 N_PER_HALF = 200

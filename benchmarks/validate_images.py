@@ -16,12 +16,12 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.machine import stamp
-from cohorts.cohort import Cohort, read_cohort
-from cohorts.volumes import LabelMap, Volume, read_label_map, read_volume
-from evaluation.conditioning import condition
-from evaluation.measure_cohort import measure_cohort
-from evaluation.measuring import all_measures, measure_scan
-from generation.planting import controls, plant_in_image
+from plausibrain.cohorts.cohort import Cohort, read_cohort
+from plausibrain.cohorts.volumes import LabelMap, Volume, read_label_map, read_volume
+from plausibrain.evaluation.conditioning import condition
+from plausibrain.evaluation.measure_cohort import measure_cohort
+from plausibrain.evaluation.measuring import all_measures, measure_scan
+from plausibrain.generation.planting import controls, plant_in_image
 from plausibrain.image_files import image_and_label_files
 from plausibrain.imaging import measured
 

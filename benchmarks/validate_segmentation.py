@@ -36,15 +36,15 @@ from benchmarks.segmentation_references import (
     manual_labels,
     manual_people,
 )
-from cohorts.store import Store, write_text_atomic
-from cohorts.structures import TIV, names, region_of, structure
-from cohorts.volumes import LabelMap, Volume, read_label_map
-from evaluation.segment_files import Outcome, segment_files
-from evaluation.segmentation import QC_GROUPS
-from evaluation.segmenters.synthseg_style import synthseg_style, version
-from evaluation.synthesis.fields import blur
-from evaluation.synthesis.labelmaps import read_training_maps
-from evaluation.synthesis.rendering import paint_tissues
+from plausibrain.cohorts.store import Store, write_text_atomic
+from plausibrain.cohorts.structures import TIV, names, region_of, structure
+from plausibrain.cohorts.volumes import LabelMap, Volume, read_label_map
+from plausibrain.evaluation.segment_files import Outcome, segment_files
+from plausibrain.evaluation.segmentation import QC_GROUPS
+from plausibrain.evaluation.segmenters.synthseg_style import synthseg_style, version
+from plausibrain.evaluation.synthesis.fields import blur
+from plausibrain.evaluation.synthesis.labelmaps import read_training_maps
+from plausibrain.evaluation.synthesis.rendering import paint_tissues
 
 #: Goals for the 1 mm model, mean Dice over left and right.
 TARGETS = {

@@ -3,9 +3,9 @@
 import numpy as np
 import pandas as pd
 
-from cohorts.cells import as_numbers
-from cohorts.errors import DataError
-from cohorts.notes import Note
+from plausibrain.cohorts.cells import as_numbers
+from plausibrain.cohorts.errors import DataError
+from plausibrain.cohorts.notes import Note
 
 PER_YEAR = {"years": 1.0, "months": 12.0, "days": 365.25}
 _OLDEST = 120.0

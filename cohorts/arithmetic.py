@@ -5,7 +5,7 @@ from functools import cache
 
 import torch
 
-from cohorts.errors import DataError
+from plausibrain.cohorts.errors import DataError
 
 __all__ = ["PRECISIONS", "choose_precision", "fast_autocast", "has_fast_bf16"]
 

@@ -8,22 +8,22 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from cohorts.cells import as_text
-from cohorts.errors import DataError
-from cohorts.identity import bids_name, match_ids
-from cohorts.locations import Locations, image_stem
-from cohorts.notes import Note
-from cohorts.participants import parse_participants
-from cohorts.people_columns import find_columns, is_text_column
-from cohorts.raw_tables import read_raw_table
-from cohorts.repeats import resolve_repeats
-from cohorts.volume_tables import VolumeTable, split_volume_table
+from plausibrain.cohorts.cells import as_text
+from plausibrain.cohorts.errors import DataError
+from plausibrain.cohorts.identity import bids_name, match_ids
+from plausibrain.cohorts.locations import Locations, image_stem
+from plausibrain.cohorts.notes import Note
+from plausibrain.cohorts.participants import parse_participants
+from plausibrain.cohorts.people_columns import find_columns, is_text_column
+from plausibrain.cohorts.raw_tables import read_raw_table
+from plausibrain.cohorts.repeats import resolve_repeats
+from plausibrain.cohorts.volume_tables import VolumeTable, split_volume_table
 
 _SHOWN = 10
 
 
 class Reading(NamedTuple):
-    """How ambiguous tables shall be read; see `cohorts.cohort.read_cohort`."""
+    """How ambiguous tables shall be read; see `plausibrain.cohorts.cohort.read_cohort`."""
 
     sex_coding: str | None = None
     age_unit: str | None = None

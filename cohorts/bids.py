@@ -9,11 +9,11 @@ from typing import Any
 
 import pandas as pd
 
-from cohorts.errors import DataError
-from cohorts.identity import safe_id
-from cohorts.schemas import PARTICIPANTS, SUBJECT_QC, SUBJECT_VOLUMES
-from cohorts.store import write_text_atomic
-from cohorts.tables import write_table
+from plausibrain.cohorts.errors import DataError
+from plausibrain.cohorts.identity import safe_id
+from plausibrain.cohorts.schemas import PARTICIPANTS, SUBJECT_QC, SUBJECT_VOLUMES
+from plausibrain.cohorts.store import write_text_atomic
+from plausibrain.cohorts.tables import write_table
 
 BIDS_VERSION = "1.10.0"
 _LABEL = re.compile(r"^sub-[A-Za-z0-9]+$")
@@ -97,7 +97,7 @@ def write_bids(
     name : str
         Name of the data set.
     people : DataFrame
-        As in `cohorts.cohort.Cohort.people`.
+        As in `plausibrain.cohorts.cohort.Cohort.people`.
     volumes, qc : DataFrame or None
         Aligned with `people`; they go to ``derivatives/<segmenter>``.
     segmenter : str

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from cohorts.errors import DataError
+from plausibrain.cohorts.errors import DataError
 
 _EXACT_INTEGERS = 2**53
 

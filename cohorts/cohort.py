@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from cohorts.assembly import Reading, assemble
-from cohorts.bids import write_bids
-from cohorts.errors import DataError
-from cohorts.from_images import checked_features, checked_pairs, checked_reasons, pairs_among
-from cohorts.locations import locate
-from cohorts.notes import Note, notes_table
-from cohorts.structures import TIV
+from plausibrain.cohorts.assembly import Reading, assemble
+from plausibrain.cohorts.bids import write_bids
+from plausibrain.cohorts.errors import DataError
+from plausibrain.cohorts.from_images import checked_features, checked_pairs, checked_reasons, pairs_among
+from plausibrain.cohorts.locations import locate
+from plausibrain.cohorts.notes import Note, notes_table
+from plausibrain.cohorts.structures import TIV
 
 OK = "ok"
 EXCLUDED = "excluded"
@@ -34,8 +34,8 @@ class Cohort:
         What the report calls it.
     people : DataFrame
         One row per image or table row: ``participant_id`` (unique), ``person`` (cluster), ``age`` (years),
-        ``sex`` (``M`` or ``F``), optional columns as in `cohorts.schemas.PEOPLE`, and ``status`` (``ok`` or
-        ``excluded``) with ``reason``; the last two are added when they are missing.
+        ``sex`` (``M`` or ``F``), optional columns as in `plausibrain.cohorts.schemas.PEOPLE`, and ``status``
+        (``ok`` or ``excluded``) with ``reason``; the last two are added when they are missing.
     volumes : DataFrame or None
         Aligned with `people`; columns are structure names and ``TIV``, mm3, NaN where missing.
     qc : DataFrame or None
@@ -164,7 +164,7 @@ def read_cohort(
     name : str or None
         What the report calls it; None takes the name of the file or folder.
     participants, volumes, qc : path-like or None
-        Tables that lie elsewhere. They are joined by id, see `cohorts.identity.match_ids`.
+        Tables that lie elsewhere. They are joined by id, see `plausibrain.cohorts.identity.match_ids`.
     images : str or None
         Pattern below the folder, for example ``*_SS.nii.gz``, where the usual places do not fit.
     sex_coding : str or None
@@ -219,7 +219,7 @@ def write_cohort(
     Parameters
     ----------
     cohort : Cohort
-        What to write. Images are written where `cohorts.bids.image_path` says.
+        What to write. Images are written where `plausibrain.cohorts.bids.image_path` says.
     folder : path-like
         Made when missing.
     generated_by : sequence of mapping

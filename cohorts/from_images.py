@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from cohorts.errors import DataError
+from plausibrain.cohorts.errors import DataError
 
 
 def checked_reasons(

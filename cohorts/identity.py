@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from cohorts.errors import DataError
+from plausibrain.cohorts.errors import DataError
 
 _MAX_LENGTH = 128
 _BIDS = re.compile(r"^(?P<person>sub-[A-Za-z0-9]+)(?P<entities>(?:_[A-Za-z]+-[A-Za-z0-9]+)*)(?:_.*)?$")

@@ -1,7 +1,8 @@
 """Bytes of image files in and out, with every check that protects the reader from a broken or hostile file.
 
-`cohorts.volumes` is the only user. The header is checked before any data are decompressed, no more is
-decompressed than the header announces, and a compressed file is read to its end, so that its checksum counts.
+`plausibrain.cohorts.volumes` is the only user. The header is checked before any data are decompressed, no
+more is decompressed than the header announces, and a compressed file is read to its end, so that its
+checksum counts.
 """
 
 import gzip
@@ -14,8 +15,8 @@ import nibabel as nib
 import numpy as np
 from nibabel.spatialimages import HeaderDataError
 
-from cohorts.errors import DataError
-from cohorts.store import write_atomic
+from plausibrain.cohorts.errors import DataError
+from plausibrain.cohorts.store import write_atomic
 
 MAX_VOXELS = 1_000_000_000
 """About eight times a whole head at 0.5 mm: anything larger is a broken header."""

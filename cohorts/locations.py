@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from cohorts.errors import DataError
-from cohorts.structures import canonical_name
+from plausibrain.cohorts.errors import DataError
+from plausibrain.cohorts.structures import canonical_name
 
 IMAGE_ENDINGS = (".nii.gz", ".nii", ".mgz", ".mgh")
 _T1W = ("_T1w.nii.gz", "_T1w.nii")

@@ -8,13 +8,13 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from cohorts.ages import parse_ages
-from cohorts.cells import as_text, checked_numbers
-from cohorts.errors import DataError
-from cohorts.identity import bids_name, safe_id
-from cohorts.notes import Note
-from cohorts.people_columns import SYNONYMS, find_columns
-from cohorts.sexes import parse_sexes
+from plausibrain.cohorts.ages import parse_ages
+from plausibrain.cohorts.cells import as_text, checked_numbers
+from plausibrain.cohorts.errors import DataError
+from plausibrain.cohorts.identity import bids_name, safe_id
+from plausibrain.cohorts.notes import Note
+from plausibrain.cohorts.people_columns import SYNONYMS, find_columns
+from plausibrain.cohorts.sexes import parse_sexes
 
 _TEXTS = ("site", "diagnosis", "session")
 _VOLUMES = ("requested_ventricle_mm3", "requested_brain_mm3")
@@ -36,9 +36,9 @@ def parse_participants(
     Parameters
     ----------
     raw : DataFrame
-        Columns as in `cohorts.people_columns.SYNONYMS`, others are ignored; its index holds the lines of the
-        file (see `cohorts.raw_tables`). Ids that repeat need a session or seed column (see
-        `cohorts.repeats`).
+        Columns as in `plausibrain.cohorts.people_columns.SYNONYMS`, others are ignored; its index holds the
+        lines of the file (see `plausibrain.cohorts.raw_tables`). Ids that repeat need a session or seed
+        column (see `plausibrain.cohorts.repeats`).
     source : str
         File, for messages and notes.
     sex_coding : str or None

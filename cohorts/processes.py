@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TypeVar
 
-from cohorts.errors import ToolError
+from plausibrain.cohorts.errors import ToolError
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")

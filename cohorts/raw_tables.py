@@ -15,9 +15,9 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from cohorts.errors import DataError
-from cohorts.notes import Note
-from cohorts.tables import EXACT_FLOATS
+from plausibrain.cohorts.errors import DataError
+from plausibrain.cohorts.notes import Note
+from plausibrain.cohorts.tables import EXACT_FLOATS
 
 MISSING_WORDS = ("", "n/a", "N/A", "NA", "na", "NaN", "nan", "NULL", "null", "None", "none", ".", "#N/A")
 _DELIMITERS = "\t,;|"

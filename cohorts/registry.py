@@ -15,7 +15,7 @@ from importlib.util import find_spec
 from types import MappingProxyType
 from typing import Any, TypeVar
 
-from cohorts.errors import DataError, ToolError
+from plausibrain.cohorts.errors import DataError, ToolError
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 DIRECTIONS = ("higher", "lower", "closer", "")
@@ -163,8 +163,8 @@ class Registry:
         Parameters
         ----------
         package : str
-            Dotted name, for example ``evaluation.measures``. Modules that start with an underscore are left
-            out. They register themselves by being imported.
+            Dotted name, for example ``plausibrain.evaluation.measures``. Modules that start with an
+            underscore are left out. They register themselves by being imported.
 
         Returns
         -------

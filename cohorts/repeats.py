@@ -2,8 +2,8 @@
 
 import pandas as pd
 
-from cohorts.errors import DataError
-from cohorts.notes import Note
+from plausibrain.cohorts.errors import DataError
+from plausibrain.cohorts.notes import Note
 
 POLICIES = (None, "first")
 _SHOWN = 30
@@ -19,7 +19,7 @@ def resolve_repeats(
     raw : DataFrame
         A whole table, its lines as index.
     columns : dict
-        From `cohorts.people_columns.find_columns`.
+        From `plausibrain.cohorts.people_columns.find_columns`.
     source : str
         File, for messages.
     repeats : {None, "first"}

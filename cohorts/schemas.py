@@ -1,6 +1,6 @@
 """The tables of a run folder: every column with its type, description and unit."""
 
-from cohorts.tables import Column, Schema
+from plausibrain.cohorts.tables import Column, Schema
 
 _COHORT = Column("cohort", "str", "reference or generated")
 _ID = Column("participant_id", "str", "Row key, unique within its cohort")

@@ -2,9 +2,9 @@
 
 import pandas as pd
 
-from cohorts.cells import as_text
-from cohorts.errors import DataError
-from cohorts.notes import Note
+from plausibrain.cohorts.cells import as_text
+from plausibrain.cohorts.errors import DataError
+from plausibrain.cohorts.notes import Note
 
 WORDS = {"m": "M", "male": "M", "man": "M", "f": "F", "female": "F", "woman": "F"}
 NEITHER = ("o", "other", "u", "unknown", "x", "undifferentiated", "not stated", "prefer not to say")

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from cohorts.errors import DataError
+from plausibrain.cohorts.errors import DataError
 
 Writer = Callable[[Path], object]
 _TEMPORARY = ".tmp-"

@@ -20,7 +20,7 @@ from functools import cache
 from importlib.resources import files
 from types import MappingProxyType
 
-from cohorts.errors import DataError
+from plausibrain.cohorts.errors import DataError
 
 TIV = "TIV"
 
@@ -66,7 +66,7 @@ class Structure:
 
 
 def _rows() -> list[dict[str, str]]:
-    with files("cohorts").joinpath("structures.tsv").open(encoding="utf-8") as stream:
+    with files("plausibrain.cohorts").joinpath("structures.tsv").open(encoding="utf-8") as stream:
         return list(csv.DictReader(stream, delimiter="\t"))
 
 

@@ -20,8 +20,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from cohorts.errors import DataError, ToolError
-from cohorts.store import write_atomic, write_text_atomic
+from plausibrain.cohorts.errors import DataError, ToolError
+from plausibrain.cohorts.store import write_atomic, write_text_atomic
 
 DTYPES = ("str", "float", "int", "bool")
 MISSING = "n/a"

@@ -11,12 +11,12 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from cohorts.cells import as_numbers, checked_numbers
-from cohorts.errors import DataError
-from cohorts.notes import Note
-from cohorts.people_columns import is_text_column
-from cohorts.raw_tables import read_raw_table
-from cohorts.structures import TIV, TIV_ALIASES, canonical_name, find_structure
+from plausibrain.cohorts.cells import as_numbers, checked_numbers
+from plausibrain.cohorts.errors import DataError
+from plausibrain.cohorts.notes import Note
+from plausibrain.cohorts.people_columns import is_text_column
+from plausibrain.cohorts.raw_tables import read_raw_table
+from plausibrain.cohorts.structures import TIV, TIV_ALIASES, canonical_name, find_structure
 
 QC_GROUPS = (
     "general white matter",

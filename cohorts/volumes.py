@@ -13,8 +13,8 @@ import numpy as np
 from nibabel.orientations import apply_orientation, inv_ornt_aff, io_orientation, ornt_transform
 from scipy import ndimage
 
-from cohorts.errors import DataError
-from cohorts.image_files import check_affine, decode, encode
+from plausibrain.cohorts.errors import DataError
+from plausibrain.cohorts.image_files import check_affine, decode, encode
 
 _CANONICAL = np.array([[0, 1], [1, 1], [2, 1]])
 _INT32 = np.iinfo(np.int32)

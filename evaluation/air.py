@@ -10,9 +10,9 @@ from functools import cached_property
 import numpy as np
 from scipy import ndimage
 
-from cohorts.errors import MeasurementError
-from cohorts.volumes import Volume
-from evaluation.tissues import mad
+from plausibrain.cohorts.errors import MeasurementError
+from plausibrain.cohorts.volumes import Volume
+from plausibrain.evaluation.tissues import mad
 
 #: Share of the white-matter level above which smoothed grey values belong to the head.
 HEAD_LEVEL = 0.1

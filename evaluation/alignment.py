@@ -14,10 +14,10 @@ from importlib.resources import files
 
 import numpy as np
 
-from cohorts.errors import MeasurementError
-from cohorts.rigid import fit_rigid
-from cohorts.structures import STRUCTURES
-from cohorts.volumes import LabelMap, Volume, resample_to
+from plausibrain.cohorts.errors import MeasurementError
+from plausibrain.cohorts.rigid import fit_rigid
+from plausibrain.cohorts.structures import STRUCTURES
+from plausibrain.cohorts.volumes import LabelMap, Volume, resample_to
 
 #: Field of view of the common space, mm: that of the brain LDM, in which every adult brain fits.
 FIELD_MM = (160, 224, 160)
@@ -67,8 +67,8 @@ def brain_mask(labels: LabelMap) -> np.ndarray:
 
 @cache
 def template_centres() -> dict[int, np.ndarray]:
-    """Return the place of every structure in the common space, mm (`evaluation.estimate_template`)."""
-    text = (files("evaluation") / "data" / _TEMPLATE).read_text(encoding="utf-8")
+    """Return the place of every structure in the common space, mm; ``estimate_template`` made the file."""
+    text = (files("plausibrain.evaluation") / "data" / _TEMPLATE).read_text(encoding="utf-8")
     rows = csv.DictReader(text.splitlines(), delimiter="\t")
     return {int(row["index"]): np.array([float(row[axis]) for axis in "xyz"]) for row in rows}
 

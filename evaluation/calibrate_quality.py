@@ -1,10 +1,10 @@
 """Calibrate the quality score on renderings of label maps that were held out from training.
 
-``python -m evaluation.calibrate_quality --labelmaps FOLDER --weights FILE --out FILE``. Each rendering is
-segmented, its true Dice is known, and a line through two features (the Dice that the posteriors expect, and
-the Dice between the prediction of the image and of its mirror image) is fitted for every group of structures.
-Renderings are of every quality, from clean T1w to random contrast with thick slices and strong noise, so that
-low scores occur.
+``python -m plausibrain.evaluation.calibrate_quality --labelmaps FOLDER --weights FILE --out FILE``. Each
+rendering is segmented, its true Dice is known, and a line through two features (the Dice that the posteriors
+expect, and the Dice between the prediction of the image and of its mirror image) is fitted for every group
+of structures. Renderings are of every quality, from clean T1w to random contrast with thick slices and
+strong noise, so that low scores occur.
 """
 
 import argparse
@@ -16,17 +16,17 @@ from typing import Any
 import numpy as np
 import torch
 
-from cohorts.store import write_text_atomic
-from evaluation.networks.half_resolution_unet import HalfResolutionUNet
-from evaluation.posteriors import keep_largest
-from evaluation.quality_score import group_map, group_overlap, quality_features
-from evaluation.segmentation import QC_GROUPS
-from evaluation.segmenters.synthseg_style import boundary_shifts, predict_both_ways, read_network
-from evaluation.synthesis.fields import normal, uniform
-from evaluation.synthesis.labelmaps import read_training_maps
-from evaluation.synthesis.losses import blocks
-from evaluation.synthesis.rendering import Example, Recipe, render_example
-from evaluation.working_grid import winning_channel
+from plausibrain.cohorts.store import write_text_atomic
+from plausibrain.evaluation.networks.half_resolution_unet import HalfResolutionUNet
+from plausibrain.evaluation.posteriors import keep_largest
+from plausibrain.evaluation.quality_score import group_map, group_overlap, quality_features
+from plausibrain.evaluation.segmentation import QC_GROUPS
+from plausibrain.evaluation.segmenters.synthseg_style import boundary_shifts, predict_both_ways, read_network
+from plausibrain.evaluation.synthesis.fields import normal, uniform
+from plausibrain.evaluation.synthesis.labelmaps import read_training_maps
+from plausibrain.evaluation.synthesis.losses import blocks
+from plausibrain.evaluation.synthesis.rendering import Example, Recipe, render_example
+from plausibrain.evaluation.working_grid import winning_channel
 
 _BLOCK = (144, 176, 144)
 #: What the lines were fitted for; lines for something else do not fit the features of `quality_score`.
@@ -123,7 +123,9 @@ def calibrate(
 
 def main(arguments: list[str] | None = None) -> None:
     """Calibrate as the command line says."""
-    parser = argparse.ArgumentParser(prog="python -m evaluation.calibrate_quality", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m plausibrain.evaluation.calibrate_quality", description=__doc__
+    )
     parser.add_argument("--labelmaps", type=Path, required=True)
     parser.add_argument("--weights", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)

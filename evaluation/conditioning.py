@@ -11,11 +11,11 @@ from functools import cached_property
 import numpy as np
 from scipy import ndimage
 
-from cohorts.errors import MeasurementError
-from cohorts.volumes import LabelMap, Volume, resample, resample_to, to_canonical
-from evaluation.air import Air, find_air
-from evaluation.spectrum import Spectrum, spectrum_of
-from evaluation.tissues import MIN_VOXELS, Tissues, tissue_masks
+from plausibrain.cohorts.errors import MeasurementError
+from plausibrain.cohorts.volumes import LabelMap, Volume, resample, resample_to, to_canonical
+from plausibrain.evaluation.air import Air, find_air
+from plausibrain.evaluation.spectrum import Spectrum, spectrum_of
+from plausibrain.evaluation.tissues import MIN_VOXELS, Tissues, tissue_masks
 
 WHITE_LEVEL = 1000.0
 #: Voxel sizes within this share of the wanted one are left alone: interpolation smooths.

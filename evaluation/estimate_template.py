@@ -1,4 +1,6 @@
-"""Estimate where structures lie in the common space: ``python -m evaluation.estimate_template FOLDER OUT``.
+"""Estimate where structures lie in the common space.
+
+``python -m plausibrain.evaluation.estimate_template FOLDER OUT``
 
 The mean of rigidly aligned people (generalised Procrustes without scale), made symmetric, with the middle of
 their brains at the origin. The file that ships came from 24 people of the simulator:
@@ -11,9 +13,9 @@ from pathlib import Path
 
 import numpy as np
 
-from cohorts.structures import homologue, structure
-from cohorts.volumes import LabelMap, read_label_map
-from evaluation.alignment import brain_mask, centres, fit_pose, template_table
+from plausibrain.cohorts.structures import homologue, structure
+from plausibrain.cohorts.volumes import LabelMap, read_label_map
+from plausibrain.evaluation.alignment import brain_mask, centres, fit_pose, template_table
 
 ROUNDS = 5
 

@@ -16,13 +16,19 @@ import numpy as np
 import pandas as pd
 import torch
 
-from cohorts.cohort import OK, Cohort
-from cohorts.errors import DataError, PlausibrainError, ToolError
-from cohorts.processes import spread
-from cohorts.registry import Plugin
-from cohorts.store import Store, write_text_atomic
-from evaluation.extraction import check_options, default_extractors, extractors, full_name, per_image
-from evaluation.standard_brain import Source, sources_of
+from plausibrain.cohorts.cohort import OK, Cohort
+from plausibrain.cohorts.errors import DataError, PlausibrainError, ToolError
+from plausibrain.cohorts.processes import spread
+from plausibrain.cohorts.registry import Plugin
+from plausibrain.cohorts.store import Store, write_text_atomic
+from plausibrain.evaluation.extraction import (
+    check_options,
+    default_extractors,
+    extractors,
+    full_name,
+    per_image,
+)
+from plausibrain.evaluation.standard_brain import Source, sources_of
 
 Progress = Callable[[int, int], None]
 """Called as `progress(done, of)`."""

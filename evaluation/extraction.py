@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from cohorts.errors import DataError
-from cohorts.registry import Plugin, Registry
-from evaluation.standard_brain import VERSION as BRAIN_VERSION
+from plausibrain.cohorts.errors import DataError
+from plausibrain.cohorts.registry import Plugin, Registry
+from plausibrain.evaluation.standard_brain import VERSION as BRAIN_VERSION
 
 EXTRACTORS = Registry("extractors")
 REQUESTS = ("brain", "volumes", "measures")
@@ -38,7 +38,7 @@ def extractor(
     Parameters
     ----------
     label, source, requires
-        As in `cohorts.registry.Plugin`.
+        As in `plausibrain.cohorts.registry.Plugin`.
     default : bool
         Whether a run extracts it unasked.
     image_space : bool
@@ -53,7 +53,7 @@ def extractor(
 @cache
 def extractors() -> Registry:
     """Return the registry after every extractor was imported."""
-    return EXTRACTORS.discover("evaluation.extractors")
+    return EXTRACTORS.discover("plausibrain.evaluation.extractors")
 
 
 def default_extractors() -> list[str]:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from cohorts.volumes import Volume, to_canonical
+from plausibrain.cohorts.volumes import Volume, to_canonical
 
 #: Voxel sizes, mm, that can show a human brain.
 VOXEL_SIZE_MM = (0.3, 6.5)

@@ -14,14 +14,14 @@ from typing import Any
 
 import pandas as pd
 
-from cohorts.cohort import OK, Cohort, Note
-from cohorts.errors import DataError, PlausibrainError, ToolError
-from cohorts.processes import spread
-from cohorts.schemas import MEASURES as MEASURES_TABLE
-from cohorts.store import Store, hash_file, write_text_atomic
-from cohorts.volumes import read_label_map, read_volume
-from evaluation.conditioning import condition
-from evaluation.measuring import Value, all_measures, column_name, measure_scan
+from plausibrain.cohorts.cohort import OK, Cohort, Note
+from plausibrain.cohorts.errors import DataError, PlausibrainError, ToolError
+from plausibrain.cohorts.processes import spread
+from plausibrain.cohorts.schemas import MEASURES as MEASURES_TABLE
+from plausibrain.cohorts.store import Store, hash_file, write_text_atomic
+from plausibrain.cohorts.volumes import read_label_map, read_volume
+from plausibrain.evaluation.conditioning import condition
+from plausibrain.evaluation.measuring import Value, all_measures, column_name, measure_scan
 
 #: Raise when the conditioning, or the form of a stored result, changes.
 _FORM = 1
@@ -75,7 +75,7 @@ class MeasuredCohort:
     cohort : Cohort
         With ``measures`` and ``measure_reasons``: what judges an image, not what only describes it.
     table : DataFrame
-        Every number: columns of `cohorts.schemas.MEASURES` without ``cohort``.
+        Every number: columns of `plausibrain.cohorts.schemas.MEASURES` without ``cohort``.
     seconds : tuple of float
         Time of each image when it was measured, NaN for those that failed.
     n_fresh : int

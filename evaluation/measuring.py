@@ -1,8 +1,9 @@
 """The registry of measures, and how one scan is put through all of them.
 
-A measure is a function whose parameter names are its request: attributes of `evaluation.conditioning.Scan`
-(``image``, ``labels``, ``tissues``, ``spectrum``, ``air``) and, for a measure of several numbers, ``part``.
-It returns one number. Where that has no meaning it raises `MeasurementError` with the reason: NaN.
+A measure is a function whose parameter names are its request: attributes of
+`plausibrain.evaluation.conditioning.Scan` (``image``, ``labels``, ``tissues``, ``spectrum``, ``air``) and,
+for a measure of several numbers, ``part``. It returns one number. Where that has no meaning it raises
+`MeasurementError` with the reason: NaN.
 """
 
 import math
@@ -10,9 +11,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from cohorts.errors import MeasurementError
-from cohorts.registry import UNBOUNDED, Plugin, Registry
-from evaluation.conditioning import Scan
+from plausibrain.cohorts.errors import MeasurementError
+from plausibrain.cohorts.registry import UNBOUNDED, Plugin, Registry
+from plausibrain.evaluation.conditioning import Scan
 
 MEASURES = Registry("measures")
 Function = Callable[..., float]
@@ -40,7 +41,7 @@ class Value:
 
     @property
     def column(self) -> str:
-        """Name of the column in `cohorts.cohort.Cohort.measures`."""
+        """Name of the column in `plausibrain.cohorts.cohort.Cohort.measures`."""
         return column_name(self.metric, self.part)
 
 
@@ -61,12 +62,12 @@ def measure(
     Parameters
     ----------
     label, unit, better, bounds, source
-        As in `cohorts.registry.Plugin`.
+        As in `plausibrain.cohorts.registry.Plugin`.
     parts : mapping of str to str, optional
         Names of several numbers, with their labels; the function is called with each as ``part``.
     detects : mapping of str to str, optional
-        Planted defect (`generation.controls`) to ``rises`` or ``falls``: what its severity does to the number
-        (to the first part).
+        Planted defect (`plausibrain.generation.controls`) to ``rises`` or ``falls``: what its severity does
+        to the number (to the first part).
     judged : bool
         Whether the number says how good an image is; others only describe it.
     version : int
@@ -85,7 +86,7 @@ def measure(
 
 def all_measures() -> list[Plugin]:
     """Every measure, by name."""
-    return list(MEASURES.discover("evaluation.measures"))
+    return list(MEASURES.discover("plausibrain.evaluation.measures"))
 
 
 def measure_scan(scan: Scan, plugins: Iterable[Plugin] | None = None) -> list[Value]:

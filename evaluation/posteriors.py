@@ -8,9 +8,9 @@ import torch
 from scipy import ndimage
 from torch import Tensor
 
-from cohorts.structures import TIV, find_structure, structure
-from evaluation.synthesis.anatomy import CHANNELS
-from evaluation.working_grid import winning_channel
+from plausibrain.cohorts.structures import TIV, find_structure, structure
+from plausibrain.evaluation.synthesis.anatomy import CHANNELS
+from plausibrain.evaluation.working_grid import winning_channel
 
 #: FreeSurfer id of (channel, is left): the same twice for structures without a side.
 IDS = np.array([[left if right is None else right, left] for left, right in CHANNELS], np.int32)

@@ -13,10 +13,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from evaluation.posteriors import SMALLEST, Posteriors
-from evaluation.segmentation import QC_GROUPS
-from evaluation.synthesis.anatomy import CHANNELS
-from evaluation.working_grid import winning_channel
+from plausibrain.evaluation.posteriors import SMALLEST, Posteriors
+from plausibrain.evaluation.segmentation import QC_GROUPS
+from plausibrain.evaluation.synthesis.anatomy import CHANNELS
+from plausibrain.evaluation.working_grid import winning_channel
 
 _FLUID = 16
 #: Side of the voxels in which the surroundings of the brain are looked at, mm.

@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from cohorts.cohort import Cohort
-from cohorts.errors import DataError
-from cohorts.processes import spread
-from cohorts.store import Store
-from evaluation.segment_files import Outcome, segment_files
+from plausibrain.cohorts.cohort import Cohort
+from plausibrain.cohorts.errors import DataError
+from plausibrain.cohorts.processes import spread
+from plausibrain.cohorts.store import Store
+from plausibrain.evaluation.segment_files import Outcome, segment_files
 
 #: Columns of `SegmentedCohort.table` beside one per fact.
 TABLE_COLUMNS = (
@@ -158,7 +158,7 @@ def segment_cohort(
 def _make_jobs(
     images: Sequence[Path | None], segmenter: str, options: dict[str, Any], out: Path, n_processes: int
 ) -> list[Job]:
-    from evaluation.segment_files import batch_size
+    from plausibrain.evaluation.segment_files import batch_size
 
     rows = [row for row, path in enumerate(images) if path is not None]
     size = batch_size(segmenter)

@@ -11,12 +11,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from cohorts.errors import DataError, PlausibrainError, ToolError
-from cohorts.registry import Plugin, Registry
-from cohorts.store import Store, hash_file, write_text_atomic
-from cohorts.volumes import Volume, read_volume, write_label_map
-from evaluation.image_contract import check_image
-from evaluation.segmentation import SEGMENTERS, Segmentation, failed
+from plausibrain.cohorts.errors import DataError, PlausibrainError, ToolError
+from plausibrain.cohorts.registry import Plugin, Registry
+from plausibrain.cohorts.store import Store, hash_file, write_text_atomic
+from plausibrain.cohorts.volumes import Volume, read_volume, write_label_map
+from plausibrain.evaluation.image_contract import check_image
+from plausibrain.evaluation.segmentation import SEGMENTERS, Segmentation, failed
 
 #: Raise when a stored result changes its form.
 _FORM = 1
@@ -62,7 +62,7 @@ class Outcome:
 @cache
 def segmenters() -> Registry:
     """Return the registry after every segmenter was imported."""
-    return SEGMENTERS.discover("evaluation.segmenters")
+    return SEGMENTERS.discover("plausibrain.evaluation.segmenters")
 
 
 def batch_size(segmenter: str) -> int:

@@ -6,9 +6,9 @@ from types import MappingProxyType
 
 import numpy as np
 
-from cohorts.registry import Registry
-from cohorts.structures import TIV
-from cohorts.volumes import LabelMap, Volume
+from plausibrain.cohorts.registry import Registry
+from plausibrain.cohorts.structures import TIV
+from plausibrain.cohorts.volumes import LabelMap, Volume
 
 SEGMENTERS = Registry("segmenters")
 """Segmenters by name. A segmenter asks by the names of its parameters: ``image`` (a Volume), ``path`` (of

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from cohorts.errors import MeasurementError
-from cohorts.volumes import Volume
-from evaluation.tissues import Tissues
+from plausibrain.cohorts.errors import MeasurementError
+from plausibrain.cohorts.volumes import Volume
+from plausibrain.evaluation.tissues import Tissues
 
 ORDER = 3
 MAX_POINTS = 40_000

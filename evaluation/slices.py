@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cohorts.errors import MeasurementError
-from cohorts.volumes import LabelMap, Volume, resample_to, to_canonical
-from evaluation.alignment import aligned
-from evaluation.conditioning import WHITE_LEVEL, condition
-from evaluation.tissues import tissue_masks
+from plausibrain.cohorts.errors import MeasurementError
+from plausibrain.cohorts.volumes import LabelMap, Volume, resample_to, to_canonical
+from plausibrain.evaluation.alignment import aligned
+from plausibrain.evaluation.conditioning import WHITE_LEVEL, condition
+from plausibrain.evaluation.tissues import tissue_masks
 
 #: Pixels of the picture, mm.
 PIXEL_MM = 1.5

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import fft, ndimage
 
-from cohorts.errors import MeasurementError
-from cohorts.volumes import Volume
-from evaluation.tissues import Tissues
+from plausibrain.cohorts.errors import MeasurementError
+from plausibrain.cohorts.volumes import Volume
+from plausibrain.evaluation.tissues import Tissues
 
 #: Half width of the soft edge of the mask; a hard one would ring.
 EDGE_MM = 3.0

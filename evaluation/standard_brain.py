@@ -12,10 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
-from cohorts.store import hash_file
-from cohorts.volumes import read_label_map, read_volume
-from evaluation.alignment import aligned
-from evaluation.conditioning import WHITE_LEVEL, condition
+from plausibrain.cohorts.store import hash_file
+from plausibrain.cohorts.volumes import read_label_map, read_volume
+from plausibrain.evaluation.alignment import aligned
+from plausibrain.evaluation.conditioning import WHITE_LEVEL, condition
 
 #: Grey value of white matter; what is brighter than 4/3 of it is cut off at 1.
 WHITE = 0.75
@@ -41,7 +41,7 @@ class Source:
         return f"{hash_file(self.image)}-{hash_file(self.labels)}-{VERSION}"
 
     def brain(self, voxel_mm: float) -> np.ndarray:
-        """Return the standard brain, float32, 0 to 1, on the grid of `evaluation.alignment.common_grid`.
+        """Return the standard brain, float32, 0 to 1, on the common grid.
 
         Raises
         ------

@@ -6,8 +6,8 @@ from functools import cache, cached_property
 import numpy as np
 from scipy import ndimage
 
-from cohorts.errors import MeasurementError
-from cohorts.structures import STRUCTURES, Structure
+from plausibrain.cohorts.errors import MeasurementError
+from plausibrain.cohorts.structures import STRUCTURES, Structure
 
 #: Fewer voxels give no stable median or spread.
 MIN_VOXELS = 100

@@ -1,4 +1,6 @@
-"""Train the segmentation network: ``python -m evaluation.train_segmenter --labelmaps FOLDER --out FOLDER``.
+"""Train the segmentation network.
+
+``python -m plausibrain.evaluation.train_segmenter --labelmaps FOLDER --out FOLDER``
 
 Repeating the command continues from the last checkpoint. Step k draws from (seed, k) alone, so a run that was
 killed and continued sees the same images as one that was not.
@@ -17,13 +19,13 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.optim import AdamW
 
-from cohorts.arithmetic import fast_autocast
-from cohorts.store import write_atomic
-from evaluation.networks.half_resolution_unet import HalfResolutionUNet, channels_last
-from evaluation.synthesis.anatomy import CHANNELS, Codebook
-from evaluation.synthesis.labelmaps import TrainingMap, read_training_maps
-from evaluation.synthesis.losses import coarse_loss, segmentation_loss
-from evaluation.synthesis.rendering import Example, Recipe, render_example
+from plausibrain.cohorts.arithmetic import fast_autocast
+from plausibrain.cohorts.store import write_atomic
+from plausibrain.evaluation.networks.half_resolution_unet import HalfResolutionUNet, channels_last
+from plausibrain.evaluation.synthesis.anatomy import CHANNELS, Codebook
+from plausibrain.evaluation.synthesis.labelmaps import TrainingMap, read_training_maps
+from plausibrain.evaluation.synthesis.losses import coarse_loss, segmentation_loss
+from plausibrain.evaluation.synthesis.rendering import Example, Recipe, render_example
 
 _log = logging.getLogger("train_segmenter")
 
@@ -223,7 +225,9 @@ def _report(state: State, plan: Plan, losses: list[float], seconds: float) -> No
 
 def parse_plan(arguments: list[str] | None = None) -> tuple[Plan, int]:
     """Return the plan of a command line and the number of CPU threads."""
-    parser = argparse.ArgumentParser(prog="python -m evaluation.train_segmenter", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m plausibrain.evaluation.train_segmenter", description=__doc__
+    )
     parser.add_argument("--labelmaps", type=Path, required=True, help="folder of seg_*.nii.gz (SynthSeg)")
     parser.add_argument("--out", type=Path, required=True, help="checkpoints and weights")
     parser.add_argument("--steps", type=int, default=Plan.steps)

@@ -8,7 +8,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from cohorts.errors import ToolError
+from plausibrain.cohorts.errors import ToolError
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:

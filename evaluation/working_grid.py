@@ -9,7 +9,7 @@ from scipy import ndimage
 from torch import Tensor
 from torch.nn import functional
 
-from cohorts.volumes import LabelMap, Volume, resample, resample_to, to_canonical
+from plausibrain.cohorts.volumes import LabelMap, Volume, resample, resample_to, to_canonical
 
 #: Beyond this angle between the stored axes and the world's, the image is turned into the world's axes first.
 _OBLIQUE_DEGREES = 12.0

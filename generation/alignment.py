@@ -10,10 +10,10 @@ from importlib import resources
 import numpy as np
 import pandas as pd
 
-from cohorts.errors import DataError
-from cohorts.rigid import Points, fit_rigid
-from cohorts.structures import structure
-from cohorts.volumes import LabelMap
+from plausibrain.cohorts.errors import DataError
+from plausibrain.cohorts.rigid import Points, fit_rigid
+from plausibrain.cohorts.structures import structure
+from plausibrain.cohorts.volumes import LabelMap
 
 CENTROIDS_FILE = "centroids.tsv"
 MIN_STRUCTURES = 6
@@ -74,6 +74,6 @@ def centres_of(labels: LabelMap, names: dict[int, str]) -> pd.DataFrame:
 @cache
 def atlas_centroids() -> pd.DataFrame:
     """Return the centre of each structure in atlas space: columns x, y, z, mm, RAS+; rows by name."""
-    source = resources.files("generation") / "data" / CENTROIDS_FILE
+    source = resources.files("plausibrain.generation") / "data" / CENTROIDS_FILE
     with resources.as_file(source) as path:
         return pd.read_csv(path, sep="\t", index_col="structure")

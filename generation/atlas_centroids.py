@@ -1,4 +1,4 @@
-"""Make ``generation/data/centroids.tsv``: ``python -m generation.atlas_centroids``.
+"""Make ``generation/data/centroids.tsv``: ``python -m plausibrain.generation.atlas_centroids``.
 
 The centres of deep structures are averaged over simulated adults, made symmetric, and moved rigidly so that
 six pairs of nuclei lie nearest to their centres in the automated anatomical labelling atlas of MNI space.
@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from cohorts.rigid import fit_rigid
-from cohorts.structures import structure
-from generation.alignment import CENTROIDS_FILE, centres_of
-from generation.norms import draw_people, draw_volumes
-from generation.simulator.person import Grid, simulate_person
+from plausibrain.cohorts.rigid import fit_rigid
+from plausibrain.cohorts.structures import structure
+from plausibrain.generation.alignment import CENTROIDS_FILE, centres_of
+from plausibrain.generation.norms import draw_people, draw_volumes
+from plausibrain.generation.simulator.person import Grid, simulate_person
 
 N_PEOPLE, SEED = 40, 11
 REGIONS = (

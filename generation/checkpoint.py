@@ -13,10 +13,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cohorts.errors import DataError
-from cohorts.store import Store, hash_file, write_atomic, write_text_atomic
-from generation.model import ImageGrid
-from generation.scaler import ConditionScaler, RequestCurve
+from plausibrain.cohorts.errors import DataError
+from plausibrain.cohorts.store import Store, hash_file, write_atomic, write_text_atomic
+from plausibrain.generation.model import ImageGrid
+from plausibrain.generation.scaler import ConditionScaler, RequestCurve
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import norm, rankdata
 
-from cohorts.errors import DataError
+from plausibrain.cohorts.errors import DataError
 
 #: Four correlated numbers cannot be described from fewer people than this.
 MIN_PEOPLE_PER_SEX = 8

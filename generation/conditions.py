@@ -11,11 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from cohorts.cohort import Cohort
-from cohorts.errors import DataError
-from cohorts.structures import find_structure
-from generation.condition_copula import ConditionCopula
-from generation.sample_cohort import seed_of
+from plausibrain.cohorts.cohort import Cohort
+from plausibrain.cohorts.errors import DataError
+from plausibrain.cohorts.structures import find_structure
+from plausibrain.generation.condition_copula import ConditionCopula
+from plausibrain.generation.sample_cohort import seed_of
 
 AGE, SEX = "requested_age", "requested_sex"
 VENTRICLE, BRAIN = "requested_ventricle_mm3", "requested_brain_mm3"

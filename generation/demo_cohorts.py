@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from cohorts.cohort import Cohort
-from cohorts.errors import DataError
-from generation.norms import draw_people, draw_volumes, with_requests
-from generation.volume_columns import DRAWN_AS, drawn_as
+from plausibrain.cohorts.cohort import Cohort
+from plausibrain.cohorts.errors import DataError
+from plausibrain.generation.norms import draw_people, draw_volumes, with_requests
+from plausibrain.generation.volume_columns import DRAWN_AS, drawn_as
 
-SOURCE = "generation.norms"
+SOURCE = "plausibrain.generation.norms"
 #: Heads that the simulator draws, mm3; the smallest and largest of adults lie within.
 HEADS_MM3 = (700_000.0, 2_500_000.0)
 
@@ -46,7 +46,7 @@ def asked_cohort(people: pd.DataFrame, *, seed: int, name: str) -> Cohort:
     Parameters
     ----------
     people : DataFrame, (n, …)
-        As `generation.norms.draw_volumes` wants them.
+        As `plausibrain.generation.norms.draw_volumes` wants them.
     seed : int
         What is not given of row i depends on (seed, i) alone.
     name : str

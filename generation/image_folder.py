@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from cohorts.errors import DataError
-from cohorts.identity import match_ids
-from cohorts.locations import find_images, image_stem
-from cohorts.store import Store, hash_file
-from cohorts.volumes import Volume, read_volume
-from generation.model import ImageGrid, check_rows
+from plausibrain.cohorts.errors import DataError
+from plausibrain.cohorts.identity import match_ids
+from plausibrain.cohorts.locations import find_images, image_stem
+from plausibrain.cohorts.store import Store, hash_file
+from plausibrain.cohorts.volumes import Volume, read_volume
+from plausibrain.generation.model import ImageGrid, check_rows
 
 #: How far apart two affines of one grid may be, mm: headers keep them as float32.
 SAME_MM = 1e-3
@@ -22,7 +22,7 @@ NO_ORIENTATION = "no orientation"
 
 @dataclass(frozen=True)
 class ImageFolder:
-    """Images made elsewhere, as a `generation.model.Model`.
+    """Images made elsewhere, as a `plausibrain.generation.model.Model`.
 
     Attributes
     ----------
@@ -53,7 +53,7 @@ class ImageFolder:
     def read(
         cls, folder: Path, *, pattern: str = "", files: str = "", assume_orientation: bool = False
     ) -> "ImageFolder":
-        """Return the images of a folder; see `generation.models.folder.folder`."""
+        """Return the images of a folder; see `plausibrain.generation.models.folder.folder`."""
         if not folder.is_dir():
             raise DataError(f"{folder}: expected a folder of images, found none; check the path")
         images = find_images(folder, pattern or None)
@@ -86,7 +86,7 @@ class ImageFolder:
         self._owned.update(zip(people["participant_id"].astype(str), used, strict=True))
 
     def sample(self, rows: pd.DataFrame, seeds: Sequence[int]) -> Iterator[np.ndarray]:
-        """Yield the image of each row; see `generation.model.Model`."""
+        """Yield the image of each row; see `plausibrain.generation.model.Model`."""
         check_rows(rows, seeds, self.conditions)
         ids = rows["participant_id"].astype(str)
         known = [self._owned[name] for name in ids if name in self._owned]

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from cohorts.volumes import LabelMap, Volume
+from plausibrain.cohorts.volumes import LabelMap, Volume
 
 FIRST_EXTRACEREBRAL_LABEL = 500
 

@@ -7,7 +7,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 import pandas as pd
 
-from cohorts.errors import DataError
+from plausibrain.cohorts.errors import DataError
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ class Model(Protocol):
         ------
         ndarray of float32, (I, J, K)
             Image i depends on (checkpoint, row i, seed i) alone: in fp32 on one device it is the same to the
-            last bit whatever rows stand beside it. `generation.noise` draws what is needed.
+            last bit whatever rows stand beside it. `plausibrain.generation.noise` draws what is needed.
 
         Raises
         ------

@@ -64,7 +64,7 @@ class NormTables:
 @cache
 def norm_tables() -> NormTables:
     """Return the tables shipped with the package, read once."""
-    folder = resources.files("generation") / "data"
+    folder = resources.files("plausibrain.generation") / "data"
     with (folder / "norms.tsv").open(encoding="utf-8") as stream:
         families = pd.read_csv(stream, sep="\t", index_col="family")
     with (folder / "correlations.tsv").open(encoding="utf-8") as stream:

@@ -2,7 +2,7 @@
 
 `draw_people` and `draw_volumes` are the table half of the simulator: age, sex, and the volumes of the 32
 structures SynthSeg measures plus head size, with the means, spread, ageing, sex differences and correlations
-of `generation.norm_tables`. Person i depends on (seed, i) alone, whatever the number of people.
+of `plausibrain.generation.norm_tables`. Person i depends on (seed, i) alone, whatever the number of people.
 
 Each family of structures is log-normal around the norm for its age and sex. Ventricles are drawn as one
 total and then split; extra-cerebral CSF is what head size leaves, so head size is the sum of all structures.
@@ -15,9 +15,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from cohorts.errors import DataError
-from cohorts.structures import TIV
-from generation.norm_tables import expected_volume, norm_tables
+from plausibrain.cohorts.errors import DataError
+from plausibrain.cohorts.structures import TIV
+from plausibrain.generation.norm_tables import expected_volume, norm_tables
 
 PAIRED_TISSUE = (
     "Cerebral-White-Matter",

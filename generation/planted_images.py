@@ -4,11 +4,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from cohorts.bids import image_path, label_path
-from cohorts.cohort import Cohort, write_cohort
-from cohorts.errors import DataError
-from cohorts.volumes import read_label_map, read_volume, write_label_map, write_volume
-from generation.planting import find_control, plant_in_image
+from plausibrain.cohorts.bids import image_path, label_path
+from plausibrain.cohorts.cohort import Cohort, write_cohort
+from plausibrain.cohorts.errors import DataError
+from plausibrain.cohorts.volumes import read_label_map, read_volume, write_label_map, write_volume
+from plausibrain.generation.planting import find_control, plant_in_image
 
 
 def plant_in_images(

@@ -12,10 +12,10 @@ from typing import Any, Literal, TypeVar
 
 import numpy as np
 
-from cohorts.cohort import Cohort
-from cohorts.errors import DataError
-from cohorts.registry import Plugin, Registry
-from cohorts.volumes import LabelMap, Volume
+from plausibrain.cohorts.cohort import Cohort
+from plausibrain.cohorts.errors import DataError
+from plausibrain.cohorts.registry import Plugin, Registry
+from plausibrain.cohorts.volumes import LabelMap, Volume
 
 CONTROLS = Registry("controls")
 Level = Literal["table", "image"]
@@ -52,7 +52,7 @@ def control(
 
 def controls(level: Level | None = None) -> tuple[Plugin, ...]:
     """Return all planted defects, or those of one level, by name."""
-    CONTROLS.discover("generation.controls")
+    CONTROLS.discover("plausibrain.generation.controls")
     return tuple(plugin for plugin in CONTROLS if level in (None, plugin.options["level"]))
 
 

@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
-from cohorts.errors import DataError
-from cohorts.volumes import LabelMap, Volume, read_label_map, read_volume, resample_to
-from generation.alignment import rigid_to_atlas
-from generation.image_scale import FIRST_EXTRACEREBRAL_LABEL
-from generation.model import ImageGrid
+from plausibrain.cohorts.errors import DataError
+from plausibrain.cohorts.volumes import LabelMap, Volume, read_label_map, read_volume, resample_to
+from plausibrain.generation.alignment import rigid_to_atlas
+from plausibrain.generation.image_scale import FIRST_EXTRACEREBRAL_LABEL
+from plausibrain.generation.model import ImageGrid
 
 #: Middle of the field of view in atlas space, mm. The largest of 30 simulated adults reach from -107 to 80 mm
 #: in y and to 90 mm in z; less than 0.4 % of a head, fluid at the lower end, lies outside.

@@ -2,13 +2,14 @@
 
 A model is one file in ``generation/models/`` with one public function of the same name. The function takes
 the folder of a checkpoint (or of a bundle, or of images) and keyword options, and returns a
-`generation.model.Model`. It imports torch and the networks inside, so that listing models costs nothing.
+`plausibrain.generation.model.Model`. It imports torch and the networks inside, so that listing models costs
+nothing.
 """
 
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from cohorts.registry import Plugin, Registry
+from plausibrain.cohorts.registry import Plugin, Registry
 
 MODELS = Registry("models")
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -40,9 +41,9 @@ def model(
 
 def models() -> tuple[Plugin, ...]:
     """Return every generative model, installed elsewhere included (entry points ``plausibrain.models``)."""
-    return tuple(MODELS.discover("generation.models"))
+    return tuple(MODELS.discover("plausibrain.generation.models"))
 
 
 def find_model(name: str) -> Plugin:
     """Return the model of a name; `DataError` with the nearest name if there is none."""
-    return MODELS.discover("generation.models")[name]
+    return MODELS.discover("plausibrain.generation.models")[name]

@@ -4,8 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import lsq_linear
 
-from cohorts.errors import DataError
-from generation.scaler import RequestCurve
+from plausibrain.cohorts.errors import DataError
+from plausibrain.generation.scaler import RequestCurve
 
 #: Least rise of the answer, as a share of the mean rise: where a network does not answer at all, the curve
 #: would otherwise be endless.

@@ -16,13 +16,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from cohorts.bids import image_path
-from cohorts.cohort import Cohort, write_cohort
-from cohorts.errors import DataError
-from cohorts.store import Store, write_text_atomic
-from cohorts.volumes import Volume, write_volume
-from generation.model import ExistingImages, Model
-from generation.scaler import SEX_CODES, physical_values
+from plausibrain.cohorts.bids import image_path
+from plausibrain.cohorts.cohort import Cohort, write_cohort
+from plausibrain.cohorts.errors import DataError
+from plausibrain.cohorts.store import Store, write_text_atomic
+from plausibrain.cohorts.volumes import Volume, write_volume
+from plausibrain.generation.model import ExistingImages, Model
+from plausibrain.generation.scaler import SEX_CODES, physical_values
 
 CLAIM = ".sampled.json"
 BATCH = 64

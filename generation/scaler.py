@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from cohorts.errors import DataError
+from plausibrain.cohorts.errors import DataError
 
 SEX_CODES = {"F": 0.0, "M": 1.0}
 _CURVE_PARTS = ("asked", "told")
@@ -20,8 +20,8 @@ class RequestCurve:
     """What a network is told when a value is asked for, in physical units: lines between knots.
 
     A network that answers a request too weakly is told more than what is asked. The knots are measured
-    (`generation.request_curves`); beyond them the network is told the last one, since nobody knows what it
-    would answer there. A model without a curve is told what is asked.
+    (`plausibrain.generation.request_curves`); beyond them the network is told the last one, since nobody
+    knows what it would answer there. A model without a curve is told what is asked.
 
     Attributes
     ----------

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from generation.checkpoint import DESCRIPTION
+from plausibrain.generation.checkpoint import DESCRIPTION
 
 FOLDER = Path(__file__).parent / "checkpoints"
 

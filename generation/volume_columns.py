@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from cohorts.cohort import Cohort
-from cohorts.errors import DataError
+from plausibrain.cohorts.cohort import Cohort
+from plausibrain.cohorts.errors import DataError
 
 DRAWN_AS = "drawn_as"
 

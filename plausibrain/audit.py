@@ -19,16 +19,16 @@ from typing import Any
 import pandas as pd
 from statsmodels.stats.proportion import proportion_confint
 
-from analysis.analyse import judge
-from analysis.settings import Settings
-from cohorts.cohort import Cohort
-from cohorts.schemas import AUDIT
-from cohorts.store import Store, write_text_atomic
-from cohorts.tables import write_table
-from generation.demo_cohorts import table_cohort
-from generation.planting import controls, plant
+from plausibrain.analysis.analyse import judge
+from plausibrain.analysis.settings import Settings
+from plausibrain.cohorts.cohort import Cohort
+from plausibrain.cohorts.schemas import AUDIT
+from plausibrain.cohorts.store import Store, write_text_atomic
+from plausibrain.cohorts.tables import write_table
+from plausibrain.generation.demo_cohorts import table_cohort
+from plausibrain.generation.planting import controls, plant
 from plausibrain.provenance import METRIC_VERSION
-from reports.audit import NO_DEFECT, write_audit_page
+from plausibrain.reports.audit import NO_DEFECT, write_audit_page
 
 Progress = Callable[[str, int, int], None]
 

@@ -2,22 +2,22 @@
 
 from typing import Any
 
-from analysis.feature_registry import all_distances
-from analysis.registry import all_headlines
-from analysis.results import ESTIMATES
-from cohorts.registry import Plugin
-from evaluation.diversity.pair_table import all_similarities
-from evaluation.extraction import extractors
-from evaluation.measuring import all_measures
-from evaluation.segment_files import segmenters
-from generation.planting import controls
-from generation.registry import models
+from plausibrain.analysis.feature_registry import all_distances
+from plausibrain.analysis.registry import all_headlines
+from plausibrain.analysis.results import ESTIMATES
+from plausibrain.cohorts.registry import Plugin
+from plausibrain.evaluation.diversity.pair_table import all_similarities
+from plausibrain.evaluation.extraction import extractors
+from plausibrain.evaluation.measuring import all_measures
+from plausibrain.evaluation.segment_files import segmenters
+from plausibrain.generation.planting import controls
+from plausibrain.generation.registry import models
 
 
 def catalogue() -> list[dict[str, Any]]:
     """Return one entry per plug-in: kind, name, label, unit, direction, question, source, summary."""
     headlines = [_entry("headline", p) for p in all_headlines()]
-    estimates = [_entry("estimate", p) for p in ESTIMATES.discover("analysis.estimates")]
+    estimates = [_entry("estimate", p) for p in ESTIMATES.discover("plausibrain.analysis.estimates")]
     planted = [_entry("control", p) for p in controls()]
     measuring = [_entry("segmenter", p) for p in segmenters()]
     images = [_entry("measure", p) for p in all_measures()]

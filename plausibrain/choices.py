@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from analysis.clouds import IMAGE_SPACE
-from cohorts.cohort import OK, Cohort
+from plausibrain.analysis.clouds import IMAGE_SPACE
+from plausibrain.cohorts.cohort import OK, Cohort
 
 N_RANDOM, N_WORST, N_TYPICAL, N_QUALITY = 4, 3, 1, 2
 N_COPIES, N_TWINS = 4, 3
@@ -76,9 +76,9 @@ def choices(
     shown : ndarray of bool, (n,)
         Which rows have an image.
     cases : DataFrame
-        Columns of `cohorts.schemas.CASES`.
+        Columns of `plausibrain.cohorts.schemas.CASES`.
     nearest : DataFrame
-        Columns of `cohorts.schemas.NEAREST`; may be empty.
+        Columns of `plausibrain.cohorts.schemas.NEAREST`; may be empty.
     seed : int
         Of the random images.
     """

@@ -7,8 +7,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from cohorts.errors import PlausibrainError
-from plausibrain.installation import check_installation
+from plausibrain.cohorts.errors import PlausibrainError
 
 EXIT_DATA_ERROR = 2
 
@@ -33,7 +32,6 @@ OF_SIMULATOR = ("n", "youngest", "oldest", "voxel", "skull_strip", "control", "s
 def main() -> None:
     """Run the command line; errors of the project end in one line on stderr and exit code 2."""
     try:
-        check_installation()
         app()
     except PlausibrainError as error:
         _fail(str(error))
@@ -166,7 +164,7 @@ def segment(
     quiet: Quiet = False,
 ) -> None:
     """Segment the images of a cohort and write its volumes; resumes where a killed run stopped."""
-    from cohorts.cohort import read_cohort
+    from plausibrain.cohorts.cohort import read_cohort
     from plausibrain.imaging import segment as segment_images
     from plausibrain.progress import progress_bar
     from plausibrain.requests import name_value_pairs
@@ -284,8 +282,8 @@ def prepare(
     quiet: Quiet = False,
 ) -> None:
     """Bring images into atlas space, 0 to 1, as the models are trained on; resumes a killed run."""
-    from cohorts.cohort import read_cohort
-    from generation.preprocessing import preset_grid
+    from plausibrain.cohorts.cohort import read_cohort
+    from plausibrain.generation.preprocessing import preset_grid
     from plausibrain.prepared import prepare as prepare_images
     from plausibrain.progress import progress_bar
 
@@ -337,7 +335,7 @@ def train(
 @app.command()
 def fetch(*, out: Out = Path("brain_bundle"), quiet: Quiet = False) -> None:
     """Download the published latent diffusion bundle and check it; without a network, say what to place."""
-    from generation.bundle.fetch import fetch_bundle
+    from plausibrain.generation.bundle.fetch import fetch_bundle
     from plausibrain.progress import progress_bar
 
     with progress_bar("fetch", quiet=quiet) as progress:
@@ -357,7 +355,7 @@ def report(
     ] = None,
 ) -> None:
     """Write the report of a run folder again, from its tables."""
-    from reports.report import write_report
+    from plausibrain.reports.report import write_report
 
     print(write_report(folder, out))
 
@@ -371,7 +369,7 @@ def compare(
     out: Out,
 ) -> None:
     """Compare runs of several models on one page."""
-    from reports.compare import compare_runs
+    from plausibrain.reports.compare import compare_runs
 
     print(compare_runs(runs, out))
 
@@ -386,8 +384,8 @@ def check(
     as_json: AsJson = False,
 ) -> None:
     """Check a new checkpoint against a baseline. Exit: 0 pass, 1 fail, 2 error, 3 inconclusive or missing."""
-    from reports.check import check_run
-    from reports.check_text import as_json as to_json
+    from plausibrain.reports.check import check_run
+    from plausibrain.reports.check_text import as_json as to_json
 
     result = check_run(folder, baseline=baseline, rules=rules, out=out)
     print(to_json(result) if as_json else result.text)
@@ -397,7 +395,7 @@ def check(
 @app.command()
 def baseline(folder: Annotated[Path, typer.Argument(help="Run folder.")], *, out: Out) -> None:
     """Write the baseline file that `plausibrain check` compares with."""
-    from reports.baseline import write_baseline
+    from plausibrain.reports.baseline import write_baseline
 
     print(write_baseline(folder, out))
 
@@ -487,7 +485,7 @@ def plan(
     as_json: AsJson = False,
 ) -> None:
     """Say how many images a verdict needs, before any are generated."""
-    from analysis.planning import plan_sample_size
+    from plausibrain.analysis.planning import plan_sample_size
 
     answer = plan_sample_size(margin=margin, effect=effect, power=power, alpha=alpha, n_reference=n_reference)
     print(json.dumps(answer, indent=1) if as_json else answer["sentence"])

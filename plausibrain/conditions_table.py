@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from cohorts.cohort import read_cohort
-from cohorts.errors import DataError
-from cohorts.schemas import PARTICIPANTS
-from cohorts.tables import write_table
-from generation.conditions import (
+from plausibrain.cohorts.cohort import read_cohort
+from plausibrain.cohorts.errors import DataError
+from plausibrain.cohorts.schemas import PARTICIPANTS
+from plausibrain.cohorts.tables import write_table
+from plausibrain.generation.conditions import (
     AGE,
     BRAIN,
     SEXES,
@@ -56,7 +56,7 @@ def write_conditions(
     sweep : sequence of str
         ``age``, ``ventricle``, ``brain`` or names of columns.
     levels, beyond
-        As in `generation.conditions.Sweep`.
+        As in `plausibrain.generation.conditions.Sweep`.
     ages : tuple of float or None
         Youngest and oldest, for `balanced`.
     sex : str, optional

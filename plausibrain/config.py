@@ -6,9 +6,9 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from analysis.settings import Settings
-from cohorts.cohort import Cohort, read_cohort
-from cohorts.errors import DataError
+from plausibrain.analysis.settings import Settings
+from plausibrain.cohorts.cohort import Cohort, read_cohort
+from plausibrain.cohorts.errors import DataError
 
 
 class Source(BaseModel):

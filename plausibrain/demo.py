@@ -12,17 +12,17 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from analysis.settings import Settings
-from cohorts.cohort import Cohort, write_cohort
-from cohorts.processes import kept_processes, spread
-from generation.demo_cohorts import table_cohort
-from generation.planting import plant
+from plausibrain.analysis.settings import Settings
+from plausibrain.cohorts.cohort import Cohort, write_cohort
+from plausibrain.cohorts.processes import kept_processes, spread
 from plausibrain.config import ImageSettings, RunConfig, Source
+from plausibrain.generation.demo_cohorts import table_cohort
+from plausibrain.generation.planting import plant
 from plausibrain.pipeline import measure_run, report_run, run_cohorts
 from plausibrain.progress import progress_bar
+from plausibrain.reports.check import check_run
+from plausibrain.reports.compare import compare_runs
 from plausibrain.simulated_images import draw_and_segment, processes
-from reports.check import check_run
-from reports.compare import compare_runs
 
 IMAGE_DEFECTS = (("shuffled_conditions", 1.0),)
 TABLE_DEFECTS = (("regional_atrophy", 0.1), ("flat_ageing", 1.0))
@@ -100,7 +100,9 @@ def _run_on_tables(
         write_cohort(cohort, out / "cohorts" / place)
     folders = []
     for name in ("sound", "defective"):
-        config = _config(out / name, name, Path("generation.norms"), Path("generation.norms"))
+        config = _config(
+            out / name, name, Path("plausibrain.generation.norms"), Path("plausibrain.generation.norms")
+        )
         with progress_bar(name, quiet=quiet) as progress:
             page = run_cohorts(cohorts["reference"], cohorts[name], config, progress=progress)
         say(f"report of the {name} model: {page}")

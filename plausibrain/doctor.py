@@ -3,7 +3,6 @@
 from shutil import which
 from typing import Any
 
-from plausibrain.installation import shadowed_packages
 from plausibrain.provenance import hardware, versions
 
 
@@ -12,8 +11,6 @@ def examine() -> dict[str, Any]:
     found: dict[str, Any] = {**versions(), **hardware()}
     found["accelerator"] = _accelerator()
     found["mri_synthseg"] = which("mri_synthseg") or "not found; comes with FreeSurfer 7.3.2 or later"
-    shadowed = shadowed_packages()
-    found["packages"] = "all from this installation" if not shadowed else f"shadowed: {shadowed}"
     return found
 
 

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
-from cohorts.bids import label_path
-from cohorts.cohort import Cohort
-from generation.conditions import conditions_resampled, reference_conditions
-from generation.model import ImageGrid, Model
-from generation.sample_cohort import sample_cohort
+from plausibrain.cohorts.bids import label_path
+from plausibrain.cohorts.cohort import Cohort
 from plausibrain.config import Generator, RunConfig
+from plausibrain.generation.conditions import conditions_resampled, reference_conditions
+from plausibrain.generation.model import ImageGrid, Model
+from plausibrain.generation.sample_cohort import sample_cohort
 from plausibrain.imaging import DEFAULT_SEGMENTER, Progress, measured
 from plausibrain.models import load_model, read_conditions
 from plausibrain.prepared import prepare

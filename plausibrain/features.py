@@ -7,8 +7,8 @@ from typing import Any
 
 import pandas as pd
 
-from cohorts.cohort import Cohort, Note
-from cohorts.store import Store
+from plausibrain.cohorts.cohort import Cohort, Note
+from plausibrain.cohorts.store import Store
 from plausibrain.config import ImageSettings
 from plausibrain.image_files import Files, image_and_label_files, results_folder
 
@@ -107,7 +107,7 @@ class _Work:
 
     def features(self, role: str, cohort: Cohort, files: Files | None) -> Cohort:
         """Return the cohort with features; failures become notes."""
-        from evaluation.extract_cohort import extract_cohort
+        from plausibrain.evaluation.extract_cohort import extract_cohort
 
         if files is None:
             return cohort
@@ -125,8 +125,8 @@ class _Work:
 
     def pairs(self, role: str, cohort: Cohort, files: Files | None) -> Cohort:
         """Return the cohort with the similarity of pairs."""
-        from evaluation.diversity.pair_table import pair_table
-        from evaluation.standard_brain import sources_of
+        from plausibrain.evaluation.diversity.pair_table import pair_table
+        from plausibrain.evaluation.standard_brain import sources_of
 
         if files is None or self.settings.n_pairs == 0 or cohort.n_people < 2:
             return cohort
@@ -142,7 +142,7 @@ class _Work:
 
     def protocol(self, reference: Cohort) -> dict[str, Any]:
         """Return what decides the numbers."""
-        from evaluation.diversity.pair_table import all_similarities
+        from plausibrain.evaluation.diversity.pair_table import all_similarities
 
         similarities = {plugin.name: plugin.options["settings"] for plugin in all_similarities()}
         return {
@@ -154,7 +154,7 @@ class _Work:
         return results_folder(cohort, self.out, role, cache=self.cache) / "extracted"
 
     def _names(self) -> list[str]:
-        from evaluation.extraction import default_extractors
+        from plausibrain.evaluation.extraction import default_extractors
 
         return [
             *default_extractors(),

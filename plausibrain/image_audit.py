@@ -16,23 +16,23 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.settings import Settings
-from cohorts.cohort import Cohort, read_cohort
-from cohorts.errors import DataError
-from cohorts.processes import kept_processes, spread
-from cohorts.schemas import AUDIT_IMAGES
-from cohorts.store import Store, hash_file, write_text_atomic
-from cohorts.tables import write_table
-from generation.demo_cohorts import table_cohort
-from generation.planted_images import plant_in_images
-from generation.planting import controls, plant
+from plausibrain.analysis.settings import Settings
+from plausibrain.cohorts.cohort import Cohort, read_cohort
+from plausibrain.cohorts.errors import DataError
+from plausibrain.cohorts.processes import kept_processes, spread
+from plausibrain.cohorts.schemas import AUDIT_IMAGES
+from plausibrain.cohorts.store import Store, hash_file, write_text_atomic
+from plausibrain.cohorts.tables import write_table
 from plausibrain.config import ImageSettings, RunConfig, Source
+from plausibrain.generation.demo_cohorts import table_cohort
+from plausibrain.generation.planted_images import plant_in_images
+from plausibrain.generation.planting import controls, plant
 from plausibrain.image_files import RECORD
 from plausibrain.pipeline import measure_run, report_run
 from plausibrain.provenance import METRIC_VERSION
+from plausibrain.reports.audit import NO_DEFECT
+from plausibrain.reports.audit_images import write_image_audit_page
 from plausibrain.simulated_images import draw_and_segment, processes, segment_blind
-from reports.audit import NO_DEFECT
-from reports.audit_images import write_image_audit_page
 
 Report = Callable[[str, int, int], None]
 REFERENCE, TRAINING = "reference", "training"

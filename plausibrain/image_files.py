@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from cohorts.bids import bids_id, label_path
-from cohorts.cohort import Cohort
-from cohorts.errors import DataError
-from cohorts.store import Store
+from plausibrain.cohorts.bids import bids_id, label_path
+from plausibrain.cohorts.cohort import Cohort
+from plausibrain.cohorts.errors import DataError
+from plausibrain.cohorts.store import Store
 
 #: What `plausibrain.imaging.segment` writes beside the volumes.
 RECORD = "segmentation.tsv"

@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from cohorts.cohort import Cohort, write_cohort
-from cohorts.errors import DataError
-from cohorts.store import write_atomic
+from plausibrain.cohorts.cohort import Cohort, write_cohort
+from plausibrain.cohorts.errors import DataError
+from plausibrain.cohorts.store import write_atomic
 
 Progress = Callable[[str, int, int], None]
 DEFAULT_SEGMENTER = "synthseg_style"
@@ -66,8 +66,8 @@ def segment(
     Cohort
         With volumes and quality scores; `out` is a cohort folder that `plausibrain run` reads.
     """
-    from evaluation.segment_cohort import Progress as State
-    from evaluation.segment_cohort import segment_cohort
+    from plausibrain.evaluation.segment_cohort import Progress as State
+    from plausibrain.evaluation.segment_cohort import segment_cohort
 
     def tell(state: State) -> None:
         if progress is not None:
@@ -144,18 +144,19 @@ def simulate(
     n_processes : int
     conditions : Path, optional
         Table of people, or a cohort folder, to draw instead of `n` people of an age: age, sex and, where
-        given, volumes as `generation.norms.draw_volumes` obeys them. All else depends on (seed, i) alone.
+        given, volumes as `plausibrain.generation.norms.draw_volumes` obeys them. All else depends on (seed,
+        i) alone.
     sex_coding : str, optional
         Of that table.
     control : str, optional
-        Planted defect of the table (`generation.controls`), with its `severity`.
+        Planted defect of the table (`plausibrain.generation.controls`), with its `severity`.
     progress : callable, optional
     """
-    from generation.demo_cohorts import asked_cohort, table_cohort
-    from generation.norms import REQUESTS
-    from generation.planting import plant
-    from generation.simulator.cohort import simulate_cohort
-    from generation.simulator.person import Grid
+    from plausibrain.generation.demo_cohorts import asked_cohort, table_cohort
+    from plausibrain.generation.norms import REQUESTS
+    from plausibrain.generation.planting import plant
+    from plausibrain.generation.simulator.cohort import simulate_cohort
+    from plausibrain.generation.simulator.person import Grid
     from plausibrain.models import read_conditions
 
     if conditions is None:

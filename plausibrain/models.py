@@ -8,10 +8,10 @@ from typing import Any
 
 import pandas as pd
 
-from cohorts.cohort import Cohort, read_cohort
-from cohorts.errors import DataError
-from cohorts.participants import parse_participants
-from cohorts.raw_tables import read_raw_table
+from plausibrain.cohorts.cohort import Cohort, read_cohort
+from plausibrain.cohorts.errors import DataError
+from plausibrain.cohorts.participants import parse_participants
+from plausibrain.cohorts.raw_tables import read_raw_table
 
 Progress = Callable[[str, int, int], None]
 PARTICIPANTS = "participants.tsv"
@@ -41,9 +41,9 @@ def train_model(
     sex_coding : str, optional
     progress : callable, optional
     **choices
-        Further fields of `generation.training.train.TrainingPlan`.
+        Further fields of `plausibrain.generation.training.train.TrainingPlan`.
     """
-    from generation.training.train import TrainingPlan, clock, train
+    from plausibrain.generation.training.train import TrainingPlan, clock, train
 
     plan = TrainingPlan(model=model, out=out, steps=_whole_numbers(steps or {}), **choices)
     if conditions:
@@ -106,7 +106,7 @@ def sample_model(
         Of the model, as given.
     progress : callable, optional
     """
-    from generation.sample_cohort import sample_cohort
+    from plausibrain.generation.sample_cohort import sample_cohort
 
     if conditions is None:
         raise DataError("say with --conditions whom to draw: a table of people, or a cohort folder")
@@ -133,8 +133,8 @@ def load_model(name: str, checkpoint: Path | None, options: Mapping[str, str]) -
     DataError
         When there is no such model or option, or it needs a checkpoint.
     """
-    from generation.registry import find_model
-    from generation.shipped import shipped_checkpoint, shipped_models
+    from plausibrain.generation.registry import find_model
+    from plausibrain.generation.shipped import shipped_checkpoint, shipped_models
 
     plugin = find_model(name)
     known = inspect.signature(plugin.function).parameters
@@ -196,7 +196,7 @@ def _as(parameter: inspect.Parameter, value: str) -> Any:
 
 
 def _share(text: str) -> Any:
-    from generation.sample_cohort import Share
+    from plausibrain.generation.sample_cohort import Share
 
     if not text:
         return Share()

@@ -8,19 +8,19 @@ from typing import Any
 
 from threadpoolctl import threadpool_limits
 
-from analysis.analyse import Analysis, Progress, analyse
-from cohorts.cohort import Cohort
-from cohorts.schemas import SCHEMAS
-from cohorts.store import Store, write_text_atomic
-from cohorts.tables import write_table
+from plausibrain.analysis.analyse import Analysis, Progress, analyse
+from plausibrain.cohorts.cohort import Cohort
+from plausibrain.cohorts.schemas import SCHEMAS
+from plausibrain.cohorts.store import Store, write_text_atomic
+from plausibrain.cohorts.tables import write_table
 from plausibrain.config import RunConfig, Source
 from plausibrain.drawing import draw_and_measure
 from plausibrain.features import Features, extract_features
 from plausibrain.imaging import measured
 from plausibrain.provenance import METRIC_VERSION, describe_cohort, fingerprint, hardware, versions
 from plausibrain.quality import Quality, measure_quality
+from plausibrain.reports.report import write_report
 from plausibrain.slices import write_slices
-from reports.report import write_report
 
 OPTIONAL_TABLES = ("dose", "curves", "null_draws", "measures", "measure_names", "pairs", "nearest", "slices")
 
@@ -34,7 +34,7 @@ def run(config: RunConfig, *, n_processes: int = 1, progress: Progress | None = 
     n_processes : int
         Processes that work on images.
     progress : callable, optional
-        As in `analysis.analyse.analyse`.
+        As in `plausibrain.analysis.analyse.analyse`.
 
     Returns
     -------

@@ -4,13 +4,13 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-from cohorts.bids import image_path
-from cohorts.cohort import Cohort, write_cohort
-from cohorts.store import Store, hash_file, write_text_atomic
-from cohorts.volumes import write_volume
-from generation.model import ImageGrid
-from generation.preprocessing import prepare_files
-from generation.training.data import PREPARATION_VERSION, image_files, label_files
+from plausibrain.cohorts.bids import image_path
+from plausibrain.cohorts.cohort import Cohort, write_cohort
+from plausibrain.cohorts.store import Store, hash_file, write_text_atomic
+from plausibrain.cohorts.volumes import write_volume
+from plausibrain.generation.model import ImageGrid
+from plausibrain.generation.preprocessing import prepare_files
+from plausibrain.generation.training.data import PREPARATION_VERSION, image_files, label_files
 from plausibrain.imaging import Progress
 
 #: Entry of the sidecar that says what made an image.
@@ -35,7 +35,7 @@ def prepare(
     out : Path
         BIDS folder. An image that lies there and was made from the same image, labels and grid is kept.
     grid : ImageGrid
-        Of a model, or of `generation.preprocessing.PRESETS`.
+        Of a model, or of `plausibrain.generation.preprocessing.PRESETS`.
     labels : Path, optional
         ``segmentation.tsv`` of `plausibrain segment`; else the label map lies beside each image.
     skull_strip : bool

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from analysis.analyse import Progress as Report
+from plausibrain.analysis.analyse import Progress as Report
 
 LINE_EVERY_SECONDS = 5.0
 

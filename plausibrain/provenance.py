@@ -10,8 +10,8 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.weights import people_hash
-from cohorts.cohort import Cohort
+from plausibrain.analysis.weights import people_hash
+from plausibrain.cohorts.cohort import Cohort
 
 PACKAGES = (
     "plausibrain",

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from cohorts.cohort import OK, Cohort, Note
-from cohorts.errors import PlausibrainError
+from plausibrain.cohorts.cohort import OK, Cohort, Note
+from plausibrain.cohorts.errors import PlausibrainError
 from plausibrain.image_files import Files, image_and_label_files, results_folder
 
 Progress = Callable[[str, int, int], None]
@@ -96,9 +96,9 @@ def _measured(
     n_processes: int,
     progress: Progress | None,
 ) -> Quality:
-    from evaluation.conditioning import common_voxel_mm
-    from evaluation.measure_cohort import measure_cohort
-    from evaluation.measuring import all_measures
+    from plausibrain.evaluation.conditioning import common_voxel_mm
+    from plausibrain.evaluation.measure_cohort import measure_cohort
+    from plausibrain.evaluation.measuring import all_measures
 
     voxel_mm = common_voxel_mm(np.concatenate([_voxel_sizes(cohorts[role]) for role in ROLES]))
     done, tables = {}, []
@@ -125,7 +125,7 @@ def _measured(
 
 def _voxel_sizes(cohort: Cohort) -> np.ndarray:
     """Voxel sizes of the first readable images, mm, (n, 3); of none, one row of 1 mm."""
-    from cohorts.volumes import read_volume
+    from plausibrain.cohorts.volumes import read_volume
 
     sizes: list[tuple[float, float, float]] = []
     included = (cohort.people["status"] == OK).tolist()
@@ -142,7 +142,7 @@ def _voxel_sizes(cohort: Cohort) -> np.ndarray:
 
 def _names() -> pd.DataFrame:
     """Catalogue of the measures, for pages that show them."""
-    from evaluation.measuring import all_measures, column_name
+    from plausibrain.evaluation.measuring import all_measures, column_name
 
     rows = [
         {

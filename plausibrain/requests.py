@@ -7,11 +7,11 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from analysis.noise import NOISE, estimate_noise
-from analysis.settings import Settings
-from cohorts.cohort import read_cohort
-from cohorts.errors import DataError
-from cohorts.tables import read_table, write_table
+from plausibrain.analysis.noise import NOISE, estimate_noise
+from plausibrain.analysis.settings import Settings
+from plausibrain.cohorts.cohort import read_cohort
+from plausibrain.cohorts.errors import DataError
+from plausibrain.cohorts.tables import read_table, write_table
 from plausibrain.config import RunConfig, describe, read_config
 
 

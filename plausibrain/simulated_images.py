@@ -4,7 +4,7 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
-from cohorts.cohort import Cohort
+from plausibrain.cohorts.cohort import Cohort
 from plausibrain.imaging import Progress, segment
 
 #: Voxels of the images, mm, and the segmenter that answers at that size.
@@ -18,8 +18,8 @@ def draw_and_segment(
 
     The segmenter sees the images alone; true volumes and labels stay in the folder of the images.
     """
-    from generation.simulator.cohort import simulate_cohort
-    from generation.simulator.person import Grid
+    from plausibrain.generation.simulator.cohort import simulate_cohort
+    from plausibrain.generation.simulator.person import Grid
 
     def tell(done: int, of: int) -> None:
         if progress is not None:

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from cohorts.cohort import OK, Cohort
-from cohorts.errors import PlausibrainError
-from cohorts.schemas import NEAREST, SLICES
-from cohorts.store import write_atomic
 from plausibrain.choices import Beside, Choice, choices
+from plausibrain.cohorts.cohort import OK, Cohort
+from plausibrain.cohorts.errors import PlausibrainError
+from plausibrain.cohorts.schemas import NEAREST, SLICES
+from plausibrain.cohorts.store import write_atomic
 from plausibrain.image_files import Files, image_and_label_files
 
 FOLDER = "slices"
@@ -33,19 +33,19 @@ def write_slices(
     ----------
     reference, generated : Cohort
     cases : DataFrame
-        Columns of `cohorts.schemas.CASES`.
+        Columns of `plausibrain.cohorts.schemas.CASES`.
     out : Path
         Run folder.
     seed : int
         Of the random images.
     training : Cohort, optional
     nearest : DataFrame, optional
-        Columns of `cohorts.schemas.NEAREST`: who is like whom.
+        Columns of `plausibrain.cohorts.schemas.NEAREST`: who is like whom.
 
     Returns
     -------
     DataFrame
-        Columns of `cohorts.schemas.SLICES`; without rows when a cohort has no images.
+        Columns of `plausibrain.cohorts.schemas.SLICES`; without rows when a cohort has no images.
     """
     columns = [column.name for column in SLICES.columns]
     for old in (out / FOLDER).glob("*"):
@@ -154,8 +154,8 @@ def _draw(
 
     An image that cannot be drawn leaves nothing but the reason.
     """
-    from cohorts.volumes import read_label_map, read_volume
-    from evaluation.slices import aligned_planes, small_volume, three_planes
+    from plausibrain.cohorts.volumes import read_label_map, read_volume
+    from plausibrain.evaluation.slices import aligned_planes, small_volume, three_planes
 
     image_file, label_file = files
     if image_file is None:

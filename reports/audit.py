@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from cohorts.schemas import AUDIT
-from cohorts.store import write_text_atomic
-from cohorts.tables import read_table
+from plausibrain.cohorts.schemas import AUDIT
+from plausibrain.cohorts.store import write_text_atomic
+from plausibrain.cohorts.tables import read_table
 
 WANTED_POWER = 0.8
 NO_DEFECT = "none"

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from cohorts.schemas import AUDIT_IMAGES
-from cohorts.store import write_text_atomic
-from cohorts.tables import read_table
-from reports.audit import NO_DEFECT
+from plausibrain.cohorts.schemas import AUDIT_IMAGES
+from plausibrain.cohorts.store import write_text_atomic
+from plausibrain.cohorts.tables import read_table
+from plausibrain.reports.audit import NO_DEFECT
 
 #: Numbers that are usually reported, shown beside the verdicts: names of headlines.
 USUAL = ("image_distance", "pair_similarity")

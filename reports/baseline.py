@@ -17,13 +17,13 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ValidationError
 
-from cohorts.errors import DataError
-from cohorts.schemas import DRAWS
-from cohorts.store import write_text_atomic
-from cohorts.tables import read_table
-from reports.baseline_snapshot import Facts, Snapshot
-from reports.compare_structures import structure_headlines
-from reports.run_folder import read_run
+from plausibrain.cohorts.errors import DataError
+from plausibrain.cohorts.schemas import DRAWS
+from plausibrain.cohorts.store import write_text_atomic
+from plausibrain.cohorts.tables import read_table
+from plausibrain.reports.baseline_snapshot import Facts, Snapshot
+from plausibrain.reports.compare_structures import structure_headlines
+from plausibrain.reports.run_folder import read_run
 
 KIND = "plausibrain baseline"
 SCHEMA = 1

@@ -4,16 +4,16 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from cohorts.errors import DataError
-from cohorts.store import write_text_atomic
-from reports.baseline import read_snapshot
-from reports.check_outcomes import CheckResult, judge
-from reports.check_text import as_json, markdown, markdown_error, plain
-from reports.compare_pairing import paired_correlations
-from reports.compare_protocol import Pairing, pairing, require_same_protocol
-from reports.junit import junit, junit_error
-from reports.rules import read_rules
-from reports.run_folder import read_run
+from plausibrain.cohorts.errors import DataError
+from plausibrain.cohorts.store import write_text_atomic
+from plausibrain.reports.baseline import read_snapshot
+from plausibrain.reports.check_outcomes import CheckResult, judge
+from plausibrain.reports.check_text import as_json, markdown, markdown_error, plain
+from plausibrain.reports.compare_pairing import paired_correlations
+from plausibrain.reports.compare_protocol import Pairing, pairing, require_same_protocol
+from plausibrain.reports.junit import junit, junit_error
+from plausibrain.reports.rules import read_rules
+from plausibrain.reports.run_folder import read_run
 
 Writer = Callable[[CheckResult], str]
 WRITERS: dict[str, Writer] = {

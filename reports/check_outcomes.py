@@ -8,13 +8,21 @@ from typing import Literal
 
 import pandas as pd
 
-from reports.baseline_snapshot import Headline, Snapshot
-from reports.compare_equal_n import at_equal_n
-from reports.compare_protocol import Pairing, joint_draws, pairing
-from reports.compare_statistics import POWER, Interval, Joint, join, loss_interval, on_scale, upper_quantile
-from reports.compare_structures import PREFIX, join_structure
-from reports.formatting import shown_unit
-from reports.rules import Rule, Rules
+from plausibrain.reports.baseline_snapshot import Headline, Snapshot
+from plausibrain.reports.compare_equal_n import at_equal_n
+from plausibrain.reports.compare_protocol import Pairing, joint_draws, pairing
+from plausibrain.reports.compare_statistics import (
+    POWER,
+    Interval,
+    Joint,
+    join,
+    loss_interval,
+    on_scale,
+    upper_quantile,
+)
+from plausibrain.reports.compare_structures import PREFIX, join_structure
+from plausibrain.reports.formatting import shown_unit
+from plausibrain.reports.rules import Rule, Rules
 
 Outcome = Literal["pass", "fail", "inconclusive", "missing", "watched", "left out"]
 Status = Literal["pass", "fail", "inconclusive", "missing"]

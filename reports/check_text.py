@@ -9,10 +9,10 @@ import math
 import re
 from collections.abc import Sequence
 
-from cohorts.tables import finite_or_none
-from reports.check_outcomes import CheckResult, Outcome, Row
-from reports.compare_structures import PREFIX
-from reports.formatting import (
+from plausibrain.cohorts.tables import finite_or_none
+from plausibrain.reports.check_outcomes import CheckResult, Outcome, Row
+from plausibrain.reports.compare_structures import PREFIX
+from plausibrain.reports.formatting import (
     count,
     decimals_for,
     estimate,

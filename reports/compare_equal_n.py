@@ -8,7 +8,7 @@ n differs, that excess is compared instead of the number itself.
 import math
 from collections.abc import Sequence
 
-from reports.baseline_snapshot import Headline
+from plausibrain.reports.baseline_snapshot import Headline
 
 SAME_N = 0.05  # relative difference of n below which the dependence on n is negligible
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pandas as pd
 
-from reports.baseline_snapshot import Headline
-from reports.compare_results import Line
-from reports.formatting import estimate, number
+from plausibrain.reports.baseline_snapshot import Headline
+from plausibrain.reports.compare_results import Line
+from plausibrain.reports.formatting import estimate, number
 
 #: Colour and shape of each run, so that neither is needed alone; the first run is the quiet one.
 MARKS = (
@@ -97,7 +97,7 @@ def dumbbells(table: pd.DataFrame) -> list[dict[str, Any]]:
     Parameters
     ----------
     table : DataFrame
-        Rows of :func:`reports.compare_structures.moved_structures` with a ``label``.
+        Rows of :func:`plausibrain.reports.compare_structures.moved_structures` with a ``label``.
 
     Returns
     -------

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from reports.compare_figures import MARKS, dumbbells, scale_rows
-from reports.compare_protocol import pairing
-from reports.compare_results import MIXED, NOT_RESOLVED, Comparison, Group, Line, Pair
-from reports.environment import render
-from reports.formatting import estimate, interval, listing, number, shown_unit
-from reports.structure_names import structure_label
+from plausibrain.reports.compare_figures import MARKS, dumbbells, scale_rows
+from plausibrain.reports.compare_protocol import pairing
+from plausibrain.reports.compare_results import MIXED, NOT_RESOLVED, Comparison, Group, Line, Pair
+from plausibrain.reports.environment import render
+from plausibrain.reports.formatting import estimate, interval, listing, number, shown_unit
+from plausibrain.reports.structure_names import structure_label
 
 Moved = Mapping[tuple[int, int], pd.DataFrame]
 FDR = 0.05

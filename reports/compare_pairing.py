@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from reports.run_folder import Run
+from plausibrain.reports.run_folder import Run
 
 TIV = "TIV"
 MIN_PEOPLE = 10  # fewer give no correlation worth using

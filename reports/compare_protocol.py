@@ -8,8 +8,8 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from cohorts.errors import DataError
-from reports.baseline_snapshot import Side, Snapshot
+from plausibrain.cohorts.errors import DataError
+from plausibrain.reports.baseline_snapshot import Side, Snapshot
 
 ABSENT = "(absent)"
 SHOWN = 60  # characters of a value in a message

@@ -7,10 +7,10 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
-from reports.baseline_snapshot import Headline, Snapshot
-from reports.compare_equal_n import at_equal_n
-from reports.compare_protocol import joint_draws
-from reports.compare_statistics import (
+from plausibrain.reports.baseline_snapshot import Headline, Snapshot
+from plausibrain.reports.compare_equal_n import at_equal_n
+from plausibrain.reports.compare_protocol import joint_draws
+from plausibrain.reports.compare_statistics import (
     Draws,
     Interval,
     Joint,

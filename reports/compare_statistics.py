@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import norm
 
-from reports.baseline_snapshot import Better, Headline
+from plausibrain.reports.baseline_snapshot import Better, Headline
 
 MIN_DRAWS = 100  # below, the 2.5 and 97.5 % points rest on fewer than three draws each
 POWER = 0.8  # of the smallest difference called resolvable, the convention of sample-size planning

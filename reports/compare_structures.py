@@ -14,12 +14,12 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import false_discovery_control, norm
 
-from reports.baseline_snapshot import Headline
-from reports.compare_pairing import paired_correlations
-from reports.compare_statistics import Joint
-from reports.run_folder import Run
-from reports.selection import select_results
-from reports.structure_names import structure_label
+from plausibrain.reports.baseline_snapshot import Headline
+from plausibrain.reports.compare_pairing import paired_correlations
+from plausibrain.reports.compare_statistics import Joint
+from plausibrain.reports.run_folder import Run
+from plausibrain.reports.selection import select_results
+from plausibrain.reports.structure_names import structure_label
 
 QUESTION = 2
 QUANTITIES = ("adjusted_d", "hedges_g", "cohens_d")

@@ -4,13 +4,13 @@ from functools import cache
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from reports import formatting
-from reports.strip import at_equal_n, strip
+from plausibrain.reports import formatting
+from plausibrain.reports.strip import at_equal_n, strip
 
 
 @cache
 def environment() -> Environment:
-    """Jinja environment over ``reports/templates`` with the number filters of `reports.formatting`.
+    """Jinja environment over ``reports/templates`` with the number filters of the reports.
 
     Returns
     -------
@@ -21,7 +21,7 @@ def environment() -> Environment:
         functions: ``estimate``, ``interval``, ``strip``, ``at_equal_n``.
     """
     built = Environment(
-        loader=PackageLoader("reports", "templates"),
+        loader=PackageLoader("plausibrain.reports", "templates"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

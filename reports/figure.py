@@ -1,7 +1,7 @@
 """What a figure is: a function of a table and an axes, a selection of rows, and a description in words.
 
-A figure file in `reports.figures` registers itself with `figure`. Each panel becomes its own SVG, so that the
-page arranges panels as its width allows.
+A figure file in `plausibrain.reports.figures` registers itself with `figure`. Each panel becomes its own
+SVG, so that the page arranges panels as its width allows.
 """
 
 from collections.abc import Callable, Hashable, Iterator
@@ -14,9 +14,9 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
-from cohorts.registry import Plugin, Registry
-from reports.run_folder import Run
-from reports.svg import PIXELS_PER_INCH, drawing, to_svg
+from plausibrain.cohorts.registry import Plugin, Registry
+from plausibrain.reports.run_folder import Run
+from plausibrain.reports.svg import PIXELS_PER_INCH, drawing, to_svg
 
 FIGURES = Registry("figures")
 
@@ -91,7 +91,7 @@ def figures_of(run: Run, question: int) -> list[Drawn]:
     question : int
         0 for the section on what was done.
     """
-    plugins = FIGURES.discover("reports.figures")
+    plugins = FIGURES.discover("plausibrain.reports.figures")
     chosen = [plugin for plugin in plugins if plugin.options["question"] == question]
     drawn = (_drawn(plugin, run) for plugin in sorted(chosen, key=lambda p: (p.options["order"], p.name)))
     return [figure for figure in drawn if figure.panels]

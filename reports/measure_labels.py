@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from reports.run_folder import Run
+from plausibrain.reports.run_folder import Run
 
 #: Rows of these quantities are in the unit of the measure itself.
 OWN_UNIT = ("quality_mean",)

@@ -11,10 +11,10 @@ from typing import Any
 
 import pandas as pd
 
-from reports.formatting import bound, count, fixed, interval, is_missing, listing, number, percent
-from reports.quantities import HEADSIZES
-from reports.run_folder import Run
-from reports.selection import usable
+from plausibrain.reports.formatting import bound, count, fixed, interval, is_missing, listing, number, percent
+from plausibrain.reports.quantities import HEADSIZES
+from plausibrain.reports.run_folder import Run
+from plausibrain.reports.selection import usable
 
 COHORTS = ("reference", "generated")
 SEGMENTERS: Mapping[str, str] = MappingProxyType(

@@ -13,7 +13,7 @@ from functools import cache
 from importlib.resources import files
 from urllib.parse import quote
 
-from cohorts.errors import DataError
+from plausibrain.cohorts.errors import DataError
 
 _CITATION = re.compile(r"\s*\[(@\w+(?:;\s*@\w+)*)\]")
 
@@ -38,7 +38,7 @@ class Reference:
 @cache
 def known_references() -> Mapping[str, Reference]:
     """Read all papers by key."""
-    content = json.loads(files("reports").joinpath("references.json").read_text(encoding="utf-8"))
+    content = json.loads(files("plausibrain.reports").joinpath("references.json").read_text(encoding="utf-8"))
     return {key: Reference(key=key, **entry) for key, entry in content.items()}
 
 

@@ -8,16 +8,16 @@ from typing import Any
 
 import pandas as pd
 
-from cohorts.store import write_text_atomic
-from reports.environment import render
-from reports.figure import Drawn, figures_of
-from reports.formatting import MISSING, count, fixed, is_missing, listing, percent
-from reports.methods import COHORTS, included, measured_headlines, methods
-from reports.questions import ASKED
-from reports.references import Bibliography
-from reports.result_tables import ResultTable, tables_of
-from reports.run_folder import Run, read_run
-from reports.slices import SliceGroup, slices_of, volumes_of
+from plausibrain.cohorts.store import write_text_atomic
+from plausibrain.reports.environment import render
+from plausibrain.reports.figure import Drawn, figures_of
+from plausibrain.reports.formatting import MISSING, count, fixed, is_missing, listing, percent
+from plausibrain.reports.methods import COHORTS, included, measured_headlines, methods
+from plausibrain.reports.questions import ASKED
+from plausibrain.reports.references import Bibliography
+from plausibrain.reports.result_tables import ResultTable, tables_of
+from plausibrain.reports.run_folder import Run, read_run
+from plausibrain.reports.slices import SliceGroup, slices_of, volumes_of
 
 #: Notes beyond this many are counted, not listed; all stand in the table of notes.
 MAX_NOTES = 200

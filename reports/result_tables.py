@@ -6,13 +6,13 @@ from typing import Any
 
 import pandas as pd
 
-from reports import formatting
-from reports.formatting import MISSING, is_missing
-from reports.measure_labels import with_measure_labels
-from reports.quantities import SHORT_HEADSIZES, headsize_label, quantity_label
-from reports.run_folder import Run
-from reports.selection import COHORTS, primary_headsize
-from reports.structure_names import sort_by_structure, structure_label
+from plausibrain.reports import formatting
+from plausibrain.reports.formatting import MISSING, is_missing
+from plausibrain.reports.measure_labels import with_measure_labels
+from plausibrain.reports.quantities import SHORT_HEADSIZES, headsize_label, quantity_label
+from plausibrain.reports.run_folder import Run
+from plausibrain.reports.selection import COHORTS, primary_headsize
+from plausibrain.reports.structure_names import sort_by_structure, structure_label
 
 #: Cohort whose verdict, margin and null stand in the row, in order of preference.
 MAIN_COHORTS = ("difference", "generated", "reference")

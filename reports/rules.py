@@ -14,9 +14,9 @@ from typing import Annotated, Literal
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from cohorts.errors import DataError
-from reports.baseline_snapshot import Headline
-from reports.compare_structures import PREFIX
+from plausibrain.cohorts.errors import DataError
+from plausibrain.reports.baseline_snapshot import Headline
+from plausibrain.reports.compare_structures import PREFIX
 
 VERDICTS = ("yes", "no", "cannot tell", "not measured")
 Verdict = Literal["yes", "no", "cannot tell", "not measured"]
@@ -149,7 +149,7 @@ def read_rules(path: Path | None = None) -> Rules:
     DataError
         The file is missing, no YAML, or holds a key or value that no rule has.
     """
-    source = path or files("reports") / "rules_default.yaml"
+    source = path or files("plausibrain.reports") / "rules_default.yaml"
     try:
         content = yaml.safe_load(source.read_text(encoding="utf-8"))
         return Rules.model_validate(content)

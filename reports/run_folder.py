@@ -8,9 +8,9 @@ from typing import Any
 
 import pandas as pd
 
-from cohorts.errors import DataError
-from cohorts.schemas import SCHEMAS
-from cohorts.tables import read_table
+from plausibrain.cohorts.errors import DataError
+from plausibrain.cohorts.schemas import SCHEMAS
+from plausibrain.cohorts.tables import read_table
 
 SCORECARD_SCHEMA = 1
 N_QUESTIONS = 10

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from reports.run_folder import Run
+from plausibrain.reports.run_folder import Run
 
 COHORTS = ("reference", "generated", "difference")
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from reports.formatting import fixed, is_missing
-from reports.measure_labels import measure_label
-from reports.run_folder import Run
-from reports.structure_names import structure_label
+from plausibrain.reports.formatting import fixed, is_missing
+from plausibrain.reports.measure_labels import measure_label
+from plausibrain.reports.run_folder import Run
+from plausibrain.reports.structure_names import structure_label
 
 FOLDER = "slices"
 #: Of all pictures of a page, before they are written as text.
@@ -105,7 +105,7 @@ class SmallVolume:
     ----------
     name : str
     packed : str
-        Base64 of what `evaluation.slices.small_volume` wrote.
+        Base64 of what `plausibrain.evaluation.slices.small_volume` wrote.
     """
 
     name: str

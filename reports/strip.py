@@ -8,7 +8,7 @@ strip to its open end; without any margin the strip spans the numbers it has.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from reports.formatting import is_missing
+from plausibrain.reports.formatting import is_missing
 
 WIDTH, HEIGHT = 240.0, 30.0
 #: The band takes this part of the strip; the strip therefore spans 1 / 0.3 = 3.3 margins.

@@ -4,7 +4,7 @@ from functools import cache
 
 import pandas as pd
 
-from cohorts.structures import STRUCTURES, TIV, find_structure, region_of
+from plausibrain.cohorts.structures import STRUCTURES, TIV, find_structure, region_of
 
 WHOLE, DEEP, FLUID, CORTEX, OTHER = (
     "Head, cortex, white matter and cerebellum",

@@ -8,13 +8,13 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from analysis.capabilities import missing_capability
-from analysis.covariates import YEARS_PER_UNIT
-from analysis.effect_maps import agreement_rows, both_and_difference
-from analysis.evaluate import Pairs
-from analysis.pair import Pair, Role
-from analysis.results import ESTIMATES, common_columns
-from analysis.settings import HeadSize
+from plausibrain.analysis.capabilities import missing_capability
+from plausibrain.analysis.covariates import YEARS_PER_UNIT
+from plausibrain.analysis.effect_maps import agreement_rows, both_and_difference
+from plausibrain.analysis.evaluate import Pairs
+from plausibrain.analysis.pair import Pair, Role
+from plausibrain.analysis.results import ESTIMATES, common_columns
+from plausibrain.analysis.settings import HeadSize
 
 
 @ESTIMATES.register(label="Age effects", unit="% per year", source=("Cornbleet1979", "Lin1989"))

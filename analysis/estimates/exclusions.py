@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 from statsmodels.stats.proportion import proportion_confint
 
-from analysis.evaluate import Pairs
-from analysis.results import ESTIMATES
-from analysis.strata import decade
+from plausibrain.analysis.evaluate import Pairs
+from plausibrain.analysis.results import ESTIMATES
+from plausibrain.analysis.strata import decade
 
 QC_THRESHOLD = 0.65
 QC_RULE_SHARE = 0.95

@@ -2,18 +2,18 @@
 
 The column `structure` holds the extractor with the hash of its weights and settings. These are the numbers
 that papers on generators report, with what papers leave out: the interval, n, and what two halves of the
-reference give. Verdicts are about a few of them only (`analysis.headlines`).
+reference give. Verdicts are about a few of them only (`plausibrain.analysis.headlines`).
 """
 
 import numpy as np
 import pandas as pd
 
-from analysis.clouds import extractor_names, present
-from analysis.evaluate import Pairs
-from analysis.feature_registry import all_distances
-from analysis.pair import ROLES, Pair
-from analysis.results import COLUMNS, ESTIMATES, common_columns, estimate_rows
-from cohorts.registry import Plugin
+from plausibrain.analysis.clouds import extractor_names, present
+from plausibrain.analysis.evaluate import Pairs
+from plausibrain.analysis.feature_registry import all_distances
+from plausibrain.analysis.pair import ROLES, Pair
+from plausibrain.analysis.results import COLUMNS, ESTIMATES, common_columns, estimate_rows
+from plausibrain.cohorts.registry import Plugin
 
 #: Fewer images than this are no cloud.
 MIN_IMAGES = 20

@@ -11,13 +11,13 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
-from analysis.capabilities import missing_capability
-from analysis.covariates import AGE_COLUMNS
-from analysis.evaluate import Pairs
-from analysis.pair import ROLES, Pair
-from analysis.regression import fit, with_group
-from analysis.results import ESTIMATES, common_columns, estimate_rows, evaluate_on
-from analysis.settings import HeadSize
+from plausibrain.analysis.capabilities import missing_capability
+from plausibrain.analysis.covariates import AGE_COLUMNS
+from plausibrain.analysis.evaluate import Pairs
+from plausibrain.analysis.pair import ROLES, Pair
+from plausibrain.analysis.regression import fit, with_group
+from plausibrain.analysis.results import ESTIMATES, common_columns, estimate_rows, evaluate_on
+from plausibrain.analysis.settings import HeadSize
 
 
 @ESTIMATES.register(label="Cohort by age and by sex", unit="SD")

@@ -7,9 +7,9 @@ The column `structure` holds the extractor. `copies` and `copies_published` need
 import numpy as np
 import pandas as pd
 
-from analysis.clouds import extractor_names, present
-from analysis.evaluate import Pairs
-from analysis.memorisation import (
+from plausibrain.analysis.clouds import extractor_names, present
+from plausibrain.analysis.evaluate import Pairs
+from plausibrain.analysis.memorisation import (
     CHANCE,
     MIN_HELD_OUT,
     find_copies,
@@ -17,8 +17,8 @@ from analysis.memorisation import (
     share_of_copies,
     share_of_twins,
 )
-from analysis.pair import ROLES, Pair
-from analysis.results import COLUMNS, ESTIMATES, common_columns, estimate_rows
+from plausibrain.analysis.pair import ROLES, Pair
+from plausibrain.analysis.results import COLUMNS, ESTIMATES, common_columns, estimate_rows
 
 MIN_IMAGES = 20
 

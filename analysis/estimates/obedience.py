@@ -3,11 +3,11 @@
 import numpy as np
 import pandas as pd
 
-from analysis.capabilities import missing_capability
-from analysis.conditions import LABELS, requested_and_measured, weighted_line
-from analysis.evaluate import Pairs
-from analysis.pair import Pair
-from analysis.results import ESTIMATES, estimate_rows, people_in
+from plausibrain.analysis.capabilities import missing_capability
+from plausibrain.analysis.conditions import LABELS, requested_and_measured, weighted_line
+from plausibrain.analysis.evaluate import Pairs
+from plausibrain.analysis.pair import Pair
+from plausibrain.analysis.results import ESTIMATES, estimate_rows, people_in
 
 REACH = (0.05, 0.95)
 QUANTITIES = (  # quantity, unit, value without an effect

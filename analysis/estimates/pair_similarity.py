@@ -8,11 +8,11 @@ image with a real one print another number under the same name.
 import numpy as np
 import pandas as pd
 
-from analysis.effect_maps import both_and_difference
-from analysis.evaluate import Pairs
-from analysis.pair import Pair, Role
-from analysis.pair_similarity import mean_similarity, similarity_names
-from analysis.results import COLUMNS, ESTIMATES, common_columns
+from plausibrain.analysis.effect_maps import both_and_difference
+from plausibrain.analysis.evaluate import Pairs
+from plausibrain.analysis.pair import Pair, Role
+from plausibrain.analysis.pair_similarity import mean_similarity, similarity_names
+from plausibrain.analysis.results import COLUMNS, ESTIMATES, common_columns
 
 
 @ESTIMATES.register(label="Similarity of pairs of images", unit="", source=("Pinaya2022", "Wang2003"))

@@ -6,11 +6,18 @@ The column `structure` holds the name of the measure.
 import numpy as np
 import pandas as pd
 
-from analysis.effect_maps import both_and_difference
-from analysis.evaluate import Pairs
-from analysis.pair import Pair, Role
-from analysis.quality import log_spread_ratio, quality_difference
-from analysis.results import COLUMNS, ESTIMATES, common_columns, estimate_rows, evaluate_on, from_logarithm
+from plausibrain.analysis.effect_maps import both_and_difference
+from plausibrain.analysis.evaluate import Pairs
+from plausibrain.analysis.pair import Pair, Role
+from plausibrain.analysis.quality import log_spread_ratio, quality_difference
+from plausibrain.analysis.results import (
+    COLUMNS,
+    ESTIMATES,
+    common_columns,
+    estimate_rows,
+    evaluate_on,
+    from_logarithm,
+)
 
 
 @ESTIMATES.register(label="Image quality", unit="SD", source=("Esteban2017",))

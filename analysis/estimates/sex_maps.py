@@ -5,13 +5,13 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from analysis.capabilities import missing_capability
-from analysis.effect_maps import agreement_rows, both_and_difference
-from analysis.evaluate import Pairs
-from analysis.pair import Pair, Role
-from analysis.regression import fit
-from analysis.results import ESTIMATES, common_columns
-from analysis.settings import HeadSize
+from plausibrain.analysis.capabilities import missing_capability
+from plausibrain.analysis.effect_maps import agreement_rows, both_and_difference
+from plausibrain.analysis.evaluate import Pairs
+from plausibrain.analysis.pair import Pair, Role
+from plausibrain.analysis.regression import fit
+from plausibrain.analysis.results import ESTIMATES, common_columns
+from plausibrain.analysis.settings import HeadSize
 
 
 @ESTIMATES.register(label="Sex differences", unit="SD", source=("Wierenga2022",))

@@ -8,11 +8,11 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
-from analysis.evaluate import Pairs
-from analysis.pair import Pair
-from analysis.regression import fit, with_group
-from analysis.results import ESTIMATES, common_columns, estimate_rows, evaluate_on
-from analysis.settings import HeadSize
+from plausibrain.analysis.evaluate import Pairs
+from plausibrain.analysis.pair import Pair
+from plausibrain.analysis.regression import fit, with_group
+from plausibrain.analysis.results import ESTIMATES, common_columns, estimate_rows, evaluate_on
+from plausibrain.analysis.settings import HeadSize
 
 
 @ESTIMATES.register(

@@ -3,10 +3,10 @@
 import numpy as np
 import pandas as pd
 
-from analysis.evaluate import Pairs
-from analysis.frame import Prepared
-from analysis.results import ESTIMATES, estimate_rows
-from analysis.strata import restrict, shared_strata
+from plausibrain.analysis.evaluate import Pairs
+from plausibrain.analysis.frame import Prepared
+from plausibrain.analysis.results import ESTIMATES, estimate_rows
+from plausibrain.analysis.strata import restrict, shared_strata
 
 
 @ESTIMATES.register(label="Differences by age decade and sex", unit="SD")

@@ -5,13 +5,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis.effect_maps import both_and_difference
-from analysis.evaluate import Pairs
-from analysis.pair import ROLES, Pair, Role, Weighted
-from analysis.regression import fit, moments
-from analysis.results import ESTIMATES, common_columns, estimate_rows, evaluate_on, from_logarithm
-from analysis.settings import HeadSize
-from analysis.sides import homologous
+from plausibrain.analysis.effect_maps import both_and_difference
+from plausibrain.analysis.evaluate import Pairs
+from plausibrain.analysis.pair import ROLES, Pair, Role, Weighted
+from plausibrain.analysis.regression import fit, moments
+from plausibrain.analysis.results import ESTIMATES, common_columns, estimate_rows, evaluate_on, from_logarithm
+from plausibrain.analysis.settings import HeadSize
+from plausibrain.analysis.sides import homologous
 
 TAILS = (0.025, 0.975)
 

@@ -9,14 +9,14 @@ without replacement: their spread is not a standard error and no interval is giv
 import numpy as np
 import pandas as pd
 
-from analysis.evaluate import Pairs
-from analysis.frame import Frame
-from analysis.pair import Pair
-from analysis.results import ESTIMATES
-from analysis.sample import Sample
-from analysis.sides import average_sides
-from analysis.transport import assignment_cost, equal_members
-from analysis.weights import people_rng
+from plausibrain.analysis.evaluate import Pairs
+from plausibrain.analysis.frame import Frame
+from plausibrain.analysis.pair import Pair
+from plausibrain.analysis.results import ESTIMATES
+from plausibrain.analysis.sample import Sample
+from plausibrain.analysis.sides import average_sides
+from plausibrain.analysis.transport import assignment_cost, equal_members
+from plausibrain.analysis.weights import people_rng
 
 PUBLISHED_FACTOR = 1e4
 

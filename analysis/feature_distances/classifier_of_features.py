@@ -7,11 +7,11 @@ generator leaves on every image. It learns more from more people.
 
 import numpy as np
 
-from analysis.clouds import members, points
-from analysis.detection import N_FOLDS, cross_validated_scores, weighted_auc
-from analysis.feature_registry import feature_distance
-from analysis.pair import ROLES, Pair
-from analysis.weights import people_rng
+from plausibrain.analysis.clouds import members, points
+from plausibrain.analysis.detection import N_FOLDS, cross_validated_scores, weighted_auc
+from plausibrain.analysis.feature_registry import feature_distance
+from plausibrain.analysis.pair import ROLES, Pair
+from plausibrain.analysis.weights import people_rng
 
 
 @feature_distance(

@@ -6,9 +6,9 @@ draws the same ones again, and it depends on n: more images cover more.
 
 import numpy as np
 
-from analysis.feature_registry import feature_distance
-from analysis.neighbourhoods import neighbourhoods
-from analysis.pair import Pair
+from plausibrain.analysis.feature_registry import feature_distance
+from plausibrain.analysis.neighbourhoods import neighbourhoods
+from plausibrain.analysis.pair import Pair
 
 
 @feature_distance(

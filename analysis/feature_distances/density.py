@@ -6,9 +6,9 @@ not diverse.
 
 import numpy as np
 
-from analysis.feature_registry import feature_distance
-from analysis.neighbourhoods import NEAREST, neighbourhoods
-from analysis.pair import Pair
+from plausibrain.analysis.feature_registry import feature_distance
+from plausibrain.analysis.neighbourhoods import NEAREST, neighbourhoods
+from plausibrain.analysis.pair import Pair
 
 
 @feature_distance(

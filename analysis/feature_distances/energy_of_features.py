@@ -6,10 +6,10 @@ about means and overall spread.
 
 import numpy as np
 
-from analysis.clouds import mean_over_pairs, squared_distances
-from analysis.feature_registry import feature_distance
-from analysis.frame import Prepared
-from analysis.pair import Pair
+from plausibrain.analysis.clouds import mean_over_pairs, squared_distances
+from plausibrain.analysis.feature_registry import feature_distance
+from plausibrain.analysis.frame import Prepared
+from plausibrain.analysis.pair import Pair
 
 
 @feature_distance(

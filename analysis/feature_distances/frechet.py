@@ -7,10 +7,10 @@ something only beside real against real at the same n. Never comparable between 
 
 import numpy as np
 
-from analysis.clouds import by_replicate
-from analysis.covariances import frechet_distance, moments_of
-from analysis.feature_registry import feature_distance
-from analysis.pair import Pair
+from plausibrain.analysis.clouds import by_replicate
+from plausibrain.analysis.covariances import frechet_distance, moments_of
+from plausibrain.analysis.feature_registry import feature_distance
+from plausibrain.analysis.pair import Pair
 
 
 def _caveat(n: int, d: int) -> str:

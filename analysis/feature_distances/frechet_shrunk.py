@@ -6,10 +6,10 @@ difference of covariances is shrunk away too.
 
 import numpy as np
 
-from analysis.clouds import by_replicate
-from analysis.covariances import frechet_distance, shrunk_moments_of
-from analysis.feature_registry import feature_distance
-from analysis.pair import Pair
+from plausibrain.analysis.clouds import by_replicate
+from plausibrain.analysis.covariances import frechet_distance, shrunk_moments_of
+from plausibrain.analysis.feature_registry import feature_distance
+from plausibrain.analysis.pair import Pair
 
 
 @feature_distance(

@@ -6,9 +6,9 @@ extractors cannot be compared, and a difference of age or sex mix is a distance.
 
 import numpy as np
 
-from analysis.feature_registry import feature_distance
-from analysis.kernels import cubic, discrepancy
-from analysis.pair import Pair
+from plausibrain.analysis.feature_registry import feature_distance
+from plausibrain.analysis.kernels import cubic, discrepancy
+from plausibrain.analysis.pair import Pair
 
 
 @feature_distance(

@@ -6,9 +6,9 @@ distance of two people of the reference. Bounded, so a few strange images do not
 
 import numpy as np
 
-from analysis.feature_registry import feature_distance
-from analysis.kernels import discrepancy, gaussian
-from analysis.pair import Pair
+from plausibrain.analysis.feature_registry import feature_distance
+from plausibrain.analysis.kernels import discrepancy, gaussian
+from plausibrain.analysis.pair import Pair
 
 
 @feature_distance(

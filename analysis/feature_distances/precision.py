@@ -7,9 +7,9 @@ images make large balls that forgive much; see density.
 
 import numpy as np
 
-from analysis.feature_registry import feature_distance
-from analysis.neighbourhoods import neighbourhoods
-from analysis.pair import Pair
+from plausibrain.analysis.feature_registry import feature_distance
+from plausibrain.analysis.neighbourhoods import neighbourhoods
+from plausibrain.analysis.pair import Pair
 
 
 @feature_distance(

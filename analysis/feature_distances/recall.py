@@ -6,9 +6,9 @@ high recall. Coverage asks the same with balls around real images.
 
 import numpy as np
 
-from analysis.feature_registry import feature_distance
-from analysis.neighbourhoods import neighbourhoods
-from analysis.pair import Pair
+from plausibrain.analysis.feature_registry import feature_distance
+from plausibrain.analysis.neighbourhoods import neighbourhoods
+from plausibrain.analysis.pair import Pair
 
 
 @feature_distance(

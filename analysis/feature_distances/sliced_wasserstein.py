@@ -7,9 +7,9 @@ position, along lines only.
 import numpy as np
 import ot
 
-from analysis.clouds import by_replicate
-from analysis.feature_registry import feature_distance
-from analysis.pair import Pair
+from plausibrain.analysis.clouds import by_replicate
+from plausibrain.analysis.feature_registry import feature_distance
+from plausibrain.analysis.pair import Pair
 
 N_DIRECTIONS = 100
 SEED = 20

@@ -7,11 +7,11 @@ scale of the reference. Noise makes images different too: a ratio above 1 is no 
 
 import numpy as np
 
-from analysis.clouds import equal_members
-from analysis.feature_registry import feature_distance
-from analysis.frame import Prepared
-from analysis.kernels import gaussian
-from analysis.pair import ROLES, Pair
+from plausibrain.analysis.clouds import equal_members
+from plausibrain.analysis.feature_registry import feature_distance
+from plausibrain.analysis.frame import Prepared
+from plausibrain.analysis.kernels import gaussian
+from plausibrain.analysis.pair import ROLES, Pair
 
 MOST = 300
 

@@ -6,10 +6,10 @@ against real; in many dimensions most of it is the distance of any two people.
 
 import numpy as np
 
-from analysis.clouds import equal_members, points
-from analysis.feature_registry import feature_distance
-from analysis.pair import ROLES, Pair
-from analysis.transport import assignment_cost
+from plausibrain.analysis.clouds import equal_members, points
+from plausibrain.analysis.feature_registry import feature_distance
+from plausibrain.analysis.pair import ROLES, Pair
+from plausibrain.analysis.transport import assignment_cost
 
 
 @feature_distance(

@@ -1,1 +1,1 @@
-"""Headlines: one file each, one number each; found by `analysis.registry.all_headlines`."""
+"""Headlines: one file each, one number each; found by `plausibrain.analysis.registry.all_headlines`."""

@@ -8,9 +8,9 @@ too small to matter, down to the rounding of a table.
 
 import numpy as np
 
-from analysis.detection import held_out_auc
-from analysis.pair import Pair
-from analysis.registry import headline
+from plausibrain.analysis.detection import held_out_auc
+from plausibrain.analysis.pair import Pair
+from plausibrain.analysis.registry import headline
 
 
 @headline(

@@ -9,10 +9,10 @@ training images, and a reference that was not trained on.
 
 import numpy as np
 
-from analysis.clouds import IMAGE_SPACE, chosen_extractor
-from analysis.memorisation import CHANCE, copies_interval, find_copies, share_of_copies
-from analysis.pair import Pair
-from analysis.registry import headline
+from plausibrain.analysis.clouds import IMAGE_SPACE, chosen_extractor
+from plausibrain.analysis.memorisation import CHANCE, copies_interval, find_copies, share_of_copies
+from plausibrain.analysis.pair import Pair
+from plausibrain.analysis.registry import headline
 
 
 @headline(

@@ -8,9 +8,9 @@ hide a pattern that is right on average only.
 
 import numpy as np
 
-from analysis.agreement import recovered
-from analysis.pair import Pair, Role
-from analysis.registry import headline
+from plausibrain.analysis.agreement import recovered
+from plausibrain.analysis.pair import Pair, Role
+from plausibrain.analysis.registry import headline
 
 
 @headline(

@@ -8,9 +8,9 @@ cannot show that two persons of equal volumes have different folds.
 
 import numpy as np
 
-from analysis.distances import nearest_distance_medians
-from analysis.pair import Pair
-from analysis.registry import headline
+from plausibrain.analysis.distances import nearest_distance_medians
+from plausibrain.analysis.pair import Pair
+from plausibrain.analysis.registry import headline
 
 
 @headline(

@@ -9,9 +9,9 @@ spread: a wrong correlation moves it little.
 
 import numpy as np
 
-from analysis.distances import mean_distance
-from analysis.pair import Pair
-from analysis.registry import headline
+from plausibrain.analysis.distances import mean_distance
+from plausibrain.analysis.pair import Pair
+from plausibrain.analysis.registry import headline
 
 
 @headline(

@@ -7,9 +7,9 @@ was cleaned by hand before it was published has no exclusions left to compare wi
 
 import numpy as np
 
-from analysis.exclusion import exclusion_difference, newcombe
-from analysis.pair import Pair
-from analysis.registry import headline
+from plausibrain.analysis.exclusion import exclusion_difference, newcombe
+from plausibrain.analysis.pair import Pair
+from plausibrain.analysis.registry import headline
 
 
 @headline(

@@ -9,10 +9,10 @@ another number.
 
 import numpy as np
 
-from analysis.clouds import FEATURE_SPACE, chosen_extractor
-from analysis.kernels import cubic, discrepancy
-from analysis.pair import Pair
-from analysis.registry import headline
+from plausibrain.analysis.clouds import FEATURE_SPACE, chosen_extractor
+from plausibrain.analysis.kernels import cubic, discrepancy
+from plausibrain.analysis.pair import Pair
+from plausibrain.analysis.registry import headline
 
 
 @headline(

@@ -7,9 +7,9 @@ says nothing of bias: a model that answers half of each request has it too.
 
 import numpy as np
 
-from analysis.conditions import weighted_slope
-from analysis.pair import Pair
-from analysis.registry import headline
+from plausibrain.analysis.conditions import weighted_slope
+from plausibrain.analysis.pair import Pair
+from plausibrain.analysis.registry import headline
 
 
 @headline(

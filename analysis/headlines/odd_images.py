@@ -8,9 +8,9 @@ too noisy; this sees it. Spread that is too small it does not see.
 
 import numpy as np
 
-from analysis.pair import Pair
-from analysis.quality import USUAL, unusualness, weighted_quantile
-from analysis.registry import headline
+from plausibrain.analysis.pair import Pair
+from plausibrain.analysis.quality import USUAL, unusualness, weighted_quantile
+from plausibrain.analysis.registry import headline
 
 
 @headline(

@@ -8,9 +8,9 @@ has is of the right kind; published generators with wrong anatomy have perfect v
 
 import numpy as np
 
-from analysis.pair import Pair
-from analysis.pair_similarity import mean_similarity
-from analysis.registry import headline
+from plausibrain.analysis.pair import Pair
+from plausibrain.analysis.pair_similarity import mean_similarity
+from plausibrain.analysis.registry import headline
 
 #: The published LDM drawn in 50 steps is 0.017 more alike than real images (Pinaya et al. 2022, table 1),
 #: and was taken for as diverse.

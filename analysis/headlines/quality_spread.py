@@ -8,9 +8,9 @@ scanner.
 
 import numpy as np
 
-from analysis.pair import Pair
-from analysis.quality import log_spread_ratio
-from analysis.registry import headline
+from plausibrain.analysis.pair import Pair
+from plausibrain.analysis.quality import log_spread_ratio
+from plausibrain.analysis.registry import headline
 
 
 @headline(

@@ -8,9 +8,9 @@ ones do: the reference must be what the model was meant to imitate.
 
 import numpy as np
 
-from analysis.pair import Pair
-from analysis.quality import quality_difference
-from analysis.registry import headline
+from plausibrain.analysis.pair import Pair
+from plausibrain.analysis.quality import quality_difference
+from plausibrain.analysis.registry import headline
 
 
 @headline(

@@ -7,9 +7,9 @@ leaves little variation between real images (one scanner, one session) makes sma
 
 import numpy as np
 
-from analysis.pair import Pair
-from analysis.quality import quality_difference, worst_measure
-from analysis.registry import headline
+from plausibrain.analysis.pair import Pair
+from plausibrain.analysis.quality import quality_difference, worst_measure
+from plausibrain.analysis.registry import headline
 
 
 @headline(

@@ -7,9 +7,9 @@ measured with error, which leaves some of its effect behind; both cohorts must s
 
 import numpy as np
 
-from analysis.agreement import recovered
-from analysis.pair import Pair
-from analysis.registry import headline
+from plausibrain.analysis.agreement import recovered
+from plausibrain.analysis.pair import Pair
+from plausibrain.analysis.registry import headline
 
 
 @headline(

@@ -7,9 +7,9 @@ Its companion `sex_given_head` asks for the rest.
 
 import numpy as np
 
-from analysis.agreement import recovered
-from analysis.pair import Pair
-from analysis.registry import headline
+from plausibrain.analysis.agreement import recovered
+from plausibrain.analysis.pair import Pair
+from plausibrain.analysis.registry import headline
 
 
 @headline(

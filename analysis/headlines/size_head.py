@@ -6,8 +6,8 @@ size. Measured head size depends on the field of view: a crop of the images look
 
 import numpy as np
 
-from analysis.pair import Pair
-from analysis.registry import headline
+from plausibrain.analysis.pair import Pair
+from plausibrain.analysis.registry import headline
 
 
 @headline(

@@ -7,8 +7,8 @@ structures alike, whether they miss by a hair or by a mile: see the largest diff
 
 import numpy as np
 
-from analysis.pair import Pair
-from analysis.registry import headline
+from plausibrain.analysis.pair import Pair
+from plausibrain.analysis.registry import headline
 
 
 @headline(

@@ -7,8 +7,8 @@ badly often win; the table of structures says which one it is.
 
 import numpy as np
 
-from analysis.pair import Pair
-from analysis.registry import headline
+from plausibrain.analysis.pair import Pair
+from plausibrain.analysis.registry import headline
 
 
 @headline(

@@ -8,8 +8,8 @@ vary too little.
 
 import numpy as np
 
-from analysis.pair import ROLES, Pair
-from analysis.registry import headline
+from plausibrain.analysis.pair import ROLES, Pair
+from plausibrain.analysis.registry import headline
 
 
 @headline(

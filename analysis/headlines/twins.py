@@ -8,10 +8,10 @@ exact repeat; noise added to repeats does not hide them, since 8 mm averages it 
 
 import numpy as np
 
-from analysis.clouds import IMAGE_SPACE, chosen_extractor
-from analysis.memorisation import CHANCE, share_of_twins, twins_interval
-from analysis.pair import Pair
-from analysis.registry import headline
+from plausibrain.analysis.clouds import IMAGE_SPACE, chosen_extractor
+from plausibrain.analysis.memorisation import CHANCE, share_of_twins, twins_interval
+from plausibrain.analysis.pair import Pair
+from plausibrain.analysis.registry import headline
 
 
 @headline(

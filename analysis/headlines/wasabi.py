@@ -11,9 +11,9 @@ can be a large difference of one structure.
 
 import numpy as np
 
-from analysis.pair import Pair
-from analysis.registry import headline
-from analysis.transport import transport_distance
+from plausibrain.analysis.pair import Pair
+from plausibrain.analysis.registry import headline
+from plausibrain.analysis.transport import transport_distance
 
 
 @headline(

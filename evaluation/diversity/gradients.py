@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from evaluation.diversity.slabs import over_slabs
-from evaluation.diversity.windows import gaussian_window, local_mean, local_moments
+from plausibrain.evaluation.diversity.slabs import over_slabs
+from plausibrain.evaluation.diversity.windows import gaussian_window, local_mean, local_moments
 
 WINDOW_SIZE = 11
 WINDOW_SIGMA = 1.5

@@ -10,13 +10,13 @@ import numpy as np
 import pandas as pd
 import torch
 
-from cohorts.cohort import OK, Cohort
-from cohorts.errors import MeasurementError, PlausibrainError
-from cohorts.registry import Plugin
-from cohorts.store import Store, write_text_atomic
-from evaluation.diversity.registry import SIMILARITIES
-from evaluation.diversity.sampling import ring_pairs
-from evaluation.standard_brain import Source
+from plausibrain.cohorts.cohort import OK, Cohort
+from plausibrain.cohorts.errors import MeasurementError, PlausibrainError
+from plausibrain.cohorts.registry import Plugin
+from plausibrain.cohorts.store import Store, write_text_atomic
+from plausibrain.evaluation.diversity.registry import SIMILARITIES
+from plausibrain.evaluation.diversity.sampling import ring_pairs
+from plausibrain.evaluation.standard_brain import Source
 
 #: Raise when a definition changes: stored pairs are compared again.
 _VERSION = 1
@@ -27,7 +27,7 @@ Progress = Callable[[str, int, int], None]
 
 def all_similarities() -> list[Plugin]:
     """Return every similarity, by name."""
-    return list(SIMILARITIES.discover("evaluation.diversity.similarities"))
+    return list(SIMILARITIES.discover("plausibrain.evaluation.diversity.similarities"))
 
 
 @dataclass

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from cohorts.errors import MeasurementError
-from evaluation.diversity.windows import gaussian_window, local_moments
+from plausibrain.cohorts.errors import MeasurementError
+from plausibrain.evaluation.diversity.windows import gaussian_window, local_moments
 
 #: Exponents of the five scales, finest first (Wang et al. 2003, section 3.2); with fewer scales the first
 #: ones, rescaled to sum to one.

@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 
-from cohorts.registry import Registry
+from plausibrain.cohorts.registry import Registry
 
 #: What is computed once for every image, from the image on the grid of the pairs, (I, J, K), about 0 to 1.
 Prepare = Callable[[torch.Tensor], Any]
@@ -22,7 +22,7 @@ def similarity(
     Parameters
     ----------
     label, bounds, source
-        As in `cohorts.registry.Plugin`.
+        As in `plausibrain.cohorts.registry.Plugin`.
     prepare : callable
         Everything that depends on one image alone; it is shared by all pairs of the image.
     settings : str

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from cohorts.errors import MeasurementError
+from plausibrain.cohorts.errors import MeasurementError
 
 
 def ring_pairs(persons: np.ndarray, n_pairs: int, rng: np.random.Generator) -> list[tuple[int, int]]:

@@ -5,7 +5,7 @@ from functools import cache
 import torch
 from torch import Tensor
 
-from evaluation.diversity.slabs import over_slabs
+from plausibrain.evaluation.diversity.slabs import over_slabs
 
 
 @cache

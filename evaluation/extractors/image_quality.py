@@ -7,7 +7,7 @@ people who scan.
 import numpy as np
 import pandas as pd
 
-from evaluation.extraction import extractor
+from plausibrain.evaluation.extraction import extractor
 
 
 @extractor(label="Image quality measures")

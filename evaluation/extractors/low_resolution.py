@@ -1,17 +1,17 @@
 """The image itself at 8 mm: what the eye sees from far away.
 
 It sees size, position and shape of ventricles, lobes and cerebellum, and the general contrast; texture and
-gyri are averaged out. `analysis.clouds` takes principal components of it, with a basis fitted on the
-reference alone. Copies are looked for in it too: at 8 mm two scans of one person are alike, two persons are
-not.
+gyri are averaged out. `plausibrain.analysis.clouds` takes principal components of it, with a basis fitted on
+the reference alone. Copies are looked for in it too: at 8 mm two scans of one person are alike, two persons
+are not.
 """
 
 import numpy as np
 import torch
 from torch.nn import functional
 
-from evaluation.alignment import FIELD_MM
-from evaluation.extraction import extractor
+from plausibrain.evaluation.alignment import FIELD_MM
+from plausibrain.evaluation.extraction import extractor
 
 #: Size of a block, mm; divides the field of view.
 BLOCK_MM = 8

@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from cohorts.store import hash_file
-from evaluation.extraction import extractor
-from evaluation.networks.medicalnet import MedicalResNet, features, medical_resnet
-from evaluation.weight_files import read_weights
+from plausibrain.cohorts.store import hash_file
+from plausibrain.evaluation.extraction import extractor
+from plausibrain.evaluation.networks.medicalnet import MedicalResNet, features, medical_resnet
+from plausibrain.evaluation.weight_files import read_weights
 
 
 @extractor(label="Med3D residual network", source=("Chen2019",))

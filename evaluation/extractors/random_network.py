@@ -13,8 +13,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from evaluation.alignment import common_grid
-from evaluation.extraction import extractor
+from plausibrain.evaluation.alignment import common_grid
+from plausibrain.evaluation.extraction import extractor
 
 WIDTHS = (1, 16, 32, 64, 128)
 VOXEL_MM = 2.0

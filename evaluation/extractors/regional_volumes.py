@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from cohorts.structures import TIV
-from evaluation.extraction import extractor
+from plausibrain.cohorts.structures import TIV
+from plausibrain.evaluation.extraction import extractor
 
 
 @extractor(label="Regional volumes", source=("Jafrasteh2025",))

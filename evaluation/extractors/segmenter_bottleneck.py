@@ -11,11 +11,11 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from cohorts.arithmetic import fast_autocast
-from evaluation.alignment import common_grid
-from evaluation.extraction import extractor
-from evaluation.networks.half_resolution_unet import HalfResolutionUNet, fold, halve
-from evaluation.segmenters.synthseg_style import load_network, version
+from plausibrain.cohorts.arithmetic import fast_autocast
+from plausibrain.evaluation.alignment import common_grid
+from plausibrain.evaluation.extraction import extractor
+from plausibrain.evaluation.networks.half_resolution_unet import HalfResolutionUNet, fold, halve
+from plausibrain.evaluation.segmenters.synthseg_style import load_network, version
 
 
 @extractor(label="Bottleneck of the segmentation network", default=True)

@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from cohorts.errors import ToolError
-from cohorts.store import hash_file
-from evaluation.extraction import extractor
-from evaluation.networks.medicalnet import features
+from plausibrain.cohorts.errors import ToolError
+from plausibrain.cohorts.store import hash_file
+from plausibrain.evaluation.extraction import extractor
+from plausibrain.evaluation.networks.medicalnet import features
 
 
 @extractor(label="TorchScript network")

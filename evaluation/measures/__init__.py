@@ -1,1 +1,1 @@
-"""Measures of image quality: one file each, found by `evaluation.measuring.all_measures`."""
+"""Measures of image quality: one file each, found by `plausibrain.evaluation.measuring.all_measures`."""

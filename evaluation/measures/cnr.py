@@ -6,10 +6,10 @@ does not apply there. `cnr_tissue` does.
 
 import numpy as np
 
-from cohorts.errors import MeasurementError
-from evaluation.air import Air
-from evaluation.measuring import measure
-from evaluation.tissues import Tissues
+from plausibrain.cohorts.errors import MeasurementError
+from plausibrain.evaluation.air import Air
+from plausibrain.evaluation.measuring import measure
+from plausibrain.evaluation.tissues import Tissues
 
 
 @measure(

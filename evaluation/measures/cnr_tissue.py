@@ -6,9 +6,9 @@ more partial volume.
 
 import numpy as np
 
-from cohorts.errors import MeasurementError
-from evaluation.measuring import measure
-from evaluation.tissues import Tissues
+from plausibrain.cohorts.errors import MeasurementError
+from plausibrain.evaluation.measuring import measure
+from plausibrain.evaluation.tissues import Tissues
 
 
 @measure(

@@ -6,8 +6,8 @@ sequence more than on anything else.
 
 import numpy as np
 
-from evaluation.measuring import measure
-from evaluation.tissues import Tissues
+from plausibrain.evaluation.measuring import measure
+from plausibrain.evaluation.tissues import Tissues
 
 
 @measure(

@@ -7,9 +7,9 @@ it too. A hole that is labelled as fluid counts when the brain encloses it on al
 import numpy as np
 from scipy import ndimage
 
-from cohorts.errors import MeasurementError
-from evaluation.measuring import measure
-from evaluation.tissues import MIN_VOXELS, Tissues
+from plausibrain.cohorts.errors import MeasurementError
+from plausibrain.evaluation.measuring import measure
+from plausibrain.evaluation.tissues import MIN_VOXELS, Tissues
 
 #: Percentile; 0.1 % of the white matter of an adult is a ball of 5 mm radius.
 DARKEST = 0.1

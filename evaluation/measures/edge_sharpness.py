@@ -7,10 +7,10 @@ too, and noise raises it.
 import numpy as np
 from scipy import ndimage
 
-from cohorts.errors import MeasurementError
-from cohorts.volumes import Volume
-from evaluation.measuring import measure
-from evaluation.tissues import MIN_VOXELS, Tissues
+from plausibrain.cohorts.errors import MeasurementError
+from plausibrain.cohorts.volumes import Volume
+from plausibrain.evaluation.measuring import measure
+from plausibrain.evaluation.tissues import MIN_VOXELS, Tissues
 
 
 @measure(

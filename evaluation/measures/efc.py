@@ -7,9 +7,9 @@ closer to 1 than MRIQC's and not comparable with them.
 
 import numpy as np
 
-from cohorts.errors import MeasurementError
-from evaluation.measuring import measure
-from evaluation.tissues import MIN_VOXELS, Tissues
+from plausibrain.cohorts.errors import MeasurementError
+from plausibrain.evaluation.measuring import measure
+from plausibrain.evaluation.tissues import MIN_VOXELS, Tissues
 
 
 @measure(

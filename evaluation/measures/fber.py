@@ -6,9 +6,9 @@ It depends on the field of view as little as possible (medians), but still on wh
 
 import numpy as np
 
-from cohorts.errors import MeasurementError
-from evaluation.air import Air
-from evaluation.measuring import measure
+from plausibrain.cohorts.errors import MeasurementError
+from plausibrain.evaluation.air import Air
+from plausibrain.evaluation.measuring import measure
 
 
 @measure(

@@ -6,9 +6,9 @@ denoised. A generator trained on denoised images lacks it rightly: compare with 
 
 import numpy as np
 
-from cohorts.errors import MeasurementError
-from evaluation.measuring import measure
-from evaluation.spectrum import Spectrum
+from plausibrain.cohorts.errors import MeasurementError
+from plausibrain.evaluation.measuring import measure
+from plausibrain.evaluation.spectrum import Spectrum
 
 LOWEST_PER_MM = 0.05
 #: Of the highest frequency along an axis; two thirds is a wave of three voxels.

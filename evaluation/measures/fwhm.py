@@ -7,10 +7,10 @@ at one resolution. Along an axis with thicker slices it is larger.
 
 import numpy as np
 
-from cohorts.errors import MeasurementError
-from cohorts.volumes import Volume
-from evaluation.measuring import measure
-from evaluation.tissues import MIN_VOXELS, Tissues
+from plausibrain.cohorts.errors import MeasurementError
+from plausibrain.cohorts.volumes import Volume
+from plausibrain.evaluation.measuring import measure
+from plausibrain.evaluation.tissues import MIN_VOXELS, Tissues
 
 _AXES = {"right": 0, "anterior": 1, "superior": 2}
 

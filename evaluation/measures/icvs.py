@@ -4,9 +4,9 @@ They change with age and belong to anatomy (questions 2 to 5); a share far from 
 other measures rest on a wrong segmentation.
 """
 
-from cohorts.errors import MeasurementError
-from evaluation.measuring import measure
-from evaluation.tissues import Tissues
+from plausibrain.cohorts.errors import MeasurementError
+from plausibrain.evaluation.measuring import measure
+from plausibrain.evaluation.tissues import Tissues
 
 
 @measure(

@@ -7,10 +7,10 @@ image without any shading: compare with real images that went through the same c
 
 import numpy as np
 
-from cohorts.volumes import Volume
-from evaluation.measuring import measure
-from evaluation.shading import log_gain
-from evaluation.tissues import Tissues
+from plausibrain.cohorts.volumes import Volume
+from plausibrain.evaluation.measuring import measure
+from plausibrain.evaluation.shading import log_gain
+from plausibrain.evaluation.tissues import Tissues
 
 
 @measure(
@@ -26,7 +26,8 @@ def inu(image: Volume, tissues: Tissues) -> float:
 
     Notes
     -----
-    MRIQC takes the same range of the field that N4 estimates; ours is a polynomial (`evaluation.shading`).
+    MRIQC takes the same range of the field that N4 estimates; ours is a polynomial
+    (`plausibrain.evaluation.shading`).
     """
     gain = np.exp(log_gain(image, tissues))
     low, middle, high = np.percentile(gain, [5, 50, 95])

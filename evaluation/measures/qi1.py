@@ -7,9 +7,9 @@ not apply there). Large values are a sign; small ones are no proof.
 import numpy as np
 from scipy import ndimage
 
-from cohorts.errors import MeasurementError
-from evaluation.air import Air
-from evaluation.measuring import measure
+from plausibrain.cohorts.errors import MeasurementError
+from plausibrain.evaluation.air import Air
+from plausibrain.evaluation.measuring import measure
 
 #: In median absolute deviations.
 BRIGHT = 10.0

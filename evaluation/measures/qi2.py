@@ -9,9 +9,9 @@ import warnings
 import numpy as np
 from scipy.stats import FitError, chi2
 
-from cohorts.errors import MeasurementError
-from evaluation.air import Air
-from evaluation.measuring import measure
+from plausibrain.cohorts.errors import MeasurementError
+from plausibrain.evaluation.air import Air
+from plausibrain.evaluation.measuring import measure
 
 GRID = np.linspace(0.0, 110.0, 1000)
 BANDWIDTH = 4.0

@@ -6,9 +6,9 @@ anatomy have none. Scanners can leave lines too (spikes in k-space, zippers), ra
 
 import numpy as np
 
-from cohorts.errors import MeasurementError
-from evaluation.measuring import measure
-from evaluation.spectrum import Spectrum
+from plausibrain.cohorts.errors import MeasurementError
+from plausibrain.evaluation.measuring import measure
+from plausibrain.evaluation.spectrum import Spectrum
 
 #: Share of the highest frequency along an axis above which anatomy has no lines of its own.
 LOWEST_SHARE = 0.5

@@ -6,9 +6,9 @@ number of a perfect image is finite, and blur raises it. Compare it with real im
 
 import numpy as np
 
-from cohorts.errors import MeasurementError
-from evaluation.measuring import measure
-from evaluation.tissues import Tissues
+from plausibrain.cohorts.errors import MeasurementError
+from plausibrain.evaluation.measuring import measure
+from plausibrain.evaluation.tissues import Tissues
 
 _TISSUES = ("csf", "gm", "wm")
 

@@ -6,10 +6,10 @@ resampling, the noise of air is not that of the brain, and sites differ tenfold.
 
 import numpy as np
 
-from cohorts.errors import MeasurementError
-from evaluation.air import Air
-from evaluation.measuring import measure
-from evaluation.tissues import Tissues
+from plausibrain.cohorts.errors import MeasurementError
+from plausibrain.evaluation.air import Air
+from plausibrain.evaluation.measuring import measure
+from plausibrain.evaluation.tissues import Tissues
 
 #: Standard deviation of Rayleigh noise over that of its Gaussian parts, sqrt((4 - pi) / 2).
 RAYLEIGH = float(np.sqrt((4 - np.pi) / 2))

@@ -6,8 +6,8 @@ anatomy too, so compare it with real images at the same resolution.
 
 import numpy as np
 
-from evaluation.measuring import measure
-from evaluation.spectrum import Spectrum, radial_power
+from plausibrain.evaluation.measuring import measure
+from plausibrain.evaluation.spectrum import Spectrum, radial_power
 
 #: Waves longer than 20 mm are the shape of the head.
 LOWEST_PER_MM = 0.05

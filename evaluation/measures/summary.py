@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from cohorts.errors import MeasurementError
-from evaluation.measuring import measure
-from evaluation.tissues import Tissues, mad
+from plausibrain.cohorts.errors import MeasurementError
+from plausibrain.evaluation.measuring import measure
+from plausibrain.evaluation.tissues import Tissues, mad
 
 _TISSUES = {"csf": "ventricles", "gm": "cortex", "wm": "white matter"}
 

@@ -7,9 +7,9 @@ not have; here it is the brain alone, so its values are higher than MRIQC's 0.6 
 
 import numpy as np
 
-from cohorts.errors import MeasurementError
-from evaluation.measuring import measure
-from evaluation.tissues import Tissues
+from plausibrain.cohorts.errors import MeasurementError
+from plausibrain.evaluation.measuring import measure
+from plausibrain.evaluation.tissues import Tissues
 
 BRIGHTEST = 99.95
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from cohorts.errors import ToolError
+from plausibrain.cohorts.errors import ToolError
 
 #: Width, stride and dilation of the four stages.
 STAGES = ((64, 1, 1), (128, 2, 1), (256, 1, 2), (512, 1, 4))

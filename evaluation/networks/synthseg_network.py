@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from cohorts.errors import DataError, ToolError
+from plausibrain.cohorts.errors import DataError, ToolError
 
 #: Keras adds this to the variance in batch norm; torch's default differs.
 _EPSILON = 1e-3

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import numpy as np
 
-from cohorts.errors import DataError
-from cohorts.structures import TIV, find_structure, structure
-from cohorts.volumes import LabelMap, Volume, read_label_map
-from evaluation.posteriors import count_pieces
-from evaluation.segmentation import SEGMENTERS, Segmentation, check_segmentation
+from plausibrain.cohorts.errors import DataError
+from plausibrain.cohorts.structures import TIV, find_structure, structure
+from plausibrain.cohorts.volumes import LabelMap, Volume, read_label_map
+from plausibrain.evaluation.posteriors import count_pieces
+from plausibrain.evaluation.segmentation import SEGMENTERS, Segmentation, check_segmentation
 
 NAME = "precomputed"
 _CORTEX = {"left": 3, "right": 42}

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from cohorts.errors import PlausibrainError, ToolError
-from cohorts.structures import names
-from cohorts.volume_tables import read_volume_table
-from cohorts.volumes import read_label_map, read_volume
-from evaluation.segmentation import SEGMENTERS, Segmentation, check_segmentation, failed
-from evaluation.working_grid import nearest_on
+from plausibrain.cohorts.errors import PlausibrainError, ToolError
+from plausibrain.cohorts.structures import names
+from plausibrain.cohorts.volume_tables import read_volume_table
+from plausibrain.cohorts.volumes import read_label_map, read_volume
+from plausibrain.evaluation.segmentation import SEGMENTERS, Segmentation, check_segmentation, failed
+from plausibrain.evaluation.working_grid import nearest_on
 
 NAME = "synthseg"
 _OUTPUTS = {"o": "seg.nii.gz", "vol": "vol.csv", "qc": "qc.csv"}

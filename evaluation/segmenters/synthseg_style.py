@@ -18,22 +18,26 @@ import numpy as np
 import torch
 from safetensors.torch import load_file
 
-from cohorts.errors import ToolError
-from cohorts.structures import names, structure
-from cohorts.volumes import LabelMap, Volume
-from evaluation.hemispheres import left_of_plane
-from evaluation.inference import predict
-from evaluation.networks.half_resolution_unet import HalfResolutionUNet, channels_last, features_of
-from evaluation.posteriors import (
+from plausibrain.cohorts.errors import ToolError
+from plausibrain.cohorts.structures import names, structure
+from plausibrain.cohorts.volumes import LabelMap, Volume
+from plausibrain.evaluation.hemispheres import left_of_plane
+from plausibrain.evaluation.inference import predict
+from plausibrain.evaluation.networks.half_resolution_unet import (
+    HalfResolutionUNet,
+    channels_last,
+    features_of,
+)
+from plausibrain.evaluation.posteriors import (
     Posteriors,
     keep_largest,
     label_ids,
     soft_volumes,
 )
-from evaluation.quality_score import quality_features
-from evaluation.segmentation import SEGMENTERS, Segmentation, check_segmentation
-from evaluation.synthesis.anatomy import CHANNELS
-from evaluation.working_grid import WorkingImage, make_working_image, sample_on, winning_channel
+from plausibrain.evaluation.quality_score import quality_features
+from plausibrain.evaluation.segmentation import SEGMENTERS, Segmentation, check_segmentation
+from plausibrain.evaluation.synthesis.anatomy import CHANNELS
+from plausibrain.evaluation.working_grid import WorkingImage, make_working_image, sample_on, winning_channel
 
 NAME = "synthseg_style"
 _WEIGHTS = "synthseg_style_1mm.safetensors"
@@ -127,7 +131,7 @@ def predict_both_ways(
     fine : bool
         At 1 mm; else at 2 mm, where the sides of ``data`` must be even.
     shifts : Tensor, (19,), optional
-        As in `evaluation.inference.predict`.
+        As in `plausibrain.evaluation.inference.predict`.
 
     Returns
     -------
@@ -149,7 +153,7 @@ def predicted_dice(features: Mapping[str, tuple[float, float]], answer_mm: int =
     """Return the quality score of each group, 0 to 1: the calibrated line through both features.
 
     The line was fitted on renderings of label maps that the network was not trained on
-    (`evaluation.calibrate_quality`).
+    (`plausibrain.evaluation.calibrate_quality`).
     """
     lines = _quality_lines(answer_mm)
     return {
@@ -216,7 +220,7 @@ def _quality_lines(answer_mm: int) -> dict[str, list[float]]:
 
 
 def _resource(name: str) -> Any:  # noqa: ANN401, RUF100
-    resource = files("evaluation.weights").joinpath(name)
+    resource = files("plausibrain.evaluation.weights").joinpath(name)
     if not resource.is_file():
         raise ToolError(
             f"expected {name} in this installation (evaluation/weights), found none; "

@@ -4,10 +4,10 @@ For images of 2 mm and for a first look. Thin structures and the cortex lose det
 posteriors, so they are not rounded to voxels. Compare cohorts within one of the two only: biases differ.
 """
 
-from cohorts.volumes import Volume
-from evaluation.segmentation import SEGMENTERS, Segmentation
-from evaluation.segmenters import synthseg_style
-from evaluation.segmenters.synthseg_style import segment_at
+from plausibrain.cohorts.volumes import Volume
+from plausibrain.evaluation.segmentation import SEGMENTERS, Segmentation
+from plausibrain.evaluation.segmenters import synthseg_style
+from plausibrain.evaluation.segmenters.synthseg_style import segment_at
 
 NAME = "synthseg_style_2mm"
 

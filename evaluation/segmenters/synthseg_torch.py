@@ -19,19 +19,19 @@ from scipy import ndimage
 from torch import Tensor, nn
 from torch.nn import functional
 
-from cohorts.errors import ToolError
-from cohorts.store import hash_file
-from cohorts.structures import STRUCTURES, TIV, names, structure
-from cohorts.volumes import LabelMap, Volume, resample, to_canonical
-from evaluation.networks.half_resolution_unet import channels_last
-from evaluation.networks.synthseg_network import (
+from plausibrain.cohorts.errors import ToolError
+from plausibrain.cohorts.store import hash_file
+from plausibrain.cohorts.structures import STRUCTURES, TIV, names, structure
+from plausibrain.cohorts.volumes import LabelMap, Volume, resample, to_canonical
+from plausibrain.evaluation.networks.half_resolution_unet import channels_last
+from plausibrain.evaluation.networks.synthseg_network import (
     SynthSegQuality,
     SynthSegUNet,
     load_keras_weights,
     read_keras_weights,
 )
-from evaluation.segmentation import QC_GROUPS, SEGMENTERS, Segmentation, check_segmentation
-from evaluation.working_grid import nearest_on
+from plausibrain.evaluation.segmentation import QC_GROUPS, SEGMENTERS, Segmentation, check_segmentation
+from plausibrain.evaluation.working_grid import nearest_on
 
 NAME = "synthseg"
 #: Channels of the segmentation: background and the 32 structures, by id.
@@ -200,7 +200,7 @@ def predict(network: SynthSegUNet, batch: Tensor) -> Tensor:
 
 def _swapped_channels() -> list[int]:
     """Return for each channel that of the same structure on the other side."""
-    from cohorts.structures import homologue
+    from plausibrain.cohorts.structures import homologue
 
     place = {int(label): k for k, label in enumerate(LABELS)}
     swapped = []

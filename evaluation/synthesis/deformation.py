@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Generator, Tensor
 
-from evaluation.synthesis.fields import chance, normal, smooth_field, uniform
+from plausibrain.evaluation.synthesis.fields import chance, normal, smooth_field, uniform
 
 
 def draw_codes(

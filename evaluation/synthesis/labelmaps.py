@@ -7,7 +7,7 @@ import nibabel as nib
 import numpy as np
 import torch
 
-from evaluation.synthesis.anatomy import Codebook, make_codebook
+from plausibrain.evaluation.synthesis.anatomy import Codebook, make_codebook
 
 _MARGIN_MM = 32
 _DEEP = (4, 5, 10, 11, 12, 13, 17, 18, 26, 28, 43, 44, 49, 50, 51, 52, 53, 54, 58, 60)

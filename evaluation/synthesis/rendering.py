@@ -7,10 +7,10 @@ import torch
 from torch import Generator, Tensor
 from torch.nn import functional
 
-from evaluation.synthesis.anatomy import T1_PRIOR, Codebook
-from evaluation.synthesis.deformation import draw_codes
-from evaluation.synthesis.fields import blur, chance, normal, shape_of, smooth_field, uniform
-from evaluation.synthesis.labelmaps import TrainingMap
+from plausibrain.evaluation.synthesis.anatomy import T1_PRIOR, Codebook
+from plausibrain.evaluation.synthesis.deformation import draw_codes
+from plausibrain.evaluation.synthesis.fields import blur, chance, normal, shape_of, smooth_field, uniform
+from plausibrain.evaluation.synthesis.labelmaps import TrainingMap
 
 _CSF, _CORTEX, _WHITE = 16, 2, 1
 _VENTRICLES = (3, 4)

@@ -5,9 +5,9 @@ from typing import NamedTuple
 
 from torch import Tensor, nn
 
-from generation.brainsynth.codebook import Codebook, straight_through
-from generation.brainsynth.convolutions import Decoder, Encoder
-from generation.networks.metadata_effect import MetadataEffect
+from plausibrain.generation.brainsynth.codebook import Codebook, straight_through
+from plausibrain.generation.brainsynth.convolutions import Decoder, Encoder
+from plausibrain.generation.networks.metadata_effect import MetadataEffect
 
 
 class Coded(NamedTuple):
@@ -49,7 +49,7 @@ class CodeAutoencoder(nn.Module):
     n_books, n_codes, code_width : int
         As in `Codebook`.
     edge, groups : int
-        As in `generation.brainsynth.convolutions.Encoder`.
+        As in `plausibrain.generation.brainsynth.convolutions.Encoder`.
     """
 
     def __init__(

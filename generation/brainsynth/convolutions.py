@@ -10,7 +10,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from generation.ldm.networks import fold, unfold
+from plausibrain.generation.ldm.networks import fold, unfold
 
 
 class ResidualBlock(nn.Module):
@@ -48,7 +48,7 @@ class Encoder(nn.Module):
         Length of the vectors.
     edge : int
         Blocks of edge x edge x edge voxels are stacked as channels first (see
-        `generation.ldm.networks.FoldedAutoencoder`).
+        `plausibrain.generation.ldm.networks.FoldedAutoencoder`).
     groups : int
     """
 

@@ -10,7 +10,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from cohorts.errors import DataError
+from plausibrain.cohorts.errors import DataError
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,10 @@ from typing import Any
 
 from torch import nn
 
-from cohorts.errors import DataError
-from generation.brainsynth.autoencoder import CodeAutoencoder
-from generation.brainsynth.transformer import CodeTransformer
-from generation.training.task import Request, StagePlan
+from plausibrain.cohorts.errors import DataError
+from plausibrain.generation.brainsynth.autoencoder import CodeAutoencoder
+from plausibrain.generation.brainsynth.transformer import CodeTransformer
+from plausibrain.generation.training.task import Request, StagePlan
 
 AUTOENCODER, DIFFUSION = "autoencoder", "diffusion"
 

@@ -10,17 +10,17 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from cohorts.arithmetic import choose_precision
-from cohorts.errors import DataError
-from generation.brainsynth.autoencoder import CodeAutoencoder
-from generation.brainsynth.masking import AbsorbingDiffusion, times_of_sampling
-from generation.brainsynth.presets import build_networks
-from generation.brainsynth.transformer import CodeTransformer
-from generation.checkpoint import Checkpoint
-from generation.ldm.sampling import SAMPLE_STREAM
-from generation.model import ImageGrid, check_rows
-from generation.noise import batches, fixed_threads, generator_of
-from generation.scaler import ConditionScaler
+from plausibrain.cohorts.arithmetic import choose_precision
+from plausibrain.cohorts.errors import DataError
+from plausibrain.generation.brainsynth.autoencoder import CodeAutoencoder
+from plausibrain.generation.brainsynth.masking import AbsorbingDiffusion, times_of_sampling
+from plausibrain.generation.brainsynth.presets import build_networks
+from plausibrain.generation.brainsynth.transformer import CodeTransformer
+from plausibrain.generation.checkpoint import Checkpoint
+from plausibrain.generation.ldm.sampling import SAMPLE_STREAM
+from plausibrain.generation.model import ImageGrid, check_rows
+from plausibrain.generation.noise import batches, fixed_threads, generator_of
+from plausibrain.generation.scaler import ConditionScaler
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,7 @@ def _guided_scores(
 
 @dataclass(frozen=True, eq=False)
 class BrainSynth:
-    """A trained BrainSynth, ready to sample; a `generation.model.Model`.
+    """A trained BrainSynth, ready to sample; a `plausibrain.generation.model.Model`.
 
     Attributes
     ----------
@@ -161,7 +161,7 @@ class BrainSynth:
         }
 
     def sample(self, rows: pd.DataFrame, seeds: Sequence[int]) -> Iterator[np.ndarray]:
-        """Yield one image per row; see `generation.model.Model.sample`."""
+        """Yield one image per row; see `plausibrain.generation.model.Model.sample`."""
         check_rows(rows, seeds, self.conditions)
         conditions = torch.from_numpy(self.scaler(rows)).to(self.settings.device)
         for part in batches(len(rows), self.settings.together):

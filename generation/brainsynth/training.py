@@ -10,10 +10,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.optim import AdamW
 
-from generation.brainsynth.autoencoder import CodeAutoencoder, Coded
-from generation.brainsynth.codebook import CodebookAverages
-from generation.brainsynth.masking import AbsorbingDiffusion
-from generation.brainsynth.presets import (
+from plausibrain.generation.brainsynth.autoencoder import CodeAutoencoder, Coded
+from plausibrain.generation.brainsynth.codebook import CodebookAverages
+from plausibrain.generation.brainsynth.masking import AbsorbingDiffusion
+from plausibrain.generation.brainsynth.presets import (
     AUTOENCODER,
     DIFFUSION,
     Preset,
@@ -21,15 +21,15 @@ from generation.brainsynth.presets import (
     build_networks,
     preset_of,
 )
-from generation.brainsynth.sampling import draw_codes
-from generation.brainsynth.transformer import CodeTransformer
-from generation.ldm.losses import PatchAdversary, RandomFeatures
-from generation.ldm.training import as_array
-from generation.networks.metadata_effect import EffectStatistics
-from generation.noise import seeded
-from generation.training.data import ArrayExamples
-from generation.training.plans import adjusted_plans, adjusted_rates, check_options
-from generation.training.task import Batch, Examples, Objective, Request, Task
+from plausibrain.generation.brainsynth.sampling import draw_codes
+from plausibrain.generation.brainsynth.transformer import CodeTransformer
+from plausibrain.generation.ldm.losses import PatchAdversary, RandomFeatures
+from plausibrain.generation.ldm.training import as_array
+from plausibrain.generation.networks.metadata_effect import EffectStatistics
+from plausibrain.generation.noise import seeded
+from plausibrain.generation.training.data import ArrayExamples
+from plausibrain.generation.training.plans import adjusted_plans, adjusted_rates, check_options
+from plausibrain.generation.training.task import Batch, Examples, Objective, Request, Task
 
 SHOWN_STEPS = 25
 #: Cells in which no training image exceeds this grey value (of 0 to 1) are not in use.
@@ -38,7 +38,7 @@ VALIDATION_SHARES = (0.125, 0.375, 0.625, 0.875)
 
 
 class BrainSynthRecipe:
-    """How BrainSynth is trained; a `generation.training.task.Recipe`.
+    """How BrainSynth is trained; a `plausibrain.generation.training.task.Recipe`.
 
     Parameters
     ----------

@@ -10,11 +10,11 @@ from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
-from cohorts.errors import DataError, ToolError
-from cohorts.store import write_atomic, write_text_atomic
-from generation.bundle.layout import CONFIG, NAME, PORT
-from generation.ldm.networks import AUTOENCODER_DEFAULTS, UNET_DEFAULTS
-from generation.ldm.presets import PUBLISHED, architecture_of
+from plausibrain.cohorts.errors import DataError, ToolError
+from plausibrain.cohorts.store import write_atomic, write_text_atomic
+from plausibrain.generation.bundle.layout import CONFIG, NAME, PORT
+from plausibrain.generation.ldm.networks import AUTOENCODER_DEFAULTS, UNET_DEFAULTS
+from plausibrain.generation.ldm.presets import PUBLISHED, architecture_of
 
 ADDRESS = "https://drive.usercontent.google.com/download?id={id}&export=download&confirm=t"
 CHUNK = 1 << 20
@@ -66,7 +66,7 @@ def fetch_bundle(
     Returns
     -------
     Path
-        The folder, which `generation.models.monai_bundle` reads.
+        The folder, which `plausibrain.generation.models.monai_bundle` reads.
 
     Raises
     ------

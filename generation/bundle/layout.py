@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cohorts.errors import DataError
-from generation.ldm.schedule import Schedule
+from plausibrain.cohorts.errors import DataError
+from plausibrain.generation.ldm.schedule import Schedule
 
 CONFIG = Path("configs") / "inference.json"
 NAME = "brain_image_synthesis_latent_diffusion_model"
@@ -33,7 +33,7 @@ class Layout:
     schedule_key : str
         What the scheduler's argument for the betas is called.
     schedules : mapping of str to str
-        Its values -> those of `generation.ldm.schedule.Schedule`.
+        Its values -> those of `plausibrain.generation.ldm.schedule.Schedule`.
     """
 
     name: str

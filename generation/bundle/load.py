@@ -8,16 +8,16 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from cohorts.errors import DataError
-from cohorts.store import Store, hash_file
-from generation.bundle.layout import BundleConfig, read_config
-from generation.bundle.weights import load_strictly, read_weights
-from generation.ldm.decoding import decoder_for
-from generation.ldm.fast import speed_up
-from generation.ldm.networks import FoldedAutoencoder, build_unet
-from generation.ldm.sampling import LatentDiffusion, Settings
-from generation.model import ImageGrid
-from generation.scaler import ConditionScaler
+from plausibrain.cohorts.errors import DataError
+from plausibrain.cohorts.store import Store, hash_file
+from plausibrain.generation.bundle.layout import BundleConfig, read_config
+from plausibrain.generation.bundle.weights import load_strictly, read_weights
+from plausibrain.generation.ldm.decoding import decoder_for
+from plausibrain.generation.ldm.fast import speed_up
+from plausibrain.generation.ldm.networks import FoldedAutoencoder, build_unet
+from plausibrain.generation.ldm.sampling import LatentDiffusion, Settings
+from plausibrain.generation.model import ImageGrid
+from plausibrain.generation.scaler import ConditionScaler
 
 #: Size of the latents in the bundle's own configuration, where it is an expression that is not evaluated.
 LATENT_SIZES = (20, 28, 20)

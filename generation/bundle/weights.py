@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from cohorts.errors import DataError
+from plausibrain.cohorts.errors import DataError
 
 #: The port's names for what the original called otherwise: the last layer of an attention (pattern,
 #: replacement), and the ``conv`` after an upsampling, ``postconv`` in the port.

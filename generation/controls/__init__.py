@@ -1,1 +1,1 @@
-"""Planted defects: one file each, found by `generation.planting`."""
+"""Planted defects: one file each, found by `plausibrain.generation.planting`."""

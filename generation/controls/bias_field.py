@@ -3,8 +3,8 @@
 import numpy as np
 from scipy.ndimage import zoom
 
-from cohorts.volumes import LabelMap, Volume
-from generation.planting import control
+from plausibrain.cohorts.volumes import LabelMap, Volume
+from plausibrain.generation.planting import control
 
 KNOTS = 4
 

@@ -3,8 +3,8 @@
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
-from cohorts.volumes import LabelMap, Volume
-from generation.planting import control
+from plausibrain.cohorts.volumes import LabelMap, Volume
+from plausibrain.generation.planting import control
 
 
 @control(label="Blur", unit="mm (SD)", detects=(7,), severities=(0.5, 1.0, 1.5, 2.0), level="image")

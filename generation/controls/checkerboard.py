@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from cohorts.volumes import LabelMap, Volume
-from generation.image_scale import bright_level
-from generation.planting import control
+from plausibrain.cohorts.volumes import LabelMap, Volume
+from plausibrain.generation.image_scale import bright_level
+from plausibrain.generation.planting import control
 
 
 @control(

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from cohorts.cohort import Cohort
-from generation.age_sex_fit import nearest_by_age
-from generation.planting import control
-from generation.volume_columns import share_of_rows, show_people_of, volumes_of
+from plausibrain.cohorts.cohort import Cohort
+from plausibrain.generation.age_sex_fit import nearest_by_age
+from plausibrain.generation.planting import control
+from plausibrain.generation.volume_columns import share_of_rows, show_people_of, volumes_of
 
 # A copy is measured again, so it is not equal to the last digit: repeat scans differ by about this share.
 REPEAT_LOG_SD = 0.005

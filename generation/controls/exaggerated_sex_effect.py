@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from cohorts.cohort import Cohort
-from generation.age_sex_fit import fit_age_sex
-from generation.planting import control
-from generation.volume_columns import volumes_of
+from plausibrain.cohorts.cohort import Cohort
+from plausibrain.generation.age_sex_fit import fit_age_sex
+from plausibrain.generation.planting import control
+from plausibrain.generation.volume_columns import volumes_of
 
 
 @control(

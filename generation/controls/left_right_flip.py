@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from cohorts.cohort import Cohort
-from cohorts.structures import homologue
-from generation.planting import control
-from generation.volume_columns import share_of_rows, volumes_of
+from plausibrain.cohorts.cohort import Cohort
+from plausibrain.cohorts.structures import homologue
+from plausibrain.generation.planting import control
+from plausibrain.generation.volume_columns import share_of_rows, volumes_of
 
 
 @control(

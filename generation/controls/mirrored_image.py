@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from cohorts.structures import homologue, structure
-from cohorts.volumes import LabelMap, Volume
-from generation.planting import control
+from plausibrain.cohorts.structures import homologue, structure
+from plausibrain.cohorts.volumes import LabelMap, Volume
+from plausibrain.generation.planting import control
 
 
 @control(

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from cohorts.cohort import Cohort
-from generation.planting import control
-from generation.volume_columns import move_to_csf, sided, volumes_of
+from plausibrain.cohorts.cohort import Cohort
+from plausibrain.generation.planting import control
+from plausibrain.generation.volume_columns import move_to_csf, sided, volumes_of
 
 
 @control(

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from cohorts.cohort import Cohort
-from generation.planting import control
-from generation.volume_columns import share_of_rows
+from plausibrain.cohorts.cohort import Cohort
+from plausibrain.generation.planting import control
+from plausibrain.generation.volume_columns import share_of_rows
 
 CONDITIONS = (
     "age",

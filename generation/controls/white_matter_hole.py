@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from cohorts.volumes import LabelMap, Volume
-from generation.image_scale import fill_like
-from generation.planting import control
+from plausibrain.cohorts.volumes import LabelMap, Volume
+from plausibrain.generation.image_scale import fill_like
+from plausibrain.generation.planting import control
 
 WHITE_MATTER, FLUID = (2, 41), 24
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from cohorts.volumes import LabelMap, Volume
-from generation.planting import control
+from plausibrain.cohorts.volumes import LabelMap, Volume
+from plausibrain.generation.planting import control
 
 
 @control(

@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from generation.gans.presets import STAGE, Preset, architecture_of, build_critic, build_generator
-from generation.gans.recipe import (
+from plausibrain.generation.gans.presets import STAGE, Preset, architecture_of, build_critic, build_generator
+from plausibrain.generation.gans.recipe import (
     AdversarialRecipe,
     diversity,
     draw,
@@ -16,10 +16,10 @@ from generation.gans.recipe import (
     random_shift,
     samples_of,
 )
-from generation.networks.adversarial_losses import least_squares_critic, least_squares_generator
-from generation.networks.critic import Critic
-from generation.networks.volume_generator import VolumeGenerator
-from generation.training.task import Batch, Examples, Objective, Request, Task
+from plausibrain.generation.networks.adversarial_losses import least_squares_critic, least_squares_generator
+from plausibrain.generation.networks.critic import Critic
+from plausibrain.generation.networks.volume_generator import VolumeGenerator
+from plausibrain.generation.training.task import Batch, Examples, Objective, Request, Task
 
 #: Weight of the guessed conditions beside the adversarial loss. A generator for which they count more paints
 #: patterns that the critic reads as conditions before it draws a brain.

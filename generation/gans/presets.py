@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from cohorts.errors import DataError
-from generation.networks.critic import Critic
-from generation.networks.volume_encoder import VolumeEncoder
-from generation.networks.volume_generator import VolumeGenerator
-from generation.training.task import Request
+from plausibrain.cohorts.errors import DataError
+from plausibrain.generation.networks.critic import Critic
+from plausibrain.generation.networks.volume_encoder import VolumeEncoder
+from plausibrain.generation.networks.volume_generator import VolumeGenerator
+from plausibrain.generation.training.task import Request
 
 STAGE = "adversarial"
 

@@ -8,12 +8,12 @@ import torch
 from torch import Tensor, nn
 from torch.optim import AdamW
 
-from generation.gans.presets import STAGE, Preset, architecture_of, preset_of
-from generation.networks.blocks import Deviation, normal
-from generation.networks.volume_generator import VolumeGenerator
-from generation.noise import seeded
-from generation.training.plans import adjusted_plans, adjusted_rates, check_options
-from generation.training.task import Batch, Examples, Request, StagePlan, Task
+from plausibrain.generation.gans.presets import STAGE, Preset, architecture_of, preset_of
+from plausibrain.generation.networks.blocks import Deviation, normal
+from plausibrain.generation.networks.volume_generator import VolumeGenerator
+from plausibrain.generation.noise import seeded
+from plausibrain.generation.training.plans import adjusted_plans, adjusted_rates, check_options
+from plausibrain.generation.training.task import Batch, Examples, Request, StagePlan, Task
 
 #: Averages of the gradient over few steps: the opponent changes (radford2016, section 4).
 BETAS = (0.5, 0.99)
@@ -23,7 +23,7 @@ MOST_SHIFT = 4
 
 
 class AdversarialRecipe:
-    """How an adversarial model is trained, in one stage; a `generation.training.task.Recipe`.
+    """How an adversarial model is trained, in one stage; a `plausibrain.generation.training.task.Recipe`.
 
     Parameters
     ----------

@@ -8,19 +8,21 @@ import numpy as np
 import pandas as pd
 import torch
 
-from cohorts.errors import DataError
-from generation.checkpoint import Checkpoint
-from generation.gans.presets import build_generator
-from generation.ldm.sampling import SAMPLE_STREAM
-from generation.model import ImageGrid, check_rows
-from generation.networks.volume_generator import VolumeGenerator
-from generation.noise import generator_of, noise_like
-from generation.scaler import ConditionScaler
+from plausibrain.cohorts.errors import DataError
+from plausibrain.generation.checkpoint import Checkpoint
+from plausibrain.generation.gans.presets import build_generator
+from plausibrain.generation.ldm.sampling import SAMPLE_STREAM
+from plausibrain.generation.model import ImageGrid, check_rows
+from plausibrain.generation.networks.volume_generator import VolumeGenerator
+from plausibrain.generation.noise import generator_of, noise_like
+from plausibrain.generation.scaler import ConditionScaler
 
 
 @dataclass(frozen=True, eq=False)
 class AdversarialModel:
-    """A trained generator; a `generation.model.Model`. Every sample goes through it alone, in fp32.
+    """A trained generator, a `plausibrain.generation.model.Model`.
+
+    Every sample goes through it alone, in fp32.
 
     Attributes
     ----------
@@ -53,7 +55,7 @@ class AdversarialModel:
         return {"steps": 1, "precision": "fp32", "truncation": self.truncation}
 
     def sample(self, rows: pd.DataFrame, seeds: Sequence[int]) -> Iterator[np.ndarray]:
-        """Yield one image per row; see `generation.model.Model.sample`."""
+        """Yield one image per row; see `plausibrain.generation.model.Model.sample`."""
         check_rows(rows, seeds, self.conditions)
         for condition, seed in zip(torch.from_numpy(self.scaler(rows)), seeds, strict=True):
             yield self._image(condition[None].to(self.device), seed)

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from generation.gans.presets import (
+from plausibrain.generation.gans.presets import (
     STAGE,
     Preset,
     architecture_of,
@@ -16,7 +16,7 @@ from generation.gans.presets import (
     build_encoder,
     build_generator,
 )
-from generation.gans.recipe import (
+from plausibrain.generation.gans.recipe import (
     AdversarialRecipe,
     as_array,
     diversity,
@@ -26,17 +26,17 @@ from generation.gans.recipe import (
     random_shift,
     samples_of,
 )
-from generation.networks.adversarial_losses import (
+from plausibrain.generation.networks.adversarial_losses import (
     feature_matching,
     logistic_critic,
     logistic_generator,
     normal_divergence,
 )
-from generation.networks.blocks import normal
-from generation.networks.critic import Critic, Judgement
-from generation.networks.volume_encoder import VolumeEncoder
-from generation.networks.volume_generator import VolumeGenerator
-from generation.training.task import Batch, Examples, Objective, Request, Task
+from plausibrain.generation.networks.blocks import normal
+from plausibrain.generation.networks.critic import Critic, Judgement
+from plausibrain.generation.networks.volume_encoder import VolumeEncoder
+from plausibrain.generation.networks.volume_generator import VolumeGenerator
+from plausibrain.generation.training.task import Batch, Examples, Objective, Request, Task
 
 CRITIC_GUESS_WEIGHT = 5.0
 Judge = Callable[[Tensor], Judgement]

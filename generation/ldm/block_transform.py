@@ -8,8 +8,8 @@ hours. Nothing is centred, so that an empty block stays empty.
 import torch
 from torch import Tensor, nn
 
-from generation.ldm.folding import fold, unfold
-from generation.training.task import Examples
+from plausibrain.generation.ldm.folding import fold, unfold
+from plausibrain.generation.training.task import Examples
 
 FITTED_IMAGES = 64
 START_SPREAD = 0.05

@@ -5,10 +5,10 @@ from typing import Any
 
 from torch import nn
 
-from cohorts.errors import DataError
-from generation.ldm.linear_denoiser import InformedUNet
-from generation.ldm.networks import FoldedAutoencoder, LatentScale, build_unet
-from generation.ldm.schedule import Schedule
+from plausibrain.cohorts.errors import DataError
+from plausibrain.generation.ldm.linear_denoiser import InformedUNet
+from plausibrain.generation.ldm.networks import FoldedAutoencoder, LatentScale, build_unet
+from plausibrain.generation.ldm.schedule import Schedule
 
 
 def build_networks(architecture: Mapping[str, Any]) -> dict[str, nn.Module]:

@@ -14,9 +14,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from generation.ldm.folding import unfold
-from generation.ldm.networks import FoldedAutoencoder
-from generation.ldm.upsampling import DoublingConv
+from plausibrain.generation.ldm.folding import unfold
+from plausibrain.generation.ldm.networks import FoldedAutoencoder
+from plausibrain.generation.ldm.upsampling import DoublingConv
 
 #: Voxels of the network's finest level above which a decoder runs in slabs: 80 x 96 x 80 and below run whole.
 WHOLE_UP_TO_VOXELS = 1_000_000

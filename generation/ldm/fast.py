@@ -5,8 +5,8 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-from generation.ldm.sampling import Settings
-from generation.ldm.upsampling import DoublingConv
+from plausibrain.generation.ldm.sampling import Settings
+from plausibrain.generation.ldm.upsampling import DoublingConv
 
 
 class DoublingBlock(nn.Module):

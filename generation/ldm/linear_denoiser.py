@@ -11,7 +11,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from generation.ldm.schedule import Schedule
+from plausibrain.generation.ldm.schedule import Schedule
 
 
 class LinearDenoiser(nn.Module):
@@ -74,9 +74,9 @@ def _wiener(variance: Tensor, signal: Tensor, noise: Tensor) -> Tensor:
 class InformedUNet(nn.Module):
     """A U-Net beside a `LinearDenoiser`: it sees the head that this guesses, and adds what the guess lacks.
 
-    It is called like MONAI's ``DiffusionModelUNet``, see `generation.ldm.networks.predict`. The guess reaches
-    the network as whole latents, the mean head of the conditions included, for where tissue ends in that head
-    decides what a person can add to it.
+    It is called like MONAI's ``DiffusionModelUNet``, see `plausibrain.generation.ldm.networks.predict`. The
+    guess reaches the network as whole latents, the mean head of the conditions included, for where tissue
+    ends in that head decides what a person can add to it.
 
     Parameters
     ----------
@@ -84,7 +84,8 @@ class InformedUNet(nn.Module):
         With one more input channel per latent channel.
     linear : LinearDenoiser
     head : callable
-        Normalised latents and conditions to whole latents, see `generation.ldm.networks.LatentScale.head`.
+        Normalised latents and conditions to whole latents, see
+        `plausibrain.generation.ldm.networks.LatentScale.head`.
     schedule : Schedule
     """
 

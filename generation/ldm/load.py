@@ -2,12 +2,12 @@
 
 from typing import cast
 
-from generation.checkpoint import Checkpoint
-from generation.ldm.build import build_networks, build_schedule, informed
-from generation.ldm.decoding import decoder_for
-from generation.ldm.fast import speed_up
-from generation.ldm.networks import FoldedAutoencoder, LatentScale
-from generation.ldm.sampling import LatentDiffusion, Settings
+from plausibrain.generation.checkpoint import Checkpoint
+from plausibrain.generation.ldm.build import build_networks, build_schedule, informed
+from plausibrain.generation.ldm.decoding import decoder_for
+from plausibrain.generation.ldm.fast import speed_up
+from plausibrain.generation.ldm.networks import FoldedAutoencoder, LatentScale
+from plausibrain.generation.ldm.sampling import LatentDiffusion, Settings
 
 
 def from_checkpoint(checkpoint: Checkpoint, settings: Settings) -> LatentDiffusion:

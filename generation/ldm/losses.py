@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from generation.noise import seeded
+from plausibrain.generation.noise import seeded
 
 FEATURE_SEED = 20_220_907
 

@@ -7,11 +7,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from cohorts.errors import DataError
-from generation.ldm.block_transform import START_SPREAD, BlockTransform
-from generation.ldm.folding import fold, unfold
-from generation.ldm.linear_denoiser import LinearDenoiser
-from generation.networks.metadata_effect import MetadataEffect
+from plausibrain.cohorts.errors import DataError
+from plausibrain.generation.ldm.block_transform import START_SPREAD, BlockTransform
+from plausibrain.generation.ldm.folding import fold, unfold
+from plausibrain.generation.ldm.linear_denoiser import LinearDenoiser
+from plausibrain.generation.networks.metadata_effect import MetadataEffect
 
 AUTOENCODER_DEFAULTS: dict[str, Any] = {
     "spatial_dims": 3, "in_channels": 1, "out_channels": 1, "norm_eps": 1e-6,

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from cohorts.errors import DataError
-from generation.ldm.schedule import Schedule
-from generation.training.task import Request, StagePlan
+from plausibrain.cohorts.errors import DataError
+from plausibrain.generation.ldm.schedule import Schedule
+from plausibrain.generation.training.task import Request, StagePlan
 
 AUTOENCODER, DIFFUSION = "autoencoder", "diffusion"
 
@@ -53,13 +53,14 @@ class Preset:
         Whether what conditions explain by least squares is taken out of the latents before the diffusion and
         put back after it, see `LatentScale`.
     knots : int
-        Of that explanation, see `generation.networks.metadata_effect.MetadataEffect`.
+        Of that explanation, see `plausibrain.generation.networks.metadata_effect.MetadataEffect`.
     sampled : bool
         Whether the diffusion learns latents with the noise that the encoder allows for, as published, or
         their means alone. Few channels and a light KL term leave noise of the size of the signal, and
         samples have it too.
     modes : int
-        Of the linear guess that the U-Net starts from, see `generation.ldm.linear_denoiser`; 0 for none.
+        Of the linear guess that the U-Net starts from, see `plausibrain.generation.ldm.linear_denoiser`; 0
+        for none.
     """
 
     fold: int
@@ -164,7 +165,7 @@ def preset_of(request: Request) -> Preset:
 
 
 def architecture_of(preset: Preset, n_conditions: int, shape: Sequence[int]) -> dict[str, Any]:
-    """Return what `generation.ldm.build.build_networks` needs for images of a shape, as data."""
+    """Return what `plausibrain.generation.ldm.build.build_networks` needs for images of a shape, as data."""
     stride = preset.fold * 2 ** (len(preset.autoencoder["channels"]) - 1)
     latents = int(preset.autoencoder["latent_channels"])
     channels = {

@@ -10,12 +10,12 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from cohorts.arithmetic import choose_precision
-from cohorts.errors import DataError
-from generation.ldm.networks import predict
-from generation.ldm.schedule import SAMPLERS, Schedule, ddim_timesteps, timestep_pairs
-from generation.model import ImageGrid, check_rows
-from generation.noise import batches, fixed_threads, generator_of, noise_like
+from plausibrain.cohorts.arithmetic import choose_precision
+from plausibrain.cohorts.errors import DataError
+from plausibrain.generation.ldm.networks import predict
+from plausibrain.generation.ldm.schedule import SAMPLERS, Schedule, ddim_timesteps, timestep_pairs
+from plausibrain.generation.model import ImageGrid, check_rows
+from plausibrain.generation.noise import batches, fixed_threads, generator_of, noise_like
 
 SAMPLE_STREAM = 1
 
@@ -37,7 +37,8 @@ class Settings:
         Samples that run together in bf16.
     device : str
     fast : bool
-        Rearrange the U-Net's arithmetic (`generation.ldm.upsampling`, channels last), which changes rounding.
+        Rearrange the U-Net's arithmetic (`plausibrain.generation.ldm.upsampling`, channels last), which
+        changes rounding.
     compiled : bool
         Compile the U-Net; worth its minutes for long runs on a GPU.
     threads : int
@@ -78,7 +79,7 @@ class Settings:
 
 @dataclass(frozen=True, eq=False)
 class LatentDiffusion:
-    """A latent diffusion model, ready to sample; a `generation.model.Model`.
+    """A latent diffusion model, ready to sample; a `plausibrain.generation.model.Model`.
 
     Attributes
     ----------
@@ -129,7 +130,7 @@ class LatentDiffusion:
         }
 
     def sample(self, rows: pd.DataFrame, seeds: Sequence[int]) -> Iterator[np.ndarray]:
-        """Yield one image per row; see `generation.model.Model.sample`."""
+        """Yield one image per row; see `plausibrain.generation.model.Model.sample`."""
         check_rows(rows, seeds, self.conditions)
         conditions = torch.from_numpy(self.scale(rows)).to(self.settings.device)
         for part in batches(len(rows), self.settings.together):

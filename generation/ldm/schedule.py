@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from cohorts.errors import DataError
+from plausibrain.cohorts.errors import DataError
 
 PREDICTIONS = ("epsilon", "v_prediction")
 SCHEDULES = ("scaled_linear", "linear")

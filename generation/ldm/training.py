@@ -11,23 +11,23 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.optim import AdamW
 
-from cohorts.store import Store
-from generation.ldm.build import build_networks, informed
-from generation.ldm.losses import PatchAdversary, RandomFeatures, kl_divergence
-from generation.ldm.networks import FoldedAutoencoder, LatentScale, predict
-from generation.ldm.presets import AUTOENCODER, DIFFUSION, Preset, architecture_of, preset_of
-from generation.ldm.schedule import Schedule, ddim_timesteps, timestep_pairs
-from generation.noise import seeded
-from generation.training.data import ArrayExamples
-from generation.training.plans import adjusted_plans, adjusted_rates, check_options
-from generation.training.task import Batch, Examples, Objective, Request, Task
+from plausibrain.cohorts.store import Store
+from plausibrain.generation.ldm.build import build_networks, informed
+from plausibrain.generation.ldm.losses import PatchAdversary, RandomFeatures, kl_divergence
+from plausibrain.generation.ldm.networks import FoldedAutoencoder, LatentScale, predict
+from plausibrain.generation.ldm.presets import AUTOENCODER, DIFFUSION, Preset, architecture_of, preset_of
+from plausibrain.generation.ldm.schedule import Schedule, ddim_timesteps, timestep_pairs
+from plausibrain.generation.noise import seeded
+from plausibrain.generation.training.data import ArrayExamples
+from plausibrain.generation.training.plans import adjusted_plans, adjusted_rates, check_options
+from plausibrain.generation.training.task import Batch, Examples, Objective, Request, Task
 
 SHOWN_STEPS = 25
 ENCODING_SEED = 0
 
 
 class LatentDiffusionRecipe:
-    """How a latent diffusion model is trained; a `generation.training.task.Recipe`.
+    """How a latent diffusion model is trained; a `plausibrain.generation.training.task.Recipe`.
 
     Parameters
     ----------

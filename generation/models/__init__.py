@@ -1,1 +1,1 @@
-"""Generative models, one file each; `generation.registry.models` finds them."""
+"""Generative models, one file each; `plausibrain.generation.registry.models` finds them."""

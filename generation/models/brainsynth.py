@@ -20,15 +20,15 @@ independently of each other, so that few steps cost coherence.
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from generation.registry import model
+from plausibrain.generation.registry import model
 
 if TYPE_CHECKING:
-    from generation.model import Model
-    from generation.training.task import Recipe, Request
+    from plausibrain.generation.model import Model
+    from plausibrain.generation.training.task import Recipe, Request
 
 
 def _recipe(request: "Request") -> "Recipe":
-    from generation.brainsynth.training import BrainSynthRecipe
+    from plausibrain.generation.brainsynth.training import BrainSynthRecipe
 
     return BrainSynthRecipe(request)
 
@@ -74,8 +74,8 @@ def brainsynth(
     DataError
         When the checkpoint is broken or of another model, or a setting is out of range.
     """
-    from generation.brainsynth.sampling import Settings, from_checkpoint
-    from generation.checkpoint import read_checkpoint
+    from plausibrain.generation.brainsynth.sampling import Settings, from_checkpoint
+    from plausibrain.generation.checkpoint import read_checkpoint
 
     settings = Settings(
         int(steps), float(temperature), float(guidance), precision, int(batch_size), device, int(threads)

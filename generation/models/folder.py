@@ -8,10 +8,10 @@ is whether an image was really made from its row, which question 6 of the report
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from generation.registry import model
+from plausibrain.generation.registry import model
 
 if TYPE_CHECKING:
-    from generation.model import Model
+    from plausibrain.generation.model import Model
 
 
 @model(label="Folder of images made elsewhere")
@@ -42,7 +42,7 @@ def folder(
     DataError
         When there is no such folder, or no image in it.
     """
-    from generation.image_folder import ImageFolder
+    from plausibrain.generation.image_folder import ImageFolder
 
     return ImageFolder.read(
         Path(checkpoint), pattern=pattern, files=files, assume_orientation=assume_orientation

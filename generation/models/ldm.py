@@ -8,15 +8,15 @@ detail; conditions outside the training range are extrapolated, not refused.
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from generation.registry import model
+from plausibrain.generation.registry import model
 
 if TYPE_CHECKING:
-    from generation.model import Model
-    from generation.training.task import Recipe, Request
+    from plausibrain.generation.model import Model
+    from plausibrain.generation.training.task import Recipe, Request
 
 
 def _recipe(request: "Request") -> "Recipe":
-    from generation.ldm.training import LatentDiffusionRecipe
+    from plausibrain.generation.ldm.training import LatentDiffusionRecipe
 
     return LatentDiffusionRecipe(request)
 
@@ -65,9 +65,9 @@ def ldm(
     DataError
         When the checkpoint is broken or of another model.
     """
-    from generation.checkpoint import read_checkpoint
-    from generation.ldm.load import from_checkpoint
-    from generation.ldm.sampling import Settings
+    from plausibrain.generation.checkpoint import read_checkpoint
+    from plausibrain.generation.ldm.load import from_checkpoint
+    from plausibrain.generation.ldm.sampling import Settings
 
     settings = Settings(sampler, int(steps), precision, int(batch_size), device, fast, compiled, int(threads))
     return from_checkpoint(read_checkpoint(checkpoint, "ldm"), settings)

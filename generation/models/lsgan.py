@@ -8,15 +8,15 @@ diversity in the training page and at question 8.
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from generation.registry import model
+from plausibrain.generation.registry import model
 
 if TYPE_CHECKING:
-    from generation.model import Model
-    from generation.training.task import Recipe, Request
+    from plausibrain.generation.model import Model
+    from plausibrain.generation.training.task import Recipe, Request
 
 
 def _recipe(request: "Request") -> "Recipe":
-    from generation.gans.lsgan import lsgan_recipe
+    from plausibrain.generation.gans.lsgan import lsgan_recipe
 
     return lsgan_recipe(request)
 
@@ -42,7 +42,7 @@ def lsgan(checkpoint: Path, *, truncation: float = 1.0, device: str = "cpu") -> 
     DataError
         When the checkpoint is broken or of another model.
     """
-    from generation.checkpoint import read_checkpoint
-    from generation.gans.sampling import from_checkpoint
+    from plausibrain.generation.checkpoint import read_checkpoint
+    from plausibrain.generation.gans.sampling import from_checkpoint
 
     return from_checkpoint(read_checkpoint(checkpoint, "lsgan"), truncation=truncation, device=device)

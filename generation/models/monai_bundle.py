@@ -9,10 +9,10 @@ grid of 160 x 224 x 160 voxels of 1 mm; the original saver's cropping and 8-bit 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from generation.registry import model
+from plausibrain.generation.registry import model
 
 if TYPE_CHECKING:
-    from generation.model import Model
+    from plausibrain.generation.model import Model
 
 
 @model(label="MONAI bundle (latent diffusion)", source=("Pinaya2022",))
@@ -63,8 +63,8 @@ def monai_bundle(
     DataError
         When the bundle is incomplete, broken, hostile or another one.
     """
-    from generation.bundle.load import from_bundle
-    from generation.ldm.sampling import Settings
+    from plausibrain.generation.bundle.load import from_bundle
+    from plausibrain.generation.ldm.sampling import Settings
 
     settings = Settings(sampler, int(steps), precision, int(batch_size), device, fast, compiled, int(threads))
     return from_bundle(Path(checkpoint), settings, raw=raw)

@@ -7,15 +7,15 @@ moves it: one short vector of latents describes a whole brain, so fine detail is
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from generation.registry import model
+from plausibrain.generation.registry import model
 
 if TYPE_CHECKING:
-    from generation.model import Model
-    from generation.training.task import Recipe, Request
+    from plausibrain.generation.model import Model
+    from plausibrain.generation.training.task import Recipe, Request
 
 
 def _recipe(request: "Request") -> "Recipe":
-    from generation.gans.vae_gan import vae_gan_recipe
+    from plausibrain.generation.gans.vae_gan import vae_gan_recipe
 
     return vae_gan_recipe(request)
 
@@ -41,7 +41,7 @@ def vae_gan(checkpoint: Path, *, truncation: float = 1.0, device: str = "cpu") -
     DataError
         When the checkpoint is broken or of another model.
     """
-    from generation.checkpoint import read_checkpoint
-    from generation.gans.sampling import from_checkpoint
+    from plausibrain.generation.checkpoint import read_checkpoint
+    from plausibrain.generation.gans.sampling import from_checkpoint
 
     return from_checkpoint(read_checkpoint(checkpoint, "vae_gan"), truncation=truncation, device=device)

@@ -9,9 +9,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.parametrizations import spectral_norm
 
-from generation.ldm.networks import fold as folded
-from generation.networks.blocks import Deviation
-from generation.networks.volume_generator import conditions_about_zero
+from plausibrain.generation.ldm.networks import fold as folded
+from plausibrain.generation.networks.blocks import Deviation
+from plausibrain.generation.networks.volume_generator import conditions_about_zero
 
 #: Channels per patch from which conditions are guessed.
 GUESS_CHANNELS = 16

@@ -7,9 +7,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from generation.ldm.networks import fold as folded
-from generation.networks.blocks import Deviation, PlainBlock, group_norm
-from generation.networks.volume_generator import conditions_about_zero
+from plausibrain.generation.ldm.networks import fold as folded
+from plausibrain.generation.networks.blocks import Deviation, PlainBlock, group_norm
+from plausibrain.generation.networks.volume_generator import conditions_about_zero
 
 
 class VolumeEncoder(nn.Module):

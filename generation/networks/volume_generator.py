@@ -7,8 +7,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from generation.ldm.networks import unfold
-from generation.networks.blocks import ConditionedBlock, doubled, group_norm, perceptron, without_checkerboard
+from plausibrain.generation.ldm.networks import unfold
+from plausibrain.generation.networks.blocks import (
+    ConditionedBlock,
+    doubled,
+    group_norm,
+    perceptron,
+    without_checkerboard,
+)
 
 #: Grey value that stands for black in the template, where log-odds are finite.
 FAINTEST = 0.005
@@ -33,7 +39,8 @@ class VolumeGenerator(nn.Module):
     width : int
         Of the vector that modulates the blocks.
     fold : int
-        Edge of the block of voxels that each last cell becomes (see `generation.ldm.networks.unfold`).
+        Edge of the block of voxels that each last cell becomes (see
+        `plausibrain.generation.ldm.networks.unfold`).
     """
 
     template: Tensor

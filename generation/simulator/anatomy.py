@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from generation.simulator.spatial import resize
+from plausibrain.generation.simulator.spatial import resize
 
 STEP_MM = 4.0
 SHAPE = (47, 57, 54)
@@ -94,7 +94,7 @@ def load_anatomy(path: Path | None = None, *, coarse: bool = False) -> Anatomy:
     Parameters
     ----------
     path : Path, optional
-        ``anatomy.npz`` as written by `generation.simulator.estimation`.
+        ``anatomy.npz`` as written by `plausibrain.generation.simulator.estimation`.
     coarse : bool
         Fields at 2 mm instead of 1 mm, for grids of 1.5 mm and more.
 
@@ -103,7 +103,7 @@ def load_anatomy(path: Path | None = None, *, coarse: bool = False) -> Anatomy:
     Anatomy
         On the CPU.
     """
-    source = path or Path(str(resources.files("generation") / "data" / MODEL_FILE))
+    source = path or Path(str(resources.files("plausibrain.generation") / "data" / MODEL_FILE))
     with np.load(source, allow_pickle=False) as stored:
         arrays = {name: stored[name] for name in stored.files}
     fields = {name: _field(arrays, name) for name in ("soft", "deep", "hull", "cortex", "cerebellum")}

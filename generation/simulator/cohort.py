@@ -10,14 +10,14 @@ from pathlib import Path
 import pandas as pd
 import torch
 
-from cohorts.bids import image_path, label_path
-from cohorts.cohort import Cohort, write_cohort
-from cohorts.errors import DataError
-from cohorts.processes import spread
-from cohorts.volumes import read_label_map, write_label_map, write_volume
-from generation.norms import VOLUME_NAMES
-from generation.simulator.person import Grid, count_volumes, simulate_person
-from generation.volume_columns import DRAWN_AS
+from plausibrain.cohorts.bids import image_path, label_path
+from plausibrain.cohorts.cohort import Cohort, write_cohort
+from plausibrain.cohorts.errors import DataError
+from plausibrain.cohorts.processes import spread
+from plausibrain.cohorts.volumes import read_label_map, write_label_map, write_volume
+from plausibrain.generation.norms import VOLUME_NAMES
+from plausibrain.generation.simulator.person import Grid, count_volumes, simulate_person
+from plausibrain.generation.volume_columns import DRAWN_AS
 
 SEGMENTER = "truth"
 CLAIM = ".simulator.json"
@@ -38,7 +38,8 @@ def simulate_cohort(
     Parameters
     ----------
     cohort : Cohort
-        With target volumes, for instance `generation.demo_cohorts.table_cohort`, planted defects included.
+        With target volumes, for instance `plausibrain.generation.demo_cohorts.table_cohort`, planted defects
+        included.
     folder : path-like
         Made when missing. Images that lie there are kept, so a killed run goes on where it stopped; give
         another cohort, seed or grid another folder.

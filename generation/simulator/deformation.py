@@ -12,8 +12,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from generation.simulator.anatomy import CENTRE, SHAPE, STEP_MM, Anatomy
-from generation.simulator.spatial import integrate, jacobian_determinant, sample, smooth, voxel_grid
+from plausibrain.generation.simulator.anatomy import CENTRE, SHAPE, STEP_MM, Anatomy
+from plausibrain.generation.simulator.spatial import (
+    integrate,
+    jacobian_determinant,
+    sample,
+    smooth,
+    voxel_grid,
+)
 
 N_STEPS = 14
 LARGEST_RATE = 0.25

@@ -1,6 +1,7 @@
 """Estimate the population model of anatomy from label maps of whole heads.
 
-    python -m generation.simulator.estimation LABELMAPS --out anatomy.npz [--heads 20] [--steps 1.0]
+    python -m plausibrain.generation.simulator.estimation LABELMAPS --out anatomy.npz [--heads 20] [--steps
+    1.0]
 
 What is kept of the maps: the share of coarse classes at 4 mm, mean shapes of deep structures and envelopes,
 modes of shape, and folding patterns. A folding pattern is a patchwork: at every place of about 3 cm it
@@ -20,11 +21,11 @@ import torch
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from cohorts.errors import DataError
-from cohorts.structures import structure
-from cohorts.volumes import LabelMap, read_label_map, to_canonical
-from generation.simulator.anatomy import CENTRE, STEP_MM
-from generation.simulator.half_space import (
+from plausibrain.cohorts.errors import DataError
+from plausibrain.cohorts.structures import structure
+from plausibrain.cohorts.volumes import LabelMap, read_label_map, to_canonical
+from plausibrain.generation.simulator.anatomy import CENTRE, STEP_MM
+from plausibrain.generation.simulator.half_space import (
     OTHER_SIDE,
     OUTSIDE_IMAGE,
     Depth,
@@ -40,8 +41,16 @@ from generation.simulator.half_space import (
     smooth_half,
     to_tensor,
 )
-from generation.simulator.registration import SCHEDULE, Head, Round, mirrored, reduce_map, register, smoothed
-from generation.simulator.spatial import resize, smooth
+from plausibrain.generation.simulator.registration import (
+    SCHEDULE,
+    Head,
+    Round,
+    mirrored,
+    reduce_map,
+    register,
+    smoothed,
+)
+from plausibrain.generation.simulator.spatial import resize, smooth
 
 SOFT_CLASSES: dict[str, tuple[int, ...]] = {
     "LV": (4,),

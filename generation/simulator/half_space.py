@@ -8,8 +8,8 @@ import torch
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from cohorts.structures import STRUCTURES, homologue, structure
-from generation.simulator.registration import Head, atlas_positions, head_voxels, smoothed
+from plausibrain.cohorts.structures import STRUCTURES, homologue, structure
+from plausibrain.generation.simulator.registration import Head, atlas_positions, head_voxels, smoothed
 
 Labels = NDArray[np.int16]
 Depth = NDArray[np.float32]

@@ -12,10 +12,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cohorts.structures import homologue, structure
-from generation.simulator.anatomy import Anatomy, Field
-from generation.simulator.deformation import fold
-from generation.simulator.spatial import resize, sample, smooth, voxel_grid
+from plausibrain.cohorts.structures import homologue, structure
+from plausibrain.generation.simulator.anatomy import Anatomy, Field
+from plausibrain.generation.simulator.deformation import fold
+from plausibrain.generation.simulator.spatial import resize, sample, smooth, voxel_grid
 
 # The steps become smaller so that structures of a few voxels settle.
 N_SEARCH = 18

@@ -7,12 +7,12 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from cohorts.structures import STRUCTURES
-from cohorts.volumes import LabelMap, Volume
-from generation.norms import VOLUME_NAMES, person_rng
-from generation.simulator.anatomy import Anatomy, load_anatomy
-from generation.simulator.deformation import draw_deformation, steer, to_voxels
-from generation.simulator.labelling import (
+from plausibrain.cohorts.structures import STRUCTURES
+from plausibrain.cohorts.volumes import LabelMap, Volume
+from plausibrain.generation.norms import VOLUME_NAMES, person_rng
+from plausibrain.generation.simulator.anatomy import Anatomy, load_anatomy
+from plausibrain.generation.simulator.deformation import draw_deformation, steer, to_voxels
+from plausibrain.generation.simulator.labelling import (
     Depths,
     draw_patterns,
     label_map,
@@ -20,8 +20,8 @@ from generation.simulator.labelling import (
     set_cortical_levels,
     set_deep_levels,
 )
-from generation.simulator.rendering import draw_scanner, render_t1w
-from generation.simulator.spatial import sample, voxel_grid
+from plausibrain.generation.simulator.rendering import draw_scanner, render_t1w
+from plausibrain.generation.simulator.spatial import sample, voxel_grid
 
 SHAPE_STREAM, FOLD_STREAM, RENDER_STREAM = 2, 3, 4
 FIELD_OF_VIEW_MM = (176.0, 216.0, 184.0)
@@ -100,7 +100,7 @@ def simulate_person(
     person : int
         Number of the person.
     volumes : Series
-        Target volumes, mm3; index `VOLUME_NAMES`, as one row of `generation.norms.draw_volumes`.
+        Target volumes, mm3; index `VOLUME_NAMES`, as one row of `plausibrain.generation.norms.draw_volumes`.
     age : float
         Years; sets the grey-white contrast.
     seed : int

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from generation.simulator.anatomy import CENTRE, SHAPE, STEP_MM
-from generation.simulator.spatial import integrate, resize, sample, voxel_grid
+from plausibrain.generation.simulator.anatomy import CENTRE, SHAPE, STEP_MM
+from plausibrain.generation.simulator.spatial import integrate, resize, sample, voxel_grid
 
 # FreeSurfer ids of each class, left and right together; choroid plexus (136, 137, 163, 164) belongs to its
 # ventricle.

@@ -11,9 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from generation.simulator.anatomy import Anatomy
-from generation.simulator.labelling import Depths
-from generation.simulator.spatial import resize, smooth
+from plausibrain.generation.simulator.anatomy import Anatomy
+from plausibrain.generation.simulator.labelling import Depths
+from plausibrain.generation.simulator.spatial import resize, smooth
 
 # Cortex is about .64 of white matter at middle age: mixtures of three Gaussians on the scans of OpenNeuro
 # ds002748 (CC0).

@@ -11,15 +11,16 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from cohorts.bids import label_path
-from cohorts.cohort import Cohort
-from cohorts.errors import DataError
-from cohorts.store import Store, hash_file
-from generation.model import ImageGrid
-from generation.preprocessing import prepare_files
-from generation.training.task import Batch
+from plausibrain.cohorts.bids import label_path
+from plausibrain.cohorts.cohort import Cohort
+from plausibrain.cohorts.errors import DataError
+from plausibrain.cohorts.store import Store, hash_file
+from plausibrain.generation.model import ImageGrid
+from plausibrain.generation.preprocessing import prepare_files
+from plausibrain.generation.training.task import Batch
 
-#: Part of the key of prepared images; raise it when `generation.preprocessing` gives other values.
+#: Part of the key of prepared images; raise it when `plausibrain.generation.preprocessing` gives other
+#: values.
 PREPARATION_VERSION = 1
 
 

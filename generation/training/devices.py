@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from cohorts.errors import ToolError
+from plausibrain.cohorts.errors import ToolError
 
 
 class Devices:

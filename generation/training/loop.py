@@ -14,10 +14,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from cohorts.errors import DataError
-from generation.noise import generator_of, seeded
-from generation.training.devices import Devices
-from generation.training.state import (
+from plausibrain.cohorts.errors import DataError
+from plausibrain.generation.noise import generator_of, seeded
+from plausibrain.generation.training.devices import Devices
+from plausibrain.generation.training.state import (
     Row,
     StageState,
     averaged_weights,
@@ -25,7 +25,7 @@ from generation.training.state import (
     save_state,
     update_averages,
 )
-from generation.training.task import Examples, StagePlan, Task
+from plausibrain.generation.training.task import Examples, StagePlan, Task
 
 ORDER_STREAM, NOISE_STREAM, VALIDATION_STREAM = 1, 2, 3
 ROWS_PER_STAGE, VALIDATIONS_PER_STAGE = 200, 10

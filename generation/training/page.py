@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from cohorts.store import write_text_atomic
-from generation.training.state import Row
+from plausibrain.cohorts.store import write_text_atomic
+from plausibrain.generation.training.state import Row
 
 WIDTH, HEIGHT, LEFT, BOTTOM = 420, 180, 56, 22
 Picture = tuple[str, np.ndarray]

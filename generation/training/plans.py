@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from cohorts.errors import DataError
-from generation.training.task import Request, StagePlan
+from plausibrain.cohorts.errors import DataError
+from plausibrain.generation.training.task import Request, StagePlan
 
 _FIELDS: dict[str, type] = {
     "batch_size": int, "accumulate": int, "averaging": float, "warm_up": int, "fall": float, "clip": float,

@@ -10,9 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from cohorts.errors import DataError
-from cohorts.store import write_atomic
-from generation.training.task import Task
+from plausibrain.cohorts.errors import DataError
+from plausibrain.cohorts.store import write_atomic
+from plausibrain.generation.training.task import Task
 
 Row = dict[str, float]
 

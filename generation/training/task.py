@@ -164,7 +164,7 @@ class Recipe(Protocol):
     plans : tuple of StagePlan
         In order; one command runs them all.
     architecture : mapping
-        For `generation.checkpoint.Checkpoint.architecture`.
+        For `plausibrain.generation.checkpoint.Checkpoint.architecture`.
     shipped : tuple of str
         Networks whose (averaged) weights go into the checkpoint.
     """
@@ -212,7 +212,8 @@ class Request:
     options : mapping of str to str
         Further options as given on the command line, for the model to interpret.
     cache : Path, optional
-        Folder of a `cohorts.store.Store` for what a stage derives from the images, such as latents.
+        Folder of a `plausibrain.cohorts.store.Store` for what a stage derives from the images, such as
+        latents.
     """
 
     preset: str

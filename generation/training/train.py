@@ -11,21 +11,21 @@ from typing import Any
 import torch
 from torch import nn
 
-from cohorts.arithmetic import choose_precision
-from cohorts.cohort import Cohort
-from cohorts.errors import DataError
-from cohorts.store import write_text_atomic
-from generation.checkpoint import Checkpoint, write_checkpoint
-from generation.model import ImageGrid
-from generation.preprocessing import preset_grid
-from generation.registry import find_model
-from generation.scaler import DEFAULT_CONDITIONS, ConditionScaler
-from generation.training.data import PreparedImages, prepare_cohort, split
-from generation.training.devices import Devices
-from generation.training.loop import LoopSettings, Watch, train_stage
-from generation.training.page import Picture, write_page
-from generation.training.state import Row, StageState, averaged_weights, fresh_state
-from generation.training.task import Examples, Recipe, Request, StagePlan
+from plausibrain.cohorts.arithmetic import choose_precision
+from plausibrain.cohorts.cohort import Cohort
+from plausibrain.cohorts.errors import DataError
+from plausibrain.cohorts.store import write_text_atomic
+from plausibrain.generation.checkpoint import Checkpoint, write_checkpoint
+from plausibrain.generation.model import ImageGrid
+from plausibrain.generation.preprocessing import preset_grid
+from plausibrain.generation.registry import find_model
+from plausibrain.generation.scaler import DEFAULT_CONDITIONS, ConditionScaler
+from plausibrain.generation.training.data import PreparedImages, prepare_cohort, split
+from plausibrain.generation.training.devices import Devices
+from plausibrain.generation.training.loop import LoopSettings, Watch, train_stage
+from plausibrain.generation.training.page import Picture, write_page
+from plausibrain.generation.training.state import Row, StageState, averaged_weights, fresh_state
+from plausibrain.generation.training.task import Examples, Recipe, Request, StagePlan
 
 Progress = Callable[[str, int, int], None]
 STATES, PREPARED, LOG, PAGE = "states", "prepared", "training.log", "training.html"
@@ -44,7 +44,7 @@ class TrainingPlan:
         Folder of the checkpoint, with states, log and page.
     preset : str
     grid : str
-        Name in `generation.preprocessing.PRESETS`; empty for that of the preset.
+        Name in `plausibrain.generation.preprocessing.PRESETS`; empty for that of the preset.
     conditions : tuple of str
         Columns of the table of people.
     steps : mapping of str to int
@@ -55,7 +55,7 @@ class TrainingPlan:
     n_held_out : int
         People kept for validation.
     precision : {"auto", "bf16", "fp32"}
-        auto is bf16 on devices that are fast in it (`cohorts.arithmetic`), else fp32.
+        auto is bf16 on devices that are fast in it (`plausibrain.cohorts.arithmetic`), else fp32.
     device : str
     labels : Path, optional
         As in `prepare_cohort`.

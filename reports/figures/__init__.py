@@ -1,1 +1,1 @@
-"""Figures of the report, one file each; they register themselves with `reports.figure.figure`."""
+"""Figures of the report, one file each; they register themselves with `plausibrain.reports.figure.figure`."""

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from reports.formatting import number
-from reports.svg import COHORT_COLOURS, PAPER
+from plausibrain.reports.formatting import number
+from plausibrain.reports.svg import COHORT_COLOURS, PAPER
 
 MAX_BINS = 36
 COHORTS = ("reference", "generated")

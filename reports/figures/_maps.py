@@ -7,12 +7,18 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from cohorts.structures import TIV
-from reports.formatting import fixed, number, shown_unit
-from reports.run_folder import Run
-from reports.selection import select_results, usable
-from reports.structure_names import GROUPS, group, region_label, sort_by_structure, structure_label
-from reports.svg import GENERATED, INK_2, INK_3, RULE_STRONG, tip
+from plausibrain.cohorts.structures import TIV
+from plausibrain.reports.formatting import fixed, number, shown_unit
+from plausibrain.reports.run_folder import Run
+from plausibrain.reports.selection import select_results, usable
+from plausibrain.reports.structure_names import (
+    GROUPS,
+    group,
+    region_label,
+    sort_by_structure,
+    structure_label,
+)
+from plausibrain.reports.svg import GENERATED, INK_2, INK_3, RULE_STRONG, tip
 
 SHAPES = dict(zip(GROUPS, ("s", "o", "v", "D", "x"), strict=True))
 N_NAMED = 4

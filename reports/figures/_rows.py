@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from reports.formatting import MISSING, estimate, interval, shown_unit
-from reports.structure_names import region_label, side, structure_label
-from reports.svg import BAND, INK_3, VERDICT_COLOURS, tip
+from plausibrain.reports.formatting import MISSING, estimate, interval, shown_unit
+from plausibrain.reports.structure_names import region_label, side, structure_label
+from plausibrain.reports.svg import BAND, INK_3, VERDICT_COLOURS, tip
 
 ROW_PX, HEAD_PX, AXIS_PX = 19, 30, 46
 WIDTH_PX, MARGIN_PX, LETTER_PX = 528.0, 12, 6.4

@@ -3,11 +3,11 @@
 import pandas as pd
 from matplotlib.axes import Axes
 
-from reports.figure import figure
-from reports.formatting import number
-from reports.run_folder import Run
-from reports.structure_names import sort_by_structure, structure_label
-from reports.svg import COHORT_COLOURS
+from plausibrain.reports.figure import figure
+from plausibrain.reports.formatting import number
+from plausibrain.reports.run_folder import Run
+from plausibrain.reports.structure_names import sort_by_structure, structure_label
+from plausibrain.reports.svg import COHORT_COLOURS
 
 #: Shown first where the run has them: one of each kind of tissue, on the left where there are two.
 FIRST = (

@@ -3,9 +3,9 @@
 import pandas as pd
 from matplotlib.axes import Axes
 
-from reports.figure import figure
-from reports.figures._maps import describe_map, draw_map, select_map
-from reports.run_folder import Run
+from plausibrain.reports.figure import figure
+from plausibrain.reports.figures._maps import describe_map, draw_map, select_map
+from plausibrain.reports.run_folder import Run
 
 
 def select(run: Run) -> pd.DataFrame:
@@ -32,7 +32,7 @@ def age_map(table: pd.DataFrame, *, ax: Axes) -> Axes:
     Parameters
     ----------
     table : DataFrame
-        As `reports.figures._maps.select_map` returns it.
+        As `plausibrain.reports.figures._maps.select_map` returns it.
     ax : Axes
     """
     return draw_map(table, ax, effect="Change with age")

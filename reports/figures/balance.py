@@ -3,10 +3,10 @@
 import pandas as pd
 from matplotlib.axes import Axes
 
-from reports.figure import figure
-from reports.formatting import fixed
-from reports.run_folder import Run
-from reports.svg import GENERATED, GRID, INK_3, tip
+from plausibrain.reports.figure import figure
+from plausibrain.reports.formatting import fixed
+from plausibrain.reports.run_folder import Run
+from plausibrain.reports.svg import GENERATED, GRID, INK_3, tip
 
 #: Below this a standardised difference is commonly called balanced.
 BALANCED = 0.1

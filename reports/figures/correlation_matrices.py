@@ -4,11 +4,11 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from reports.figure import figure
-from reports.formatting import fixed
-from reports.run_folder import Run
-from reports.structure_names import GROUPS, group, place
-from reports.svg import INK_2, PAPER
+from plausibrain.reports.figure import figure
+from plausibrain.reports.formatting import fixed
+from plausibrain.reports.run_folder import Run
+from plausibrain.reports.structure_names import GROUPS, group, place
+from plausibrain.reports.svg import INK_2, PAPER
 
 SHORT = dict(
     zip(

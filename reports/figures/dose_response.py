@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from reports.figure import figure
-from reports.formatting import SHOWN_UNITS, fixed, number, shown_unit
-from reports.run_folder import Run
-from reports.svg import GENERATED, INK_3, thousands
+from plausibrain.reports.figure import figure
+from plausibrain.reports.formatting import SHOWN_UNITS, fixed, number, shown_unit
+from plausibrain.reports.run_folder import Run
+from plausibrain.reports.svg import GENERATED, INK_3, thousands
 
 #: More points than this are drawn as a sample, because the page must stay small.
 MAX_POINTS = 800

@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from reports.figure import figure
-from reports.formatting import number
-from reports.run_folder import Run
-from reports.svg import COHORT_COLOURS
+from plausibrain.reports.figure import figure
+from plausibrain.reports.formatting import number
+from plausibrain.reports.run_folder import Run
+from plausibrain.reports.svg import COHORT_COLOURS
 
 N_BINS = 30
 

@@ -3,10 +3,10 @@
 import pandas as pd
 from matplotlib.axes import Axes
 
-from reports.figure import figure
-from reports.figures._distributions import describe_distributions, draw_distributions
-from reports.run_folder import Run
-from reports.selection import select_results
+from plausibrain.reports.figure import figure
+from plausibrain.reports.figures._distributions import describe_distributions, draw_distributions
+from plausibrain.reports.run_folder import Run
+from plausibrain.reports.selection import select_results
 
 N_SHOWN = 6
 

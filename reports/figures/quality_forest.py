@@ -4,12 +4,12 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, NullLocator
 
-from reports.figure import figure
-from reports.figures._rows import describe_rows, draw_rows, rows_size, with_axis
-from reports.formatting import typographic
-from reports.measure_labels import with_measure_labels
-from reports.run_folder import Run
-from reports.selection import select_results
+from plausibrain.reports.figure import figure
+from plausibrain.reports.figures._rows import describe_rows, draw_rows, rows_size, with_axis
+from plausibrain.reports.formatting import typographic
+from plausibrain.reports.measure_labels import with_measure_labels
+from plausibrain.reports.run_folder import Run
+from plausibrain.reports.selection import select_results
 
 #: Up to here the axis is linear; beyond, where no real image lies, it is logarithmic.
 LINEAR = 1.0

@@ -5,11 +5,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import NullFormatter, NullLocator, ScalarFormatter
 
-from reports.figure import figure
-from reports.figures._rows import describe_rows, draw_rows, rows_size, with_axis
-from reports.run_folder import Run
-from reports.selection import select_results
-from reports.structure_names import group, sort_by_structure
+from plausibrain.reports.figure import figure
+from plausibrain.reports.figures._rows import describe_rows, draw_rows, rows_size, with_axis
+from plausibrain.reports.run_folder import Run
+from plausibrain.reports.selection import select_results
+from plausibrain.reports.structure_names import group, sort_by_structure
 
 TICKS = (0.25, 0.33, 0.5, 0.67, 0.8, 1.0, 1.25, 1.5, 2.0, 3.0, 4.0)
 

@@ -3,12 +3,12 @@
 import pandas as pd
 from matplotlib.axes import Axes
 
-from cohorts.structures import TIV, homologue
-from reports.figure import figure
-from reports.figures._distributions import describe_distributions, draw_distributions
-from reports.run_folder import Run
-from reports.structure_names import region_label, side
-from reports.svg import thousands
+from plausibrain.cohorts.structures import TIV, homologue
+from plausibrain.reports.figure import figure
+from plausibrain.reports.figures._distributions import describe_distributions, draw_distributions
+from plausibrain.reports.run_folder import Run
+from plausibrain.reports.structure_names import region_label, side
+from plausibrain.reports.svg import thousands
 
 #: Shown where the run has them, both sides added up; one of each kind of tissue.
 SHOWN = (

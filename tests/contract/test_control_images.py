@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from cohorts.errors import DataError
-from cohorts.structures import structure
-from generation.norms import draw_people, draw_volumes
-from generation.planting import controls, plant_in_image
-from generation.simulator.person import Grid, SimulatedPerson, simulate_person
+from plausibrain.cohorts.errors import DataError
+from plausibrain.cohorts.structures import structure
+from plausibrain.generation.norms import draw_people, draw_volumes
+from plausibrain.generation.planting import controls, plant_in_image
+from plausibrain.generation.simulator.person import Grid, SimulatedPerson, simulate_person
 
 IMAGE = [plugin.name for plugin in controls("image")]
 

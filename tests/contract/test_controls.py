@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cohorts.errors import DataError
-from generation.demo_cohorts import table_cohort
-from generation.planting import controls, plant
+from plausibrain.cohorts.errors import DataError
+from plausibrain.generation.demo_cohorts import table_cohort
+from plausibrain.generation.planting import controls, plant
 
 TABLE = [plugin.name for plugin in controls("table")]
 REFERENCE = table_cohort(160, seed=1, name="reference")

@@ -11,18 +11,18 @@ import pandas as pd
 import pytest
 from statsmodels.stats.multitest import multipletests
 
-from analysis.analyse import Analysis, analyse
-from analysis.evaluate import Pairs
-from analysis.feature_registry import all_distances
-from analysis.frame import build_frame
-from analysis.results import COLUMNS, ESTIMATES
-from analysis.sample import prepare_samples
-from analysis.settings import Settings
-from cohorts.cohort import Cohort
-from cohorts.schemas import SCHEMAS
-from cohorts.structures import find_structure
-from cohorts.tables import read_table, write_table
-from generation.demo_cohorts import table_cohort
+from plausibrain.analysis.analyse import Analysis, analyse
+from plausibrain.analysis.evaluate import Pairs
+from plausibrain.analysis.feature_registry import all_distances
+from plausibrain.analysis.frame import build_frame
+from plausibrain.analysis.results import COLUMNS, ESTIMATES
+from plausibrain.analysis.sample import prepare_samples
+from plausibrain.analysis.settings import Settings
+from plausibrain.cohorts.cohort import Cohort
+from plausibrain.cohorts.schemas import SCHEMAS
+from plausibrain.cohorts.structures import find_structure
+from plausibrain.cohorts.tables import read_table, write_table
+from plausibrain.generation.demo_cohorts import table_cohort
 from tests.unit.analysis.clouds_factory import with_images
 from tests.unit.analysis.factory import with_quality
 
@@ -37,7 +37,7 @@ REFERENCES = json.loads(
 )
 KEY = ["question", "analysis", "quantity", "structure", "stratum", "headsize", "cohort"]
 EVERY = pytest.mark.parametrize(
-    "plugin", list(ESTIMATES.discover("analysis.estimates")), ids=lambda p: p.name
+    "plugin", list(ESTIMATES.discover("plausibrain.analysis.estimates")), ids=lambda p: p.name
 )
 
 
@@ -76,7 +76,7 @@ OWED = {
 
 @cache
 def table_of(name: str) -> pd.DataFrame:
-    plugin = next(p for p in ESTIMATES.discover("analysis.estimates") if p.name == name)
+    plugin = next(p for p in ESTIMATES.discover("plausibrain.analysis.estimates") if p.name == name)
     return plugin(PAIRS).reindex(columns=COLUMNS)
 
 

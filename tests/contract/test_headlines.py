@@ -9,15 +9,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from analysis.capabilities import missing_capability
-from analysis.evaluate import Pairs
-from analysis.frame import Prepared, build_frame
-from analysis.pair import Pair, Weighted
-from analysis.registry import all_headlines
-from analysis.sample import prepare_samples
-from analysis.settings import Settings
-from cohorts.registry import Plugin
-from generation.demo_cohorts import table_cohort
+from plausibrain.analysis.capabilities import missing_capability
+from plausibrain.analysis.evaluate import Pairs
+from plausibrain.analysis.frame import Prepared, build_frame
+from plausibrain.analysis.pair import Pair, Weighted
+from plausibrain.analysis.registry import all_headlines
+from plausibrain.analysis.sample import prepare_samples
+from plausibrain.analysis.settings import Settings
+from plausibrain.cohorts.registry import Plugin
+from plausibrain.generation.demo_cohorts import table_cohort
 from tests.unit.analysis.clouds_factory import with_images
 from tests.unit.analysis.factory import with_quality
 

@@ -1,6 +1,7 @@
 """Simulated truth: intervals cover, equal populations are not called different, planted defects are.
 
-All cohorts are drawn from the published norms (`generation.norms`), 33 structures with their correlations.
+All cohorts are drawn from the published norms (`plausibrain.generation.norms`), 33 structures with their
+correlations.
 """
 
 from collections import defaultdict
@@ -9,13 +10,13 @@ from functools import cache
 import numpy as np
 import pytest
 
-from analysis.analyse import judge
-from analysis.evaluate import evaluate_headlines
-from analysis.registry import all_headlines
-from analysis.settings import Settings
-from cohorts.cohort import Cohort
-from generation.demo_cohorts import table_cohort
-from generation.planting import controls, plant
+from plausibrain.analysis.analyse import judge
+from plausibrain.analysis.evaluate import evaluate_headlines
+from plausibrain.analysis.registry import all_headlines
+from plausibrain.analysis.settings import Settings
+from plausibrain.cohorts.cohort import Cohort
+from plausibrain.generation.demo_cohorts import table_cohort
+from plausibrain.generation.planting import controls, plant
 from tests.unit.analysis.clouds_factory import with_images
 from tests.unit.analysis.factory import normal_cohort, pairs_of, with_quality
 

@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 from nibabel.orientations import apply_orientation, axcodes2ornt, inv_ornt_aff, io_orientation, ornt_transform
 
-from cohorts.registry import Plugin
-from cohorts.volumes import LabelMap, Volume
-from evaluation.conditioning import condition
-from evaluation.measuring import REQUESTS, Value, all_measures, measure_scan
-from generation.norms import draw_people, draw_volumes
-from generation.planting import controls, plant_in_image
-from generation.simulator.person import Grid, simulate_person
+from plausibrain.cohorts.registry import Plugin
+from plausibrain.cohorts.volumes import LabelMap, Volume
+from plausibrain.evaluation.conditioning import condition
+from plausibrain.evaluation.measuring import REQUESTS, Value, all_measures, measure_scan
+from plausibrain.generation.norms import draw_people, draw_volumes
+from plausibrain.generation.planting import controls, plant_in_image
+from plausibrain.generation.simulator.person import Grid, simulate_person
 
 VOXEL_MM = 3.0
 REFERENCES = json.loads(

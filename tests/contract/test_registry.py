@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from cohorts import registry as registry_module
-from cohorts.errors import DataError, ToolError
-from cohorts.registry import Plugin, Registry
+from plausibrain.cohorts import registry as registry_module
+from plausibrain.cohorts.errors import DataError, ToolError
+from plausibrain.cohorts.registry import Plugin, Registry
 
 
 @pytest.fixture
@@ -18,7 +18,7 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "shapes_pkg"
     folder.mkdir()
     (folder / "__init__.py").write_text("")
-    (folder / "_home.py").write_text("from cohorts.registry import Registry\nshapes = Registry('shapes')\n")
+    (folder / "_home.py").write_text("from plausibrain.cohorts.registry import Registry\nshapes = Registry('shapes')\n")
     monkeypatch.syspath_prepend(tmp_path)
     yield folder
     for name in [name for name in sys.modules if name.startswith("shapes_")]:

@@ -9,15 +9,15 @@ import pingouin as pg
 import pytest
 import statsmodels.api as sm
 
-from analysis.estimates.ageing_maps import age_correlation
-from analysis.estimates.sex_maps import raw_sex_d
-from analysis.estimates.size import hedges_g
-from analysis.evaluate import Pairs
-from analysis.frame import build_frame
-from analysis.noise import estimate_noise
-from analysis.sample import prepare_samples
-from analysis.settings import Settings
-from cohorts.cohort import Cohort, read_cohort
+from plausibrain.analysis.estimates.ageing_maps import age_correlation
+from plausibrain.analysis.estimates.sex_maps import raw_sex_d
+from plausibrain.analysis.estimates.size import hedges_g
+from plausibrain.analysis.evaluate import Pairs
+from plausibrain.analysis.frame import build_frame
+from plausibrain.analysis.noise import estimate_noise
+from plausibrain.analysis.sample import prepare_samples
+from plausibrain.analysis.settings import Settings
+from plausibrain.cohorts.cohort import Cohort, read_cohort
 
 TOLERANCE = 1e-6
 SETTINGS = Settings(n_resamples=100, n_splits=20)

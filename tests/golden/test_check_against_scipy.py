@@ -14,9 +14,9 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from reports.baseline_snapshot import Facts, Snapshot
-from reports.check_outcomes import judge
-from reports.rules import Rules
+from plausibrain.reports.baseline_snapshot import Facts, Snapshot
+from plausibrain.reports.check_outcomes import judge
+from plausibrain.reports.rules import Rules
 
 N, N_DRAWS = 400, 4000
 

@@ -7,7 +7,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from cohorts.structures import (
+from plausibrain.cohorts.structures import (
     NEUROMORPHOMETRICS,
     STRUCTURES,
     find_structure,

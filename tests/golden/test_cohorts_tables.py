@@ -7,11 +7,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cohorts.cohort import read_cohort
-from cohorts.errors import DataError
-from cohorts.structures import TIV, names
-from cohorts.tables import EXACT_FLOATS
-from cohorts.volumes import from_canonical, read_label_map, read_volume, to_canonical
+from plausibrain.cohorts.cohort import read_cohort
+from plausibrain.cohorts.errors import DataError
+from plausibrain.cohorts.structures import TIV, names
+from plausibrain.cohorts.tables import EXACT_FLOATS
+from plausibrain.cohorts.volumes import from_canonical, read_label_map, read_volume, to_canonical
 
 
 def test_ixi_people_that_stand_in_it_four_times_are_found(shared_data: Path) -> None:

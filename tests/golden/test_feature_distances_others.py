@@ -10,12 +10,12 @@ from scipy.stats import energy_distance
 from sklearn.covariance import ledoit_wolf
 from sklearn.metrics.pairwise import polynomial_kernel, rbf_kernel
 
-from analysis.covariances import frechet_distance, moments_of, shrunk_moments_of
-from analysis.feature_distances.sliced_wasserstein import directions
-from analysis.feature_distances.vendi import vendi_score
-from analysis.feature_registry import all_distances
-from analysis.settings import Settings
-from generation.demo_cohorts import table_cohort
+from plausibrain.analysis.covariances import frechet_distance, moments_of, shrunk_moments_of
+from plausibrain.analysis.feature_distances.sliced_wasserstein import directions
+from plausibrain.analysis.feature_distances.vendi import vendi_score
+from plausibrain.analysis.feature_registry import all_distances
+from plausibrain.analysis.settings import Settings
+from plausibrain.generation.demo_cohorts import table_cohort
 from tests.unit.analysis.clouds_factory import NETWORK, with_features
 from tests.unit.analysis.factory import pairs_of
 

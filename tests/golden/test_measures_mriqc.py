@@ -11,10 +11,10 @@ The module was loaded from its file with a stub in place of ``mriqc.config``.
 import numpy as np
 import pytest
 
-from cohorts.volumes import LabelMap, Volume
-from evaluation.air import Air
-from evaluation.conditioning import Scan
-from evaluation.measuring import measure_scan
+from plausibrain.cohorts.volumes import LabelMap, Volume
+from plausibrain.evaluation.air import Air
+from plausibrain.evaluation.conditioning import Scan
+from plausibrain.evaluation.measuring import measure_scan
 
 MRIQC = {
     "snr_csf": 7.702018738537518,

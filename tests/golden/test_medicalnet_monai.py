@@ -3,7 +3,7 @@
 import torch
 from monai.networks.nets import ResNet
 
-from evaluation.networks.medicalnet import MedicalResNet, medical_resnet
+from plausibrain.evaluation.networks.medicalnet import MedicalResNet, medical_resnet
 
 
 def test_first_two_stages_are_those_of_monai():

@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.analyse import analyse, judge
-from analysis.noise import estimate_noise
-from analysis.settings import Settings
-from cohorts.cohort import Cohort, read_cohort
+from plausibrain.analysis.analyse import analyse, judge
+from plausibrain.analysis.noise import estimate_noise
+from plausibrain.analysis.settings import Settings
+from plausibrain.cohorts.cohort import Cohort, read_cohort
 
 CODING = "1=M,0=F"
 QUICK = Settings(n_resamples=300, n_splits=40)

@@ -5,8 +5,8 @@ import torch
 from monai.metrics.regression import compute_ms_ssim
 from torch.nn import functional
 
-from evaluation.diversity.pyramids import WEIGHTS, build_pyramid
-from evaluation.diversity.similarities.ms_ssim import ms_ssim
+from plausibrain.evaluation.diversity.pyramids import WEIGHTS, build_pyramid
+from plausibrain.evaluation.diversity.similarities.ms_ssim import ms_ssim
 
 
 def volumes(shape: tuple[int, int, int], noise: float) -> tuple[torch.Tensor, torch.Tensor]:

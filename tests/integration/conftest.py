@@ -8,8 +8,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from generation.demo_cohorts import table_cohort
 from plausibrain import cli
+from plausibrain.generation.demo_cohorts import table_cohort
 
 QUICK = ("--resamples", "100")
 

@@ -3,8 +3,8 @@
 import json
 from pathlib import Path
 
-from cohorts.schemas import AUDIT
-from cohorts.tables import read_table
+from plausibrain.cohorts.schemas import AUDIT
+from plausibrain.cohorts.tables import read_table
 from tests.integration.conftest import Command
 
 ARGUMENTS = (

@@ -111,7 +111,7 @@ def test_different_structures_are_named(tables: dict[str, Path], tmp_path: Path,
 
 
 def test_different_segmenters_are_refused(tables: dict[str, Path], tmp_path: Path, command: Command) -> None:
-    from cohorts.structures import find_structure
+    from plausibrain.cohorts.structures import find_structure
 
     table = plain_table(60, seed=2)
     names = {c: find_structure(c).synthseg for c in table.columns[3:] if find_structure(c)}
@@ -171,7 +171,7 @@ def test_100_000_rows(tables: dict[str, Path], tmp_path: Path) -> None:
     """A large table is read in seconds."""
     import time
 
-    from cohorts.cohort import read_cohort
+    from plausibrain.cohorts.cohort import read_cohort
 
     small = plain_table(100, seed=2)
     many = pd.concat([small] * 1000, ignore_index=True)

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from cohorts.cohort import read_cohort
-from generation.sample_cohort import seed_of
+from plausibrain.cohorts.cohort import read_cohort
+from plausibrain.generation.sample_cohort import seed_of
 from tests.integration.conftest import QUICK, Command
 
 N = 12

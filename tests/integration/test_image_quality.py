@@ -9,12 +9,12 @@ import pandas as pd
 import pytest
 from scipy.ndimage import gaussian_filter
 
-from cohorts.bids import image_path
-from cohorts.cohort import Cohort, read_cohort, write_cohort
-from cohorts.schemas import CASES, MEASURE_NAMES, MEASURES, SLICES
-from cohorts.tables import read_table
-from cohorts.volumes import Volume, write_label_map, write_volume
 from plausibrain import pipeline
+from plausibrain.cohorts.bids import image_path
+from plausibrain.cohorts.cohort import Cohort, read_cohort, write_cohort
+from plausibrain.cohorts.schemas import CASES, MEASURE_NAMES, MEASURES, SLICES
+from plausibrain.cohorts.tables import read_table
+from plausibrain.cohorts.volumes import Volume, write_label_map, write_volume
 from plausibrain.config import RunConfig, Source
 from plausibrain.features import Features
 from plausibrain.image_files import image_and_label_files

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from nibabel.orientations import axcodes2ornt, inv_ornt_aff, io_orientation, ornt_transform
 
-from cohorts.structures import NEUROMORPHOMETRICS, TIV, names, structure
-from cohorts.volumes import Volume, read_label_map, read_volume
-from evaluation.segmentation import QC_GROUPS, Segmentation
-from evaluation.segmenters.synthseg_style import synthseg_style
+from plausibrain.cohorts.structures import NEUROMORPHOMETRICS, TIV, names, structure
+from plausibrain.cohorts.volumes import Volume, read_label_map, read_volume
+from plausibrain.evaluation.segmentation import QC_GROUPS, Segmentation
+from plausibrain.evaluation.segmenters.synthseg_style import synthseg_style
 
 SCAN = "1000"
 #: About 0.03 below what docs/validation_segmentation.md reports for this scan: a guard against a broken path,

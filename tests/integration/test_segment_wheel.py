@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from safetensors.torch import load
 
-from evaluation.networks.half_resolution_unet import HalfResolutionUNet, features_of
-from evaluation.segmentation import QC_GROUPS
-from generation.checkpoint import DESCRIPTION, WEIGHTS
-from generation.shipped import shipped_models
+from plausibrain.evaluation.networks.half_resolution_unet import HalfResolutionUNet, features_of
+from plausibrain.evaluation.segmentation import QC_GROUPS
+from plausibrain.generation.checkpoint import DESCRIPTION, WEIGHTS
+from plausibrain.generation.shipped import shipped_models
 
 ROOT = Path(__file__).parents[2]
 LIMIT_MB, CHECKPOINTS_LIMIT_MB = 40, 60
@@ -26,9 +26,12 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
     if listed.returncode:
         pytest.skip("not a git checkout: nothing to build from")
     for name in listed.stdout.decode().split("\0")[:-1]:
-        if (ROOT / name).is_file():
-            (source / name).parent.mkdir(parents=True, exist_ok=True)
-            (source / name).write_bytes((ROOT / name).read_bytes())
+        target = source / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if (ROOT / name).is_symlink():
+            target.symlink_to((ROOT / name).readlink())
+        elif (ROOT / name).is_file():
+            target.write_bytes((ROOT / name).read_bytes())
     command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(out), str(source)]
     built = subprocess.run(command, capture_output=True, text=True, check=False)
     assert built.returncode == 0, built.stdout[-2000:] + built.stderr[-2000:]
@@ -37,22 +40,22 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
 
 @pytest.mark.slow
 def test_weights_and_calibration_are_in_the_wheel(wheel: zipfile.ZipFile) -> None:
-    content = wheel.read("evaluation/weights/synthseg_style_1mm.safetensors")
+    content = wheel.read("plausibrain/evaluation/weights/synthseg_style_1mm.safetensors")
     weights = {name: value.float() for name, value in load(content).items()}
     HalfResolutionUNet(features_of(weights)).load_state_dict(weights)
-    lines = json.loads(wheel.read("evaluation/weights/synthseg_style_1mm_qc.json"))["lines"]
+    lines = json.loads(wheel.read("plausibrain/evaluation/weights/synthseg_style_1mm_qc.json"))["lines"]
     assert set(lines) == set(QC_GROUPS)
-    lines = json.loads(wheel.read("evaluation/weights/synthseg_style_2mm_qc.json"))["lines"]
+    lines = json.loads(wheel.read("plausibrain/evaluation/weights/synthseg_style_2mm_qc.json"))["lines"]
     assert set(lines) == set(QC_GROUPS)
-    assert size_of(wheel, "evaluation/weights/") < LIMIT_MB * 1e6
+    assert size_of(wheel, "plausibrain/evaluation/weights/") < LIMIT_MB * 1e6
 
 
 @pytest.mark.slow
 def test_checkpoints_of_the_models_are_in_the_wheel(wheel: zipfile.ZipFile) -> None:
     files = set(wheel.namelist())
     for name in shipped_models():
-        assert {f"generation/checkpoints/{name}/{file}" for file in (DESCRIPTION, WEIGHTS)} <= files
-    assert 0 < size_of(wheel, "generation/checkpoints/") < CHECKPOINTS_LIMIT_MB * 1e6
+        assert {f"plausibrain/generation/checkpoints/{name}/{file}" for file in (DESCRIPTION, WEIGHTS)} <= files
+    assert 0 < size_of(wheel, "plausibrain/generation/checkpoints/") < CHECKPOINTS_LIMIT_MB * 1e6
 
 
 def size_of(wheel: zipfile.ZipFile, folder: str) -> int:

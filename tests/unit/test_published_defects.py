@@ -10,17 +10,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from analysis.analyse import analyse, judge
-from analysis.evaluate import Pairs, evaluate_headline
-from analysis.frame import build_frame
-from analysis.registry import all_headlines
-from analysis.sample import prepare_samples
-from analysis.settings import Settings
-from analysis.transport import assignment_cost
-from analysis.weights import Clusters, split_weights
-from cohorts.cohort import Cohort
-from generation.demo_cohorts import table_cohort
-from generation.planting import plant
+from plausibrain.analysis.analyse import analyse, judge
+from plausibrain.analysis.evaluate import Pairs, evaluate_headline
+from plausibrain.analysis.frame import build_frame
+from plausibrain.analysis.registry import all_headlines
+from plausibrain.analysis.sample import prepare_samples
+from plausibrain.analysis.settings import Settings
+from plausibrain.analysis.transport import assignment_cost
+from plausibrain.analysis.weights import Clusters, split_weights
+from plausibrain.cohorts.cohort import Cohort
+from plausibrain.generation.demo_cohorts import table_cohort
+from plausibrain.generation.planting import plant
 
 ROOT = Path(__file__).parents[2]
 SETTINGS = Settings(n_resamples=300, n_splits=40, wasabi_repeats=20)

@@ -15,10 +15,15 @@ authors does by default (docs/method.md says which parts were found where, and w
 import torch
 from torch import Tensor
 
-from evaluation.diversity.gradients import WINDOW_SIGMA, WINDOW_SIZE, GradientField, gradient_field
-from evaluation.diversity.registry import similarity
-from evaluation.diversity.slabs import over_slabs
-from evaluation.diversity.windows import gaussian_window, local_mean
+from plausibrain.evaluation.diversity.gradients import (
+    WINDOW_SIGMA,
+    WINDOW_SIZE,
+    GradientField,
+    gradient_field,
+)
+from plausibrain.evaluation.diversity.registry import similarity
+from plausibrain.evaluation.diversity.slabs import over_slabs
+from plausibrain.evaluation.diversity.windows import gaussian_window, local_mean
 
 #: Shares of the largest gradient of the first image above which a voxel is an edge, and below which it is
 #: smooth (Li & Bovik 2010, section 3.1).

@@ -11,10 +11,17 @@ import math
 
 import torch
 
-from evaluation.diversity.pyramids import WEIGHTS, WINDOW_SIGMA, WINDOW_SIZE, Level, Pyramid, build_pyramid
-from evaluation.diversity.registry import similarity
-from evaluation.diversity.slabs import over_slabs
-from evaluation.diversity.windows import local_mean
+from plausibrain.evaluation.diversity.pyramids import (
+    WEIGHTS,
+    WINDOW_SIGMA,
+    WINDOW_SIZE,
+    Level,
+    Pyramid,
+    build_pyramid,
+)
+from plausibrain.evaluation.diversity.registry import similarity
+from plausibrain.evaluation.diversity.slabs import over_slabs
+from plausibrain.evaluation.diversity.windows import local_mean
 
 #: For intensities between 0 and 1: (0.01)² and (0.03)² as published (Wang et al. 2004, section III.B).
 C1, C2 = 1e-4, 9e-4

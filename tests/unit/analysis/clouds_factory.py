@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from cohorts.cohort import Cohort
+from plausibrain.cohorts.cohort import Cohort
 
 NETWORK, IMAGE = "segmenter_bottleneck:00000000", "low_resolution:00000000"
 LATENT = 6

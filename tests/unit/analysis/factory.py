@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from analysis.evaluate import Pairs
-from analysis.frame import Frame, build_frame
-from analysis.sample import prepare_samples
-from analysis.settings import Settings
-from cohorts.cohort import Cohort
+from plausibrain.analysis.evaluate import Pairs
+from plausibrain.analysis.frame import Frame, build_frame
+from plausibrain.analysis.sample import prepare_samples
+from plausibrain.analysis.settings import Settings
+from plausibrain.cohorts.cohort import Cohort
 
 # Mean mm3, change per year, men minus women at equal head size, share of head size's deviation, residual SD:
 # all relative to the mean except the first.

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize
 
-from analysis.agreement import concordance, deming_slope, recovered, sign_agreement
+from plausibrain.analysis.agreement import concordance, deming_slope, recovered, sign_agreement
 
 RNG = np.random.default_rng(4)
 TRUTH = RNG.normal(0, 0.3, 40)

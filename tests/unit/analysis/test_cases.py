@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from analysis.cases import case_table
+from plausibrain.analysis.cases import case_table
 from tests.unit.analysis.factory import frame_of, normal_cohort, with_quality, with_volume
 
 

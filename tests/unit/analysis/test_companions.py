@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import statsmodels.api as sm
 
-from analysis.companions import (
+from plausibrain.analysis.companions import (
     balance_table,
     correlation_table,
     curve_table,
@@ -12,8 +12,8 @@ from analysis.companions import (
     null_draws_table,
     volumes_table,
 )
-from analysis.evaluate import evaluate_headlines
-from analysis.registry import all_headlines
+from plausibrain.analysis.evaluate import evaluate_headlines
+from plausibrain.analysis.registry import all_headlines
 from tests.unit.analysis.factory import frame_of, normal_cohort, pairs_of, with_people
 
 REFERENCE, GENERATED = normal_cohort(90, 1, name="r"), normal_cohort(80, 2, name="g", age=(40.0, 80.0))

@@ -5,12 +5,17 @@ import pytest
 import statsmodels.api as sm
 from statsmodels.stats.proportion import confint_proportions_2indep
 
-from analysis.capabilities import missing_capability
-from analysis.conditions import measured_structures, measured_volume, weighted_line, weighted_slope
-from analysis.estimates.exclusions import exclusions
-from analysis.estimates.obedience import dose_table, obedience
-from analysis.exclusion import exclusion_counts, exclusion_difference, newcombe
-from cohorts.errors import DataError
+from plausibrain.analysis.capabilities import missing_capability
+from plausibrain.analysis.conditions import (
+    measured_structures,
+    measured_volume,
+    weighted_line,
+    weighted_slope,
+)
+from plausibrain.analysis.estimates.exclusions import exclusions
+from plausibrain.analysis.estimates.obedience import dose_table, obedience
+from plausibrain.analysis.exclusion import exclusion_counts, exclusion_difference, newcombe
+from plausibrain.cohorts.errors import DataError
 from tests.unit.analysis.factory import frame_of, normal_cohort, pairs_of, with_people, with_volume
 
 REFERENCE = normal_cohort(100, 1, name="r")

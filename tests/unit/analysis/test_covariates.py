@@ -4,14 +4,14 @@ import numpy as np
 import patsy
 import pytest
 
-from analysis.covariates import (
+from plausibrain.analysis.covariates import (
     Covariates,
     common_ages,
     identified,
     restricted_cubic,
     trend_weights,
 )
-from analysis.sample import prepare_samples
+from plausibrain.analysis.sample import prepare_samples
 from tests.unit.analysis.factory import normal_cohort
 
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from analysis.analyse import judge
-from analysis.capabilities import missing_capability
-from analysis.design import describe_design
+from plausibrain.analysis.analyse import judge
+from plausibrain.analysis.capabilities import missing_capability
+from plausibrain.analysis.design import describe_design
 from tests.unit.analysis.factory import QUICK, frame_of, normal_cohort, with_people, with_volume
 
 REFERENCE = normal_cohort(120, 1, name="r")

@@ -5,7 +5,7 @@ import pytest
 from sklearn.linear_model import RidgeClassifier
 from sklearn.metrics import roc_auc_score
 
-from analysis.detection import PENALTY, cross_validated_scores, held_out_auc, weighted_auc
+from plausibrain.analysis.detection import PENALTY, cross_validated_scores, held_out_auc, weighted_auc
 from tests.unit.analysis.factory import normal_cohort, pairs_of, with_volume
 
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy.spatial.distance import cdist
 
-from analysis.distances import distance_matrix, mean_distance, nearest_distance_medians
-from analysis.headlines.energy import energy
-from analysis.pair import Pair, Weighted
+from plausibrain.analysis.distances import distance_matrix, mean_distance, nearest_distance_medians
+from plausibrain.analysis.headlines.energy import energy
+from plausibrain.analysis.pair import Pair, Weighted
 from tests.unit.analysis.factory import frame_of, normal_cohort, pairs_of
 
 REFERENCE, GENERATED = normal_cohort(30, 1, name="r"), normal_cohort(25, 2, name="g", scale=1.05)

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 import statsmodels.api as sm
 
-from analysis.estimates.ageing_maps import ageing_maps, percent_per_year
-from analysis.estimates.interactions import by_age, by_sex
-from analysis.estimates.sex_maps import adjusted_sex_d, sex_maps
-from analysis.estimates.size import hedges_g, size
-from analysis.estimates.spread import spread
-from analysis.estimates.wasabi_published import regional_shares, rescale, wasabi_published
-from analysis.settings import Settings
-from analysis.transport import assignment_cost
+from plausibrain.analysis.estimates.ageing_maps import ageing_maps, percent_per_year
+from plausibrain.analysis.estimates.interactions import by_age, by_sex
+from plausibrain.analysis.estimates.sex_maps import adjusted_sex_d, sex_maps
+from plausibrain.analysis.estimates.size import hedges_g, size
+from plausibrain.analysis.estimates.spread import spread
+from plausibrain.analysis.estimates.wasabi_published import regional_shares, rescale, wasabi_published
+from plausibrain.analysis.settings import Settings
+from plausibrain.analysis.transport import assignment_cost
 from tests.unit.analysis.factory import QUICK, normal_cohort, pairs_of, with_people, with_volume
 
 REFERENCE, GENERATED = normal_cohort(110, 1, name="r"), normal_cohort(90, 2, name="g")

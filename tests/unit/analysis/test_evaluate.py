@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from analysis.evaluate import PEOPLE_PER_COLUMN, Headline, evaluate_headline
-from analysis.pair import Pair
-from analysis.registry import HEADLINES, all_headlines
-from cohorts.errors import MeasurementError
-from cohorts.registry import Plugin
+from plausibrain.analysis.evaluate import PEOPLE_PER_COLUMN, Headline, evaluate_headline
+from plausibrain.analysis.pair import Pair
+from plausibrain.analysis.registry import HEADLINES, all_headlines
+from plausibrain.cohorts.errors import MeasurementError
+from plausibrain.cohorts.registry import Plugin
 from tests.unit.analysis.factory import frame_of, normal_cohort, pairs_of
 
 REFERENCE, GENERATED = normal_cohort(80, 1, name="r"), normal_cohort(80, 2, name="g")

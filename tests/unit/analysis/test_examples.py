@@ -6,9 +6,9 @@ import pkgutil
 
 import pytest
 
-import analysis
+from plausibrain import analysis
 
-MODULES = [info.name for info in pkgutil.walk_packages(analysis.__path__, "analysis.")]
+MODULES = [info.name for info in pkgutil.walk_packages(analysis.__path__, "plausibrain.analysis.")]
 
 
 @pytest.mark.parametrize("name", MODULES)

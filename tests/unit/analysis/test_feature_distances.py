@@ -5,13 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from analysis.clouds import FEATURE_SPACE, IMAGE_SPACE, chosen_extractor, extractor_names
-from analysis.estimates.feature_distances import feature_distances
-from analysis.evaluate import Pairs
-from analysis.feature_registry import all_distances
-from analysis.settings import Settings
-from cohorts.cohort import Cohort
-from generation.demo_cohorts import table_cohort
+from plausibrain.analysis.clouds import FEATURE_SPACE, IMAGE_SPACE, chosen_extractor, extractor_names
+from plausibrain.analysis.estimates.feature_distances import feature_distances
+from plausibrain.analysis.evaluate import Pairs
+from plausibrain.analysis.feature_registry import all_distances
+from plausibrain.analysis.settings import Settings
+from plausibrain.cohorts.cohort import Cohort
+from plausibrain.generation.demo_cohorts import table_cohort
 from tests.unit.analysis.clouds_factory import IMAGE, NETWORK, latent, with_features
 from tests.unit.analysis.factory import pairs_of
 

@@ -6,20 +6,20 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.capabilities import missing_capability
-from analysis.estimates.memorisation import memorisation
-from analysis.evaluate import Pairs, evaluate_headline
-from analysis.frame import build_frame
-from analysis.headlines.copies import copies
-from analysis.memorisation import CHANCE, copies_interval, find_copies
-from analysis.nearest_table import nearest_table
-from analysis.registry import all_headlines
-from analysis.sample import prepare_samples
-from analysis.settings import Settings
-from cohorts.cohort import Cohort
-from generation.demo_cohorts import table_cohort
-from generation.planting import plant
-from generation.volume_columns import DRAWN_AS
+from plausibrain.analysis.capabilities import missing_capability
+from plausibrain.analysis.estimates.memorisation import memorisation
+from plausibrain.analysis.evaluate import Pairs, evaluate_headline
+from plausibrain.analysis.frame import build_frame
+from plausibrain.analysis.headlines.copies import copies
+from plausibrain.analysis.memorisation import CHANCE, copies_interval, find_copies
+from plausibrain.analysis.nearest_table import nearest_table
+from plausibrain.analysis.registry import all_headlines
+from plausibrain.analysis.sample import prepare_samples
+from plausibrain.analysis.settings import Settings
+from plausibrain.cohorts.cohort import Cohort
+from plausibrain.generation.demo_cohorts import table_cohort
+from plausibrain.generation.planting import plant
+from plausibrain.generation.volume_columns import DRAWN_AS
 from tests.unit.analysis.clouds_factory import IMAGE, NETWORK
 
 SETTINGS = Settings(n_resamples=200, n_splits=40)

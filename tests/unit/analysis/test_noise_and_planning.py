@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from analysis.noise import estimate_noise
-from analysis.planning import plan_sample_size, verdict_power
-from analysis.settings import Settings
-from cohorts.errors import DataError
+from plausibrain.analysis.noise import estimate_noise
+from plausibrain.analysis.planning import plan_sample_size, verdict_power
+from plausibrain.analysis.settings import Settings
+from plausibrain.cohorts.errors import DataError
 from tests.unit.analysis.factory import normal_cohort
 
 SETTINGS = Settings()

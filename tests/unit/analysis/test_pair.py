@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import statsmodels.api as sm
 
-from analysis.covariates import Covariates
-from analysis.frame import LARGEST_LEVERAGE, leverage
-from analysis.pair import ROLES, half_pair
-from analysis.regression import fit, moments
-from analysis.weights import ones
+from plausibrain.analysis.covariates import Covariates
+from plausibrain.analysis.frame import LARGEST_LEVERAGE, leverage
+from plausibrain.analysis.pair import ROLES, half_pair
+from plausibrain.analysis.regression import fit, moments
+from plausibrain.analysis.weights import ones
 from tests.unit.analysis.factory import frame_of, normal_cohort, pairs_of, with_people, with_volume
 
 REFERENCE, GENERATED = (

@@ -3,12 +3,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from analysis.capabilities import missing_capability
-from analysis.estimates.pair_similarity import pair_similarity as rows_of
-from analysis.headlines.pair_similarity import pair_similarity
-from analysis.pair_similarity import mean_similarity, similarity_names
-from analysis.settings import Settings
-from generation.demo_cohorts import table_cohort
+from plausibrain.analysis.capabilities import missing_capability
+from plausibrain.analysis.estimates.pair_similarity import pair_similarity as rows_of
+from plausibrain.analysis.headlines.pair_similarity import pair_similarity
+from plausibrain.analysis.pair_similarity import mean_similarity, similarity_names
+from plausibrain.analysis.settings import Settings
+from plausibrain.generation.demo_cohorts import table_cohort
 from tests.unit.analysis.clouds_factory import with_pairs
 from tests.unit.analysis.factory import pairs_of
 

@@ -6,16 +6,21 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.design import describe_design
-from analysis.estimates.quality import quality
-from analysis.evaluate import evaluate_headline
-from analysis.headlines.odd_images import odd_images
-from analysis.image_measures import common_measures, filled_measures
-from analysis.pair import full_pair
-from analysis.quality import log_spread_ratio, quality_difference, weighted_quantile, worst_measure
-from analysis.registry import HEADLINES, all_headlines
-from analysis.scorecard import build_scorecard
-from cohorts.cohort import Cohort
+from plausibrain.analysis.design import describe_design
+from plausibrain.analysis.estimates.quality import quality
+from plausibrain.analysis.evaluate import evaluate_headline
+from plausibrain.analysis.headlines.odd_images import odd_images
+from plausibrain.analysis.image_measures import common_measures, filled_measures
+from plausibrain.analysis.pair import full_pair
+from plausibrain.analysis.quality import (
+    log_spread_ratio,
+    quality_difference,
+    weighted_quantile,
+    worst_measure,
+)
+from plausibrain.analysis.registry import HEADLINES, all_headlines
+from plausibrain.analysis.scorecard import build_scorecard
+from plausibrain.cohorts.cohort import Cohort
 from tests.unit.analysis.factory import QUICK, frame_of, normal_cohort, pairs_of, with_quality
 
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import statsmodels.api as sm
 
-from analysis import regression
-from analysis.regression import fit, moments, with_group
+from plausibrain.analysis import regression
+from plausibrain.analysis.regression import fit, moments, with_group
 
 N, P, S, B = 60, 4, 3, 5
 RNG = np.random.default_rng(11)

@@ -9,8 +9,14 @@ from scipy import stats
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.weightstats import ttost_ind
 
-from analysis.results import benjamini_hochberg, column_quantiles, estimate_rows, holm, two_sided_p
-from analysis.settings import Settings
+from plausibrain.analysis.results import (
+    benjamini_hochberg,
+    column_quantiles,
+    estimate_rows,
+    holm,
+    two_sided_p,
+)
+from plausibrain.analysis.settings import Settings
 
 P_VALUES = st.lists(st.floats(0, 1, allow_nan=False), min_size=1, max_size=30).map(np.array)
 SETTINGS = Settings()

@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.analyse import judge
-from analysis.sample import prepare_samples
-from cohorts.cohort import Cohort
-from cohorts.errors import DataError
+from plausibrain.analysis.analyse import judge
+from plausibrain.analysis.sample import prepare_samples
+from plausibrain.cohorts.cohort import Cohort
+from plausibrain.cohorts.errors import DataError
 from tests.unit.analysis.factory import QUICK, frame_of, normal_cohort, pairs_of, with_people, with_volume
 
 REFERENCE, GENERATED = normal_cohort(40, 1, name="r"), normal_cohort(40, 2, name="g")

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis.analyse import analyse, judge
-from analysis.questions import QUESTIONS
-from analysis.registry import all_headlines
-from analysis.scorecard import CANNOT_TELL, NO, NOT_MEASURED, YES, combine, finite, show, summary
-from cohorts.errors import DataError
+from plausibrain.analysis.analyse import analyse, judge
+from plausibrain.analysis.questions import QUESTIONS
+from plausibrain.analysis.registry import all_headlines
+from plausibrain.analysis.scorecard import CANNOT_TELL, NO, NOT_MEASURED, YES, combine, finite, show, summary
+from plausibrain.cohorts.errors import DataError
 from tests.unit.analysis.factory import QUICK, normal_cohort, with_people, with_volume
 
 REFERENCE, GENERATED = normal_cohort(120, 1, name="r"), normal_cohort(110, 2, name="g")

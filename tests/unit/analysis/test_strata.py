@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import statsmodels.api as sm
 
-from analysis.settings import Settings
-from analysis.strata import decade, restrict, shared_strata, strata_of
+from plausibrain.analysis.settings import Settings
+from plausibrain.analysis.strata import decade, restrict, shared_strata, strata_of
 from tests.unit.analysis.factory import normal_cohort, pairs_of
 
 PAIRS = pairs_of(normal_cohort(150, 1, name="r"), normal_cohort(140, 2, name="g"))

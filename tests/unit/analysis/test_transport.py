@@ -5,10 +5,10 @@ import ot
 import pytest
 from scipy.spatial.distance import cdist
 
-from analysis.evaluate import Pairs
-from analysis.pair import Pair, Weighted
-from analysis.settings import Settings
-from analysis.transport import assignment_cost, equal_members, transport_distance
+from plausibrain.analysis.evaluate import Pairs
+from plausibrain.analysis.pair import Pair, Weighted
+from plausibrain.analysis.settings import Settings
+from plausibrain.analysis.transport import assignment_cost, equal_members, transport_distance
 from tests.unit.analysis.factory import frame_of, normal_cohort, pairs_of
 
 

@@ -3,7 +3,14 @@
 import numpy as np
 import pytest
 
-from analysis.weights import Clusters, bootstrap_weights, ones, people_rng, split_weights, subset_weights
+from plausibrain.analysis.weights import (
+    Clusters,
+    bootstrap_weights,
+    ones,
+    people_rng,
+    split_weights,
+    subset_weights,
+)
 
 PERSONS = np.array(["a", "b", "a", "c", "d", "e", "c", "f", "a", "g"])
 

@@ -5,11 +5,11 @@ import math
 
 import pytest
 
-from cohorts.errors import DataError
-from reports.baseline import write_baseline
-from reports.check import check_run
-from reports.check_outcomes import judge
-from reports.rules import Rules, read_rules
+from plausibrain.cohorts.errors import DataError
+from plausibrain.reports.baseline import write_baseline
+from plausibrain.reports.check import check_run
+from plausibrain.reports.check_outcomes import judge
+from plausibrain.reports.rules import Rules, read_rules
 from tests.unit.compare.factory import HEADLINES, STRUCTURES, World
 
 
@@ -164,7 +164,7 @@ def test_rules_that_match_nothing_do_not_pass():
 
 
 def _as_json(result) -> str:
-    from reports.check_text import as_json
+    from plausibrain.reports.check_text import as_json
 
     return as_json(result)
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from cohorts.errors import DataError
-from reports.baseline_snapshot import Headline
-from reports.rules import Rule, Rules, read_rules
+from plausibrain.cohorts.errors import DataError
+from plausibrain.reports.baseline_snapshot import Headline
+from plausibrain.reports.rules import Rule, Rules, read_rules
 
 RATIO = {"ideal": 1.0, "estimate": 0.9, "logarithmic": True}
 

@@ -5,9 +5,9 @@ import warnings
 import pytest
 import torch
 
-from cohorts import arithmetic
-from cohorts.arithmetic import choose_precision, has_fast_bf16
-from cohorts.errors import DataError
+from plausibrain.cohorts import arithmetic
+from plausibrain.cohorts.arithmetic import choose_precision, has_fast_bf16
+from plausibrain.cohorts.errors import DataError
 
 
 @pytest.fixture(params=[True, False])

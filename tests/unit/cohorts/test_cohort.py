@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cohorts.bids import bids_id, image_path
-from cohorts.cohort import Cohort, read_cohort, write_cohort
-from cohorts.errors import DataError
-from cohorts.structures import TIV, names
-from cohorts.volumes import Volume, write_volume
+from plausibrain.cohorts.bids import bids_id, image_path
+from plausibrain.cohorts.cohort import Cohort, read_cohort, write_cohort
+from plausibrain.cohorts.errors import DataError
+from plausibrain.cohorts.structures import TIV, names
+from plausibrain.cohorts.volumes import Volume, write_volume
 
 PEOPLE = [("a", 60, "M"), ("b", 70, "F"), ("c", 80, "F")]
 VOLUMES = {"a": (1.6e6, 4200.5), "b": (1.4e6, 3900.25), "c": (1.45e6, 3500.125)}

@@ -6,12 +6,12 @@ import pkgutil
 
 import pytest
 
-import cohorts
+from plausibrain import cohorts
 
 MODULES = sorted(info.name for info in pkgutil.iter_modules(cohorts.__path__))
 
 
 @pytest.mark.parametrize("name", MODULES)
 def test_examples(name):
-    module = importlib.import_module(f"cohorts.{name}")
+    module = importlib.import_module(f"plausibrain.cohorts.{name}")
     assert doctest.testmod(module).failed == 0

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cohorts.cohort import Cohort
-from cohorts.errors import DataError
+from plausibrain.cohorts.cohort import Cohort
+from plausibrain.cohorts.errors import DataError
 
 
 def people(n: int = 3) -> pd.DataFrame:

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from cohorts.errors import DataError
-from cohorts.volumes import Volume, read_volume, write_volume
+from plausibrain.cohorts.errors import DataError
+from plausibrain.cohorts.volumes import Volume, read_volume, write_volume
 
 SHAPE = (4, 5, 6)
 

@@ -1,8 +1,8 @@
 import pandas as pd
 import pytest
 
-from cohorts.cohort import Cohort
-from cohorts.errors import DataError
+from plausibrain.cohorts.cohort import Cohort
+from plausibrain.cohorts.errors import DataError
 from tests.unit.cohorts.test_from_images import people
 
 PAIRS = pd.DataFrame(

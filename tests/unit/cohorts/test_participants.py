@@ -3,11 +3,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cohorts.errors import DataError
-from cohorts.identity import bids_name, match_ids, safe_id
-from cohorts.participants import parse_participants
-from cohorts.people_columns import find_columns
-from cohorts.sexes import parse_coding
+from plausibrain.cohorts.errors import DataError
+from plausibrain.cohorts.identity import bids_name, match_ids, safe_id
+from plausibrain.cohorts.participants import parse_participants
+from plausibrain.cohorts.people_columns import find_columns
+from plausibrain.cohorts.sexes import parse_coding
 
 
 def raw(**columns):

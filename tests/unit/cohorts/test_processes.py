@@ -2,8 +2,8 @@ import os
 
 import pytest
 
-from cohorts.errors import ToolError
-from cohorts.processes import kept_processes, spread
+from plausibrain.cohorts.errors import ToolError
+from plausibrain.cohorts.processes import kept_processes, spread
 
 
 def square(number: int) -> int:

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cohorts.errors import DataError
-from cohorts.raw_tables import read_raw_table
+from plausibrain.cohorts.errors import DataError
+from plausibrain.cohorts.raw_tables import read_raw_table
 
 
 def write(path, content):

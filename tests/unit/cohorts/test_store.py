@@ -11,14 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cohorts.errors import DataError
-from cohorts.store import Store, hash_file, write_atomic, write_text_atomic
+from plausibrain.cohorts.errors import DataError
+from plausibrain.cohorts.store import Store, hash_file, write_atomic, write_text_atomic
 
 REPOSITORY = Path(__file__).parents[3]
 SLOW_WRITER = """
 import sys, time
 from pathlib import Path
-from cohorts.store import Store
+from plausibrain.cohorts.store import Store
 
 def write(path: Path) -> None:
     with path.open("wb") as stream:
@@ -42,7 +42,7 @@ def test_an_entry_is_found_under_its_key(tmp_path):
 
 
 def test_key_is_the_same_in_another_process():
-    code = "from cohorts.store import Store; print(Store.key('a', 1, {'b': [1.5, None]}))"
+    code = "from plausibrain.cohorts.store import Store; print(Store.key('a', 1, {'b': [1.5, None]}))"
     other = subprocess.run(
         [sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True
     )

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from cohorts.errors import DataError
-from cohorts.structures import (
+from plausibrain.cohorts.errors import DataError
+from plausibrain.cohorts.structures import (
     NEUROMORPHOMETRICS,
     STRUCTURES,
     TIV,

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cohorts import schemas
-from cohorts.errors import DataError, ToolError
-from cohorts.notes import Note, notes_table
-from cohorts.tables import Column, Schema, finite_or_none, read_table, write_table
+from plausibrain.cohorts import schemas
+from plausibrain.cohorts.errors import DataError, ToolError
+from plausibrain.cohorts.notes import Note, notes_table
+from plausibrain.cohorts.tables import Column, Schema, finite_or_none, read_table, write_table
 
 MIXED = Schema(
     "mixed",

@@ -3,9 +3,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cohorts.errors import DataError
-from cohorts.structures import TIV
-from cohorts.volume_tables import QC_GROUPS, read_volume_table, split_volume_table
+from plausibrain.cohorts.errors import DataError
+from plausibrain.cohorts.structures import TIV
+from plausibrain.cohorts.volume_tables import QC_GROUPS, read_volume_table, split_volume_table
 
 HIPPO, TIV_TEXT = "Left-Hippocampus", "1500000"
 

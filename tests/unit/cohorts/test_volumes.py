@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 from nibabel.orientations import axcodes2ornt, inv_ornt_aff
 from scipy import ndimage
 
-from cohorts.errors import DataError
-from cohorts.volumes import (
+from plausibrain.cohorts.errors import DataError
+from plausibrain.cohorts.volumes import (
     LabelMap,
     Volume,
     from_canonical,

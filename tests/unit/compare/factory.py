@@ -18,11 +18,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from cohorts.schemas import SCHEMAS
-from cohorts.tables import write_table
-from reports.baseline_snapshot import Facts, Snapshot
-from reports.compare_structures import structure_headlines
-from reports.run_folder import Run
+from plausibrain.cohorts.schemas import SCHEMAS
+from plausibrain.cohorts.tables import write_table
+from plausibrain.reports.baseline_snapshot import Facts, Snapshot
+from plausibrain.reports.compare_structures import structure_headlines
+from plausibrain.reports.run_folder import Run
 
 Array = NDArray[np.float64]
 QUESTIONS = (

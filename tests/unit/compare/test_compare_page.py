@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cohorts.errors import DataError
-from cohorts.tables import read_table
-from reports.compare import compare_runs
-from reports.compare_tables import COMPARE, MOVED, RANKS
+from plausibrain.cohorts.errors import DataError
+from plausibrain.cohorts.tables import read_table
+from plausibrain.reports.compare import compare_runs
+from plausibrain.reports.compare_tables import COMPARE, MOVED, RANKS
 from tests.unit.compare.factory import HEADLINES, World
 
 HOSTILE = "<script>alert(1)</script>\"'&{{ 7*7 }} | x"

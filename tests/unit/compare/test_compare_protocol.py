@@ -3,9 +3,14 @@
 import numpy as np
 import pytest
 
-from cohorts.errors import DataError
-from reports.baseline_snapshot import Snapshot
-from reports.compare_protocol import joint_draws, pairing, protocol_differences, require_same_protocol
+from plausibrain.cohorts.errors import DataError
+from plausibrain.reports.baseline_snapshot import Snapshot
+from plausibrain.reports.compare_protocol import (
+    joint_draws,
+    pairing,
+    protocol_differences,
+    require_same_protocol,
+)
 from tests.unit.compare.factory import PROTOCOL, World
 
 

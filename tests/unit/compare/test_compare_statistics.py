@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from reports.baseline_snapshot import Headline
-from reports.compare_statistics import (
+from plausibrain.reports.baseline_snapshot import Headline
+from plausibrain.reports.compare_statistics import (
     Joint,
     difference_interval,
     difference_p,

@@ -6,12 +6,12 @@ import importlib
 import pytest
 
 MODULES = (
-    "evaluation.alignment",
-    "evaluation.extraction",
-    "evaluation.diversity.pyramids",
-    "evaluation.diversity.sampling",
-    "evaluation.diversity.slabs",
-    "evaluation.diversity.windows",
+    "plausibrain.evaluation.alignment",
+    "plausibrain.evaluation.extraction",
+    "plausibrain.evaluation.diversity.pyramids",
+    "plausibrain.evaluation.diversity.sampling",
+    "plausibrain.evaluation.diversity.slabs",
+    "plausibrain.evaluation.diversity.windows",
 )
 
 

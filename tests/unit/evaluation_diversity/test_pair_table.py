@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cohorts.store import Store
-from evaluation.diversity import pair_table as module
-from evaluation.diversity.pair_table import pair_table
-from evaluation.standard_brain import Source, sources_of
+from plausibrain.cohorts.store import Store
+from plausibrain.evaluation.diversity import pair_table as module
+from plausibrain.evaluation.diversity.pair_table import pair_table
+from plausibrain.evaluation.standard_brain import Source, sources_of
 from tests.unit.evaluation_extractors.phantoms import image_cohort
 
 GRID_MM = 2.5  # the coarsest at which every side has 64 voxels

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from cohorts.errors import MeasurementError
-from evaluation.diversity.sampling import ring_pairs
+from plausibrain.cohorts.errors import MeasurementError
+from plausibrain.evaluation.diversity.sampling import ring_pairs
 
 
 def names(n: int) -> np.ndarray:

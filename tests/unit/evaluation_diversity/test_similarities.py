@@ -5,12 +5,12 @@ import pytest
 import torch
 from torch.nn import functional
 
-from cohorts.errors import MeasurementError
-from evaluation.diversity.gradients import gradient_field, sobel_magnitude
-from evaluation.diversity.pair_table import all_similarities
-from evaluation.diversity.pyramids import build_pyramid, n_scales
-from evaluation.diversity.similarities.four_component_gradient import four_component_gradient
-from evaluation.diversity.similarities.ms_ssim import ms_ssim
+from plausibrain.cohorts.errors import MeasurementError
+from plausibrain.evaluation.diversity.gradients import gradient_field, sobel_magnitude
+from plausibrain.evaluation.diversity.pair_table import all_similarities
+from plausibrain.evaluation.diversity.pyramids import build_pyramid, n_scales
+from plausibrain.evaluation.diversity.similarities.four_component_gradient import four_component_gradient
+from plausibrain.evaluation.diversity.similarities.ms_ssim import ms_ssim
 
 SIDE = 64
 

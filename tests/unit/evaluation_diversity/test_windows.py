@@ -3,7 +3,7 @@ import pytest
 import torch
 from scipy import ndimage
 
-from evaluation.diversity.windows import gaussian_window, local_mean
+from plausibrain.evaluation.diversity.windows import gaussian_window, local_mean
 
 
 @pytest.mark.parametrize("size", [3, 7, 11])

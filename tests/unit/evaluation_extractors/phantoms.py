@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from cohorts.cohort import Cohort
-from cohorts.volumes import LabelMap, Volume, write_label_map, write_volume
-from evaluation.alignment import common_grid, template_centres
+from plausibrain.cohorts.cohort import Cohort
+from plausibrain.cohorts.volumes import LabelMap, Volume, write_label_map, write_volume
+from plausibrain.evaluation.alignment import common_grid, template_centres
 
 WHITE = (2, 41)
 

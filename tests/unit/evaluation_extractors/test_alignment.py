@@ -1,10 +1,18 @@
 import numpy as np
 import pytest
 
-from cohorts.errors import MeasurementError
-from cohorts.volumes import LabelMap
-from evaluation.alignment import aligned, brain_mask, centres, common_grid, fit_pose, pose, template_centres
-from evaluation.estimate_template import estimate_template
+from plausibrain.cohorts.errors import MeasurementError
+from plausibrain.cohorts.volumes import LabelMap
+from plausibrain.evaluation.alignment import (
+    aligned,
+    brain_mask,
+    centres,
+    common_grid,
+    fit_pose,
+    pose,
+    template_centres,
+)
+from plausibrain.evaluation.estimate_template import estimate_template
 from tests.unit.evaluation_extractors.phantoms import ball_brain, rigid
 
 

@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from cohorts.errors import DataError, ToolError
-from cohorts.volumes import LabelMap, read_label_map, write_label_map
-from evaluation.extract_cohort import extract_cohort
+from plausibrain.cohorts.errors import DataError, ToolError
+from plausibrain.cohorts.volumes import LabelMap, read_label_map, write_label_map
+from plausibrain.evaluation.extract_cohort import extract_cohort
 from tests.unit.evaluation_extractors.phantoms import image_cohort
 
 FAST = ["low_resolution", "random_network"]

@@ -8,12 +8,12 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from cohorts.errors import ToolError
-from evaluation.extraction import extractors, full_name, per_image
-from evaluation.extractors.image_quality import image_quality
-from evaluation.extractors.regional_volumes import regional_volumes
-from evaluation.networks.medicalnet import MedicalResNet, medical_resnet
-from evaluation.weight_files import read_weights
+from plausibrain.cohorts.errors import ToolError
+from plausibrain.evaluation.extraction import extractors, full_name, per_image
+from plausibrain.evaluation.extractors.image_quality import image_quality
+from plausibrain.evaluation.extractors.regional_volumes import regional_volumes
+from plausibrain.evaluation.networks.medicalnet import MedicalResNet, medical_resnet
+from plausibrain.evaluation.weight_files import read_weights
 
 SHAPE = (40, 56, 40)
 IMAGE_EXTRACTORS = [p for p in extractors() if per_image(p) and "weights" not in p.parameters]

@@ -3,8 +3,8 @@
 import numpy as np
 from scipy.ndimage import binary_dilation
 
-from cohorts.volumes import LabelMap, Volume
-from evaluation.conditioning import Scan, condition
+from plausibrain.cohorts.volumes import LabelMap, Volume
+from plausibrain.evaluation.conditioning import Scan, condition
 from tests.unit.evaluation_segmenters.phantoms import INTENSITY, make_labels
 
 VOXEL_MM = 3.0

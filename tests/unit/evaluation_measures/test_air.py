@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from cohorts.errors import MeasurementError
-from cohorts.volumes import Volume
-from evaluation.conditioning import condition
-from evaluation.measures.fber import fber
-from evaluation.measures.qi1 import qi1
-from evaluation.measures.qi2 import qi2, smooth_density
-from evaluation.measures.snr_dietrich import snr_dietrich
+from plausibrain.cohorts.errors import MeasurementError
+from plausibrain.cohorts.volumes import Volume
+from plausibrain.evaluation.conditioning import condition
+from plausibrain.evaluation.measures.fber import fber
+from plausibrain.evaluation.measures.qi1 import qi1
+from plausibrain.evaluation.measures.qi2 import qi2, smooth_density
+from plausibrain.evaluation.measures.snr_dietrich import snr_dietrich
 from tests.unit.evaluation_measures.scans import VOXEL_MM, phantom, scan
 
 #: Median absolute deviation of Rayleigh noise over 0.6745, for channels of standard deviation 1.

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from cohorts.errors import MeasurementError
-from cohorts.volumes import LabelMap, Volume
-from evaluation.conditioning import WHITE_LEVEL, common_voxel_mm, condition
+from plausibrain.cohorts.errors import MeasurementError
+from plausibrain.cohorts.volumes import LabelMap, Volume
+from plausibrain.evaluation.conditioning import WHITE_LEVEL, common_voxel_mm, condition
 from tests.unit.evaluation_measures.scans import VOXEL_MM, phantom, scan
 
 

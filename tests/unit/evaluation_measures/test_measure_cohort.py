@@ -9,14 +9,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cohorts.cohort import Cohort
-from cohorts.errors import DataError
-from cohorts.schemas import MEASURES
-from cohorts.tables import write_table
-from cohorts.volumes import Volume, write_label_map, write_volume
-from evaluation import measure_cohort as module
-from evaluation.measure_cohort import MeasuredCohort, measure_cohort
-from evaluation.measuring import all_measures
+from plausibrain.cohorts.cohort import Cohort
+from plausibrain.cohorts.errors import DataError
+from plausibrain.cohorts.schemas import MEASURES
+from plausibrain.cohorts.tables import write_table
+from plausibrain.cohorts.volumes import Volume, write_label_map, write_volume
+from plausibrain.evaluation import measure_cohort as module
+from plausibrain.evaluation.measure_cohort import MeasuredCohort, measure_cohort
+from plausibrain.evaluation.measuring import all_measures
 from tests.unit.evaluation_measures.scans import VOXEL_MM, phantom
 
 N = 4

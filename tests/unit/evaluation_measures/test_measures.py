@@ -4,25 +4,25 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
-from cohorts.errors import MeasurementError
-from cohorts.volumes import Volume
-from evaluation.measures.cjv import cjv
-from evaluation.measures.cnr import cnr
-from evaluation.measures.cnr_tissue import cnr_tissue
-from evaluation.measures.contrast import contrast
-from evaluation.measures.dark_white_matter import dark_white_matter
-from evaluation.measures.edge_sharpness import edge_sharpness
-from evaluation.measures.efc import efc, entropy_focus
-from evaluation.measures.fine_detail import fine_detail
-from evaluation.measures.fwhm import fwhm
-from evaluation.measures.icvs import icvs
-from evaluation.measures.inu import inu
-from evaluation.measures.regular_pattern import regular_pattern
-from evaluation.measures.snr import snr
-from evaluation.measures.spectral_slope import spectral_slope
-from evaluation.measures.summary import summary
-from evaluation.measures.wm2max import wm2max
-from evaluation.measuring import MEASURES, all_measures, measure_scan
+from plausibrain.cohorts.errors import MeasurementError
+from plausibrain.cohorts.volumes import Volume
+from plausibrain.evaluation.measures.cjv import cjv
+from plausibrain.evaluation.measures.cnr import cnr
+from plausibrain.evaluation.measures.cnr_tissue import cnr_tissue
+from plausibrain.evaluation.measures.contrast import contrast
+from plausibrain.evaluation.measures.dark_white_matter import dark_white_matter
+from plausibrain.evaluation.measures.edge_sharpness import edge_sharpness
+from plausibrain.evaluation.measures.efc import efc, entropy_focus
+from plausibrain.evaluation.measures.fine_detail import fine_detail
+from plausibrain.evaluation.measures.fwhm import fwhm
+from plausibrain.evaluation.measures.icvs import icvs
+from plausibrain.evaluation.measures.inu import inu
+from plausibrain.evaluation.measures.regular_pattern import regular_pattern
+from plausibrain.evaluation.measures.snr import snr
+from plausibrain.evaluation.measures.spectral_slope import spectral_slope
+from plausibrain.evaluation.measures.summary import summary
+from plausibrain.evaluation.measures.wm2max import wm2max
+from plausibrain.evaluation.measuring import MEASURES, all_measures, measure_scan
 from tests.unit.evaluation_measures.scans import box, scan
 
 N = 40

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from matplotlib import image as matplotlib_image
 
-from cohorts.errors import MeasurementError
-from cohorts.volumes import LabelMap, Volume, resample_to
-from evaluation.alignment import FIELD_MM as COMMON_MM
-from evaluation.alignment import common_grid
-from evaluation.slices import (
+from plausibrain.cohorts.errors import MeasurementError
+from plausibrain.cohorts.volumes import LabelMap, Volume, resample_to
+from plausibrain.evaluation.alignment import FIELD_MM as COMMON_MM
+from plausibrain.evaluation.alignment import common_grid
+from plausibrain.evaluation.slices import (
     FIELD_MM,
     PIXEL_MM,
     VOLUME_MM,

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from cohorts.errors import MeasurementError
-from evaluation.tissues import Tissues, mad, tissue_masks
+from plausibrain.cohorts.errors import MeasurementError
+from plausibrain.evaluation.tissues import Tissues, mad, tissue_masks
 
 LABELS = {
     "gm": (3, 42, 1012, 2035),

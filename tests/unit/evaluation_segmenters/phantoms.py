@@ -5,7 +5,7 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 
-from cohorts.volumes import LabelMap, Volume
+from plausibrain.cohorts.volumes import LabelMap, Volume
 
 #: Label -> (centre mm, half axes mm) in RAS; later ones are painted over earlier ones.
 ELLIPSOIDS: dict[int, tuple[tuple[float, float, float], tuple[float, float, float]]] = {

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 import torch
 
-from cohorts.arithmetic import fast_autocast
-from cohorts.errors import ToolError
-from evaluation.inference import predict
-from evaluation.networks.half_resolution_unet import HalfResolutionUNet
-from evaluation.segmenters import synthseg_style
-from evaluation.segmenters.synthseg_style import halved, with_even_sides
-from evaluation.working_grid import WorkingImage
+from plausibrain.cohorts.arithmetic import fast_autocast
+from plausibrain.cohorts.errors import ToolError
+from plausibrain.evaluation.inference import predict
+from plausibrain.evaluation.networks.half_resolution_unet import HalfResolutionUNet
+from plausibrain.evaluation.segmenters import synthseg_style
+from plausibrain.evaluation.segmenters.synthseg_style import halved, with_even_sides
+from plausibrain.evaluation.working_grid import WorkingImage
 
 
 @pytest.fixture(scope="module")

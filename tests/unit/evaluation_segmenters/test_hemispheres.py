@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from evaluation.hemispheres import left_of_plane
+from plausibrain.evaluation.hemispheres import left_of_plane
 
 
 def make_case(angle: float, noise: float) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:

@@ -4,8 +4,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cohorts.volumes import Volume, read_volume
-from evaluation.image_contract import check_image
+from plausibrain.cohorts.volumes import Volume, read_volume
+from plausibrain.evaluation.image_contract import check_image
 from tests.unit.evaluation_segmenters.phantoms import make_image, make_labels
 
 

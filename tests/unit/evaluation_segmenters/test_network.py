@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from evaluation.networks.half_resolution_unet import (
+from plausibrain.evaluation.networks.half_resolution_unet import (
     HalfResolutionUNet,
     InstanceNorm,
     features_of,

@@ -2,15 +2,15 @@ import numpy as np
 import pytest
 import torch
 
-from cohorts.structures import TIV
-from evaluation.posteriors import (
+from plausibrain.cohorts.structures import TIV
+from plausibrain.evaluation.posteriors import (
     Posteriors,
     count_pieces,
     keep_largest,
     label_ids,
     soft_volumes,
 )
-from evaluation.synthesis.anatomy import CHANNELS, N_STRUCTURES
+from plausibrain.evaluation.synthesis.anatomy import CHANNELS, N_STRUCTURES
 
 WHITE, HIPPOCAMPUS, FLUID = 1, 14, 16
 SIDE = 40

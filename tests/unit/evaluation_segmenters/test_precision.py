@@ -3,10 +3,10 @@
 import pytest
 import torch
 
-from cohorts import arithmetic
-from evaluation import inference
-from evaluation.networks.half_resolution_unet import HalfResolutionUNet
-from evaluation.segmenters.synthseg_style import load_network, round_convolutions
+from plausibrain.cohorts import arithmetic
+from plausibrain.evaluation import inference
+from plausibrain.evaluation.networks.half_resolution_unet import HalfResolutionUNet
+from plausibrain.evaluation.segmenters.synthseg_style import load_network, round_convolutions
 
 
 @pytest.mark.parametrize(("fast", "kind"), [(True, torch.bfloat16), (False, torch.float32)])

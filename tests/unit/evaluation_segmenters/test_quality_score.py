@@ -7,18 +7,18 @@ import numpy as np
 import pytest
 import torch
 
-from evaluation.calibrate_quality import JUDGED
-from evaluation.posteriors import Posteriors
-from evaluation.quality_score import (
+from plausibrain.evaluation.calibrate_quality import JUDGED
+from plausibrain.evaluation.posteriors import Posteriors
+from plausibrain.evaluation.quality_score import (
     expected_group_dice,
     group_map,
     group_overlap,
     is_stripped,
     quality_features,
 )
-from evaluation.segmentation import QC_GROUPS
-from evaluation.segmenters.synthseg_style import QUALITY_FILES
-from evaluation.synthesis.anatomy import N_STRUCTURES
+from plausibrain.evaluation.segmentation import QC_GROUPS
+from plausibrain.evaluation.segmenters.synthseg_style import QUALITY_FILES
+from plausibrain.evaluation.synthesis.anatomy import N_STRUCTURES
 
 WHITE, LATERAL, HORN, CAUDATE, FLUID = 1, 3, 4, 8, 16
 SIDE = 64
@@ -98,6 +98,6 @@ def test_fluid_around_a_stripped_brain_does_not_move_the_score() -> None:
 
 @pytest.mark.parametrize("answer_mm", QUALITY_FILES)
 def test_shipped_lines_were_fitted_for_this_score(answer_mm: int) -> None:
-    said = json.loads(files("evaluation.weights").joinpath(QUALITY_FILES[answer_mm]).read_text())
+    said = json.loads(files("plausibrain.evaluation.weights").joinpath(QUALITY_FILES[answer_mm]).read_text())
     assert said["judged"] == JUDGED
     assert set(said["lines"]) == set(QC_GROUPS)

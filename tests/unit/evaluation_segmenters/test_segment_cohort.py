@@ -5,11 +5,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cohorts.cohort import Cohort
-from cohorts.errors import DataError, ToolError
-from cohorts.volumes import LabelMap, read_label_map, write_label_map, write_volume
-from evaluation.segment_cohort import Progress, segment_cohort
-from evaluation.segment_files import segmenters
+from plausibrain.cohorts.cohort import Cohort
+from plausibrain.cohorts.errors import DataError, ToolError
+from plausibrain.cohorts.volumes import LabelMap, read_label_map, write_label_map, write_volume
+from plausibrain.evaluation.segment_cohort import Progress, segment_cohort
+from plausibrain.evaluation.segment_files import segmenters
 from tests.unit.evaluation_segmenters.phantoms import make_image, make_labels
 
 N = 4

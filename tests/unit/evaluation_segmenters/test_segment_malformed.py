@@ -8,11 +8,11 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from cohorts.store import Store
-from cohorts.volumes import LabelMap, Volume, read_label_map, write_label_map
-from evaluation.segment_files import Outcome, segment_files
-from evaluation.segmentation import Segmentation, check_segmentation
-from evaluation.working_grid import make_working_image
+from plausibrain.cohorts.store import Store
+from plausibrain.cohorts.volumes import LabelMap, Volume, read_label_map, write_label_map
+from plausibrain.evaluation.segment_files import Outcome, segment_files
+from plausibrain.evaluation.segmentation import Segmentation, check_segmentation
+from plausibrain.evaluation.working_grid import make_working_image
 from tests.unit.evaluation_segmenters.phantoms import make_image, make_labels
 
 

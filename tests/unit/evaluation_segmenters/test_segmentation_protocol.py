@@ -15,7 +15,7 @@ from benchmarks.segmentation_protocol import (
     matching_threshold,
     norm_volumes,
 )
-from cohorts.volumes import LabelMap
+from plausibrain.cohorts.volumes import LabelMap
 
 
 def curves_of(posterior: np.ndarray, manual: np.ndarray, scan: str, half: int) -> pd.DataFrame:

@@ -3,10 +3,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cohorts.errors import DataError
-from cohorts.structures import TIV
-from cohorts.volumes import LabelMap, read_label_map, write_label_map
-from evaluation.segmenters.precomputed import (
+from plausibrain.cohorts.errors import DataError
+from plausibrain.cohorts.structures import TIV
+from plausibrain.cohorts.volumes import LabelMap, read_label_map, write_label_map
+from plausibrain.evaluation.segmenters.precomputed import (
     find_label_map,
     measure_label_map,
     precomputed,

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from cohorts.errors import ToolError
-from cohorts.structures import TIV
-from cohorts.volumes import write_label_map, write_volume
-from evaluation.segmenters.synthseg import synthseg
+from plausibrain.cohorts.errors import ToolError
+from plausibrain.cohorts.structures import TIV
+from plausibrain.cohorts.volumes import write_label_map, write_volume
+from plausibrain.evaluation.segmenters.synthseg import synthseg
 from tests.unit.evaluation_segmenters.phantoms import make_image, make_labels
 
 STAND_IN = """#!{python}

@@ -9,16 +9,22 @@ import torch
 from scipy import ndimage
 from torch import nn
 
-from cohorts.errors import DataError, ToolError
-from cohorts.volumes import Volume
-from evaluation.networks.synthseg_network import (
+from plausibrain.cohorts.errors import DataError, ToolError
+from plausibrain.cohorts.volumes import Volume
+from plausibrain.evaluation.networks.synthseg_network import (
     SynthSegQuality,
     SynthSegUNet,
     load_keras_weights,
     read_keras_weights,
 )
-from evaluation.segmenters import synthseg_torch as module
-from evaluation.segmenters.synthseg_torch import LABELS, PARCELS, clean, read_networks, synthseg_torch
+from plausibrain.evaluation.segmenters import synthseg_torch as module
+from plausibrain.evaluation.segmenters.synthseg_torch import (
+    LABELS,
+    PARCELS,
+    clean,
+    read_networks,
+    synthseg_torch,
+)
 from tests.unit.evaluation_segmenters.phantoms import make_image
 
 KERAS = {"weight": "kernel", "bias": "bias"}
@@ -147,7 +153,7 @@ def test_a_folder_without_networks_says_where_to_get_them(tmp_path: Path) -> Non
 
 def test_whole_chain_with_all_networks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Random networks segment nothing well, but volumes, parcels and scores must obey their definitions."""
-    monkeypatch.setattr("evaluation.networks.synthseg_network._FEATURES", 2)
+    monkeypatch.setattr("plausibrain.evaluation.networks.synthseg_network._FEATURES", 2)
     monkeypatch.setattr(module, "_QC_SIDE", 32)
     write_keras(randomise(SynthSegUNet(33), 5), tmp_path / "synthseg_2.0.h5")
     write_keras(randomise(SynthSegUNet(69, 3, "unet_parc"), 6), tmp_path / "synthseg_parc_2.0.h5")

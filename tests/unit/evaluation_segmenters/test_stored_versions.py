@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from evaluation.segment_files import _key, _version
-from evaluation.segmentation import SEGMENTERS
-from evaluation.segmenters import synthseg_style, synthseg_style_2mm
+from plausibrain.evaluation.segment_files import _key, _version
+from plausibrain.evaluation.segmentation import SEGMENTERS
+from plausibrain.evaluation.segmenters import synthseg_style, synthseg_style_2mm
 
 
 @pytest.mark.parametrize(("name", "answer_mm"), [("synthseg_style", 1), ("synthseg_style_2mm", 2)])
@@ -32,11 +32,11 @@ def test_new_weights_give_another_key(name, answer_mm, tmp_path, monkeypatch):
 
 
 def test_every_segmenter_names_what_else_decides_its_results():
-    SEGMENTERS.discover("evaluation.segmenters")
+    SEGMENTERS.discover("plausibrain.evaluation.segmenters")
     silent = [
         plugin.name
         for plugin in SEGMENTERS
-        if plugin.module.startswith("evaluation.segmenters.")
+        if plugin.module.startswith("plausibrain.evaluation.segmenters.")
         and not any(hasattr(sys.modules[plugin.module], name) for name in ("version", "further_inputs"))
     ]
     assert silent == []

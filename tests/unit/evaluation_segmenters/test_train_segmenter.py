@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from evaluation import train_segmenter
-from evaluation.train_segmenter import Plan, parse_plan, start, train
+from plausibrain.evaluation import train_segmenter
+from plausibrain.evaluation.train_segmenter import Plan, parse_plan, start, train
 from tests.unit.evaluation_segmenters.phantoms import write_label_folder
 
 RATE = train_segmenter.learning_rate

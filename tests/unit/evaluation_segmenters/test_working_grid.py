@@ -3,10 +3,10 @@ import pytest
 import torch
 from nibabel.orientations import axcodes2ornt, inv_ornt_aff, ornt_transform
 
-from cohorts.volumes import LabelMap, Volume
-from evaluation.posteriors import label_ids
-from evaluation.synthesis.anatomy import CHANNELS
-from evaluation.working_grid import make_working_image, sample_on
+from plausibrain.cohorts.volumes import LabelMap, Volume
+from plausibrain.evaluation.posteriors import label_ids
+from plausibrain.evaluation.synthesis.anatomy import CHANNELS
+from plausibrain.evaluation.working_grid import make_working_image, sample_on
 from tests.unit.evaluation_segmenters.phantoms import make_image, make_labels
 
 ID_TO_CHANNEL = {index: k for k, pair in enumerate(CHANNELS) for index in pair if index is not None}

@@ -3,8 +3,8 @@
 import pandas as pd
 import pytest
 
-from generation.norms import draw_people, draw_volumes
-from generation.simulator.person import Grid, SimulatedPerson, simulate_person
+from plausibrain.generation.norms import draw_people, draw_volumes
+from plausibrain.generation.simulator.person import Grid, SimulatedPerson, simulate_person
 
 SEED = 1
 

@@ -6,13 +6,15 @@ import pytest
 from scipy.stats import ks_2samp, spearmanr
 from typer.testing import CliRunner
 
-from analysis.conditions import PARTS
-from cohorts.cohort import Cohort
-from cohorts.errors import DataError
-from cohorts.participants import parse_participants
-from cohorts.structures import STRUCTURES
-from generation.condition_copula import ConditionCopula
-from generation.conditions import (
+from plausibrain.analysis.conditions import PARTS
+from plausibrain.cli import app
+from plausibrain.cohorts.cohort import Cohort
+from plausibrain.cohorts.errors import DataError
+from plausibrain.cohorts.participants import parse_participants
+from plausibrain.cohorts.structures import STRUCTURES
+from plausibrain.conditions_table import write_conditions
+from plausibrain.generation.condition_copula import ConditionCopula
+from plausibrain.generation.conditions import (
     BRAIN,
     SEXES,
     VENTRICLE,
@@ -23,9 +25,7 @@ from generation.conditions import (
     conditions_sweep,
     reference_conditions,
 )
-from generation.sample_cohort import people_of
-from plausibrain.cli import app
-from plausibrain.conditions_table import write_conditions
+from plausibrain.generation.sample_cohort import people_of
 from plausibrain.models import read_conditions
 
 NUMBERS = ["requested_age", VENTRICLE, BRAIN]

@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.conditions import PARTS, requested_and_measured
-from analysis.design import describe_design
-from cohorts.cohort import Cohort
-from generation.conditions import (
+from plausibrain.analysis.conditions import PARTS, requested_and_measured
+from plausibrain.analysis.design import describe_design
+from plausibrain.cohorts.cohort import Cohort
+from plausibrain.generation.conditions import (
     BRAIN,
     VENTRICLE,
     Sweep,
@@ -17,8 +17,8 @@ from generation.conditions import (
     conditions_sweep,
     reference_conditions,
 )
-from generation.demo_cohorts import table_cohort
-from generation.norms import draw_volumes
+from plausibrain.generation.demo_cohorts import table_cohort
+from plausibrain.generation.norms import draw_volumes
 from tests.unit.analysis.factory import frame_of
 
 SWEEPS = [Sweep("requested_age", 3), Sweep(VENTRICLE, 3), Sweep(BRAIN, 3)]

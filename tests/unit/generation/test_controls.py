@@ -4,12 +4,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cohorts.cohort import Cohort
-from cohorts.errors import DataError
-from generation.age_sex_fit import fit_age_sex
-from generation.demo_cohorts import table_cohort
-from generation.norms import LATERAL_VENTRICLES
-from generation.planting import plant
+from plausibrain.cohorts.cohort import Cohort
+from plausibrain.cohorts.errors import DataError
+from plausibrain.generation.age_sex_fit import fit_age_sex
+from plausibrain.generation.demo_cohorts import table_cohort
+from plausibrain.generation.norms import LATERAL_VENTRICLES
+from plausibrain.generation.planting import plant
 
 COHORT = table_cohort(400, seed=3, name="people")
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from cohorts.errors import DataError
-from generation.simulator.estimation import cortical_depth, estimate_anatomy, patchwork_of, stored
-from generation.simulator.half_space import (
+from plausibrain.cohorts.errors import DataError
+from plausibrain.generation.simulator.estimation import cortical_depth, estimate_anatomy, patchwork_of, stored
+from plausibrain.generation.simulator.half_space import (
     OTHER_SIDE,
     across_midline,
     cut_at_volume,
@@ -14,7 +14,14 @@ from generation.simulator.half_space import (
     side_lookup,
     signed_distance,
 )
-from generation.simulator.registration import CLASSES, Round, atlas_positions, mirrored, reduce_map, register
+from plausibrain.generation.simulator.registration import (
+    CLASSES,
+    Round,
+    atlas_positions,
+    mirrored,
+    reduce_map,
+    register,
+)
 
 
 def ball_head(centre: tuple[float, float, float], radius: float) -> np.ndarray:

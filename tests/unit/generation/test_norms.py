@@ -4,11 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cohorts.errors import DataError
-from cohorts.structures import canonical_name
-from generation.demo_cohorts import asked_cohort
-from generation.norm_tables import age_factor, expected_volume, norm_tables
-from generation.norms import (
+from plausibrain.cohorts.errors import DataError
+from plausibrain.cohorts.structures import canonical_name
+from plausibrain.generation.demo_cohorts import asked_cohort
+from plausibrain.generation.norm_tables import age_factor, expected_volume, norm_tables
+from plausibrain.generation.norms import (
     LATERAL_VENTRICLES,
     PAIRED_TISSUE,
     TISSUE,

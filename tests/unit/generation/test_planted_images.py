@@ -6,14 +6,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cohorts.bids import label_path
-from cohorts.cohort import Cohort, read_cohort
-from cohorts.errors import DataError
-from cohorts.volumes import read_volume
-from generation.demo_cohorts import table_cohort
-from generation.planted_images import plant_in_images
-from generation.simulator.cohort import simulate_cohort
-from generation.simulator.person import Grid
+from plausibrain.cohorts.bids import label_path
+from plausibrain.cohorts.cohort import Cohort, read_cohort
+from plausibrain.cohorts.errors import DataError
+from plausibrain.cohorts.volumes import read_volume
+from plausibrain.generation.demo_cohorts import table_cohort
+from plausibrain.generation.planted_images import plant_in_images
+from plausibrain.generation.simulator.cohort import simulate_cohort
+from plausibrain.generation.simulator.person import Grid
 
 
 @pytest.fixture(scope="module")

@@ -7,21 +7,27 @@ import pytest
 import torch
 from scipy.ndimage import label as components
 
-from cohorts.bids import label_path
-from cohorts.cohort import read_cohort
-from cohorts.errors import DataError
-from cohorts.structures import structure
-from cohorts.volumes import read_label_map
-from generation.demo_cohorts import table_cohort
-from generation.norms import LATERAL_VENTRICLES, VOLUME_NAMES, draw_people, draw_volumes, person_rng
-from generation.planting import plant
-from generation.simulator.anatomy import MODEL_FILE, SHAPE, STEP_MM, load_anatomy
-from generation.simulator.cohort import claim_folder, people_shown, simulate_cohort
-from generation.simulator.deformation import flow_of_divergence, person_grid, to_voxels
-from generation.simulator.labelling import level_of_volume
-from generation.simulator.person import SHAPE_STREAM, Grid, count_volumes, deform, simulate_person
-from generation.simulator.rendering import draw_scanner
-from generation.simulator.spatial import jacobian_determinant
+from plausibrain.cohorts.bids import label_path
+from plausibrain.cohorts.cohort import read_cohort
+from plausibrain.cohorts.errors import DataError
+from plausibrain.cohorts.structures import structure
+from plausibrain.cohorts.volumes import read_label_map
+from plausibrain.generation.demo_cohorts import table_cohort
+from plausibrain.generation.norms import (
+    LATERAL_VENTRICLES,
+    VOLUME_NAMES,
+    draw_people,
+    draw_volumes,
+    person_rng,
+)
+from plausibrain.generation.planting import plant
+from plausibrain.generation.simulator.anatomy import MODEL_FILE, SHAPE, STEP_MM, load_anatomy
+from plausibrain.generation.simulator.cohort import claim_folder, people_shown, simulate_cohort
+from plausibrain.generation.simulator.deformation import flow_of_divergence, person_grid, to_voxels
+from plausibrain.generation.simulator.labelling import level_of_volume
+from plausibrain.generation.simulator.person import SHAPE_STREAM, Grid, count_volumes, deform, simulate_person
+from plausibrain.generation.simulator.rendering import draw_scanner
+from plausibrain.generation.simulator.spatial import jacobian_determinant
 
 SEED = 1
 COARSE = Grid(3.0)
@@ -196,7 +202,7 @@ def test_a_missing_target_is_named(tmp_path):
 
 
 def test_the_shipped_model_is_small_symmetric_data_without_pickles():
-    path = resources.files("generation") / "data" / MODEL_FILE
+    path = resources.files("plausibrain.generation") / "data" / MODEL_FILE
     assert path.stat().st_size < 15e6
     anatomy = load_anatomy()
     assert anatomy.soft.data.min() >= 0

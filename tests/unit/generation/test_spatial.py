@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from generation.simulator.spatial import (
+from plausibrain.generation.simulator.spatial import (
     compose,
     integrate,
     jacobian_determinant,

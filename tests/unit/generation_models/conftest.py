@@ -7,17 +7,17 @@ import pandas as pd
 import pytest
 import torch
 
-from cohorts.cohort import Cohort
-from generation import preprocessing
-from generation.checkpoint import Checkpoint, write_checkpoint
-from generation.ldm import training as ldm_training
-from generation.ldm.build import build_networks
-from generation.ldm.presets import TINY, architecture_of
-from generation.noise import seeded
-from generation.preprocessing import Preset
-from generation.scaler import ConditionScaler
-from generation.training import train as training
-from generation.training.train import TrainingPlan, train
+from plausibrain.cohorts.cohort import Cohort
+from plausibrain.generation import preprocessing
+from plausibrain.generation.checkpoint import Checkpoint, write_checkpoint
+from plausibrain.generation.ldm import training as ldm_training
+from plausibrain.generation.ldm.build import build_networks
+from plausibrain.generation.ldm.presets import TINY, architecture_of
+from plausibrain.generation.noise import seeded
+from plausibrain.generation.preprocessing import Preset
+from plausibrain.generation.scaler import ConditionScaler
+from plausibrain.generation.training import train as training
+from plausibrain.generation.training.train import TrainingPlan, train
 
 #: Its latents have 6 x 6 x 6 voxels, then 3 x 3 x 3: on the CPU, the bf16 gradient of a 3 x 3 x 3 kernel on a
 #: map of 2 x 2 x 2 reads memory that was never written (torch 2.13), so such a training has no fixed bits.

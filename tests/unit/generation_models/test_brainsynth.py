@@ -7,25 +7,25 @@ import numpy as np
 import pytest
 import torch
 
-from cohorts.errors import DataError
-from generation.brainsynth.autoencoder import CodeAutoencoder
-from generation.brainsynth.masking import AbsorbingDiffusion
-from generation.brainsynth.presets import TINY, architecture_of, build_networks
-from generation.brainsynth.sampling import draw_codes
-from generation.brainsynth.training import CodeDiffusionTask, CodeTask
-from generation.brainsynth.transformer import CodeTransformer
-from generation.checkpoint import Checkpoint, write_checkpoint
-from generation.ldm.losses import PatchAdversary
-from generation.models.brainsynth import brainsynth
-from generation.noise import generator_of, seeded
-from generation.preprocessing import Preset
-from generation.scaler import ConditionScaler
-from generation.training import train
-from generation.training.data import ArrayExamples
-from generation.training.devices import Devices
-from generation.training.loop import LoopSettings, Watch, train_stage, train_step
-from generation.training.state import fresh_state
-from generation.training.task import StagePlan
+from plausibrain.cohorts.errors import DataError
+from plausibrain.generation.brainsynth.autoencoder import CodeAutoencoder
+from plausibrain.generation.brainsynth.masking import AbsorbingDiffusion
+from plausibrain.generation.brainsynth.presets import TINY, architecture_of, build_networks
+from plausibrain.generation.brainsynth.sampling import draw_codes
+from plausibrain.generation.brainsynth.training import CodeDiffusionTask, CodeTask
+from plausibrain.generation.brainsynth.transformer import CodeTransformer
+from plausibrain.generation.checkpoint import Checkpoint, write_checkpoint
+from plausibrain.generation.ldm.losses import PatchAdversary
+from plausibrain.generation.models.brainsynth import brainsynth
+from plausibrain.generation.noise import generator_of, seeded
+from plausibrain.generation.preprocessing import Preset
+from plausibrain.generation.scaler import ConditionScaler
+from plausibrain.generation.training import train
+from plausibrain.generation.training.data import ArrayExamples
+from plausibrain.generation.training.devices import Devices
+from plausibrain.generation.training.loop import LoopSettings, Watch, train_stage, train_step
+from plausibrain.generation.training.state import fresh_state
+from plausibrain.generation.training.task import StagePlan
 
 STEPS, SEEDS = 4, [11, 12, 2**63 - 1]
 

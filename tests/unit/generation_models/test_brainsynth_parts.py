@@ -4,18 +4,18 @@ import numpy as np
 import pytest
 import torch
 
-from cohorts.errors import DataError
-from generation.brainsynth.autoencoder import CodeAutoencoder
-from generation.brainsynth.codebook import Codebook, CodebookAverages, straight_through
-from generation.brainsynth.convolutions import Decoder
-from generation.brainsynth.masking import AbsorbingDiffusion, times_of_sampling
-from generation.brainsynth.presets import PUBLISHED, SMALL, architecture_of
-from generation.brainsynth.sampling import draw_codes
-from generation.brainsynth.training import masked_cross_entropy
-from generation.brainsynth.transformer import CodeTransformer
-from generation.ldm.networks import fold
-from generation.networks.metadata_effect import EffectStatistics, MetadataEffect, knot_shares
-from generation.noise import generator_of, seeded
+from plausibrain.cohorts.errors import DataError
+from plausibrain.generation.brainsynth.autoencoder import CodeAutoencoder
+from plausibrain.generation.brainsynth.codebook import Codebook, CodebookAverages, straight_through
+from plausibrain.generation.brainsynth.convolutions import Decoder
+from plausibrain.generation.brainsynth.masking import AbsorbingDiffusion, times_of_sampling
+from plausibrain.generation.brainsynth.presets import PUBLISHED, SMALL, architecture_of
+from plausibrain.generation.brainsynth.sampling import draw_codes
+from plausibrain.generation.brainsynth.training import masked_cross_entropy
+from plausibrain.generation.brainsynth.transformer import CodeTransformer
+from plausibrain.generation.ldm.networks import fold
+from plausibrain.generation.networks.metadata_effect import EffectStatistics, MetadataEffect, knot_shares
+from plausibrain.generation.noise import generator_of, seeded
 
 CELLS = (2, 2, 2)
 
@@ -236,7 +236,7 @@ def test_untold_metadata_play_no_part(transformer):
 
 
 def test_guidance_magnifies_what_metadata_do(transformer):
-    from generation.brainsynth.sampling import _guided_scores
+    from plausibrain.generation.brainsynth.sampling import _guided_scores
 
     codes, conditions = torch.full((1, 2, 8), transformer.mask), torch.tensor([[0.0, 1.0]])
     told = transformer(codes, conditions)

@@ -12,12 +12,12 @@ import torch
 from monai.networks.nets import AutoencoderKL, DiffusionModelUNet
 from monai.networks.schedulers import DDIMScheduler
 
-from cohorts.errors import DataError, ToolError
-from generation.bundle import load as loading
-from generation.bundle.fetch import RemoteFile, fetch_bundle, published_config
-from generation.bundle.layout import ORIGINAL, PORT, read_config
-from generation.ldm.presets import PUBLISHED
-from generation.models.monai_bundle import monai_bundle
+from plausibrain.cohorts.errors import DataError, ToolError
+from plausibrain.generation.bundle import load as loading
+from plausibrain.generation.bundle.fetch import RemoteFile, fetch_bundle, published_config
+from plausibrain.generation.bundle.layout import ORIGINAL, PORT, read_config
+from plausibrain.generation.ldm.presets import PUBLISHED
+from plausibrain.generation.models.monai_bundle import monai_bundle
 
 LATENTS = (2, 4, 2)
 STEPS = 5
@@ -123,8 +123,8 @@ def published_procedure(networks, noise, values):
 def test_images_are_those_of_monais_modules_bit_for_bit(layout, networks, tmp_path):
     model = monai_bundle(write_bundle(tmp_path / "bundle", layout, networks), steps=STEPS, fast=False)
     drawn = list(model.sample(ROWS, [5, 6]))
-    from generation.ldm.sampling import SAMPLE_STREAM
-    from generation.noise import generator_of, noise_like
+    from plausibrain.generation.ldm.sampling import SAMPLE_STREAM
+    from plausibrain.generation.noise import generator_of, noise_like
 
     for image, seed, values in zip(drawn, (5, 6), ([1.0, 1.0, 0.0, 1.0], [0.0, 0.5, 1.0, 0.0]), strict=True):
         noise = noise_like((3, *LATENTS), [generator_of(seed, SAMPLE_STREAM)])

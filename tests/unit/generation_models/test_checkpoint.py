@@ -7,9 +7,9 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from cohorts.errors import DataError
-from generation.checkpoint import read_checkpoint
-from generation.models.ldm import ldm
+from plausibrain.cohorts.errors import DataError
+from plausibrain.generation.checkpoint import read_checkpoint
+from plausibrain.generation.models.ldm import ldm
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def rewrite(folder, **changes):
 
 
 def resign(folder):
-    from cohorts.store import hash_file
+    from plausibrain.cohorts.store import hash_file
 
     rewrite(folder, weights_sha256=hash_file(folder / "weights.safetensors"))
 

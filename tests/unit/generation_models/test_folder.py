@@ -7,12 +7,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cohorts.cohort import read_cohort
-from cohorts.errors import DataError
-from cohorts.volumes import Volume, read_volume, write_volume
-from generation.models.folder import folder
-from generation.registry import find_model
-from generation.sample_cohort import Share, sample_cohort
+from plausibrain.cohorts.cohort import read_cohort
+from plausibrain.cohorts.errors import DataError
+from plausibrain.cohorts.volumes import Volume, read_volume, write_volume
+from plausibrain.generation.models.folder import folder
+from plausibrain.generation.registry import find_model
+from plausibrain.generation.sample_cohort import Share, sample_cohort
 from plausibrain.models import sample_model
 
 AFFINE = np.array([[2.0, 0, 0, -3], [0, 0, 2.5, 4], [0, -2.5, 0, 5], [0, 0, 0, 1]])

@@ -9,21 +9,21 @@ import pytest
 import torch
 from torch.distributions import Normal, kl_divergence
 
-from cohorts.errors import DataError
-from generation.gans import presets
-from generation.gans.lsgan import LsganTask
-from generation.gans.presets import (
+from plausibrain.cohorts.errors import DataError
+from plausibrain.generation.gans import presets
+from plausibrain.generation.gans.lsgan import LsganTask
+from plausibrain.generation.gans.presets import (
     PRESETS,
     architecture_of,
     build_critic,
     build_encoder,
     build_generator,
 )
-from generation.gans.recipe import random_shift
-from generation.gans.vae_gan import VaeGanTask
-from generation.models.lsgan import lsgan
-from generation.models.vae_gan import vae_gan
-from generation.networks.adversarial_losses import (
+from plausibrain.generation.gans.recipe import random_shift
+from plausibrain.generation.gans.vae_gan import VaeGanTask
+from plausibrain.generation.models.lsgan import lsgan
+from plausibrain.generation.models.vae_gan import vae_gan
+from plausibrain.generation.networks.adversarial_losses import (
     feature_matching,
     least_squares_critic,
     least_squares_generator,
@@ -31,15 +31,15 @@ from generation.networks.adversarial_losses import (
     logistic_generator,
     normal_divergence,
 )
-from generation.networks.blocks import ConditionedNorm, group_norm, without_checkerboard
-from generation.noise import generator_of, seeded
-from generation.registry import find_model
-from generation.training import train
-from generation.training.data import ArrayExamples
-from generation.training.devices import Devices
-from generation.training.loop import LoopSettings, Watch, train_stage, train_step
-from generation.training.state import fresh_state
-from generation.training.task import Batch, Request, StagePlan
+from plausibrain.generation.networks.blocks import ConditionedNorm, group_norm, without_checkerboard
+from plausibrain.generation.noise import generator_of, seeded
+from plausibrain.generation.registry import find_model
+from plausibrain.generation.training import train
+from plausibrain.generation.training.data import ArrayExamples
+from plausibrain.generation.training.devices import Devices
+from plausibrain.generation.training.loop import LoopSettings, Watch, train_stage, train_step
+from plausibrain.generation.training.state import fresh_state
+from plausibrain.generation.training.task import Batch, Request, StagePlan
 
 TINY = PRESETS["tiny"]
 SIDE = 12
@@ -262,9 +262,9 @@ def test_a_killed_training_ends_with_the_same_bits(model, tiny_training, tmp_pat
 @pytest.fixture(scope="module", params=MODELS)
 def trained(request, tmp_path_factory):
     """Return name and folder of a checkpoint with seeded random weights."""
-    from generation.checkpoint import Checkpoint, write_checkpoint
-    from generation.model import ImageGrid
-    from generation.scaler import ConditionScaler
+    from plausibrain.generation.checkpoint import Checkpoint, write_checkpoint
+    from plausibrain.generation.model import ImageGrid
+    from plausibrain.generation.scaler import ConditionScaler
 
     folder, columns = tmp_path_factory.mktemp(request.param), ("age", "requested_ventricle_mm3")
     architecture = architecture_of(TINY, (SIDE,) * 3, 2)

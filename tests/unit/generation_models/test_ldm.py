@@ -8,19 +8,19 @@ import torch
 from monai.networks.nets import AutoencoderKL
 from monai.networks.schedulers import DDIMScheduler, DDPMScheduler
 
-from cohorts.errors import DataError
-from generation.ldm.block_transform import BlockTransform
-from generation.ldm.decoding import decode_in_slabs, decoder_for
-from generation.ldm.folding import fold
-from generation.ldm.losses import RandomFeatures, kl_divergence
-from generation.ldm.networks import FoldedAutoencoder, LatentScale
-from generation.ldm.presets import PUBLISHED, SMALL, TINY, architecture_of
-from generation.ldm.schedule import Schedule, ddim_timesteps, timestep_pairs
-from generation.ldm.training import DiffusionTask
-from generation.ldm.upsampling import DoublingConv
-from generation.models.ldm import ldm
-from generation.noise import seeded
-from generation.training.data import ArrayExamples
+from plausibrain.cohorts.errors import DataError
+from plausibrain.generation.ldm.block_transform import BlockTransform
+from plausibrain.generation.ldm.decoding import decode_in_slabs, decoder_for
+from plausibrain.generation.ldm.folding import fold
+from plausibrain.generation.ldm.losses import RandomFeatures, kl_divergence
+from plausibrain.generation.ldm.networks import FoldedAutoencoder, LatentScale
+from plausibrain.generation.ldm.presets import PUBLISHED, SMALL, TINY, architecture_of
+from plausibrain.generation.ldm.schedule import Schedule, ddim_timesteps, timestep_pairs
+from plausibrain.generation.ldm.training import DiffusionTask
+from plausibrain.generation.ldm.upsampling import DoublingConv
+from plausibrain.generation.models.ldm import ldm
+from plausibrain.generation.noise import seeded
+from plausibrain.generation.training.data import ArrayExamples
 
 STEPS = 4
 SEEDS = [11, 12, 2**63 - 1]
@@ -180,7 +180,7 @@ def test_doubling_is_folded_into_the_convolution():
 
 
 def test_large_images_are_decoded_in_slabs_and_small_ones_whole(monkeypatch):
-    from generation.ldm import decoding
+    from plausibrain.generation.ldm import decoding
 
     used = []
     monkeypatch.setattr(decoding, "decode_in_slabs", lambda *args: used.append("slabs"))

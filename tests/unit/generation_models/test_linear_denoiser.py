@@ -5,12 +5,12 @@ import pytest
 import torch
 from torch import nn
 
-from generation.ldm.build import build_networks, informed
-from generation.ldm.linear_denoiser import InformedUNet, LinearDenoiser
-from generation.ldm.networks import LatentScale, predict
-from generation.ldm.presets import TINY, architecture_of
-from generation.ldm.schedule import Schedule
-from generation.noise import seeded
+from plausibrain.generation.ldm.build import build_networks, informed
+from plausibrain.generation.ldm.linear_denoiser import InformedUNet, LinearDenoiser
+from plausibrain.generation.ldm.networks import LatentScale, predict
+from plausibrain.generation.ldm.presets import TINY, architecture_of
+from plausibrain.generation.ldm.schedule import Schedule
+from plausibrain.generation.noise import seeded
 
 CELLS = (2, 3, 2)
 

@@ -6,18 +6,18 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from analysis.settings import Settings
 from benchmarks import models as benchmark
 from benchmarks.models import ASKED, REFERENCE, Plan, contestants, score
 from benchmarks.models_page import NOTHING, write_page
 from benchmarks.models_picture import by_age, draw_examples, plt
-from cohorts.bids import image_path
-from cohorts.cohort import read_cohort, write_cohort
-from cohorts.errors import DataError
-from cohorts.volumes import Volume, write_volume
-from generation.demo_cohorts import table_cohort
-from generation.model import ImageGrid
-from generation.norms import LATERAL_VENTRICLES
+from plausibrain.analysis.settings import Settings
+from plausibrain.cohorts.bids import image_path
+from plausibrain.cohorts.cohort import read_cohort, write_cohort
+from plausibrain.cohorts.errors import DataError
+from plausibrain.cohorts.volumes import Volume, write_volume
+from plausibrain.generation.demo_cohorts import table_cohort
+from plausibrain.generation.model import ImageGrid
+from plausibrain.generation.norms import LATERAL_VENTRICLES
 
 N = 12
 SETTINGS = Settings(n_resamples=100, n_splits=20, wasabi_repeats=10)

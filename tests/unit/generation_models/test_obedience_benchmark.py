@@ -6,9 +6,9 @@ import pytest
 
 from benchmarks.calibrate_requests import BRAIN, LARGEST_TOLD_MM3, VENTRICLE, curves_of, told_people
 from benchmarks.models_obedience import in_parts, slope_of, trimmed
-from cohorts.cohort import Cohort
-from generation.demo_cohorts import table_cohort
-from generation.norms import LATERAL_VENTRICLES, TISSUE
+from plausibrain.cohorts.cohort import Cohort
+from plausibrain.generation.demo_cohorts import table_cohort
+from plausibrain.generation.norms import LATERAL_VENTRICLES, TISSUE
 
 
 class DoseRun:

@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from cohorts.cohort import read_cohort, write_cohort
-from cohorts.errors import DataError
-from cohorts.store import hash_file
-from cohorts.volumes import read_volume
-from generation.demo_cohorts import table_cohort
-from generation.registry import MODELS, find_model
 from plausibrain.cli import app
+from plausibrain.cohorts.cohort import read_cohort, write_cohort
+from plausibrain.cohorts.errors import DataError
+from plausibrain.cohorts.store import hash_file
+from plausibrain.cohorts.volumes import read_volume
+from plausibrain.generation.demo_cohorts import table_cohort
+from plausibrain.generation.registry import MODELS, find_model
 
 PAGE = Path(__file__).parents[3] / "docs" / "plugin_model.md"
 
@@ -84,7 +84,9 @@ def run(command: str) -> None:
 
 
 def test_the_foreign_model_is_listed_beside_ours(installed):
-    assert {"ball", "ldm", "folder"} <= {plugin.name for plugin in MODELS.discover("generation.models")}
+    assert {"ball", "ldm", "folder"} <= {
+        plugin.name for plugin in MODELS.discover("plausibrain.generation.models")
+    }
 
 
 def test_and_is_gone_with_its_package(installed, monkeypatch):

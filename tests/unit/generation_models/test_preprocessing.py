@@ -5,17 +5,17 @@ import pandas as pd
 import pytest
 from scipy.spatial.transform import Rotation
 
-from cohorts.errors import DataError
-from cohorts.rigid import fit_rigid
-from cohorts.structures import structure
-from cohorts.volumes import LabelMap, Volume, write_label_map, write_volume
-from generation.alignment import atlas_centroids, rigid_to_atlas
-from generation.model import ImageGrid
-from generation.norms import draw_people, draw_volumes
-from generation.preprocessing import PRESETS, prepare
-from generation.scaler import ConditionScaler
-from generation.simulator.person import Grid, simulate_person
-from generation.training.data import PreparedImages, prepare_cohort
+from plausibrain.cohorts.errors import DataError
+from plausibrain.cohorts.rigid import fit_rigid
+from plausibrain.cohorts.structures import structure
+from plausibrain.cohorts.volumes import LabelMap, Volume, write_label_map, write_volume
+from plausibrain.generation.alignment import atlas_centroids, rigid_to_atlas
+from plausibrain.generation.model import ImageGrid
+from plausibrain.generation.norms import draw_people, draw_volumes
+from plausibrain.generation.preprocessing import PRESETS, prepare
+from plausibrain.generation.scaler import ConditionScaler
+from plausibrain.generation.simulator.person import Grid, simulate_person
+from plausibrain.generation.training.data import PreparedImages, prepare_cohort
 
 
 def moved(degrees, shift):
@@ -124,7 +124,7 @@ def test_an_adult_of_the_simulator_fits_the_grid():
 
 
 def test_cohorts_are_prepared_once(phantom, people, tmp_path):
-    from cohorts.cohort import Cohort
+    from plausibrain.cohorts.cohort import Cohort
 
     image, labels = phantom
     paths = []
@@ -146,8 +146,8 @@ def test_cohorts_are_prepared_once(phantom, people, tmp_path):
 
 
 def test_a_table_of_segment_names_the_label_maps(phantom, people, tmp_path):
-    from cohorts.cohort import Cohort
-    from generation.training.data import label_files
+    from plausibrain.cohorts.cohort import Cohort
+    from plausibrain.generation.training.data import label_files
 
     image, labels = phantom
     path = write_volume(image, tmp_path / "sub-00_T1w.nii.gz")

@@ -13,12 +13,12 @@ SCRIPT = """
 import sys
 from pathlib import Path
 import torch
-from generation.ldm.training import LatentDiffusionRecipe
-from generation.training.data import ArrayExamples
-from generation.training.devices import Devices
-from generation.training.loop import LoopSettings, train_stage
-from generation.training.state import fresh_state
-from generation.training.task import Request, StagePlan
+from plausibrain.generation.ldm.training import LatentDiffusionRecipe
+from plausibrain.generation.training.data import ArrayExamples
+from plausibrain.generation.training.devices import Devices
+from plausibrain.generation.training.loop import LoopSettings, train_stage
+from plausibrain.generation.training.state import fresh_state
+from plausibrain.generation.training.task import Request, StagePlan
 
 torch.set_num_threads(1)
 task = LatentDiffusionRecipe(Request("tiny", (16, 16, 16), 4)).task("autoencoder", {})

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from cohorts.errors import DataError
-from generation.checkpoint import read_checkpoint, with_curves
-from generation.ldm.fast import DirectConv3d
-from generation.models.ldm import ldm
-from generation.request_curves import fit_curve
-from generation.scaler import ConditionScaler, RequestCurve
+from plausibrain.cohorts.errors import DataError
+from plausibrain.generation.checkpoint import read_checkpoint, with_curves
+from plausibrain.generation.ldm.fast import DirectConv3d
+from plausibrain.generation.models.ldm import ldm
+from plausibrain.generation.request_curves import fit_curve
+from plausibrain.generation.scaler import ConditionScaler, RequestCurve
 
 VENTRICLE = "requested_ventricle_mm3"
 

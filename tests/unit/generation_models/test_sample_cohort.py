@@ -6,12 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cohorts.cohort import read_cohort
-from cohorts.errors import DataError
-from cohorts.volumes import read_volume
-from generation import sample_cohort as sampling
-from generation.model import ImageGrid
-from generation.sample_cohort import Share, sample_cohort, seed_of
+from plausibrain.cohorts.cohort import read_cohort
+from plausibrain.cohorts.errors import DataError
+from plausibrain.cohorts.volumes import read_volume
+from plausibrain.generation import sample_cohort as sampling
+from plausibrain.generation.model import ImageGrid
+from plausibrain.generation.sample_cohort import Share, sample_cohort, seed_of
 
 
 class Painter:

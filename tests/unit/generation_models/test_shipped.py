@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from generation.checkpoint import DESCRIPTION, WEIGHTS
-from generation.preprocessing import PRESETS
-from generation.registry import models
-from generation.scaler import DEFAULT_CONDITIONS
-from generation.shipped import shipped_checkpoint, shipped_models
+from plausibrain.generation.checkpoint import DESCRIPTION, WEIGHTS
+from plausibrain.generation.preprocessing import PRESETS
+from plausibrain.generation.registry import models
+from plausibrain.generation.scaler import DEFAULT_CONDITIONS
+from plausibrain.generation.shipped import shipped_checkpoint, shipped_models
 from plausibrain.models import load_model
 
 LIMIT_MB = 60

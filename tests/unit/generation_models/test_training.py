@@ -5,16 +5,23 @@ import json
 import pytest
 import torch
 
-from cohorts.errors import DataError
-from generation.checkpoint import read_checkpoint
-from generation.ldm.folding import fold, unfold
-from generation.ldm.training import LatentDiffusionRecipe
-from generation.training import train
-from generation.training.data import ArrayExamples, label_files, split
-from generation.training.devices import Devices
-from generation.training.loop import LoopSettings, Watch, example_numbers, rate, train_stage, train_step
-from generation.training.state import fresh_state, load_state, save_state
-from generation.training.task import Objective, Request, StagePlan
+from plausibrain.cohorts.errors import DataError
+from plausibrain.generation.checkpoint import read_checkpoint
+from plausibrain.generation.ldm.folding import fold, unfold
+from plausibrain.generation.ldm.training import LatentDiffusionRecipe
+from plausibrain.generation.training import train
+from plausibrain.generation.training.data import ArrayExamples, label_files, split
+from plausibrain.generation.training.devices import Devices
+from plausibrain.generation.training.loop import (
+    LoopSettings,
+    Watch,
+    example_numbers,
+    rate,
+    train_stage,
+    train_step,
+)
+from plausibrain.generation.training.state import fresh_state, load_state, save_state
+from plausibrain.generation.training.task import Objective, Request, StagePlan
 
 
 def same_weights(one, other) -> bool:
@@ -197,8 +204,8 @@ def test_the_rate_rises_stays_and_falls():
 
 
 def test_several_processes_without_accelerate_are_refused(monkeypatch):
-    from cohorts.errors import ToolError
-    from generation.training import devices
+    from plausibrain.cohorts.errors import ToolError
+    from plausibrain.generation.training import devices
 
     monkeypatch.setenv("WORLD_SIZE", "2")
     monkeypatch.setattr(devices, "find_spec", lambda name: None)
@@ -227,7 +234,7 @@ def test_the_held_out_are_not_trained_on():
 
 
 def test_missing_label_maps_are_named(tmp_path, people):
-    from cohorts.cohort import Cohort
+    from plausibrain.cohorts.cohort import Cohort
 
     images = tuple(tmp_path / f"{name}_T1w.nii.gz" for name in people["participant_id"])
     with pytest.raises(DataError, match=r"sub-00_dseg\.nii\.gz: no such label map \(5 of 5 missing\)"):

@@ -6,10 +6,10 @@ from typing import Any
 
 import pandas as pd
 
-from cohorts.bids import label_path
-from cohorts.cohort import Cohort, write_cohort
-from cohorts.volumes import read_label_map
-from generation.simulator.person import count_volumes
+from plausibrain.cohorts.bids import label_path
+from plausibrain.cohorts.cohort import Cohort, write_cohort
+from plausibrain.cohorts.volumes import read_label_map
+from plausibrain.generation.simulator.person import count_volumes
 
 VOXEL_MM = 4.0
 

@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cohorts.cohort import Cohort
-from cohorts.volumes import Volume, read_volume, write_label_map, write_volume
-from evaluation import extraction, measure_cohort, segment_files, standard_brain
+from plausibrain.cohorts.cohort import Cohort
+from plausibrain.cohorts.volumes import Volume, read_volume, write_label_map, write_volume
 from plausibrain.config import ImageSettings, RunConfig, Source, read_config
+from plausibrain.evaluation import extraction, measure_cohort, segment_files, standard_brain
 from plausibrain.features import extract_features
 from plausibrain.imaging import measured
 from plausibrain.quality import measure_quality

@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.settings import Settings
-from cohorts.cohort import Cohort, write_cohort
-from evaluation import extraction
 from plausibrain import demo, image_audit, simulated_images
+from plausibrain.analysis.settings import Settings
+from plausibrain.cohorts.cohort import Cohort, write_cohort
 from plausibrain.demo import run_demo
+from plausibrain.evaluation import extraction
 from plausibrain.image_audit import run_image_audit
 from tests.unit.plausibrain.simulated import VOXEL_MM, segment_by_truth
 

@@ -8,18 +8,18 @@ import pandas as pd
 import pytest
 from pydantic import ValidationError
 
-from cohorts.cohort import Cohort, read_cohort
-from cohorts.errors import DataError
-from cohorts.volumes import read_volume
-from generation.demo_cohorts import table_cohort
-from generation.model import ImageGrid
-from generation.norms import LATERAL_VENTRICLES
-from generation.preprocessing import PRESETS
-from generation.simulator.cohort import simulate_cohort
-from generation.simulator.person import Grid
 from plausibrain import drawing, prepared
+from plausibrain.cohorts.cohort import Cohort, read_cohort
+from plausibrain.cohorts.errors import DataError
+from plausibrain.cohorts.volumes import read_volume
 from plausibrain.config import Generator, RunConfig, Source, read_config
 from plausibrain.drawing import draw_and_measure, on_grid, segmenter_for
+from plausibrain.generation.demo_cohorts import table_cohort
+from plausibrain.generation.model import ImageGrid
+from plausibrain.generation.norms import LATERAL_VENTRICLES
+from plausibrain.generation.preprocessing import PRESETS
+from plausibrain.generation.simulator.cohort import simulate_cohort
+from plausibrain.generation.simulator.person import Grid
 from plausibrain.models import load_model
 from plausibrain.prepared import prepare
 from plausibrain.requests import config_from_flags

@@ -7,12 +7,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cohorts.cohort import Cohort
-from cohorts.errors import DataError
-from cohorts.processes import kept_processes
-from cohorts.volumes import write_label_map, write_volume
-from evaluation import extraction
+from plausibrain.cohorts.cohort import Cohort
+from plausibrain.cohorts.errors import DataError
+from plausibrain.cohorts.processes import kept_processes
+from plausibrain.cohorts.volumes import write_label_map, write_volume
 from plausibrain.config import ImageSettings, read_config
+from plausibrain.evaluation import extraction
 from plausibrain.features import extract_features
 from plausibrain.requests import config_from_flags
 from tests.unit.evaluation_extractors.phantoms import ball_brain, rigid

@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cohorts.cohort import Cohort
-from cohorts.schemas import CASES, NEAREST, SLICES
-from cohorts.tables import read_table, write_table
 from plausibrain.choices import N_COPIES, N_TWINS, Choice, choices
+from plausibrain.cohorts.cohort import Cohort
+from plausibrain.cohorts.schemas import CASES, NEAREST, SLICES
+from plausibrain.cohorts.tables import read_table, write_table
 from plausibrain.slices import write_slices
 from tests.unit.plausibrain.test_features import images_of
 

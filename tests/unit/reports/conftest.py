@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from reports.report import page
-from reports.run_folder import Run, read_run
+from plausibrain.reports.report import page
+from plausibrain.reports.run_folder import Run, read_run
 from tests.unit.reports.factory import make_run
 
 

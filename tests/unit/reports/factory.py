@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from cohorts.schemas import SCHEMAS
-from cohorts.structures import STRUCTURES, TIV
-from cohorts.tables import write_table
+from plausibrain.cohorts.schemas import SCHEMAS
+from plausibrain.cohorts.structures import STRUCTURES, TIV
+from plausibrain.cohorts.tables import write_table
 from tests.unit.reports.factory_results import QUALITY, Results
 from tests.unit.reports.factory_scorecard import headlines, scorecard
 
@@ -53,7 +53,7 @@ class Names:
 
 
 def packed_volume(seed: int, shape: tuple[int, int, int] = (5, 6, 4)) -> bytes:
-    """Return random grey values as `evaluation.slices.small_volume` packs them."""
+    """Return random grey values as `plausibrain.evaluation.slices.small_volume` packs them."""
     planes = np.random.default_rng(seed).integers(0, 256, shape[::-1], dtype=np.uint8)
     steps = np.diff(planes, axis=0, prepend=np.zeros_like(planes[:1]))
     return zlib.compress(struct.pack("<4H", *shape, 200) + steps.tobytes())

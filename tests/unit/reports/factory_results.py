@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from cohorts.structures import TIV
+from plausibrain.cohorts.structures import TIV
 
 HEADSIZES = ("covariate", "none", "share")
 STRATA = ("F", "M", "50-59", "60-69")

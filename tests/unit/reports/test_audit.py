@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from cohorts.schemas import AUDIT
-from cohorts.tables import read_table
-from reports.audit import audit_markdown
+from plausibrain.cohorts.schemas import AUDIT
+from plausibrain.cohorts.tables import read_table
+from plausibrain.reports.audit import audit_markdown
 
 DOCS = Path(__file__).parents[3] / "docs"
 

@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cohorts.schemas import AUDIT_IMAGES
-from cohorts.tables import write_table
-from reports.audit_images import USUAL, write_image_audit_page
+from plausibrain.cohorts.schemas import AUDIT_IMAGES
+from plausibrain.cohorts.tables import write_table
+from plausibrain.reports.audit_images import USUAL, write_image_audit_page
 
 
 def row(

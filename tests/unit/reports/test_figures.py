@@ -7,14 +7,14 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from cohorts.registry import Plugin
-from cohorts.schemas import SCHEMAS
-from reports.figure import FIGURES, figures_of
-from reports.figures import _maps, dose_response
-from reports.run_folder import Run
-from reports.svg import drawing
+from plausibrain.cohorts.registry import Plugin
+from plausibrain.cohorts.schemas import SCHEMAS
+from plausibrain.reports.figure import FIGURES, figures_of
+from plausibrain.reports.figures import _maps, dose_response
+from plausibrain.reports.run_folder import Run
+from plausibrain.reports.svg import drawing
 
-PLUGINS = list(FIGURES.discover("reports.figures"))
+PLUGINS = list(FIGURES.discover("plausibrain.reports.figures"))
 every_figure = pytest.mark.parametrize("plugin", PLUGINS, ids=[plugin.name for plugin in PLUGINS])
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reports import formatting as f
+from plausibrain.reports import formatting as f
 
 NUMBERS = st.floats(min_value=-1e7, max_value=1e7, allow_nan=False)
 

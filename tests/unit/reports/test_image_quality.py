@@ -3,11 +3,11 @@
 import pandas as pd
 from matplotlib.figure import Figure
 
-from reports.figure import FIGURES, figures_of
-from reports.measure_labels import with_measure_labels
-from reports.result_tables import tables_of
-from reports.run_folder import Run
-from reports.svg import drawing
+from plausibrain.reports.figure import FIGURES, figures_of
+from plausibrain.reports.measure_labels import with_measure_labels
+from plausibrain.reports.result_tables import tables_of
+from plausibrain.reports.run_folder import Run
+from plausibrain.reports.svg import drawing
 
 
 def test_measures_are_called_by_their_label_and_carry_their_unit(run: Run) -> None:
@@ -25,7 +25,7 @@ def test_structures_keep_their_names(run: Run) -> None:
 
 
 def test_far_and_near_differences_are_told_with_their_true_numbers(run: Run) -> None:
-    table = FIGURES.discover("reports.figures")["quality_forest"].options["select"](run)
+    table = FIGURES.discover("plausibrain.reports.figures")["quality_forest"].options["select"](run)
     assert "to The fwhm_mean: 9.00 SD (8.75 to 9.25) – no." in FIGURES["quality_forest"].options["describe"](
         table
     )

@@ -5,8 +5,8 @@ import re
 
 import pytest
 
-from reports.methods import methods
-from reports.run_folder import Run
+from plausibrain.reports.methods import methods
+from plausibrain.reports.run_folder import Run
 
 
 def text_of(run: Run) -> str:

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from cohorts.errors import DataError
-from reports import methods
-from reports.references import Bibliography, known_references
+from plausibrain.cohorts.errors import DataError
+from plausibrain.reports import methods
+from plausibrain.reports.references import Bibliography, known_references
 
 ROOT = Path(__file__).parents[3]
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from cohorts.errors import DataError
-from reports.report import page, write_report
-from reports.run_folder import Run, read_run
+from plausibrain.cohorts.errors import DataError
+from plausibrain.reports.report import page, write_report
+from plausibrain.reports.run_folder import Run, read_run
 from tests.unit.reports.factory import Names, make_run
 from tests.unit.reports.page_parser import Page
 

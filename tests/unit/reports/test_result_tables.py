@@ -2,9 +2,9 @@
 
 import pytest
 
-from reports.formatting import MISSING
-from reports.result_tables import ResultTable, tables_of
-from reports.run_folder import Run
+from plausibrain.reports.formatting import MISSING
+from plausibrain.reports.result_tables import ResultTable, tables_of
+from plausibrain.reports.run_folder import Run
 
 
 def table(run: Run, question: int, title: str) -> ResultTable:

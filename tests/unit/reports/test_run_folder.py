@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from cohorts.errors import DataError
-from reports.run_folder import Run, read_run
+from plausibrain.cohorts.errors import DataError
+from plausibrain.reports.run_folder import Run, read_run
 
 
 @pytest.fixture

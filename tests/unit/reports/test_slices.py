@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from reports import slices
-from reports.report import page
-from reports.run_folder import Run
-from reports.slices import slices_of, volumes_of
+from plausibrain.reports import slices
+from plausibrain.reports.report import page
+from plausibrain.reports.run_folder import Run
+from plausibrain.reports.slices import slices_of, volumes_of
 from tests.unit.reports.factory import packed_volume
 from tests.unit.reports.page_parser import Page
 
@@ -204,7 +204,7 @@ def in_node(folder: Path, packed: str, events: Sequence[Any] = ()) -> dict[str, 
     """Run the script of the viewer over a made-up document, send events, return what it drew and said."""
     harness = folder / "harness.cjs"
     harness.write_text(VIEWER, encoding="utf-8")
-    script = files("reports") / "templates" / "viewer.js"
+    script = files("plausibrain.reports") / "templates" / "viewer.js"
     done = subprocess.run(
         ["node", str(harness), str(script), packed, json.dumps(events)],
         capture_output=True, text=True, check=True, timeout=60,

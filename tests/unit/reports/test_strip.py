@@ -2,7 +2,7 @@
 
 import pytest
 
-from reports.strip import WIDTH, at_equal_n, strip
+from plausibrain.reports.strip import WIDTH, at_equal_n, strip
 
 BASE = {
     "estimate": 0.0, "ci_low": -0.1, "ci_high": 0.1, "margin_low": -0.2, "margin_high": 0.2, "ideal": 0.0,

@@ -3,8 +3,16 @@
 import pandas as pd
 import pytest
 
-from cohorts.structures import TIV, names
-from reports.structure_names import CORTEX, GROUPS, OTHER, WHOLE, group, sort_by_structure, structure_label
+from plausibrain.cohorts.structures import TIV, names
+from plausibrain.reports.structure_names import (
+    CORTEX,
+    GROUPS,
+    OTHER,
+    WHOLE,
+    group,
+    sort_by_structure,
+    structure_label,
+)
 
 
 @pytest.mark.parametrize(

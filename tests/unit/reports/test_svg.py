@@ -6,7 +6,7 @@ import pytest
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
-from reports import svg
+from plausibrain.reports import svg
 from tests.unit.reports.page_parser import Page
 
 
@@ -69,7 +69,10 @@ def test_palette_is_that_of_the_style_sheet() -> None:
     from importlib.resources import files
 
     light = (
-        files("reports").joinpath("templates/style.css").read_text(encoding="utf-8").partition("@media")[0]
+        files("plausibrain.reports")
+        .joinpath("templates/style.css")
+        .read_text(encoding="utf-8")
+        .partition("@media")[0]
     )
     stated = dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6})", light))
     assert stated["generated"] == svg.GENERATED
