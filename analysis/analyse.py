@@ -6,18 +6,18 @@ from typing import Any
 
 import pandas as pd
 
-from plausibrain.analysis import companions
-from plausibrain.analysis.cases import case_table
+from plausibrain.analysis import report_tables
 from plausibrain.analysis.design import describe_design
-from plausibrain.analysis.estimates.obedience import dose_table
+from plausibrain.analysis.estimates.conditioning import dose_table
 from plausibrain.analysis.evaluate import Pairs, evaluate_headline, evaluate_headlines
-from plausibrain.analysis.frame import build_frame
+from plausibrain.analysis.joint_design import build_frame
 from plausibrain.analysis.nearest_table import nearest_table
 from plausibrain.analysis.registry import all_headlines
 from plausibrain.analysis.results import COLUMNS, ESTIMATES
 from plausibrain.analysis.sample import Samples, prepare_samples
 from plausibrain.analysis.scorecard import build_scorecard
 from plausibrain.analysis.settings import Settings
+from plausibrain.analysis.unusual_subjects import case_table
 from plausibrain.cohorts.cohort import Cohort, notes_table
 
 Progress = Callable[[str, int, int], None]
@@ -59,7 +59,7 @@ def analyse(
         With volumes (mm³) from the same segmentation program.
     settings : Settings, optional
     training : Cohort, optional
-        People that the generator was trained on, with the same features of images.
+        Subjects that the generator was trained on, with the same features of images.
     progress : callable, optional
         Called as `progress(what, done, of)` before every step.
 
@@ -74,7 +74,7 @@ def analyse(
     """
     settings = settings or Settings()
     tell = progress or (lambda what, done, of: None)
-    samples = prepare_samples(reference, generated, min_people=settings.min_people, training=training)
+    samples = prepare_samples(reference, generated, min_subjects=settings.min_subjects, training=training)
     frame = build_frame(samples, settings)
     pairs = Pairs.of(frame)
     headline_plugins, estimate_plugins = (
@@ -92,14 +92,14 @@ def analyse(
         results.append(plugin(pairs))
     tell("done", steps, steps)
     tables = {
-        "people": _people(samples, reference, generated),
-        "volumes": companions.volumes_table(frame),
+        "subjects": _subjects(samples, reference, generated),
+        "volumes": report_tables.volumes_table(frame),
         "results": _gather(results),
-        "draws": companions.draws_table(headlines),
-        "null_draws": companions.null_draws_table(headlines),
-        "balance": companions.balance_table(samples.reference, samples.generated),
-        "curves": companions.curve_table(pairs),
-        "correlations": companions.correlation_table(frame),
+        "draws": report_tables.draws_table(headlines),
+        "null_draws": report_tables.null_draws_table(headlines),
+        "balance": report_tables.balance_table(samples.reference, samples.generated),
+        "curves": report_tables.curve_table(pairs),
+        "correlations": report_tables.correlation_table(frame),
         "dose": dose_table(pairs),
         "pairs": _pairs_of_images(samples),
         "nearest": nearest_table(pairs.full),
@@ -116,7 +116,7 @@ def judge(reference: Cohort, generated: Cohort, settings: Settings | None = None
     What simulations of the benchmark itself call thousands of times; see `analyse` for the arguments.
     """
     settings = settings or Settings()
-    frame = build_frame(prepare_samples(reference, generated, min_people=settings.min_people), settings)
+    frame = build_frame(prepare_samples(reference, generated, min_subjects=settings.min_subjects), settings)
     pairs = Pairs.of(frame)
     headlines = evaluate_headlines(all_headlines(), pairs)
     return build_scorecard(headlines, describe_design(frame), settings)
@@ -134,8 +134,10 @@ def _gather(results: list[pd.DataFrame]) -> pd.DataFrame:
     return table.infer_objects()
 
 
-def _people(samples: Samples, reference: Cohort, generated: Cohort) -> pd.DataFrame:
-    both = [c.people.assign(cohort=role) for role, c in (("reference", reference), ("generated", generated))]
+def _subjects(samples: Samples, reference: Cohort, generated: Cohort) -> pd.DataFrame:
+    both = [
+        c.subjects.assign(cohort=role) for role, c in (("reference", reference), ("generated", generated))
+    ]
     table = pd.concat(both, ignore_index=True)
     table["status"] = ["excluded" if out else "ok" for out in samples.excluded["excluded"]]
     table["reason"] = samples.excluded["reason"].to_numpy()

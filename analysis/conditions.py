@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from plausibrain.analysis.frame import Frame
+from plausibrain.analysis.joint_design import Frame
 from plausibrain.analysis.pair import Pair
 from plausibrain.analysis.regression import fit, moments
 from plausibrain.analysis.sample import Sample
@@ -54,7 +54,7 @@ def measured_volume(column: str, sample: Sample) -> np.ndarray:
 
 def requested_and_measured(column: str, sample: Sample) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return requested and measured values of one condition, mm³, and the rows that have both."""
-    requested = sample.people[column].to_numpy(dtype=float)
+    requested = sample.subjects[column].to_numpy(dtype=float)
     measured = measured_volume(column, sample)
     rows = np.flatnonzero(np.isfinite(requested) & np.isfinite(measured))
     return requested[rows], measured[rows], rows
@@ -63,7 +63,7 @@ def requested_and_measured(column: str, sample: Sample) -> tuple[np.ndarray, np.
 def weighted_slope(column: str, pair: Pair) -> np.ndarray:
     """Return the slope of measured on requested values at equal age, sex and other requests, (B,).
 
-    In people, ventricles grow with age. A model that follows age and ignores the request would still show a
+    In subjects, ventricles grow with age. A model that follows age and ignores the request would still show a
     slope if age were not held equal.
     """
     prepared = pair.generated.prepared
@@ -83,8 +83,8 @@ def _other_requests(column: str, sample: Sample, rows: np.ndarray) -> list[np.nd
     """Standardised values of the other requested conditions that every row has, each (n, 1)."""
     others = []
     for name in PARTS:
-        if name != column and name in sample.people:
-            values = sample.people[name].to_numpy(dtype=float)[rows]
+        if name != column and name in sample.subjects:
+            values = sample.subjects[name].to_numpy(dtype=float)[rows]
             if np.isfinite(values).all() and np.ptp(values) > 0:
                 others.append(((values - values.mean()) / values.std())[:, None])
     return others

@@ -40,7 +40,7 @@ def shrunk_moments_of(vectors: np.ndarray) -> CloudMoments:
 
     Notes
     -----
-    Covariance S with n in the denominator, a = tr S / d, and the mean over people of |x x' - S|² / n set
+    Covariance S with n in the denominator, a = tr S / d, and the mean over subjects of |x x' - S|² / n set
     against |S - a I|²: their ratio is the share of a I (Ledoit & Wolf 2004, section 3.3, with their
     estimators).
     """

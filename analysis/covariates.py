@@ -113,7 +113,7 @@ def identified(reference: np.ndarray, generated: np.ndarray) -> np.ndarray:
 
 
 def common_ages(reference: Sample, generated: Sample) -> np.ndarray:
-    """Return the ages of all people, of both cohorts, within the range of ages that both cover, years.
+    """Return the ages of all subjects, of both cohorts, within the range of ages that both cover, years.
 
     Empty when the ranges do not meet.
     """
@@ -126,7 +126,7 @@ def common_ages(reference: Sample, generated: Sample) -> np.ndarray:
 def trend_weights(columns: np.ndarray) -> np.ndarray:
     """Return what each age column contributes to the linear trend of a fitted curve.
 
-    Two cohorts of other ages have other slopes although they age alike, because people age faster when they
+    Two cohorts of other ages have other slopes although they age alike, because subjects age faster when they
     are old. The straight line through a fitted curve over ages that both cover is comparable.
 
     Parameters

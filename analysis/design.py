@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from plausibrain.analysis.conditions import LABELS, measured_structures, measured_volume
-from plausibrain.analysis.frame import Frame
+from plausibrain.analysis.joint_design import Frame
 
 AGES = "shared ages"
 MAX_EXTRAPOLATED_SHARE = 0.5
@@ -43,43 +43,43 @@ class Design:
 
 def describe_design(frame: Frame) -> Design:
     """Find out how the generated cohort was requested and which statements that supports."""
-    people = frame.generated.sample.people
-    requested = [c for c in LABELS if _complete(c, people) and measured_structures(c, frame.structures)]
-    kind = _kind(people, requested)
+    subjects = frame.generated.sample.subjects
+    requested = [c for c in LABELS if _complete(c, subjects) and measured_structures(c, frame.structures)]
+    kind = _kind(subjects, requested)
     violated = _ages_apart(frame) | _flat_with_age(frame, requested) | _flat_with_sex(frame, requested)
     if kind not in ("unconditional", "population"):
-        violated["joint"] = _not_a_population(people, requested, kind)
+        violated["joint"] = _not_a_population(subjects, requested, kind)
     statements = [*violated.values(), *_sexes_apart(frame)]
     if AGES not in violated:
         statements += _range_statement(frame)
     return Design(kind, tuple(statements), violated)
 
 
-def _complete(column: str, people: pd.DataFrame) -> bool:
-    return column in people and bool(people[column].notna().all())
+def _complete(column: str, subjects: pd.DataFrame) -> bool:
+    return column in subjects and bool(subjects[column].notna().all())
 
 
-def _not_a_population(people: pd.DataFrame, requested: list[str], kind: str) -> str:
-    combos = len(people[["age", *requested]].drop_duplicates())
+def _not_a_population(subjects: pd.DataFrame, requested: list[str], kind: str) -> str:
+    combos = len(subjects[["age", *requested]].drop_duplicates())
     how = (
         "one condition at a time was varied" if kind == "one_factor" else "a grid of conditions was requested"
     )
     return (
-        f"{how} ({combos} combinations for {len(people)} images), so the mix of conditions is not that of "
+        f"{how} ({combos} combinations for {len(subjects)} images), so the mix of conditions is not that of "
         "a population and spread, covariation and distance between cohorts partly reflect the requests"
     )
 
 
 def _ages_apart(frame: Frame) -> dict[str, str]:
-    """Find out whether most generated people are of an age that the reference does not cover."""
+    """Find out whether most generated subjects are of an age that the reference does not cover."""
     real, generated = frame.reference.sample.age, frame.generated.sample.age
     outside = _share_outside(real, generated)
     if outside <= MAX_EXTRAPOLATED_SHARE:
         return {}
     return {
-        AGES: f"{outside:.0%} of the generated people ({generated.min():.0f} to {generated.max():.0f} years) "
+        AGES: f"{outside:.0%} of generated subjects ({generated.min():.0f} to {generated.max():.0f} years) "
         f"are younger or older than anybody in the reference ({real.min():.0f} to {real.max():.0f} years); "
-        "what real people of their age look like can only be guessed"
+        "what real subjects of their age look like can only be guessed"
     }
 
 
@@ -99,10 +99,10 @@ def _sexes_apart(frame: Frame) -> list[str]:
     ]
 
 
-def _kind(people: pd.DataFrame, requested: list[str]) -> str:
+def _kind(subjects: pd.DataFrame, requested: list[str]) -> str:
     if not requested:
         return "unconditional"
-    factors = people[["age", *requested]]
+    factors = subjects[["age", *requested]]
     if len(factors.drop_duplicates()) * MIN_REPEATS > len(factors):
         return "population"
     moved = sum((factors[c] != factors[c].mode().iloc[0]).to_numpy().astype(int) for c in factors)
@@ -115,7 +115,7 @@ def _flat_with_age(frame: Frame, requested: list[str]) -> dict[str, str]:
         return {}
     flat = []
     for column in requested:
-        asked = sample.people[column].to_numpy(dtype=float)
+        asked = sample.subjects[column].to_numpy(dtype=float)
         r_asked = np.corrcoef(sample.age, asked)[0, 1] if np.ptp(asked) > 0 else 0.0
         r_real = np.corrcoef(reference.age, measured_volume(column, reference))[0, 1]
         if abs(r_asked) < FLAT_R and abs(r_real) > CLEAR_R:
@@ -125,7 +125,7 @@ def _flat_with_age(frame: Frame, requested: list[str]) -> dict[str, str]:
     if not flat:
         return {}
     return {
-        "age with the rest": f"requests do not follow age as in people: {', '.join(flat)}; "
+        "age with the rest": f"requests do not follow age as in subjects: {', '.join(flat)}; "
         "ageing as a whole cannot be judged, only what the model adds at equal requests"
     }
 
@@ -134,7 +134,7 @@ def _flat_with_sex(frame: Frame, requested: list[str]) -> dict[str, str]:
     sample, reference = frame.generated.sample, frame.reference.sample
     flat = []
     for column in requested:
-        asked = _sex_gap(sample.people[column].to_numpy(dtype=float), sample.male)
+        asked = _sex_gap(sample.subjects[column].to_numpy(dtype=float), sample.male)
         real = _sex_gap(measured_volume(column, reference), reference.male)
         if abs(asked) < FLAT_SEX_GAP_SD and abs(real) > SEX_GAP_SD:
             flat.append(
@@ -162,6 +162,6 @@ def _range_statement(frame: Frame) -> list[str]:
     if outside == 0:
         return []
     return [
-        f"{outside:.0%} of the generated people are younger or older than anybody in the reference "
+        f"{outside:.0%} of the generated subjects are younger or older than anybody in the reference "
         f"({real.min():.0f} to {real.max():.0f} years); their comparison rests on extrapolation"
     ]

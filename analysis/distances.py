@@ -1,10 +1,10 @@
-"""Distances between people in the space of volumes, weighted and shared by the headlines that need them."""
+"""Distances between subjects in the space of volumes, weighted and shared by the headlines that need them."""
 
 import numpy as np
 
-from plausibrain.analysis.frame import Frame, Prepared
+from plausibrain.analysis.joint_design import Frame, Prepared
 from plausibrain.analysis.pair import ROLES, Pair, Role
-from plausibrain.analysis.weights import people_rng
+from plausibrain.analysis.weights import subjects_rng
 
 
 def distance_matrix(frame: Frame, first: Prepared, second: Prepared) -> np.ndarray:
@@ -25,9 +25,9 @@ def distance_matrix(frame: Frame, first: Prepared, second: Prepared) -> np.ndarr
 
 
 def mean_distance(pair: Pair, first: Role, second: Role) -> np.ndarray:
-    """Return the weighted mean distance between two cohorts, or between the people of one, (B,).
+    """Return the weighted mean distance between two cohorts, or between the subjects of one, (B,).
 
-    Within one cohort a person is never paired with itself, be it in another row or as a copy
+    Within one cohort a subject is never paired with itself, be it in another row or as a copy
     in a bootstrap, which keeps the mean unbiased.
     """
     a, b = pair.side(first), pair.side(second)
@@ -36,34 +36,34 @@ def mean_distance(pair: Pair, first: Role, second: Role) -> np.ndarray:
     v = b.weights[:, b.prepared.pairwise_rows].astype(np.float32)
     n_pairs = w.sum(axis=1, dtype=float) * v.sum(axis=1, dtype=float)
     if first == second:
-        d, own = _between_people(pair.frame, a.prepared, d, w)
+        d, own = _between_subjects(pair.frame, a.prepared, d, w)
         n_pairs = n_pairs - own
     total = np.einsum("bn,bn->b", w @ d, v, dtype=float)
     with np.errstate(divide="ignore", invalid="ignore"):
         return total / n_pairs
 
 
-def _between_people(
+def _between_subjects(
     frame: Frame, prepared: Prepared, distances: np.ndarray, weights: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return distances with zeros between rows of one person, and the weight of these pairs, (B,)."""
-    person = prepared.clusters.row_of[prepared.pairwise_rows]
-    ids, row_of = np.unique(person, return_inverse=True)
-    if len(ids) == len(person):
+    """Return distances with zeros between rows of one subject, and the weight of these pairs, (B,)."""
+    subject = prepared.clusters.row_of[prepared.pairwise_rows]
+    ids, row_of = np.unique(subject, return_inverse=True)
+    if len(ids) == len(subject):
         return distances, (weights * weights).sum(axis=1, dtype=float)
-    key = ("between people", id(prepared.features))
+    key = ("between subjects", id(prepared.features))
     if key not in frame.cache:
-        frame.cache[key] = np.where(person[:, None] == person[None], np.float32(0), distances)
-    membership = np.zeros((len(person), len(ids)), dtype=np.float32)
-    membership[np.arange(len(person)), row_of] = 1
+        frame.cache[key] = np.where(subject[:, None] == subject[None], np.float32(0), distances)
+    membership = np.zeros((len(subject), len(ids)), dtype=np.float32)
+    membership[np.arange(len(subject)), row_of] = 1
     return frame.cache[key], ((weights @ membership) ** 2).sum(axis=1, dtype=float)
 
 
 def nearest_distance_medians(pair: Pair) -> tuple[np.ndarray, np.ndarray]:
-    """Return the median distance to the nearest other person, reference and generated, each (B,).
+    """Return the median distance to the nearest other subject, reference and generated, each (B,).
 
     Both at the same n. In a bootstrap the distances are those of the cohort itself and only their median is
-    resampled: a person drawn twice is not a twin.
+    resampled: a subject drawn twice is not a near-duplicate.
     """
     if pair.kind == "bootstrap":
         if pair.full is None:
@@ -84,7 +84,7 @@ def _equal_rows(pair: Pair, role: Role) -> np.ndarray:
     """Positions among the pairwise rows: as many in both cohorts."""
     n = min(len(pair.side(r).prepared.pairwise_rows) for r in ROLES)
     prepared = pair.side(role).prepared
-    rng = people_rng(prepared.clusters.ids, pair.frame.settings.seed, "equal rows")
+    rng = subjects_rng(prepared.clusters.ids, pair.frame.settings.seed, "equal rows")
     rank = np.argsort(prepared.sample.order)[
         prepared.pairwise_rows
     ]  # does not depend on the order of the table
@@ -92,13 +92,13 @@ def _equal_rows(pair: Pair, role: Role) -> np.ndarray:
 
 
 def _nearest(frame: Frame, prepared: Prepared, positions: np.ndarray) -> np.ndarray:
-    """Distance of each row to the nearest row of another person, (len(positions),)."""
+    """Distance of each row to the nearest row of another subject, (len(positions),)."""
     block = distance_matrix(frame, prepared, prepared)[np.ix_(positions, positions)].copy()
-    person = prepared.clusters.row_of[prepared.pairwise_rows[positions]]
-    if len(np.unique(person)) == len(person):
+    subject = prepared.clusters.row_of[prepared.pairwise_rows[positions]]
+    if len(np.unique(subject)) == len(subject):
         np.fill_diagonal(block, np.inf)
     else:
-        block[person[:, None] == person[None]] = np.inf
+        block[subject[:, None] == subject[None]] = np.inf
     return block.min(axis=1)
 
 

@@ -7,15 +7,15 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy.stats import norm
 
-from plausibrain.analysis.capabilities import missing_capability
-from plausibrain.analysis.frame import Frame
+from plausibrain.analysis.applicability import missing_capability
+from plausibrain.analysis.joint_design import Frame
 from plausibrain.analysis.pair import Pair, bootstrap_pair, full_pair, half_pair, split_pairs
 from plausibrain.analysis.results import MAX_UNDEFINED_SHARE, POWER
 from plausibrain.cohorts.errors import MeasurementError
 from plausibrain.cohorts.registry import Plugin
 
 MAX_DRAWN_LEVEL = 0.99
-PEOPLE_PER_COLUMN = 3
+SUBJECTS_PER_COLUMN = 3
 MAX_HALVES = 40
 
 
@@ -28,7 +28,7 @@ class Pairs:
     halves: Pair
     null: Pair
     matched: Pair
-    planted: Pair
+    injected: Pair
 
     @classmethod
     def of(cls, frame: Frame) -> "Pairs":
@@ -52,7 +52,7 @@ class Headline:
         Bootstrap values, moved so that their median is the estimate: resampling adds noise, and statistics
         that grow with noise would otherwise be counted twice.
     null, matched : ndarray, (K,)
-        Real against real and real against generated at `frame.split_size` people each.
+        Split-half reference and real against generated at `frame.split_size` subjects each.
     judged : float
         What the verdict is about: the estimate, or its excess over the null.
     margin : tuple of float
@@ -109,40 +109,41 @@ class Headline:
         return low + shift, high + shift
 
     def verdict(self, alpha: float, n_headlines: int) -> str:
-        """Return `yes`, `no` or `cannot tell`.
+        """Return `yes`, `no` or `inconclusive`.
 
         Parameters
         ----------
         alpha : float
-            Chance of any false *no* over all headlines; each gets an equal part. A *yes* is two one-sided
+            Chance of any false *fail* over all headlines; each gets an equal part. A *pass* is two one-sided
             tests at `alpha`.
         n_headlines : int
         """
         if self.status != "ok":
             return "not measured"
         if self.too_few:
-            return "cannot tell"
+            return "inconclusive"
         low, high = self.judged_interval(1 - 2 * alpha)
         if self.margin[0] <= low and high <= self.margin[1]:
-            return "yes"
+            return "pass"
         low, high = self.judged_interval(1 - alpha / n_headlines)
         outside = low > self.margin[1] or high < self.margin[0]
-        return "no" if outside and self._beyond_null() else "cannot tell"
+        return "fail" if outside and self._beyond_null() else "inconclusive"
 
     @property
     def too_few(self) -> str:
-        """Why there are too few people for any verdict; empty when there are enough.
+        """Why there are too few subjects for any verdict; empty when there are enough.
 
-        Models are fitted within halves; with hardly more people than coefficients their residuals mean
+        Models are fitted within halves; with hardly more subjects than coefficients their residuals mean
         nothing.
         """
         options, frame = self.plugin.options, self.frame
-        least = PEOPLE_PER_COLUMN * len(frame.columns)
+        least = SUBJECTS_PER_COLUMN * len(frame.columns)
         if not options["null"] or options["interval"] is not None or frame.split_size >= least:
             return ""
         return (
-            f"real against real at the same n has {frame.split_size} people a side, a verdict takes {least}: "
-            f"at least {2 * least} real and {least} generated people"
+            f"split-half reference at the same n has {frame.split_size} subjects a side, a verdict "
+            f"takes {least}: "
+            f"at least {2 * least} real and {least} generated subjects"
         )
 
     def _beyond_null(self) -> bool:
@@ -153,7 +154,7 @@ class Headline:
         return matched < low or matched > high
 
     def detectable(self, alpha: float, n_headlines: int) -> float:
-        """Return the smallest distance from the ideal that would be called *no* with 80 % power."""
+        """Return the smallest distance from the ideal that would be called *fail* with 80 % power."""
         edges = [abs(edge) for edge in self._margin_distances() if math.isfinite(edge)]
         z = norm.ppf(1 - alpha / (2 * n_headlines)) + norm.ppf(POWER)
         return max(edges, default=math.nan) + z * self.se
@@ -201,7 +202,7 @@ def _compute(plugin: Plugin, pairs: Pairs) -> Headline:
     judged, margin = estimate, plugin.options["margin"]
     if plugin.options["against_null"]:
         judged = _median(matched - null)
-        edges = margin(frame) if margin else _planted_margin(plugin, pairs, null)
+        edges = margin(frame) if margin else _injected_margin(plugin, pairs, null)
     else:
         edges = margin(frame)
     return Headline(plugin, frame, "ok", "", estimate, draws, null, matched, judged, edges)
@@ -231,15 +232,15 @@ def _splits(plugin: Plugin, pairs: Pairs) -> tuple[np.ndarray, np.ndarray]:
     return null, matched
 
 
-def _planted_margin(plugin: Plugin, pairs: Pairs, null: np.ndarray) -> tuple[float, float]:
+def _injected_margin(plugin: Plugin, pairs: Pairs, null: np.ndarray) -> tuple[float, float]:
     """Return the excess that a difference of exactly the margin makes, as upper or as both edges."""
-    excess = _planted_excess(plugin, pairs, null)
+    excess = _injected_excess(plugin, pairs, null)
     return (-excess if plugin.options["both_sides"] else -math.inf), excess
 
 
-def _planted_excess(plugin: Plugin, pairs: Pairs, null: np.ndarray) -> float:
-    planted = np.asarray(plugin(pairs.planted.first(min(len(null), 40))), dtype=float)
-    return max(_median(planted - null[: len(planted)]), 0.0)
+def _injected_excess(plugin: Plugin, pairs: Pairs, null: np.ndarray) -> float:
+    injected = np.asarray(plugin(pairs.injected.first(min(len(null), 40))), dtype=float)
+    return max(_median(injected - null[: len(injected)]), 0.0)
 
 
 def _median(values: np.ndarray) -> float:

@@ -3,7 +3,7 @@
 import numpy as np
 from statsmodels.stats.proportion import confint_proportions_2indep
 
-from plausibrain.analysis.frame import Frame
+from plausibrain.analysis.joint_design import Frame
 from plausibrain.analysis.pair import Pair
 
 

@@ -34,8 +34,8 @@ def feature_distance(
     ideal : float
         Value for two samples of one population, however large.
     draws : {"bootstrap", "halves"}
-        Where the interval comes from: resampled people, or half-samples where people drawn twice would be
-        taken for twins.
+        Where the interval comes from: resampled subjects, or half-samples where subjects drawn twice would be
+        taken for near-duplicates.
     max_splits : int
         Most half-samples and splits.
     longest : int

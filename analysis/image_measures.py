@@ -68,7 +68,7 @@ def _fault(name: str, reference: Cohort, generated: Cohort) -> tuple[str, str]:
     for role, cohort in (("reference", reference), ("generated", generated)):
         if cohort.measures is None or cohort.measure_reasons is None:
             continue
-        ok = (cohort.people["status"] == OK).to_numpy()
+        ok = (cohort.subjects["status"] == OK).to_numpy()
         values, reasons = cohort.measures.loc[ok, name], cohort.measure_reasons.loc[ok, name]
         missing = values.isna()
         if missing.mean() > MAX_MISSING_SHARE:

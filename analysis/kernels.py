@@ -4,15 +4,15 @@ from collections.abc import Callable
 
 import numpy as np
 
-from plausibrain.analysis.clouds import (
+from plausibrain.analysis.feature_samples import (
     Space,
     inner_products,
     mean_over_pairs,
     points,
-    same_person,
+    same_subject,
     squared_distances,
 )
-from plausibrain.analysis.frame import Prepared
+from plausibrain.analysis.joint_design import Prepared
 from plausibrain.analysis.pair import Pair
 
 Kernel = Callable[[Prepared, Prepared], np.ndarray]
@@ -24,7 +24,7 @@ def discrepancy(pair: Pair, name: str, kernel: Kernel) -> np.ndarray:
     Notes
     -----
     Mean kernel within the reference plus that within the generated cohort minus twice that between them; a
-    person is not compared with itself, so the mean over samples is 0 for equal populations and a value may
+    subject is not compared with itself, so the mean over samples is 0 for equal populations and a value may
     be negative (Gretton et al. 2012, eq. 3).
     """
     one, other = pair.reference.prepared, pair.generated.prepared
@@ -44,10 +44,10 @@ def cubic(pair: Pair, name: str, space: Space) -> Kernel:
 
 
 def gaussian(pair: Pair, name: str, space: Space) -> Kernel:
-    """Return the kernel exp(-|x - y|² / (2 s²)), s the median distance of people of the reference."""
+    """Return the kernel exp(-|x - y|² / (2 s²)), s the median distance of subjects of the reference."""
     reference = pair.frame.reference
     own = squared_distances(pair.frame, reference, reference, name, space)
-    apart = own[~same_person(reference)]
+    apart = own[~same_subject(reference)]
     width = float(np.median(apart)) if apart.size else 1.0
 
     def kernel(first: Prepared, second: Prepared) -> np.ndarray:

@@ -1,7 +1,7 @@
-"""Copies of training people, and twins among the generated.
+"""Copies of training subjects, and near-duplicates among the generated.
 
-A copy is a generated image that is more like its nearest training image than 95 % of new real people are to
-theirs. New real people are the reference, who were not trained on: so of a generator that copies nobody, 5
+A copy is a generated image that is more like its nearest training image than 95 % of new real subjects are to
+theirs. New real subjects are the reference, who were not trained on: so of a generator that copies nobody, 5
 % are called copies too.
 """
 
@@ -10,20 +10,20 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import beta
 
-from plausibrain.analysis.clouds import (
+from plausibrain.analysis.feature_samples import (
     IMAGE_SPACE,
     chosen_extractor,
     equal_members,
-    same_person,
+    same_subject,
     squared_distances,
 )
-from plausibrain.analysis.frame import Frame, Prepared
+from plausibrain.analysis.joint_design import Frame, Prepared
 from plausibrain.analysis.pair import ROLES, Pair, full_pair
 from plausibrain.cohorts.cohort import Cohort
 
-#: Share of new real people who look like copies.
+#: Share of new real subjects who look like copies.
 CHANCE = 0.05
-#: Fewest new real people for whom a share of 5 % exists.
+#: Fewest new real subjects for whom a share of 5 % exists.
 MIN_HELD_OUT = 19
 SAME_AGE_YEARS = 10.0
 _AT_A_TIME = 2000
@@ -47,7 +47,7 @@ class Nearest:
 
 @dataclass(frozen=True, eq=False)
 class Copies:
-    """Nearest training images of generated and of held-out people, in one space.
+    """Nearest training images of generated and of held-out subjects, in one space.
 
     Attributes
     ----------
@@ -56,9 +56,9 @@ class Copies:
     generated_to_held_out : Nearest
         Nearest held-out image of every generated one; `row` counts in the reference.
     held_out_rows : ndarray of int
-        Rows of the reference who are not among the training people.
+        Rows of the reference who are not among the training subjects.
     p : ndarray, (n_generated,)
-        Share of new real people at least as similar to their nearest; NaN without a vector.
+        Share of new real subjects at least as similar to their nearest; NaN without a vector.
     limit : float
         Smallest similarity that counts as a copy.
     published_limit : float
@@ -81,19 +81,19 @@ class Copies:
 
 
 def held_out_rows(frame: Frame) -> np.ndarray:
-    """Return the rows of the reference whose person was not trained on.
+    """Return the rows of the reference whose subject was not trained on.
 
-    Somebody of the same id and sex and of about the same age is taken for the same person. The id alone will
-    not do: `sub-01` of two studies are two people.
+    Somebody of the same id and sex and of about the same age is taken for the same subject. The id alone will
+    not do: `sub-01` of two studies are two subjects.
     """
     if frame.training is None:
         return np.arange(0)
-    trained = frame.training.people.groupby("person")[["age", "sex"]].first()
-    people = frame.reference.sample.people
-    known = people["person"].isin(trained.index).to_numpy()
-    same = trained.reindex(people["person"])
-    near = np.abs(same["age"].to_numpy(dtype=float) - people["age"].to_numpy(dtype=float)) <= SAME_AGE_YEARS
-    return np.flatnonzero(~(known & near & (same["sex"].to_numpy() == people["sex"].to_numpy())))
+    trained = frame.training.subjects.groupby("subject")[["age", "sex"]].first()
+    subjects = frame.reference.sample.subjects
+    known = subjects["subject"].isin(trained.index).to_numpy()
+    same = trained.reindex(subjects["subject"])
+    near = np.abs(same["age"].to_numpy(dtype=float) - subjects["age"].to_numpy(dtype=float)) <= SAME_AGE_YEARS
+    return np.flatnonzero(~(known & near & (same["sex"].to_numpy() == subjects["sex"].to_numpy())))
 
 
 def find_copies(frame: Frame, name: str) -> Copies:
@@ -133,7 +133,7 @@ def _find_copies(frame: Frame, name: str) -> Copies:
 
 def _training(frame: Frame) -> Cohort:
     if frame.training is None:
-        raise ValueError("there are no training people; check the capability first")
+        raise ValueError("there are no training subjects; check the capability first")
     return frame.training
 
 
@@ -141,7 +141,7 @@ def _directions(vectors: np.ndarray, training: np.ndarray) -> np.ndarray:
     """Return deviations from the mean training image, of length one: their products are correlations.
 
     What all brains share would make everybody alike. The voxels of an image keep their scale; other
-    features are divided by their standard deviation over the training people.
+    features are divided by their standard deviation over the training subjects.
     """
     known = training[np.isfinite(training).all(axis=1)].astype(np.float32)
     centred = vectors.astype(np.float32) - known.mean(axis=0)
@@ -176,12 +176,12 @@ def share_of_copies(pair: Pair, flagged: np.ndarray) -> np.ndarray:
 
 
 def copies_interval(frame: Frame, level: float) -> tuple[float, float]:
-    """Return an interval of the share of copies, for the people drawn and those compared with.
+    """Return an interval of the share of copies, for the subjects drawn and those compared with.
 
     Notes
     -----
-    Clopper-Pearson with as many draws as there are requested people, not images; then wider by how far the
-    limit, an order statistic of the held-out people, may be from the 5 % it stands for (a beta
+    Clopper-Pearson with as many draws as there are requested subjects, not images; then wider by how far the
+    limit, an order statistic of the held-out subjects, may be from the 5 % it stands for (a beta
     distribution).
     """
     found = find_copies(frame, chosen_extractor(frame, IMAGE_SPACE))
@@ -190,16 +190,16 @@ def copies_interval(frame: Frame, level: float) -> tuple[float, float]:
     return share_interval(share, len(frame.generated.clusters), n_held_out, level)
 
 
-def twins_interval(frame: Frame, level: float) -> tuple[float, float]:
-    """Return an interval of the share of twins, as `copies_interval` does."""
+def near_duplicates_interval(frame: Frame, level: float) -> tuple[float, float]:
+    """Return an interval of the share of near-duplicates, as `copies_interval` does."""
     name = chosen_extractor(frame, IMAGE_SPACE)
-    found = find_twins(full_pair(frame), 0, name)
+    found = find_near_duplicates(full_pair(frame), 0, name)
     n = len(np.unique(frame.generated.clusters.row_of[found.rows]))
     return share_interval(float(found.flagged.mean()), n, len(found.flagged), level)
 
 
 def share_interval(share: float, n: int, n_real: int, level: float) -> tuple[float, float]:
-    """Return an interval of a share beyond a limit that is exceeded by 5 % of `n_real` real people.
+    """Return an interval of a share beyond a limit that is exceeded by 5 % of `n_real` real subjects.
 
     Parameters
     ----------
@@ -207,7 +207,7 @@ def share_interval(share: float, n: int, n_real: int, level: float) -> tuple[flo
     n : int
         Independent draws behind the share.
     n_real : int
-        Real people behind the limit.
+        Real subjects behind the limit.
     level : float
 
     Examples
@@ -224,25 +224,28 @@ def share_interval(share: float, n: int, n_real: int, level: float) -> tuple[flo
     return max(low - float(may_be[1] - CHANCE), 0.0), min(high + float(CHANCE - may_be[0]), 1.0)
 
 
-# --- twins within a cohort ---
+# --- near-duplicates within a cohort ---
 
 
-def share_of_twins(pair: Pair, name: str) -> np.ndarray:
-    """Return the share of generated images with a twin in their cohort, (B,).
+def share_of_near_duplicates(pair: Pair, name: str) -> np.ndarray:
+    """Return the share of generated images with a near-duplicate in their cohort, (B,).
 
-    An image has a twin when its nearest other person is nearer than those of 95 % of real people, at the
-    same n. A bootstrap resamples what was found once: a person drawn twice is no twin.
+    An image has a near-duplicate when its nearest other subject is nearer than those of 95 % of real
+    subjects, at the same n. A bootstrap resamples what was found once: a subject drawn twice is no
+    near-duplicate.
     """
     if pair.kind == "bootstrap" and pair.full is not None:
-        found = find_twins(pair.full, 0, name)
+        found = find_near_duplicates(pair.full, 0, name)
         weights = pair.generated.weights[:, found.rows].astype(float)
         with np.errstate(divide="ignore", invalid="ignore"):
             return (weights @ found.flagged.astype(float)) / weights.sum(axis=1)
-    return np.array([float(np.mean(find_twins(pair, b, name).flagged)) for b in range(pair.n_replicates)])
+    return np.array(
+        [float(np.mean(find_near_duplicates(pair, b, name).flagged)) for b in range(pair.n_replicates)]
+    )
 
 
 @dataclass(frozen=True, eq=False)
-class Twins:
+class NearDuplicates:
     """Generated images that were compared, as many as real ones.
 
     Attributes
@@ -250,9 +253,9 @@ class Twins:
     rows : ndarray of int, (n,)
         In the sample.
     flagged : ndarray of bool, (n,)
-        Which have a twin among the others that were compared.
+        Which have a near-duplicate among the others that were compared.
     limit : float
-        Distance below which another person is a twin.
+        Distance below which another subject is a near-duplicate.
     """
 
     rows: np.ndarray
@@ -260,18 +263,18 @@ class Twins:
     limit: float
 
 
-def find_twins(pair: Pair, replicate: int, name: str) -> Twins:
+def find_near_duplicates(pair: Pair, replicate: int, name: str) -> NearDuplicates:
     """Compare generated images with each other, and as many real ones, in the space of one extractor."""
     chosen = equal_members(pair, replicate, name, pair.frame.settings.max_pairwise)
     sides = [pair.side(role).prepared for role in ROLES]
     nearest = [nearest_other(pair.frame, p, mine, name) for p, mine in zip(sides, chosen, strict=True)]
     limit = float(np.quantile(nearest[0], CHANCE)) if len(nearest[0]) else np.nan
     rows = pair.generated.prepared.pairwise_rows[chosen[1]]
-    return Twins(rows, nearest[1] < limit, float(np.sqrt(limit)))
+    return NearDuplicates(rows, nearest[1] < limit, float(np.sqrt(limit)))
 
 
 def nearest_other(frame: Frame, prepared: Prepared, positions: np.ndarray, name: str) -> np.ndarray:
-    """Return the squared distance of every image to the nearest of another person, (len(positions),)."""
+    """Return the squared distance of every image to the nearest of another subject, (len(positions),)."""
     squared = squared_distances(frame, prepared, prepared, name, "raw")[np.ix_(positions, positions)]
-    same = same_person(prepared)[np.ix_(positions, positions)]
+    same = same_subject(prepared)[np.ix_(positions, positions)]
     return np.where(same, np.inf, squared).min(axis=1, initial=np.inf)

@@ -1,10 +1,10 @@
-"""For every generated image: whom of the training people it is most like, and which other generated image."""
+"""For every generated image: the most similar training subject, and the most similar generated image."""
 
 import numpy as np
 import pandas as pd
 
-from plausibrain.analysis.clouds import extractor_names, members, same_person, squared_distances
-from plausibrain.analysis.memorisation import find_copies, find_twins, held_out_rows
+from plausibrain.analysis.feature_samples import extractor_names, members, same_subject, squared_distances
+from plausibrain.analysis.memorisation import find_copies, find_near_duplicates, held_out_rows
 from plausibrain.analysis.pair import Pair
 from plausibrain.cohorts.schemas import NEAREST
 
@@ -34,27 +34,27 @@ def nearest_table(pair: Pair) -> pd.DataFrame:
 
 
 def _of_extractor(pair: Pair, name: str) -> pd.DataFrame:
-    ids = _ids(pair.frame.generated.sample.people)
+    ids = _ids(pair.frame.generated.sample.subjects)
     table = pd.DataFrame({"participant_id": ids, "extractor": name})
     for column in COLUMNS[2:]:
         table[column] = None if column in _TEXTS else np.nan
     training = pair.frame.training
     if training is not None and name in training.features and len(held_out_rows(pair.frame)):
-        _add_copies(table, pair, name, _ids(training.people))
+        _add_copies(table, pair, name, _ids(training.subjects))
     if len(members(pair, 0, "generated", name)) > 1:
-        _add_twins(table, pair, name, ids)
+        _add_near_duplicates(table, pair, name, ids)
     return table[list(COLUMNS)]
 
 
-def _ids(people: pd.DataFrame) -> np.ndarray:
-    ids: np.ndarray = people["participant_id"].to_numpy(dtype=object)
+def _ids(subjects: pd.DataFrame) -> np.ndarray:
+    ids: np.ndarray = subjects["participant_id"].to_numpy(dtype=object)
     return ids
 
 
 def _add_copies(table: pd.DataFrame, pair: Pair, name: str, trained: np.ndarray) -> None:
     """Fill in the nearest training and the nearest held-out image."""
     found = find_copies(pair.frame, name)
-    real = _ids(pair.frame.reference.sample.people)
+    real = _ids(pair.frame.reference.sample.subjects)
     for column, nearest, whose in (
         ("training", found.generated, trained),
         ("held_out", found.generated_to_held_out, real),
@@ -66,17 +66,17 @@ def _add_copies(table: pd.DataFrame, pair: Pair, name: str, trained: np.ndarray)
     table["copy"] = np.where(np.isfinite(found.p), found.flagged.astype(float), np.nan)
 
 
-def _add_twins(table: pd.DataFrame, pair: Pair, name: str, ids: np.ndarray) -> None:
-    """Fill in the nearest generated image of another person, and whether it counts as a twin."""
+def _add_near_duplicates(table: pd.DataFrame, pair: Pair, name: str, ids: np.ndarray) -> None:
+    """Fill in the nearest generated image of another subject, and whether it counts as a near-duplicate."""
     prepared = pair.frame.generated
     rows = members(pair, 0, "generated", name)
     squared = squared_distances(pair.frame, prepared, prepared, name, "raw")
-    apart = np.where(same_person(prepared), np.inf, squared)[np.ix_(rows, rows)]
+    apart = np.where(same_subject(prepared), np.inf, squared)[np.ix_(rows, rows)]
     at, place = apart.argmin(axis=1), prepared.pairwise_rows[rows]
     nearest = np.sqrt(apart[np.arange(len(rows)), at])
     others = np.isfinite(nearest)
     table.loc[place[others], "nearest_generated"] = ids[place[at[others]]]
     table.loc[place[others], "distance_generated"] = nearest[others]
-    found = find_twins(pair, 0, name)
+    found = find_near_duplicates(pair, 0, name)
     table["limit_generated"] = found.limit
-    table.loc[found.rows, "twin"] = found.flagged.astype(float)
+    table.loc[found.rows, "near_duplicate"] = found.flagged.astype(float)

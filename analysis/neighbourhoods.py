@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from plausibrain.analysis.clouds import Space, members, same_person, squared_distances
+from plausibrain.analysis.feature_samples import Space, members, same_subject, squared_distances
 from plausibrain.analysis.pair import ROLES, Pair
 
 NEAREST = 5
@@ -19,7 +19,7 @@ class Neighbourhoods:
     across : ndarray, (m, k)
         Between reference (rows) and generated (columns) vectors.
     reference_radius, generated_radius : ndarray, (m,) and (k,)
-        Squared distance to the k-th nearest other person of the own cohort.
+        Squared distance to the k-th nearest other subject of the own cohort.
     """
 
     across: np.ndarray
@@ -33,14 +33,14 @@ def neighbourhoods(pair: Pair, name: str, space: Space = "raw") -> list[Neighbou
     Notes
     -----
     Balls are closed: with open balls, as in the published code, identical vectors in both cohorts would not
-    cover each other. Images of one person are no neighbours.
+    cover each other. Images of one subject are no neighbours.
     """
     sides = [pair.side(role).prepared for role in ROLES]
     across = squared_distances(pair.frame, sides[0], sides[1], name, space)
     own = []
     for side in sides:
         squared = squared_distances(pair.frame, side, side, name, space)
-        own.append(np.where(same_person(side), np.inf, squared))
+        own.append(np.where(same_subject(side), np.inf, squared))
     result = []
     for b in range(pair.n_replicates):
         rows = [members(pair, b, role, name) for role in ROLES]

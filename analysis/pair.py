@@ -1,7 +1,7 @@
 """Two weighted cohorts, and the quantities that headlines and tables are made of.
 
 A `Pair` holds weights for B replicates. Everything here is an array whose first axis runs over
-replicates, so one function serves the estimate, the bootstrap and the real-against-real null.
+replicates, so one function serves the estimate, the bootstrap and the split-half null.
 """
 
 from dataclasses import dataclass, field
@@ -10,12 +10,12 @@ from typing import Literal
 
 import numpy as np
 
-from plausibrain.analysis.frame import Frame, Prepared
+from plausibrain.analysis.joint_design import Frame, Prepared
 from plausibrain.analysis.regression import Fit, Moments, fit, moments, with_group
 from plausibrain.analysis.settings import HeadSize
-from plausibrain.analysis.weights import bootstrap_weights, ones, people_rng, split_weights, subset_weights
+from plausibrain.analysis.weights import bootstrap_weights, ones, split_weights, subjects_rng, subset_weights
 
-Kind = Literal["full", "bootstrap", "halves", "null", "matched", "planted"]
+Kind = Literal["full", "bootstrap", "halves", "null", "matched", "injected"]
 Role = Literal["reference", "generated"]
 ROLES: tuple[Role, Role] = ("reference", "generated")
 
@@ -62,7 +62,7 @@ class Pair:
         In a null pair both are groups of the reference.
     kind : str
         What the weights are: `full` (ones), `bootstrap`, or 0/1 memberships: `halves` (of both cohorts),
-        `null`, `matched`, `planted`.
+        `null`, `matched`, `injected`.
     full : Pair or None
         For a bootstrap, the pair of the estimate; statistics that cannot be refitted
         2,000 times resample what was computed there.
@@ -113,7 +113,7 @@ class Pair:
         return side.moments.select(columns)
 
     def residual_sd(self, role: Role, headsize: HeadSize) -> np.ndarray:
-        """Return the standard deviation of comparable people (same age, sex and head size), (B, s)."""
+        """Return the standard deviation of comparable subjects (same age, sex and head size), (B, s)."""
         key = ("sd", role, headsize)
         if key not in self.cache:
             self.cache[key] = np.sqrt(self.within(role, headsize).variance)
@@ -148,7 +148,7 @@ class Pair:
     # --- differences ---
 
     def difference(self, headsize: HeadSize) -> np.ndarray:
-        """Return generated minus reference, adjusted for age and sex, in SDs of comparable reference people.
+        """Return generated minus reference, adjusted for age and sex, in SDs of like reference subjects.
 
         `covariate` also adjusts for head size (and leaves head size itself out); `share` compares volumes
         over head size; `pooled_residual` is the published convention of `published_difference` with
@@ -203,20 +203,20 @@ def full_pair(frame: Frame) -> Pair:
 
 
 def bootstrap_pair(frame: Frame, full: Pair) -> Pair:
-    """Return bootstrap replicates; people are drawn with replacement within each cohort."""
+    """Return bootstrap replicates; subjects are drawn with replacement within each cohort."""
     s = frame.settings
     sides = []
     for role, prepared in zip(ROLES, (frame.reference, frame.generated), strict=True):
-        rng = people_rng(prepared.clusters.ids, s.seed, f"bootstrap {role}")
+        rng = subjects_rng(prepared.clusters.ids, s.seed, f"bootstrap {role}")
         sides.append(Weighted(prepared, bootstrap_weights(prepared.clusters, s.n_resamples, rng)))
     return Pair(frame, sides[0], sides[1], "bootstrap", full)
 
 
 def half_pair(frame: Frame) -> Pair:
-    """Return random halves of the people of both cohorts.
+    """Return random halves of the subjects of both cohorts.
 
     A statistic of half-samples varies as the statistic of the whole does from sample to sample (delete-d
-    jackknife with d = n / 2), also where a bootstrap fails because it draws people twice.
+    jackknife with d = n / 2), also where a bootstrap fails because it draws subjects twice.
 
     References
     ----------
@@ -226,28 +226,28 @@ def half_pair(frame: Frame) -> Pair:
     sides = []
     for role, prepared in zip(ROLES, (frame.reference, frame.generated), strict=True):
         clusters = prepared.clusters
-        rng = people_rng(clusters.ids, s.seed, f"halves {role}")
+        rng = subjects_rng(clusters.ids, s.seed, f"halves {role}")
         sides.append(Weighted(prepared, subset_weights(clusters, len(clusters) // 2, s.n_splits, rng)))
     return Pair(frame, sides[0], sides[1], "halves")
 
 
 def split_pairs(frame: Frame) -> tuple[Pair, Pair, Pair]:
-    """Return real against real, real against generated, and real against real shifted by the margin.
+    """Return split-half reference, real against generated, and split-half reference shifted by the margin.
 
-    All three use groups of `frame.split_size` people; the first group is the same in all of them, so their
+    All three use groups of `frame.split_size` subjects; the first group is the same in all of them, so their
     differences are paired. The third measures the distance that a difference of exactly the margin would
     make.
 
     Returns
     -------
     tuple of Pair
-        `null`, `matched`, `planted`.
+        `null`, `matched`, `injected`.
     """
     s, m = frame.settings, frame.split_size
     clusters = frame.reference.clusters
-    rng = people_rng(clusters.ids, s.seed, "splits")
+    rng = subjects_rng(clusters.ids, s.seed, "splits")
     first, second = split_weights(clusters, m, s.n_splits, rng)
-    rng = people_rng(frame.generated.clusters.ids, s.seed, "matched")
+    rng = subjects_rng(frame.generated.clusters.ids, s.seed, "matched")
     third = subset_weights(frame.generated.clusters, m, s.n_splits, rng)
     one = Weighted(frame.reference, first)
     other = Weighted(frame.reference, second)
@@ -255,5 +255,5 @@ def split_pairs(frame: Frame) -> tuple[Pair, Pair, Pair]:
     return (
         Pair(frame, one, other, "null"),
         Pair(frame, one, Weighted(frame.generated, third), "matched"),
-        Pair(frame, one, shifted, "planted"),
+        Pair(frame, one, shifted, "injected"),
     )

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from plausibrain.analysis.frame import Frame
+from plausibrain.analysis.joint_design import Frame
 from plausibrain.analysis.pair import Pair, Role
 
 _NO_NUMBER = ("first", "second", "reason")
@@ -22,7 +22,7 @@ def _compared(table: pd.DataFrame | None) -> list[str]:
 
 
 def mean_similarity(pair: Pair, role: Role, name: str) -> np.ndarray:
-    """Return the mean similarity of pairs of different persons, (B,).
+    """Return the mean similarity of pairs of different subjects, (B,).
 
     A pair weighs as much as both of its images together, their product. Images are what is drawn: a pair is
     not a draw of its own, since an image that is like everybody else makes all its pairs alike.
@@ -32,7 +32,7 @@ def mean_similarity(pair: Pair, role: Role, name: str) -> np.ndarray:
     if table is None:
         raise ValueError("there are no pairs; check similarity_names first")
     known = table[table[name].notna()]
-    weights = _by_image(side.prepared.sample.people["participant_id"], side.weights, known)
+    weights = _by_image(side.prepared.sample.subjects["participant_id"], side.weights, known)
     both = weights[0] * weights[1]
     with np.errstate(divide="ignore", invalid="ignore"):
         return (both @ known[name].to_numpy(dtype=float)) / both.sum(axis=1)

@@ -1,4 +1,4 @@
-"""How many people a verdict needs."""
+"""How many subjects a verdict needs."""
 
 import math
 from typing import Any
@@ -12,13 +12,13 @@ def verdict_power(
 ) -> float:
     """Return the chance of the right verdict on one standardised difference.
 
-    Inside the margin the right verdict is *yes* (both one-sided tests at alpha), outside it is *no* (the
+    Inside the margin the right verdict is *pass* (both one-sided tests at alpha), outside it is *fail* (the
     difference exceeds the nearer edge at alpha, two-sided).
 
     Parameters
     ----------
     n_reference, n_generated : float
-        People per cohort.
+        Subjects per cohort.
     margin, effect : float
         Standard deviations.
     alpha : float
@@ -38,7 +38,7 @@ def verdict_power(
 def plan_sample_size(
     *, margin: float, effect: float, power: float, alpha: float, n_reference: int | None = None
 ) -> dict[str, Any]:
-    """Return the number of generated people for a wanted chance of the right verdict.
+    """Return the number of generated subjects for a wanted chance of the right verdict.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ def plan_sample_size(
         Standard deviations; `effect` is the true difference.
     power, alpha : float
     n_reference : int or None
-        Real people if fixed; None plans equal cohorts.
+        Real subjects if fixed; None plans equal cohorts.
 
     Returns
     -------
@@ -57,7 +57,7 @@ def plan_sample_size(
     ----------
     Schuirmann 1987 (key Schuirmann1987) for the two one-sided tests.
     """
-    right = "yes" if abs(effect) < margin else "no"
+    right = "pass" if abs(effect) < margin else "fail"
 
     def gap(n: float) -> float:
         return verdict_power(n_reference or n, n, margin=margin, effect=effect, alpha=alpha) - power
@@ -68,11 +68,12 @@ def plan_sample_size(
     if gap(1e8) < 0:
         limit = verdict_power(n_reference or 1e8, 1e8, margin=margin, effect=effect, alpha=alpha)
         sentence = f"{question}: no number of images is enough"
-        sentence += f" with {n_reference} real people (at most {limit:.0%})" if n_reference else ""
+        sentence += f" with {n_reference} real subjects (at most {limit:.0%})" if n_reference else ""
         return {"n_generated": None, "n_reference": n_reference, "verdict": right, "sentence": sentence}
     n = 2 if gap(2) >= 0 else math.ceil(brentq(gap, 2, 1e8))
     real = n_reference or n
     sentence = (
-        f"{question}: {n} images against {real} real people, for one structure; more for all of them together"
+        f"{question}: {n} images against {real} real subjects, for one structure; "
+        "more for all of them together"
     )
     return {"n_generated": n, "n_reference": real, "verdict": right, "sentence": sentence}

@@ -1,4 +1,4 @@
-"""Image quality of two cohorts, measure by measure, among people of the same age and sex."""
+"""Image quality of two cohorts, measure by measure, among subjects of the same age and sex."""
 
 import numpy as np
 
@@ -23,7 +23,7 @@ def quality_difference(pair: Pair) -> np.ndarray:
 
 
 def log_spread_ratio(pair: Pair) -> np.ndarray:
-    """Return the logarithm of the ratio of standard deviations among comparable people, (B, k)."""
+    """Return the logarithm of the ratio of standard deviations among comparable subjects, (B, k)."""
     variances = [_within(pair, role).variance for role in ROLES]
     with np.errstate(divide="ignore", invalid="ignore"):
         return 0.5 * np.log(variances[1] / variances[0])

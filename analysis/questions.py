@@ -17,17 +17,17 @@ _TABLES = "volumes of both cohorts"
 _IMAGES = "images of both cohorts"
 QUESTIONS = (
     Question(1, "Whole?", "Are the brains complete and measurable?", "a table of volumes or images"),
-    Question(2, "Right size?", "Are regions and heads as large as in comparable people?", _TABLES),
-    Question(3, "Right spread?", "Do people differ from each other as real ones do?", _TABLES),
+    Question(2, "Right size?", "Are regions and heads as large as in comparable subjects?", _TABLES),
+    Question(3, "Right spread?", "Do subjects differ from each other as real ones do?", _TABLES),
     Question(
         4,
-        "Ages as people do?",
-        "Do structures change with age as in people?",
+        "Ages as subjects do?",
+        "Do structures change with age as in subjects?",
         "ages that vary in both cohorts",
     ),
     Question(
         5,
-        "Sexes differ as people do?",
+        "Sexes differ as subjects do?",
         "Do men and women differ as real ones do?",
         "both sexes in both cohorts",
     ),
@@ -38,17 +38,19 @@ QUESTIONS = (
         "requested volumes in the generated table",
     ),
     Question(7, "Looks like a scan?", "Is the image quality that of real scans?", _IMAGES),
-    Question(8, "Covers the population?", "Is the cohort as a whole distributed like real people?", _TABLES),
+    Question(
+        8, "Covers the population?", "Is the cohort as a whole distributed like real subjects?", _TABLES
+    ),
     Question(
         9,
-        "New people?",
-        "Are the generated people not copies of training people?",
+        "New subjects?",
+        "Are the generated subjects not copies of training subjects?",
         "images of both cohorts; for copies also the images that the model was trained on (--training)",
     ),
     Question(
         10,
         "Useful?",
         "Does a model trained on generated images work on real ones?",
-        "images of both cohorts and held-out people",
+        "images of both cohorts and held-out subjects",
     ),
 )

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from plausibrain.analysis.frame import Frame
+from plausibrain.analysis.joint_design import Frame
 from plausibrain.analysis.pair import Pair
 from plausibrain.cohorts.registry import UNBOUNDED, Plugin, Registry
 
@@ -52,22 +52,22 @@ def headline(
         Value of a perfect generator.
     margin : callable or None
         Lowest and highest value that still count as good. None for headlines judged against
-        real-against-real, whose margin is the distance made by a planted difference of `Settings.margin`.
+        split-half, whose margin is the distance made by a injected difference of `Settings.margin`.
     sentence : str
         Plain-language reading; `{estimate}`, and `{which}` where that is given, are filled in.
     needs : tuple of str
-        Capabilities (`plausibrain.analysis.capabilities`) without which the headline does not apply.
+        Capabilities (`plausibrain.analysis.applicability`) without which the headline does not apply.
     against_null : bool
         The number depends on n even for a perfect generator, so its verdict is about the excess over the
-        same number for real against real at the same n.
+        same number for split-half reference at the same n.
     null : bool
-        Whether real against real has a meaning.
+        Whether split-half reference has a meaning.
     max_splits : int
         Fewer splits than the settings ask for, where one evaluation is expensive.
     interval : callable or None
         `f(frame, level)` when something better than the bootstrap exists.
     both_sides : bool
-        Of a planted margin: as far below real against real is as bad as above.
+        Of a injected margin: as far below split-half reference is as bad as above.
     fixed_scores : bool
         A bootstrap resamples what was computed once and misses part of the noise; its spread is that of
         statistics computed anew on half-samples, where that is larger.

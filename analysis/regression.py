@@ -104,7 +104,7 @@ def _unpack(total: np.ndarray, p: int, s: int, weights: np.ndarray) -> Moments:
 def fit(m: Moments) -> Fit:
     """Solve the normal equations of every replicate.
 
-    A replicate whose design is singular (possible only when few people are drawn) takes the
+    A replicate whose design is singular (possible only when few subjects are drawn) takes the
     minimum-norm solution.
 
     Examples

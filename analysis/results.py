@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.stats import false_discovery_control, norm
+from scipy.stats import false_discovery_defect, norm
 
 from plausibrain.analysis.pair import Pair
 from plausibrain.analysis.settings import Settings
@@ -60,7 +60,7 @@ def estimate_rows(
     estimate : ndarray, (s,)
     draws : ndarray, (B, s)
     n : tuple of int
-        People of reference and generated cohort.
+        Subjects of reference and generated cohort.
     null : ndarray, (K, s), optional
         The same quantity, reference against reference.
     margin : ndarray, (s,) or (s, 2), optional
@@ -71,8 +71,8 @@ def estimate_rows(
     Notes
     -----
     p values take the estimate as normal with the standard deviation of its draws. q is Benjamini-Hochberg
-    over the rows of this call. A structure is *yes* when its 1 - 2 alpha interval lies inside the margin,
-    *no* when it differs from the nearer edge at alpha after Holm's correction over structures.
+    over the rows of this call. A structure is *pass* when its 1 - 2 alpha interval lies inside the margin,
+    *fail* when it differs from the nearer edge at alpha after Holm's correction over structures.
     """
     estimate = np.asarray(estimate, dtype=float)
     moved = centred(np.asarray(draws, dtype=float), estimate)
@@ -101,7 +101,7 @@ def estimate_rows(
         _add_equivalence(table, estimate, se, moved, margin, settings)
     bad = ~np.isfinite(estimate)
     table["status"] = np.where(bad | (undefined > MAX_UNDEFINED_SHARE), "failed", "ok")
-    table["reason"] = np.where(bad, "undefined on these people", "")
+    table["reason"] = np.where(bad, "undefined on these subjects", "")
     shaky = (undefined > MAX_UNDEFINED_SHARE) & ~bad
     table.loc[shaky, "reason"] = [f"undefined in {share:.0%} of resamples" for share in undefined[shaky]]
     return table.reindex(columns=COLUMNS)
@@ -134,7 +134,7 @@ def _add_equivalence(
     inside = column_quantiles(draws, [settings.alpha, 1 - settings.alpha])
     same = (low <= inside[0]) & (inside[1] <= high)
     different = (holm(beyond) < settings.alpha) & ((estimate > high) | (estimate < low))
-    verdict = np.where(same, "yes", np.where(different, "no", "cannot tell"))
+    verdict = np.where(same, "pass", np.where(different, "fail", "inconclusive"))
     table["verdict"] = np.where(np.isfinite(estimate) & np.isfinite(se), verdict, "")
 
 
@@ -166,7 +166,7 @@ def benjamini_hochberg(p: np.ndarray) -> np.ndarray:
     q = np.full(len(p), np.nan)
     known = np.isfinite(p)
     if known.any():
-        q[known] = false_discovery_control(p[known], method="bh")
+        q[known] = false_discovery_defect(p[known], method="bh")
     return q
 
 
@@ -189,11 +189,11 @@ def holm(p: np.ndarray) -> np.ndarray:
 def common_columns(pair: Pair, *, question: int, analysis: str) -> dict[str, Any]:
     """Return the arguments of `estimate_rows` that all rows of one analysis share."""
     settings = pair.frame.settings
-    return {"question": question, "analysis": analysis, "settings": settings, "n": people_in(pair)}
+    return {"question": question, "analysis": analysis, "settings": settings, "n": subjects_in(pair)}
 
 
-def people_in(pair: Pair) -> tuple[int, int]:
-    """Return how many people (not rows) both cohorts have."""
+def subjects_in(pair: Pair) -> tuple[int, int]:
+    """Return how many subjects (not rows) both cohorts have."""
     return len(pair.reference.prepared.clusters), len(pair.generated.prepared.clusters)
 
 

@@ -1,4 +1,4 @@
-"""A cohort as the statistics see it: people, head size and regional volumes without gaps."""
+"""A cohort as the statistics see it: subjects, head size and regional volumes without gaps."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -20,12 +20,12 @@ MAX_MISSING_SHARE = 0.1
 
 @dataclass(frozen=True)
 class Sample:
-    """People with volumes, all rows complete.
+    """Subjects with volumes, all rows complete.
 
     Attributes
     ----------
     name : str
-    people : DataFrame, n rows
+    subjects : DataFrame, n rows
         Columns of `plausibrain.cohorts.participants`.
     volumes : ndarray, (n, s)
         Volumes in mm³, columns as `structures`.
@@ -41,7 +41,7 @@ class Sample:
     """
 
     name: str
-    people: pd.DataFrame
+    subjects: pd.DataFrame
     volumes: np.ndarray
     structures: tuple[str, ...]
     tiv: np.ndarray | None
@@ -50,41 +50,41 @@ class Sample:
     pairs: pd.DataFrame | None = None
 
     def __len__(self) -> int:
-        return len(self.people)
+        return len(self.subjects)
 
     @cached_property
     def clusters(self) -> Clusters:
-        """Rows grouped by person."""
-        return Clusters.of(self.people["person"].to_numpy(dtype=str))
+        """Rows grouped by subject."""
+        return Clusters.of(self.subjects["subject"].to_numpy(dtype=str))
 
     @cached_property
     def age(self) -> np.ndarray:
         """Age in years, (n,)."""
-        return self.people["age"].to_numpy(dtype=float)
+        return self.subjects["age"].to_numpy(dtype=float)
 
     @cached_property
     def male(self) -> np.ndarray:
         """1 for men, 0 for women, (n,)."""
-        return (self.people["sex"] == "M").to_numpy(dtype=float)
+        return (self.subjects["sex"] == "M").to_numpy(dtype=float)
 
     def take(self, rows: np.ndarray) -> "Sample":
         """Return the sample of some rows (a mask or indices)."""
         tiv = None if self.tiv is None else self.tiv[rows]
         positions = np.flatnonzero(rows) if rows.dtype == bool else rows
-        people, quality = (
+        subjects, quality = (
             part.iloc[positions].reset_index(drop=True) if len(part) else part
-            for part in (self.people, self.quality)
+            for part in (self.subjects, self.quality)
         )
         features = {name: matrix[rows] for name, matrix in self.features.items()}
         return replace(
-            self, people=people, volumes=self.volumes[rows], tiv=tiv, quality=quality, features=features,
-            pairs=pairs_among(self.pairs, people["participant_id"]),
+            self, subjects=subjects, volumes=self.volumes[rows], tiv=tiv, quality=quality, features=features,
+            pairs=pairs_among(self.pairs, subjects["participant_id"]),
         )  # fmt: skip
 
     @cached_property
     def order(self) -> np.ndarray:
         """Rows by participant id: what is drawn at random does not depend on the order of the table."""
-        return np.argsort(self.people["participant_id"].to_numpy(dtype=str), kind="stable")
+        return np.argsort(self.subjects["participant_id"].to_numpy(dtype=str), kind="stable")
 
     def some_rows(self, most: int, rng: np.random.Generator) -> np.ndarray:
         """Return at most `most` rows drawn without replacement, ascending."""
@@ -109,11 +109,11 @@ class Samples:
     ----------
     reference, generated : Sample
     excluded : DataFrame
-        Columns `cohort`, `participant_id`, `person`, `age`, `sex`, `excluded` (bool), `qc_lowest`
+        Columns `cohort`, `participant_id`, `subject`, `age`, `sex`, `excluded` (bool), `qc_lowest`
         (lowest quality score of the row, NaN where there is none), `reason`; one row per row read.
     notes : tuple of (role, Note)
     training : Cohort or None
-        People that the generator was trained on, with feature vectors of their images.
+        Subjects that the generator was trained on, with feature vectors of their images.
     """
 
     reference: Sample
@@ -124,7 +124,7 @@ class Samples:
 
 
 def prepare_samples(
-    reference: Cohort, generated: Cohort, *, min_people: int, training: Cohort | None = None
+    reference: Cohort, generated: Cohort, *, min_subjects: int, training: Cohort | None = None
 ) -> Samples:
     """Bring two cohorts to the same structures and to complete rows.
 
@@ -132,10 +132,10 @@ def prepare_samples(
     ----------
     reference, generated : Cohort
         Both with volumes.
-    min_people : int
+    min_subjects : int
         Fewest complete rows per cohort.
     training : Cohort, optional
-        People that the generator was trained on; needs features only.
+        Subjects that the generator was trained on; needs features only.
 
     Returns
     -------
@@ -144,7 +144,7 @@ def prepare_samples(
     Raises
     ------
     DataError
-        A cohort without volumes, no structure in common, different segmenters, or too few people left.
+        A cohort without volumes, no structure in common, different segmenters, or too few subjects left.
     """
     _check_comparable(reference, generated)
     notes: list[tuple[str, Note]] = []
@@ -157,7 +157,7 @@ def prepare_samples(
     for role, cohort in parts.items():
         samples[role], status = _complete(cohort, structures, measures, use_tiv=use_tiv)
         rows.append(status.assign(cohort=role))
-        _check_enough(role, cohort, samples[role], min_people)
+        _check_enough(role, cohort, samples[role], min_subjects)
     return Samples(
         samples["reference"],
         samples["generated"],
@@ -248,13 +248,13 @@ def _usable(name: str, reference: Cohort, generated: Cohort, notes: list[tuple[s
 
 
 def _ok(cohort: Cohort) -> np.ndarray:
-    return (cohort.people["status"] == OK).to_numpy()
+    return (cohort.subjects["status"] == OK).to_numpy()
 
 
 def _known(cohort: Cohort) -> np.ndarray:
     """Tell for which rows age and sex are known."""
-    age = np.isfinite(cohort.people["age"].to_numpy(dtype=float, na_value=np.nan))
-    return age & cohort.people["sex"].isin(["M", "F"]).to_numpy()
+    age = np.isfinite(cohort.subjects["age"].to_numpy(dtype=float, na_value=np.nan))
+    return age & cohort.subjects["sex"].isin(["M", "F"]).to_numpy()
 
 
 def _complete(
@@ -265,26 +265,27 @@ def _complete(
     complete = np.isfinite(values).all(axis=1)
     known = _known(cohort)
     keep = _ok(cohort) & complete & known
-    status = cohort.people[["participant_id", "person", "age", "sex"]].copy()
+    status = cohort.subjects[["participant_id", "subject", "age", "sex"]].copy()
     status["excluded"] = ~keep
     status["qc_lowest"] = np.nan if cohort.qc is None else cohort.qc.min(axis=1).to_numpy()
-    given = cohort.people["reason"].fillna("").astype(str)
+    given = cohort.subjects["reason"].fillna("").astype(str)
     found = np.where(known, "a volume is missing", "age or sex is missing")
     status["reason"] = np.where(keep, "", np.where(_ok(cohort), found, given))
-    people = cohort.people.loc[keep].reset_index(drop=True)
+    subjects = cohort.subjects.loc[keep].reset_index(drop=True)
     tiv = values[keep, -1] if use_tiv else None
     volumes, quality = values[keep][:, : len(structures)], filled_measures(cohort, measures, keep)
     kept = cohort.select(keep)
-    sample = Sample(cohort.name, people, volumes, structures, tiv, quality, kept.features, kept.pairs)
+    sample = Sample(cohort.name, subjects, volumes, structures, tiv, quality, kept.features, kept.pairs)
     return sample, status
 
 
-def _check_enough(role: str, cohort: Cohort, sample: Sample, min_people: int) -> None:
+def _check_enough(role: str, cohort: Cohort, sample: Sample, min_subjects: int) -> None:
     n = len(sample.clusters)
-    if n < min_people:
+    if n < min_subjects:
         raise DataError(
-            f"{role} cohort {cohort.source}: {n} people with complete volumes of {len(cohort.people)} rows; "
-            f"at least {min_people} are needed. The excluded rows and reasons are in the cohort's notes"
+            f"{role} cohort {cohort.source}: {n} subjects with complete volumes of "
+            f"{len(cohort.subjects)} rows; "
+            f"at least {min_subjects} are needed. The excluded rows and reasons are in the cohort's notes"
         )
 
 

@@ -12,7 +12,7 @@ from plausibrain.analysis.pair import full_pair
 from plausibrain.analysis.questions import QUESTIONS, Question
 from plausibrain.analysis.settings import Settings
 
-YES, NO, CANNOT_TELL, NOT_MEASURED = "yes", "no", "cannot tell", "not measured"
+PASS, FAIL, INCONCLUSIVE, NOT_MEASURED = "pass", "fail", "inconclusive", "not measured"
 
 
 def build_scorecard(headlines: Sequence[Headline], design: Design, settings: Settings) -> dict[str, Any]:
@@ -41,19 +41,19 @@ def build_scorecard(headlines: Sequence[Headline], design: Design, settings: Set
 
 
 def combine(verdicts: Sequence[str]) -> str:
-    """Return *no* if one says no, *yes* if all that were measured do, else *cannot tell*.
+    """Return *fail* if one says no, *pass* if all that were measured do, else *inconclusive*.
 
     Examples
     --------
-    >>> combine(["yes", "cannot tell"]), combine(["yes", "not measured"]), combine([])
-    ('cannot tell', 'yes', 'not measured')
+    >>> combine(["pass", "inconclusive"]), combine(["pass", "not measured"]), combine([])
+    ('inconclusive', 'pass', 'not measured')
     """
     measured = [v for v in verdicts if v != NOT_MEASURED]
     if not measured:
         return NOT_MEASURED
-    if NO in measured:
-        return NO
-    return YES if all(v == YES for v in measured) else CANNOT_TELL
+    if FAIL in measured:
+        return FAIL
+    return PASS if all(v == PASS for v in measured) else INCONCLUSIVE
 
 
 def headline_entry(h: Headline, design: Design, settings: Settings, n_judged: int) -> dict[str, Any]:
@@ -89,7 +89,7 @@ def headline_entry(h: Headline, design: Design, settings: Settings, n_judged: in
 def _verdict(h: Headline, design: Design, settings: Settings, n_judged: int) -> tuple[str, str]:
     broken = [design.violated[a] for a in h.plugin.options["assumes"] if a in design.violated]
     if broken:
-        return CANNOT_TELL, f"the design does not support a verdict: {'; '.join(broken)}"
+        return INCONCLUSIVE, f"the design does not support a verdict: {'; '.join(broken)}"
     return h.verdict(settings.alpha, n_judged), h.too_few
 
 
@@ -136,11 +136,11 @@ def _sentence(h: Headline, entry: dict[str, Any], verdict: str, caveat: str) -> 
     )
     if entry["null"]:
         median = show(entry["null"]["median"], percent=percent)
-        text += f" Real against real at n = {entry['null']['n']}: {median}."
+        text += f" Split-half reference at n = {entry['null']['n']}: {median}."
     if caveat:
         text += " There is no verdict: see the caveat."
-    elif verdict == CANNOT_TELL:
-        text += " This n cannot tell whether that matters."
+    elif verdict == INCONCLUSIVE:
+        text += " This n inconclusive whether that matters."
     return text
 
 
@@ -164,9 +164,13 @@ def _why(question: Question, entries: list[dict[str, Any]]) -> str:
 def _overall(verdict: str, questions: list[dict[str, Any]]) -> str:
     groups = {
         v: [q["name"].rstrip("?").lower() for q in questions if q["verdict"] == v]
-        for v in (NO, CANNOT_TELL, YES)
+        for v in (FAIL, INCONCLUSIVE, PASS)
     }
-    words = {NO: "Different from real people", CANNOT_TELL: "Undecided at this n", YES: "Like real people"}
+    words = {
+        FAIL: "Different from real subjects",
+        INCONCLUSIVE: "Undecided at this n",
+        PASS: "Like real subjects",
+    }
     parts = [f"{words[v]}: {', '.join(names)}." for v, names in groups.items() if names]
     unmeasured = sum(q["verdict"] == NOT_MEASURED for q in questions)
     if unmeasured:

@@ -14,7 +14,7 @@ class Settings(BaseModel):
     Attributes
     ----------
     margin : float
-        Largest difference that still counts as the same, in standard deviations of comparable real people.
+        Largest difference that still counts as the same, in standard deviations of comparable real subjects.
     noise : mapping of structure to float
         Measurement noise per structure, same unit; the margin of a structure is the larger of the two.
     spread_margin : float
@@ -22,26 +22,26 @@ class Settings(BaseModel):
     recovery_margin : float
         Largest factor by which an effect map (ageing, sex, covariance) may be scaled (and its inverse).
     share_margin : float
-        Largest loss against real-against-real of a share of structures or people.
+        Largest loss against split-half of a share of structures or subjects.
     quality_margin : float
         Largest difference of image quality that still counts as the same, in standard deviations of real
         images; at 0.5 a typical image ranks 69th of 100 real ones instead of 50th.
     alpha : float
-        Chance of a false *no* in the whole scorecard, and of a false *yes* per headline.
+        Chance of a false *fail* in the whole scorecard, and of a false *pass* per headline.
     confidence : float
         Level of the intervals that are shown.
     n_resamples : int
-        Bootstrap resamples of people.
+        Bootstrap resamples of subjects.
     n_splits : int
-        Disjoint halves of the reference behind every real-against-real number.
+        Disjoint halves of the reference behind every split-half number.
     headsize : {"none", "share", "pooled_residual", "covariate"}
         Head-size convention of the headlines; the others stand beside it in the tables.
-    min_people : int
-        Fewest people per cohort for which anything is estimated.
+    min_subjects : int
+        Fewest subjects per cohort for which anything is estimated.
     min_stratum : int
-        Fewest people per cohort for which a stratum gets a row.
+        Fewest subjects per cohort for which a stratum gets a row.
     max_pairwise : int
-        Most people per cohort in statistics over pairs; larger cohorts are subsampled by seed.
+        Most subjects per cohort in statistics over pairs; larger cohorts are subsampled by seed.
     wasabi_n, wasabi_repeats : int
         Sample size and repeats of the published WASABI procedure.
     seed : int
@@ -61,7 +61,7 @@ class Settings(BaseModel):
     n_resamples: int = Field(2000, ge=100)
     n_splits: int = Field(200, ge=20)
     headsize: HeadSize = "covariate"
-    min_people: int = Field(10, ge=4)
+    min_subjects: int = Field(10, ge=4)
     min_stratum: int = Field(15, ge=4)
     max_pairwise: int = Field(2000, ge=50)
     wasabi_n: int = Field(500, ge=10)

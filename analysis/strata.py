@@ -1,10 +1,10 @@
-"""Strata: age decade, sex, and both, wherever both cohorts have enough people."""
+"""Strata: age decade, sex, and both, wherever both cohorts have enough subjects."""
 
 from collections.abc import Iterator
 
 import numpy as np
 
-from plausibrain.analysis.frame import Frame
+from plausibrain.analysis.joint_design import Frame
 from plausibrain.analysis.pair import Pair, Weighted
 from plausibrain.analysis.sample import Sample
 
@@ -23,7 +23,7 @@ def decade(age: np.ndarray) -> np.ndarray:
 
 def strata_of(sample: Sample) -> dict[str, np.ndarray]:
     """Return membership masks of every stratum present in a sample."""
-    sexes, decades = sample.people["sex"].to_numpy(dtype=str), decade(sample.age)
+    sexes, decades = sample.subjects["sex"].to_numpy(dtype=str), decade(sample.age)
     masks = {sex: sexes == sex for sex in np.unique(sexes)}
     masks |= {d: decades == d for d in np.unique(decades)}
     both = {f"{s} {d}": (sexes == s) & (decades == d) for s in np.unique(sexes) for d in np.unique(decades)}
@@ -31,7 +31,7 @@ def strata_of(sample: Sample) -> dict[str, np.ndarray]:
 
 
 def shared_strata(frame: Frame) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
-    """Yield name and masks of every stratum with enough people in both cohorts."""
+    """Yield name and masks of every stratum with enough subjects in both cohorts."""
     reference, generated = strata_of(frame.reference.sample), strata_of(frame.generated.sample)
     for name in sorted(set(reference) & set(generated), key=lambda s: (len(s), s)):
         masks = reference[name], generated[name]

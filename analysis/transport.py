@@ -1,4 +1,4 @@
-"""Exact optimal transport between two sets of people (WASABI)."""
+"""Exact optimal transport between two sets of subjects (WASABI)."""
 
 import numpy as np
 import ot
@@ -6,7 +6,7 @@ from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist
 
 from plausibrain.analysis.pair import ROLES, Pair, Role
-from plausibrain.analysis.weights import people_rng
+from plausibrain.analysis.weights import subjects_rng
 
 
 def assignment_cost(reference: np.ndarray, generated: np.ndarray) -> float:
@@ -50,9 +50,10 @@ def _rows(pair: Pair, role: Role) -> np.ndarray:
     n = min(
         len(pair.reference.prepared.sample), len(pair.generated.prepared.sample), pair.frame.settings.wasabi_n
     )
-    rng = people_rng(prepared.clusters.ids, pair.frame.settings.seed, "transport rows")
+    rng = subjects_rng(prepared.clusters.ids, pair.frame.settings.seed, "transport rows")
     rows = prepared.sample.some_rows(n, rng)
-    # Dual potentials are not unique: the solver must see the people in one order, whatever that of the table.
+    # Dual potentials are not unique: the solver must see the subjects in one order, whatever that of the
+    # table.
     return prepared.sample.order[np.isin(prepared.sample.order, rows)]
 
 
@@ -96,7 +97,7 @@ def equal_members(pair: Pair, replicate: int, most: int) -> list[np.ndarray]:
     chosen = []
     for role, mine in zip(ROLES, members, strict=True):
         sample = pair.side(role).prepared.sample
-        rng = people_rng(sample.clusters.ids, pair.frame.settings.seed, f"members {role} {replicate}")
+        rng = subjects_rng(sample.clusters.ids, pair.frame.settings.seed, f"members {role} {replicate}")
         by_id = sample.order[np.isin(sample.order, mine)]
         chosen.append(np.sort(by_id[rng.permutation(len(by_id))[:n]]))
     return chosen

@@ -2,7 +2,7 @@
 
 Every statistic of this package is a function of weights. Weights of one give the estimate,
 multinomial counts give the bootstrap, zeros and ones give a split into disjoint halves.
-People, not rows, are drawn: several images of one person move together.
+Subjects, not rows, are drawn: several images of one subject move together.
 """
 
 import hashlib
@@ -11,37 +11,37 @@ from dataclasses import dataclass
 import numpy as np
 
 
-def people_hash(persons: np.ndarray) -> str:
-    """Return a hash of the set of person ids, whatever their order.
+def subjects_hash(subjects: np.ndarray) -> str:
+    """Return a hash of the set of subject ids, whatever their order.
 
     Parameters
     ----------
-    persons : ndarray of str, (n,)
-        Person id of each row.
+    subjects : ndarray of str, (n,)
+        Subject id of each row.
     """
-    joined = "\n".join(sorted({str(p) for p in persons}))
+    joined = "\n".join(sorted({str(p) for p in subjects}))
     return hashlib.sha256(joined.encode()).hexdigest()
 
 
-def people_rng(persons: np.ndarray, seed: int, purpose: str) -> np.random.Generator:
-    """Return a generator that depends on the seed, the purpose and the set of person ids alone.
+def subjects_rng(subjects: np.ndarray, seed: int, purpose: str) -> np.random.Generator:
+    """Return a generator that depends on the seed, the purpose and the set of subject ids alone.
 
-    Two cohorts of the same people are therefore resampled alike, and comparing them is paired
+    Two cohorts of the same subjects are therefore resampled alike, and comparing them is paired
     without further ado.
     """
-    key = int(people_hash(persons)[:16], 16)
+    key = int(subjects_hash(subjects)[:16], 16)
     salt = int(hashlib.sha256(purpose.encode()).hexdigest()[:8], 16)
     return np.random.default_rng([seed, key, salt])
 
 
 @dataclass(frozen=True)
 class Clusters:
-    """Rows grouped by person.
+    """Rows grouped by subject.
 
     Attributes
     ----------
     ids : ndarray of str, (k,)
-        Sorted person ids.
+        Sorted subject ids.
     row_of : ndarray of int, (n,)
         Index into `ids` of each row.
     """
@@ -50,17 +50,17 @@ class Clusters:
     row_of: np.ndarray
 
     @classmethod
-    def of(cls, persons: np.ndarray) -> "Clusters":
-        """Group rows by person id; `persons` has shape (n,)."""
-        ids, row_of = np.unique(np.asarray(persons, dtype=str), return_inverse=True)
+    def of(cls, subjects: np.ndarray) -> "Clusters":
+        """Group rows by subject id; `subjects` has shape (n,)."""
+        ids, row_of = np.unique(np.asarray(subjects, dtype=str), return_inverse=True)
         return cls(ids, row_of.reshape(-1))
 
     def __len__(self) -> int:
         return len(self.ids)
 
-    def spread(self, per_person: np.ndarray) -> np.ndarray:
-        """Give each row the weight of its person: (B, k) -> (B, n)."""
-        return per_person[:, self.row_of]
+    def spread(self, per_subject: np.ndarray) -> np.ndarray:
+        """Give each row the weight of its subject: (B, k) -> (B, n)."""
+        return per_subject[:, self.row_of]
 
 
 def ones(n: int) -> np.ndarray:
@@ -69,7 +69,7 @@ def ones(n: int) -> np.ndarray:
 
 
 def bootstrap_weights(clusters: Clusters, n_resamples: int, rng: np.random.Generator) -> np.ndarray:
-    """Return multinomial counts of people drawn with replacement.
+    """Return multinomial counts of subjects drawn with replacement.
 
     Returns
     -------
@@ -84,9 +84,9 @@ def bootstrap_weights(clusters: Clusters, n_resamples: int, rng: np.random.Gener
 
 
 def split_weights(
-    clusters: Clusters, n_people: int, n_splits: int, rng: np.random.Generator
+    clusters: Clusters, n_subjects: int, n_splits: int, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return two disjoint groups of `n_people` people each, drawn anew for every split.
+    """Return two disjoint groups of `n_subjects` subjects each, drawn anew for every split.
 
     Returns
     -------
@@ -97,15 +97,15 @@ def split_weights(
     order = np.argsort(rng.random((n_splits, k)), axis=1)
     first = np.zeros((n_splits, k), dtype=np.uint8)
     second = np.zeros_like(first)
-    np.put_along_axis(first, order[:, :n_people], 1, axis=1)
-    np.put_along_axis(second, order[:, n_people : 2 * n_people], 1, axis=1)
+    np.put_along_axis(first, order[:, :n_subjects], 1, axis=1)
+    np.put_along_axis(second, order[:, n_subjects : 2 * n_subjects], 1, axis=1)
     return clusters.spread(first), clusters.spread(second)
 
 
-def subset_weights(clusters: Clusters, n_people: int, n_draws: int, rng: np.random.Generator) -> np.ndarray:
-    """Return memberships of `n_people` people drawn without replacement, shape (n_draws, n)."""
+def subset_weights(clusters: Clusters, n_subjects: int, n_draws: int, rng: np.random.Generator) -> np.ndarray:
+    """Return memberships of `n_subjects` subjects drawn without replacement, shape (n_draws, n)."""
     k = len(clusters)
     order = np.argsort(rng.random((n_draws, k)), axis=1)
     chosen = np.zeros((n_draws, k), dtype=np.uint8)
-    np.put_along_axis(chosen, order[:, :n_people], 1, axis=1)
+    np.put_along_axis(chosen, order[:, :n_subjects], 1, axis=1)
     return clusters.spread(chosen)

@@ -1,8 +1,8 @@
 """Time the statistics, beside the same numbers from a plain loop over pingouin.
 
-    python -m benchmarks.analysis [--people 1000] [--resamples 2000]
+    python -m benchmarks.analysis [--subjects 1000] [--resamples 2000]
 
-Two cohorts of simulated people with 101 structures (the 32 of the whole-brain segmentation, 68 cortical
+Two cohorts of simulated subjects with 101 structures (the 32 of the whole-brain segmentation, 68 cortical
 parcels, and head size). The pingouin loop computes, for the same structures, Cohen's d and its bootstrap interval; it is
 timed on a few structures and a few hundred resamples and scaled, because whole it would take hours.
 """
@@ -21,7 +21,7 @@ import pingouin as pg
 from benchmarks.machine import machine_line
 from plausibrain.analysis.analyse import analyse, judge
 from plausibrain.analysis.estimates.size import hedges_g
-from plausibrain.analysis.frame import build_frame
+from plausibrain.analysis.joint_design import build_frame
 from plausibrain.analysis.pair import bootstrap_pair, full_pair
 from plausibrain.analysis.sample import prepare_samples
 from plausibrain.analysis.settings import Settings
@@ -39,14 +39,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--people", type=int, default=1000)
+    parser.add_argument("--subjects", type=int, default=1000)
     parser.add_argument("--resamples", type=int, default=2000)
     given = parser.parse_args()
     print(machine_line())
-    cohorts = [with_parcels(table_cohort(given.people, seed=seed, name=str(seed)), seed) for seed in (1, 2)]
+    cohorts = [with_parcels(table_cohort(given.subjects, seed=seed, name=str(seed)), seed) for seed in (1, 2)]
     settings = Settings(n_resamples=given.resamples)
     n_structures = len(cohorts[0].structures) + 1
-    print(f"{given.people} x {given.people} people, {n_structures} structures, {given.resamples} resamples")
+    print(
+        f"{given.subjects} x {given.subjects} subjects, {n_structures} structures, {given.resamples} resamples"
+    )
     headlines = timed(lambda: judge(*cohorts, settings))
     print(f"every headline, interval, null and verdict:     {headlines:7.1f} s")
     everything = timed(lambda: analyse(*cohorts, settings))
@@ -60,7 +62,7 @@ def main() -> None:
 
 
 def with_parcels(cohort: Cohort, seed: int) -> Cohort:
-    """Split the cortex of every person into the 68 parcels, in proportions that differ between people."""
+    """Split the cortex of every subject into the 68 parcels, in proportions that differ between subjects."""
     rng = np.random.default_rng(seed)
     volumes = cohort.volumes.copy()
     for side, hemisphere in (("Left", "left"), ("Right", "right")):
@@ -70,7 +72,7 @@ def with_parcels(cohort: Cohort, seed: int) -> Cohort:
         share /= share.sum(axis=1, keepdims=True)
         parcels = share * volumes[f"{side}-Cerebral-Cortex"].to_numpy()[:, None]
         volumes = pd.concat([volumes, pd.DataFrame(parcels, columns=names)], axis=1)
-    return Cohort(cohort.name, cohort.people, volumes, segmenter=cohort.segmenter, source=cohort.source)
+    return Cohort(cohort.name, cohort.subjects, volumes, segmenter=cohort.segmenter, source=cohort.source)
 
 
 def timed(work: Callable[[], object]) -> float:
@@ -87,7 +89,7 @@ def peak_gib() -> float:
 
 def our_intervals(reference: Cohort, generated: Cohort, settings: Settings) -> np.ndarray:
     """Return the 95 % bootstrap interval of Hedges' g of every structure, from tables to numbers."""
-    frame = build_frame(prepare_samples(reference, generated, min_people=10), settings)
+    frame = build_frame(prepare_samples(reference, generated, min_subjects=10), settings)
     return np.quantile(hedges_g(bootstrap_pair(frame, full_pair(frame))), [0.025, 0.975], axis=0)
 
 

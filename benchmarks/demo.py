@@ -1,9 +1,9 @@
 """What an image of `make demo` costs: processor seconds of every station, one thread. Prints a part of docs/benchmarks.md.
 
-    python -m benchmarks.demo [--people 6]
+    python -m benchmarks.demo [--subjects 6]
 
 Processor seconds, because they hardly depend on what else the machine does; the demo has as many processes as
-cores. The first person pays for reading model and weights and is left out.
+cores. The first subject pays for reading model and weights and is left out.
 """
 
 import argparse
@@ -19,13 +19,13 @@ from typing import TypeVar
 import torch
 
 from plausibrain.cohorts.store import Store
-from plausibrain.demo import IMAGE_PEOPLE
+from plausibrain.demo import IMAGE_SUBJECTS
 from plausibrain.evaluation.extract_cohort import extract_cohort
 from plausibrain.evaluation.measure_cohort import measure_files
 from plausibrain.evaluation.segment_files import segment_files
 from plausibrain.generation.demo_cohorts import table_cohort
 from plausibrain.generation.simulator.cohort import simulate_cohort
-from plausibrain.generation.simulator.person import Grid
+from plausibrain.generation.simulator.subject import Grid
 from plausibrain.simulated_images import SEGMENTER, VOXEL_MM
 
 Result = TypeVar("Result")
@@ -35,11 +35,11 @@ STATIONS = ("draw", "segment", "measure", "extract")
 def main() -> None:
     """Time and print."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--people", type=int, default=6)
+    parser.add_argument("--subjects", type=int, default=6)
     given = parser.parse_args()
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
-        rows = [seconds_of(person, Path(folder)) for person in range(given.people + 1)][1:]
+        rows = [seconds_of(subject, Path(folder)) for subject in range(given.subjects + 1)][1:]
     means = {name: sum(row[name] for row in rows) / len(rows) for name in STATIONS}
     total = sum(means.values())
     print(
@@ -48,14 +48,14 @@ def main() -> None:
     print(f"processor seconds of an image of {VOXEL_MM:g} mm, mean of {len(rows)}:")
     print(", ".join(f"{name} {seconds:.2f}" for name, seconds in means.items()) + f"; together {total:.2f}")
     print(
-        f"{2 * IMAGE_PEOPLE} images of the demo: {2 * IMAGE_PEOPLE * total:.0f} processor seconds, "
-        f"{2 * IMAGE_PEOPLE * total / 2:.0f} s on two free cores"
+        f"{2 * IMAGE_SUBJECTS} images of the demo: {2 * IMAGE_SUBJECTS * total:.0f} processor seconds, "
+        f"{2 * IMAGE_SUBJECTS * total / 2:.0f} s on two free cores"
     )
 
 
-def seconds_of(person: int, folder: Path) -> dict[str, float]:
-    """Processor seconds of every station for one person."""
-    one = table_cohort(person + 1, seed=0, name="people").select([person])
+def seconds_of(subject: int, folder: Path) -> dict[str, float]:
+    """Processor seconds of every station for one subject."""
+    one = table_cohort(subject + 1, seed=0, name="subjects").select([subject])
     store, seconds = Store(folder / "store"), dict.fromkeys(STATIONS, 0.0)
 
     def timed(name: str, work: Callable[[], Result]) -> Result:
@@ -64,7 +64,7 @@ def seconds_of(person: int, folder: Path) -> dict[str, float]:
         seconds[name] = time.process_time() - start
         return result
 
-    place, grid = folder / str(person), Grid(VOXEL_MM)
+    place, grid = folder / str(subject), Grid(VOXEL_MM)
     drawn = timed("draw", lambda: simulate_cohort(one, place, seed=0, grid=grid, skull_strip=True))
     image = (drawn.images or (None,))[0]
     if image is None:

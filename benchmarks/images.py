@@ -12,10 +12,10 @@ from functools import cache
 
 from benchmarks.machine import machine_line
 from plausibrain.cohorts.volumes import LabelMap, Volume
-from plausibrain.evaluation.conditioning import condition
+from plausibrain.evaluation.image_normalisation import condition
 from plausibrain.evaluation.measuring import all_measures, measure_scan
-from plausibrain.generation.norms import draw_people, draw_volumes
-from plausibrain.generation.simulator.person import Grid, simulate_person
+from plausibrain.generation.norms import draw_subjects, draw_volumes
+from plausibrain.generation.simulator.subject import Grid, simulate_subject
 
 
 def main() -> None:
@@ -49,9 +49,9 @@ def quality_lines(voxel_mm: float, repeats: int = 3) -> Iterator[str]:
 @cache
 def head(voxel_mm: float) -> tuple[Volume, LabelMap]:
     """Return a simulated head with noisy air around it."""
-    people = draw_people(1, seed=1)
-    volumes = draw_volumes(people, seed=1).iloc[0]
-    drawn = simulate_person(0, volumes, age=50.0, seed=1, grid=Grid(voxel_mm))
+    subjects = draw_subjects(1, seed=1)
+    volumes = draw_volumes(subjects, seed=1).iloc[0]
+    drawn = simulate_subject(0, volumes, age=50.0, seed=1, grid=Grid(voxel_mm))
     return drawn.image, drawn.labels
 
 

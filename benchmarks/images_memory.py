@@ -44,11 +44,11 @@ def main() -> None:
 
 def write_heads(folder: str, n: int) -> tuple[float, ...]:
     """Write n files of one simulated head, each with noise of its own, and its label map."""
-    from plausibrain.generation.norms import draw_people, draw_volumes
-    from plausibrain.generation.simulator.person import Grid, simulate_person
+    from plausibrain.generation.norms import draw_subjects, draw_volumes
+    from plausibrain.generation.simulator.subject import Grid, simulate_subject
 
-    volumes = draw_volumes(draw_people(1, seed=1), seed=1).iloc[0]
-    drawn = simulate_person(0, volumes, age=50.0, seed=1, grid=Grid(VOXEL_MM))
+    volumes = draw_volumes(draw_subjects(1, seed=1), seed=1).iloc[0]
+    drawn = simulate_subject(0, volumes, age=50.0, seed=1, grid=Grid(VOXEL_MM))
     spread = 0.02 * float(np.percentile(drawn.image.data, 99))
     for k in range(n):
         name = f"sub-{k:04d}"
@@ -97,9 +97,9 @@ def measure(folder: str, n: int) -> tuple[float, ...]:
 
 def _cohort(folder: Path, role: str, rows: range) -> Cohort:
     names = [f"sub-{k:04d}" for k in rows]
-    people = pd.DataFrame({"participant_id": names, "person": names, "age": 50.0, "sex": "F"})
+    subjects = pd.DataFrame({"participant_id": names, "subject": names, "age": 50.0, "sex": "F"})
     images = tuple(_file(str(folder), name, "T1w") for name in names)
-    return Cohort(role, people, images=images, source=folder)
+    return Cohort(role, subjects, images=images, source=folder)
 
 
 if __name__ == "__main__":

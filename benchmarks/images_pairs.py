@@ -5,7 +5,7 @@
 Prints tables in Markdown. MS-SSIM is timed beside MONAI's on the same two volumes with the same parameters; ours
 is given with the preparation of an image (shared by all its pairs) and without. Every distance runs in processes of
 its own, one for the value and one for the interval and the null, so that peak memory is its own, the clouds and
-the Python packages included; preparing the people and their vectors is not timed. What takes more than `--most-cpu` processor seconds is ended and printed as more. All
+the Python packages included; preparing the subjects and their vectors is not timed. What takes more than `--most-cpu` processor seconds is ended and printed as more. All
 seconds are processor seconds, summed over threads: other programs on the machine do not count.
 """
 
@@ -112,11 +112,11 @@ def print_distances(n: int, d: int, part: str, most_cpu_s: int) -> None:
 
 
 def prepared_pairs(n: int, d: int) -> Any:
-    """Return two cohorts of n people with d independent features, as the analysis prepares them."""
+    """Return two cohorts of n subjects with d independent features, as the analysis prepares them."""
     from dataclasses import replace
 
     from plausibrain.analysis.evaluate import Pairs
-    from plausibrain.analysis.frame import build_frame
+    from plausibrain.analysis.joint_design import build_frame
     from plausibrain.analysis.sample import prepare_samples
     from plausibrain.analysis.settings import Settings
     from plausibrain.generation.demo_cohorts import table_cohort
@@ -125,7 +125,7 @@ def prepared_pairs(n: int, d: int) -> Any:
     for seed, role in enumerate(("r", "g")):
         vectors = np.random.default_rng(seed).standard_normal((n, d), dtype=np.float32)
         cohorts.append(replace(table_cohort(n, seed=seed, name=role), features={"random": vectors}))
-    return Pairs.of(build_frame(prepare_samples(cohorts[0], cohorts[1], min_people=10), Settings()))
+    return Pairs.of(build_frame(prepare_samples(cohorts[0], cohorts[1], min_subjects=10), Settings()))
 
 
 def _distance(name: str, pairs: Any, part: str) -> tuple[float, ...]:

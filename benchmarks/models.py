@@ -1,8 +1,8 @@
-"""Score trained models against held-out simulated people and print ``docs/models_scores.md``.
+"""Score trained models against held-out simulated subjects and print ``docs/models_scores.md``.
 
     python -m benchmarks.models CHECKPOINT [CHECKPOINT …] [--training COHORT] [--n 200] [--work runs/models]
 
-CHECKPOINT is a folder that `plausibrain train` wrote, or MODEL=FOLDER for any other model. Two sets of people
+CHECKPOINT is a folder that `plausibrain train` wrote, or MODEL=FOLDER for any other model. Two sets of subjects
 are simulated whom no model has seen: the reference, and those whose conditions are asked for. The images of the
 latter, judged as if a model had drawn them, are the row that a perfect model would have. Everything that is
 made lies in the work folder and is used again, so a killed run goes on.
@@ -28,24 +28,24 @@ from plausibrain.cohorts.schemas import PARTICIPANTS
 from plausibrain.cohorts.store import Store, hash_file, write_text_atomic
 from plausibrain.cohorts.tables import write_table
 from plausibrain.config import ImageSettings, RunConfig, Source
+from plausibrain.flags import name_value_pairs
 from plausibrain.generation.demo_cohorts import table_cohort
 from plausibrain.generation.model import ImageGrid, Model
 from plausibrain.generation.registry import find_model
 from plausibrain.generation.sample_cohort import sample_cohort
 from plausibrain.generation.simulator.cohort import simulate_cohort
-from plausibrain.generation.simulator.person import Grid
+from plausibrain.generation.simulator.subject import Grid
 from plausibrain.imaging import segment
+from plausibrain.model_grid import prepare
 from plausibrain.models import load_model
 from plausibrain.pipeline import run
-from plausibrain.prepared import prepare
 from plausibrain.progress import progress_bar
 from plausibrain.provenance import METRIC_VERSION
 from plausibrain.reports.compare import compare_runs
-from plausibrain.requests import name_value_pairs
 
 REFERENCE, ASKED, TRAINING = "reference", "held-out", "training"
 ASKED_COLUMNS = (
-    "participant_id", "person", "age", "sex",
+    "participant_id", "subject", "age", "sex",
     "requested_age", "requested_sex", "requested_ventricle_mm3", "requested_brain_mm3",
 )  # fmt: skip
 STAMP, TIMES = "made_from.json", "sampling.json"
@@ -59,9 +59,9 @@ class Plan:
     ----------
     work : Path
     n : int
-        People in each of the two simulated sets.
+        Subjects in each of the two simulated sets.
     seed : int
-        Of the reference; the people who are asked for have the next one.
+        Of the reference; the subjects who are asked for have the next one.
     segmenter : str
     n_processes : int
     settings : Settings
@@ -85,21 +85,21 @@ class Plan:
         return self.work / kind / place
 
     def draw(self, place: str, grid: ImageGrid) -> Cohort:
-        """Return one of the two sets of simulated people, as prepared for training."""
+        """Return one of the two sets of simulated subjects, as prepared for training."""
         seed = self.seed + (place == ASKED)
         voxel_mm = float(np.linalg.norm(grid.matrix[:3, 0]))
         with progress_bar(place) as progress:
             drawn = simulate_cohort(
                 table_cohort(self.n, seed=seed, name=place), self.folder("drawn", place), seed=seed,
                 grid=Grid(voxel_mm), skull_strip=True, n_processes=self.n_processes,
-                on_person=None if progress is None else lambda done, of: progress("drawing people", done, of),
+                on_subject=None if progress is None else lambda done, of: progress("drawing subjects", done, of),
             )  # fmt: skip
         return prepare(drawn, self.folder("images", place), grid)
 
     def sample(self, model: Model, conditions: Cohort, place: str) -> Cohort:
-        """Return a model's images for the people who are asked for; note how long they took."""
+        """Return a model's images for the subjects who are asked for; note how long they took."""
         folder = self.folder("images", place)
-        table = conditions.people[list(ASKED_COLUMNS)]
+        table = conditions.subjects[list(ASKED_COLUMNS)]
         write_table(table, self.work / "conditions.tsv", PARTICIPANTS)
         before, started = len(list(folder.glob("sub-*/anat/*_T1w.nii.gz"))), time.perf_counter()
         with progress_bar(place) as progress:
@@ -130,7 +130,7 @@ class Plan:
         if (out / STAMP).is_file() and (out / STAMP).read_text(encoding="utf-8") == stamp:
             return out
         config = RunConfig(
-            reference=Source(path=reference, name="held-out people"), generated=Source(path=generated, name=label),
+            reference=Source(path=reference, name="held-out subjects"), generated=Source(path=generated, name=label),
             training=None if training is None else Source(path=training), out=out, name=label,
             settings=self.settings, images=ImageSettings(n_pairs=self.n_pairs),
         )  # fmt: skip
@@ -144,7 +144,7 @@ class Plan:
         folder = self.folder("segmented", place)
         if self.judges_images:
             return folder
-        return write_cohort(read_cohort(folder, min_people=1), self.folder("volumes", place))
+        return write_cohort(read_cohort(folder, min_subjects=1), self.folder("volumes", place))
 
 
 @dataclass(frozen=True)
@@ -209,12 +209,12 @@ def _check(found: Sequence[Contestant]) -> None:
 def score(
     checkpoints: Sequence[str], plan: Plan, *, training: Path | None, options: Mapping[str, str]
 ) -> list[Row]:
-    """Draw, segment and judge every model and the held-out people; compare all runs.
+    """Draw, segment and judge every model and the held-out subjects; compare all runs.
 
     Returns
     -------
     list of Row
-        The held-out people first.
+        The held-out subjects first.
     """
     models = contestants(checkpoints, options)
     grid = models[0].model.grid
@@ -222,7 +222,7 @@ def score(
     plan.segment(plan.draw(REFERENCE, grid), REFERENCE)
     asked = plan.draw(ASKED, grid)
     plan.segment(asked, ASKED)
-    label = "Held-out people (a perfect model)"
+    label = "Held-out subjects (a perfect model)"
     rows = [Row(label, plan.judge(ASKED, label, training=seen))]
     for one in models:
         plan.segment(plan.sample(one.model, asked, one.place), one.place)
@@ -235,14 +235,14 @@ def score(
 
 
 def _training(plan: Plan, folder: Path | None, grid: ImageGrid) -> Path | None:
-    """Return the segmented training people, whom question 9 looks for among the generated ones."""
+    """Return the segmented training subjects, whom question 9 looks for among the generated ones."""
     if folder is None:
         return None
     cohort = read_cohort(folder, name=TRAINING)
-    seeds = set(cohort.people["seed"].dropna()) if "seed" in cohort.people else set()
+    seeds = set(cohort.subjects["seed"].dropna()) if "seed" in cohort.subjects else set()
     if seeds & {plan.seed, plan.seed + 1}:
         raise DataError(
-            f"{folder} was simulated with seed {plan.seed} or {plan.seed + 1}, those of the held-out people; "
+            f"{folder} was simulated with seed {plan.seed} or {plan.seed + 1}, those of the held-out subjects; "
             "choose another --seed"
         )
     return plan.segment(prepare(cohort, plan.folder("images", TRAINING), grid), TRAINING)
@@ -286,7 +286,7 @@ def main() -> None:
     """Score the models and write the page."""
     given = arguments()
     settings = Settings(
-        n_resamples=given.resamples, n_splits=given.splits, min_people=min(Settings().min_people, given.n)
+        n_resamples=given.resamples, n_splits=given.splits, min_subjects=min(Settings().min_subjects, given.n)
     )
     plan = Plan(given.work, given.n, given.seed, given.segmenter, given.processes, settings, given.pairs)
     rows = score(given.checkpoints, plan, training=given.training, options=name_value_pairs(given.option))

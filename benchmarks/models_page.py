@@ -1,4 +1,4 @@
-"""The page ``docs/models_scores.md``: the table of the latent diffusion paper, obedience, verdicts and ranks.
+"""The page ``docs/models_scores.md``: the table of the latent diffusion paper, conditioning, verdicts and ranks.
 
 Every number is read from the run folders; a number that a run does not have is a dash, with the reason below.
 """
@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.machine import stamp
-from plausibrain.analysis.clouds import FEATURE_SPACE
+from plausibrain.analysis.feature_samples import FEATURE_SPACE
 from plausibrain.cohorts.store import write_text_atomic
 from plausibrain.cohorts.tables import read_table
 from plausibrain.evaluation.diversity.pair_table import all_similarities
@@ -32,11 +32,11 @@ INTRODUCTION = """# How good are the small models?
 
 Printed by `python -m benchmarks.models CHECKPOINT … --n {n}` on {stamp}.
 
-Every model drew the same {n} people, whose age, sex, ventricle and brain volume are those of simulated people that no model
-has seen. The reference is another {n} held-out people. All images lie on one grid and went through `{segmenter}`. The
-first row is the people themselves whose conditions were asked for: what a perfect model would score. *95 %
+Every model drew the same {n} subjects, whose age, sex, ventricle and brain volume are those of simulated subjects that no model
+has seen. The reference is another {n} held-out subjects. All images lie on one grid and went through `{segmenter}`. The
+first row is the subjects themselves whose conditions were asked for: what a perfect model would score. *95 %
 intervals in brackets.* The simulator is not the world: these numbers rank models trained on it, and say nothing of models trained on
-real people.
+real subjects.
 """
 
 
@@ -66,14 +66,14 @@ def write_page(
     Parameters
     ----------
     rows : sequence of Row
-        The held-out people first.
+        The held-out subjects first.
     comparison : Path
         Folder that `plausibrain.reports.compare.compare_runs` wrote of the same runs.
     out : Path
     said : mapping
         ``n``, ``segmenter`` and further settings, as they are to be printed.
     picture : Path, optional
-        Of the same people as every model draws them.
+        Of the same subjects as every model draws them.
 
     Returns
     -------
@@ -82,7 +82,7 @@ def write_page(
     opened = {row.label: read_run(row.run) for row in rows}
     lines = [
         INTRODUCTION.format(stamp=stamp(), **said),
-        *shown(picture, out), *as_in_the_paper(opened), *obedience(opened), *verdicts(opened), *ranks(comparison, opened),
+        *shown(picture, out), *as_in_the_paper(opened), *conditioning(opened), *verdicts(opened), *ranks(comparison, opened),
         *wrong(opened), *all_distances(opened), *training(rows),
     ]  # fmt: skip
     return write_text_atomic(out, "\n".join(lines) + "\n")
@@ -111,7 +111,7 @@ def as_in_the_paper(runs: Mapping[str, Run]) -> Iterator[str]:
     pairs = [value(first, "pair_similarity", name, cohort="reference") for name in similarities]
     halves = value(first, "feature_distances", "frechet", structure=space)
     yield table_line(
-        ["Reference people", _null(halves, missing), *(_cell(number, missing) for number in pairs)]
+        ["Reference subjects", _null(halves, missing), *(_cell(number, missing) for number in pairs)]
     )
     yield from _reasons(missing)
     yield (
@@ -121,22 +121,22 @@ def as_in_the_paper(runs: Mapping[str, Run]) -> Iterator[str]:
     )
 
 
-def obedience(runs: Mapping[str, Run]) -> Iterator[str]:
+def conditioning(runs: Mapping[str, Run]) -> Iterator[str]:
     """Yield requested against measured volumes."""
     yield "## Requested against measured\n"
-    yield from table_of_obedience(runs)
+    yield from table_of_conditioning(runs)
     yield (
-        "\nThe row of held-out people shows what the segmenter alone loses. Slopes here are plain; the sentences below "
+        "\nThe row of held-out subjects shows what the segmenter alone loses. Slopes here are plain; the sentences below "
         "and the verdict of question 6 hold age, sex and the other requests equal, so their numbers differ.\n"
     )
 
 
-def table_of_obedience(runs: Mapping[str, Run]) -> Iterator[str]:
+def table_of_conditioning(runs: Mapping[str, Run]) -> Iterator[str]:
     """Yield a line for every run."""
     yield from (table_line(["", *OBEDIENCE.values()]), table_line(["---"] * (len(OBEDIENCE) + 1)))
     missing: dict[str, None] = {}
     for label, run in runs.items():
-        numbers = [value(run, "obedience", quantity, cohort="generated") for quantity in OBEDIENCE]
+        numbers = [value(run, "conditioning", quantity, cohort="generated") for quantity in OBEDIENCE]
         yield table_line([label, *(_cell(number, missing) for number in numbers)])
     yield from _reasons(missing)
 
@@ -173,7 +173,7 @@ def wrong(runs: Mapping[str, Run]) -> Iterator[str]:
     yield "## What is wrong with each\n"
     for label, run in runs.items():
         yield f"**{label}.** {run.scorecard['sentence']}\n"
-        found = [h for question in run.questions for h in question["headlines"] if h["verdict"] == "no"]
+        found = [h for question in run.questions for h in question["headlines"] if h["verdict"] == "fail"]
         yield from (f"- {headline['sentence']}" for headline in found)
         if found:
             yield ""
@@ -223,12 +223,12 @@ def training(rows: Sequence[Row]) -> Iterator[str]:
             ", ".join(f"{name} {stage.get('steps', NOTHING)}" for name, stage in stages.items()) or NOTHING
         )
         seconds = sum(stage.get("seconds", 0.0) for stage in stages.values())
-        people = row.facts.get("n_trained_on")
+        subjects = row.facts.get("n_trained_on")
         drawn, digest = row.facts.get("seconds_per_image", np.nan), str(row.facts.get("checkpoint", ""))
         yield table_line(
             [
                 row.label,
-                NOTHING if people is None else f"{people} images",
+                NOTHING if subjects is None else f"{subjects} images",
                 steps,
                 f"{seconds / 60:.0f} min" if seconds else NOTHING,
                 f"{drawn:.2g}",
@@ -252,7 +252,7 @@ def feature_space(run: Run) -> str:
 def value(
     run: Run, analysis: str, quantity: str, *, structure: str = "", cohort: str = "difference"
 ) -> pd.Series | None:
-    """Return the row of `results.tsv` over all people, or None when the run has none."""
+    """Return the row of `results.tsv` over all subjects, or None when the run has none."""
     table = run.table("results")
     chosen = table[
         (table["analysis"] == analysis) & (table["quantity"] == quantity) & (table["stratum"] == "all")
@@ -272,9 +272,9 @@ def _cell(row: pd.Series | None, missing: dict[str, None]) -> str:
 
 
 def _null(row: pd.Series | None, missing: dict[str, None]) -> str:
-    """Return real against real of the same number."""
+    """Return split-half reference of the same number."""
     if row is None or not np.isfinite(row["null_median"]):
-        missing["no real against real in these runs"] = None
+        missing["no split-half reference in these runs"] = None
         return NOTHING
     return f"{row['null_median']:.3g} [{row['null_low']:.3g}, {row['null_high']:.3g}]"
 

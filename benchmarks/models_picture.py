@@ -1,4 +1,4 @@
-"""The picture of ``docs/models_scores.md``: the same three people as every model draws them."""
+"""The picture of ``docs/models_scores.md``: the same three subjects as every model draws them."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,30 +13,30 @@ from plausibrain.cohorts.bids import image_path
 from plausibrain.cohorts.cohort import Cohort
 from plausibrain.cohorts.volumes import read_volume
 
-N_PEOPLE = 3
+N_SUBJECTS = 3
 #: Slices through the middle third of the field of view: share of the size along J and K.
 CORONAL, AXIAL = 0.5, 0.53
 
 
 def draw_examples(folders: Mapping[str, Path], asked: Cohort, out: Path) -> Path:
-    """Draw the youngest, the median and the oldest person, one row each, one column per model.
+    """Draw the youngest, the median and the oldest subject, one row each, one column per model.
 
     Parameters
     ----------
     folders : mapping of str to Path
-        Title of a column to its folder of images; all hold the people of `asked`.
+        Title of a column to its folder of images; all hold the subjects of `asked`.
     asked : Cohort
     out : Path
         PNG.
     """
-    chosen = by_age(asked, N_PEOPLE)
+    chosen = by_age(asked, N_SUBJECTS)
     figure, axes = plt.subplots(
         2 * len(chosen), len(folders), figsize=(1.7 * len(folders), 3.3 * len(chosen)), squeeze=False
     )
     for column, (title, folder) in enumerate(folders.items()):
         axes[0][column].set_title(title, fontsize=8)
         for number, row in enumerate(chosen):
-            identity = str(asked.people["participant_id"].iloc[row])
+            identity = str(asked.subjects["participant_id"].iloc[row])
             for axis, plane in zip(
                 axes[2 * number : 2 * number + 2, column], slices(image_path(folder, identity)), strict=True
             ):
@@ -50,9 +50,9 @@ def draw_examples(folders: Mapping[str, Path], asked: Cohort, out: Path) -> Path
     return out
 
 
-def by_age(people: Cohort, n: int) -> list[int]:
+def by_age(subjects: Cohort, n: int) -> list[int]:
     """Return rows spread evenly over the order of age, from the youngest to the oldest."""
-    order = np.argsort(people.people["age"].to_numpy(), kind="stable")
+    order = np.argsort(subjects.subjects["age"].to_numpy(), kind="stable")
     return [int(order[k]) for k in np.linspace(0, len(order) - 1, n).round().astype(int)]
 
 

@@ -1,6 +1,6 @@
 """Measure whether the segmenter flags what it should: sound scans not, degraded copies of them yes.
 
-For ``docs/validation_segmentation.md``. The degradations are those of the audit (`plausibrain.generation.controls`) and an
+For ``docs/validation_segmentation.md``. The degradations are those of the audit (`plausibrain.generation.defects`) and an
 inverted contrast; what they cost is the agreement with the segmentation of the scan as it was.
 """
 
@@ -18,12 +18,12 @@ from plausibrain.evaluation.quality_score import group_overlap
 from plausibrain.evaluation.segment_files import Outcome
 from plausibrain.evaluation.segmentation import QC_GROUPS
 from plausibrain.evaluation.segmenters.synthseg_style import synthseg_style, version
-from plausibrain.generation.controls.blur import blur
-from plausibrain.generation.controls.ghosting import ghosting
-from plausibrain.generation.controls.noise import noise
+from plausibrain.generation.defects.blur import blur
+from plausibrain.generation.defects.ghosting import ghosting
+from plausibrain.generation.defects.noise import noise
 
-#: People of ds002748 whose scans are degraded: two women and a man.
-DEGRADED_PEOPLE = ("sub-01", "sub-07", "sub-12")
+#: Subjects of ds002748 whose scans are degraded: two women and a man.
+DEGRADED_SUBJECTS = ("sub-01", "sub-07", "sub-12")
 _FORM = 1
 
 
@@ -38,7 +38,7 @@ def inverted(image: Volume, labels: LabelMap) -> Volume:
 
 def degradations() -> dict[str, Callable[[Volume, LabelMap], Volume]]:
     """Return what is done to a scan, by name."""
-    planted = {
+    injected = {
         "noise, SD 0.1 of the bright level": (noise, 0.1),
         "noise, SD 0.3": (noise, 0.3),
         "blur, SD 1.5 mm": (blur, 1.5),
@@ -46,15 +46,15 @@ def degradations() -> dict[str, Callable[[Volume, LabelMap], Volume]]:
         "ghost, 0.2 of the signal": (ghosting, 0.2),
         "ghost, 0.4": (ghosting, 0.4),
     }
-    named = {name: _plant(control, severity) for name, (control, severity) in planted.items()}
+    named = {name: _inject(defect, severity) for name, (defect, severity) in injected.items()}
     return {**named, "contrast turned round": inverted}
 
 
-def _plant(
-    control: Callable[..., tuple[Volume, LabelMap]], severity: float
+def _inject(
+    defect: Callable[..., tuple[Volume, LabelMap]], severity: float
 ) -> Callable[[Volume, LabelMap], Volume]:
     def degrade(image: Volume, labels: LabelMap) -> Volume:
-        return control(image, labels, severity=severity, rng=np.random.default_rng(0))[0]
+        return defect(image, labels, severity=severity, rng=np.random.default_rng(0))[0]
 
     return degrade
 
@@ -71,7 +71,7 @@ def agreement(a: np.ndarray, b: np.ndarray) -> float:
 def degraded_scans(images: Mapping[str, Path], outcomes: Mapping[str, Outcome], store: Store) -> pd.DataFrame:
     """Return status, lowest score and agreement of every degraded scan; results are kept in the store."""
     rows = []
-    for name in DEGRADED_PEOPLE:
+    for name in DEGRADED_SUBJECTS:
         for kind, degrade in degradations().items():
             key = Store.key("degraded", hash_file(images[name]), kind, version(), _FORM)
             path = store.get(key, ".json")
@@ -115,7 +115,7 @@ def flag_lines(sound: Mapping[str, Mapping[str, Outcome]], degraded: pd.DataFram
         lines.append(f"| {name} | {len(outcomes)} | {len(flagged)} | {reasons} |")
     lines += [
         "",
-        f"Copies of {', '.join(DEGRADED_PEOPLE)}, degraded:",
+        f"Copies of {', '.join(DEGRADED_SUBJECTS)}, degraded:",
         "",
         "| degradation | flagged | lowest score of a group | lowest Dice of a group with the scan as it was |",
         "|---|---|---|---|",

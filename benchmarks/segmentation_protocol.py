@@ -3,7 +3,7 @@
 Two measurements for ``docs/validation_segmentation.md``; nothing here ships or changes a result. Volumes: the
 manual labels, ours, published norms of FreeSurfer volumes for the same ages and sexes, and the training
 label maps, side by side. Dice: what remains when the one thing a protocol decides in every structure, how
-far out its boundary lies, is corrected by one threshold per structure, chosen on other people.
+far out its boundary lies, is corrected by one threshold per structure, chosen on other subjects.
 
     python -m benchmarks.segmentation_protocol --data FOLDER
 
@@ -20,7 +20,8 @@ import numpy as np
 import pandas as pd
 import torch
 
-from benchmarks.segmentation_references import manual_images, manual_labels, manual_people
+from benchmarks.segmentation_references import manual_images, manual_labels, manual_subjects
+from makers.synthesis.anatomy import CHANNELS, RENDERED_AS
 from plausibrain.cohorts.store import Store, hash_file, write_text_atomic
 from plausibrain.cohorts.structures import names, region_of, structure
 from plausibrain.cohorts.volumes import LabelMap, Volume, read_volume
@@ -31,7 +32,6 @@ from plausibrain.evaluation.segmenters.synthseg_style import (
     predict_both_ways,
     version,
 )
-from plausibrain.evaluation.synthesis.anatomy import CHANNELS, RENDERED_AS
 from plausibrain.evaluation.working_grid import make_working_image, nearest_on, winning_channel
 from plausibrain.generation.norm_tables import expected_volume, norm_tables
 
@@ -71,10 +71,10 @@ def training_map_volumes(folder: Path) -> pd.DataFrame:
     return pd.DataFrame(rows).T
 
 
-def norm_volumes(people: pd.DataFrame) -> pd.Series:
-    """Return the mean of the norms over people with ``age`` and ``sex`` (M or F), mL per family."""
+def norm_volumes(subjects: pd.DataFrame) -> pd.Series:
+    """Return the mean of the norms over subjects with ``age`` and ``sex`` (M or F), mL per family."""
     families = [f for f in norm_tables().families.index if f != "TIV"]
-    age, sex = people["age"].to_numpy(float), people["sex"].to_numpy(object)
+    age, sex = subjects["age"].to_numpy(float), subjects["sex"].to_numpy(object)
     return pd.Series({f: float(expected_volume(f, age, sex).mean()) / 1000 for f in families})
 
 
@@ -162,10 +162,10 @@ def stored_curves(image: Path, reference: LabelMap, store: Store) -> pd.DataFram
     return pd.DataFrame(json.loads(path.read_text()))
 
 
-def halves(people: Sequence[str]) -> list[int]:
-    """Return 0 or 1 per scan, every second person in sorted order; scans of one person stay together."""
-    place = {person: k % 2 for k, person in enumerate(sorted(set(people)))}
-    return [place[person] for person in people]
+def halves(subjects: Sequence[str]) -> list[int]:
+    """Return 0 or 1 per scan, every second subject in sorted order; scans of one subject stay together."""
+    place = {subject: k % 2 for k, subject in enumerate(sorted(set(subjects)))}
+    return [place[subject] for subject in subjects]
 
 
 def matching_threshold(curves: pd.DataFrame) -> float:
@@ -223,13 +223,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True)
     data = parser.parse_args().data
-    people = manual_people(data)
+    subjects = manual_subjects(data)
     manual = pd.DataFrame(
         {n: family_volumes(count_volumes(manual_labels(f))) for n, (_, f) in manual_images(data).items()}
     ).T
     maps = training_map_volumes(data / "labelmaps")
-    by_person = manual.groupby(people["person"]).mean()
-    print("\n".join(compare_volumes(None, norm_volumes(people.drop_duplicates("person")), by_person, maps)))
+    by_subject = manual.groupby(subjects["subject"]).mean()
+    print(
+        "\n".join(compare_volumes(None, norm_volumes(subjects.drop_duplicates("subject")), by_subject, maps))
+    )
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The real scans that the segmenter is measured on, with their people and reference labels."""
+"""The real scans that the segmenter is measured on, with their subjects and reference labels."""
 
 from pathlib import Path
 
@@ -17,8 +17,8 @@ def manual_images(data: Path) -> dict[str, tuple[Path, Path]]:
     return {path.name[:4]: (path, path.with_name(f"{path.name[:4]}_glm.nii.gz")) for path in images}
 
 
-def manual_people(data: Path) -> pd.DataFrame:
-    """Return ``person``, ``age`` and ``sex`` of the 19 scans, in the order of `manual_images`."""
+def manual_subjects(data: Path) -> pd.DataFrame:
+    """Return ``subject``, ``age`` and ``sex`` of the 19 scans, in the order of `manual_images`."""
     table = pd.read_csv(data / "t1w" / "malf" / "participants.tsv", sep="\t", dtype={"scan_id": str})
     return table.set_index("scan_id").loc[list(manual_images(data))]
 
@@ -27,8 +27,10 @@ def cohort_images(data: Path) -> tuple[dict[str, Path], pd.DataFrame]:
     """Return the images of ds002748 by name, and ``age`` and ``sex`` (M or F) in the same order."""
     folder = data / "t1w" / "ds002748"
     images = {path.name.split("_")[0]: path for path in sorted(folder.glob("sub-*_T1w.nii.gz"))}
-    people = pd.read_csv(folder / "participants.tsv", sep="\t").set_index("participant_id").loc[list(images)]
-    return images, people.assign(sex=people["gender"].str.upper())[["age", "sex"]]
+    subjects = (
+        pd.read_csv(folder / "participants.tsv", sep="\t").set_index("participant_id").loc[list(images)]
+    )
+    return images, subjects.assign(sex=subjects["gender"].str.upper())[["age", "sex"]]
 
 
 def manual_labels(path: Path) -> LabelMap:

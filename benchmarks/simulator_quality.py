@@ -13,7 +13,7 @@ import pandas as pd
 from scipy import ndimage
 
 from plausibrain.cohorts.volumes import read_label_map, read_volume, to_canonical
-from plausibrain.generation.simulator.person import Grid, simulate_person
+from plausibrain.generation.simulator.subject import Grid, simulate_subject
 
 N_SIMULATED = 3
 REAL_WHITE, REAL_FIRST_CORTEX, REAL_VENTRICLES = (44, 45), 100, (51, 52)
@@ -49,12 +49,14 @@ def real_scans(folder: Path) -> Iterator[dict[str, float]]:
         )
 
 
-def quality_table(people: pd.DataFrame, targets: pd.DataFrame, seed: int, data: Path | None) -> pd.DataFrame:
+def quality_table(
+    subjects: pd.DataFrame, targets: pd.DataFrame, seed: int, data: Path | None
+) -> pd.DataFrame:
     """Range of each measure, simulated and (where the data is at hand) real."""
     rows = []
-    ages = people["age"].to_numpy(float)
-    for row, i in enumerate(people.index[:N_SIMULATED]):
-        drawn = simulate_person(
+    ages = subjects["age"].to_numpy(float)
+    for row, i in enumerate(subjects.index[:N_SIMULATED]):
+        drawn = simulate_subject(
             i, targets.loc[i], age=float(ages[row]), seed=seed, grid=Grid(1.0), skull_strip=True
         )
         labels = drawn.labels.data

@@ -1,8 +1,8 @@
-"""Simulated people beside real scans: a picture, and the spread of image quality. Prints docs/simulator_real.md.
+"""Simulated subjects beside real scans: a picture, and the spread of image quality. Prints docs/simulator_real.md.
 
     python -m benchmarks.simulator_real --scans DS002748 --store FOLDER > docs/simulator_real.md
 
-Every simulated person is a twin: drawn with the age and the sex of a real one (OpenNeuro ds002748, CC0,
+Every simulated subject is a match: drawn with the age and the sex of a real one (OpenNeuro ds002748, CC0,
 skull-stripped), at 1 mm, stripped too, and segmented and measured by the same programs. The picture goes to
 ``docs/simulator/real.png``. What is finished lies in the store; a killed run goes on.
 """
@@ -28,7 +28,7 @@ from plausibrain.evaluation.measuring import all_measures, column_name
 from plausibrain.generation.demo_cohorts import table_cohort
 from plausibrain.generation.norms import draw_volumes
 from plausibrain.generation.simulator.cohort import simulate_cohort
-from plausibrain.generation.simulator.person import Grid
+from plausibrain.generation.simulator.subject import Grid
 from plausibrain.image_files import image_and_label_files
 from plausibrain.imaging import segment
 
@@ -61,12 +61,12 @@ def main() -> None:
     parser.add_argument("--scans", type=Path, required=True)
     parser.add_argument("--store", type=Path, required=True)
     parser.add_argument(
-        "--twins", type=int, default=16, help="simulated people, twins of the first real ones"
+        "--matches", type=int, default=16, help="simulated subjects, matches of the first real ones"
     )
     parser.add_argument("--picture", type=Path, default=Path("docs/simulator/real.png"))
     given = parser.parse_args()
     scans = read_cohort(given.scans, name="real")
-    cohorts = {"real": scans, "simulated": draw_twins(scans, given.twins, given.store / "simulated")}
+    cohorts = {"real": scans, "simulated": matched_subjects(scans, given.matches, given.store / "simulated")}
     files, tables = {}, {}
     for name, cohort in cohorts.items():
         folder = given.store / f"{name}-segmented"
@@ -77,7 +77,7 @@ def main() -> None:
         found = image_and_label_files(segmented, folder)
         if found is None:
             raise SystemExit(f"{name}: no images with label maps in {folder}")
-        files[name] = dict(zip(segmented.people["participant_id"], zip(*found, strict=True), strict=True))
+        files[name] = dict(zip(segmented.subjects["participant_id"], zip(*found, strict=True), strict=True))
         result = measure_cohort(
             segmented, found[1], out=given.store / "measured", voxel_mm=VOXEL_MM,
             progress=lambda done, of, name=name: say(f"{name}: measured {done}/{of}"),
@@ -92,24 +92,24 @@ def say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-def draw_twins(scans: Cohort, n: int, folder: Path) -> Cohort:
-    """Return simulated people with age, sex and name of the first n real ones."""
-    real = scans.people.iloc[:n]
+def matched_subjects(scans: Cohort, n: int, folder: Path) -> Cohort:
+    """Return simulated subjects with age, sex and name of the first n real ones."""
+    real = scans.subjects.iloc[:n]
     drawn = table_cohort(len(real), seed=SEED, name="simulated")
     columns = {name: real[name].to_numpy() for name in ("participant_id", "age", "sex")}
-    people = drawn.people.assign(**columns, person=columns["participant_id"])
-    twins = replace(drawn, people=people, volumes=draw_volumes(people, seed=SEED))
+    subjects = drawn.subjects.assign(**columns, subject=columns["participant_id"])
+    matches = replace(drawn, subjects=subjects, volumes=draw_volumes(subjects, seed=SEED))
     return simulate_cohort(
-        twins, folder, seed=SEED, grid=Grid(VOXEL_MM), skull_strip=True,
-        on_person=lambda done, of: say(f"simulated: drawn {done}/{of}"),
+        matches, folder, seed=SEED, grid=Grid(VOXEL_MM), skull_strip=True,
+        on_subject=lambda done, of: say(f"simulated: drawn {done}/{of}"),
     )  # fmt: skip
 
 
 def picture(scans: Cohort, files: dict[str, dict[str, tuple[Path, Path]]], path: Path) -> None:
-    """Write three planes of real people and of their twins, in one position."""
-    people = scans.people.set_index("participant_id")
+    """Write three planes of real subjects and of their matches, in one position."""
+    subjects = scans.subjects.set_index("participant_id")
     columns = {
-        f"{name}\n{people.loc[who, 'age']:.0f} {people.loc[who, 'sex']}": planes(*files[name][who])
+        f"{name}\n{subjects.loc[who, 'age']:.0f} {subjects.loc[who, 'sex']}": planes(*files[name][who])
         for who in SHOWN
         for name in ("real", "simulated")
     }
@@ -142,16 +142,16 @@ def page(tables: dict[str, pd.DataFrame], cohorts: dict[str, Cohort], shown: Pat
     labels = {column_name(p.name, part): p for p in all_measures() for part in p.options["parts"]}
     outside = [name for name in columns if _is_outside(real[name], simulated[name])]
     lines = [
-        "# Simulated people beside real scans",
+        "# Simulated subjects beside real scans",
         "",
         "Printed by `python -m benchmarks.simulator_real --scans DS002748 --store FOLDER "
-        f"--twins {len(simulated)}` on {stamp()}.",
+        f"--matches {len(simulated)}` on {stamp()}.",
         "",
-        f"![Two real scans, each beside a simulated person of the same age and sex](simulator/{shown.name})",
+        f"![Two real scans, each beside a simulated subject of the same age and sex](simulator/{shown.name})",
         "",
-        f"Real: {len(real)} scans of OpenNeuro ds002748 (CC0; {cohorts['real'].people['age'].min():.0f} to "
-        f"{cohorts['real'].people['age'].max():.0f} years, skull-stripped, 0.87 x 0.87 x 1 mm). Simulated: "
-        f"{len(simulated)} people with the ages and sexes of the first {len(simulated)}, drawn at 1 mm and "
+        f"Real: {len(real)} scans of OpenNeuro ds002748 (CC0; {cohorts['real'].subjects['age'].min():.0f} to "
+        f"{cohorts['real'].subjects['age'].max():.0f} years, skull-stripped, 0.87 x 0.87 x 1 mm). Simulated: "
+        f"{len(simulated)} subjects with the ages and sexes of the first {len(simulated)}, drawn at 1 mm and "
         f"stripped. Both are segmented by `{SEGMENTER}` and measured at {VOXEL_MM:g} mm as `plausibrain run` "
         "does. A measure is *outside* where the simulated median lies beyond all real scans. Measures that need "
         "air are left out: stripped images have none.",

@@ -73,17 +73,17 @@ def ixi_section(ixi: Cohort) -> Iterator[str]:
     for note in ixi.notes:
         if note.kind == "duplicate":
             yield f"Reader: {note.message}\n"
-    yield f"Rows kept: {len(ixi.people)}.\n"
+    yield f"Rows kept: {len(ixi.subjects)}.\n"
     results = analyse(ixi, ixi, Settings(**QUICK)).tables["results"]
     results = results[results["cohort"] == "reference"]
     yield "| number | plausibrain | pingouin | difference |\n|---|---|---|---|"
-    men = (ixi.people["sex"] == "M").to_numpy()
+    men = (ixi.subjects["sex"] == "M").to_numpy()
     for name in SEX_D:
         values = ixi.volumes[name].to_numpy()
         theirs = pg.compute_effsize(values[men], values[~men], eftype="cohen")
         yield _beside(f"sex d (raw), {name}", _value(results, "sex_d", name), theirs)
     for name in AGE_R:
-        theirs = pg.corr(ixi.people["age"], ixi.volumes[name])["r"].iloc[0]
+        theirs = pg.corr(ixi.subjects["age"], ixi.volumes[name])["r"].iloc[0]
         yield _beside(f"age r, {name}", _value(results, "age_r", name), theirs)
     yield ""
 
@@ -105,7 +105,7 @@ def generator_section(ixi: Cohort, generated: Cohort) -> Iterator[str]:
     yield "\nWhat the design of the requests does not support, in the words of the report:\n"
     yield from (f"- {statement}" for statement in analysis.scorecard["design"]["statements"])
     yield "\nRequested against measured:\n\n| quantity | estimate | interval |\n|---|---|---|"
-    rows = analysis.tables["results"].query("analysis == 'obedience'")
+    rows = analysis.tables["results"].query("analysis == 'conditioning'")
     for row in rows.itertuples():
         scale, unit = (1000.0, "mL") if row.unit == "mm³" else (1.0, row.unit)
         low, high = row.ci_low / scale, row.ci_high / scale
@@ -118,7 +118,7 @@ def generator_section(ixi: Cohort, generated: Cohort) -> Iterator[str]:
 
 def headline_lines(scorecard: dict[str, Any]) -> Iterator[str]:
     """Yield a table of every headline."""
-    yield "| question | headline | estimate | 95 % interval | real against real, same n | verdict |\n|---|---|---|---|---|---|"
+    yield "| question | headline | estimate | 95 % interval | split-half reference, same n | verdict |\n|---|---|---|---|---|---|"
     for question in scorecard["questions"]:
         for h in question["headlines"]:
             if h["verdict"] == "not measured":
@@ -139,24 +139,24 @@ def split_section(fcon: Cohort, n_splits: int) -> Iterator[str]:
     """Random halves of one population, men against women, site against site."""
     yield "## FCON1000: the same population twice\n"
     yield (
-        f"{n_splits} seeded draws of two disjoint groups of {N_PER_HALF} people from {len(fcon.people)}, every headline judged "
+        f"{n_splits} seeded draws of two disjoint groups of {N_PER_HALF} subjects from {len(fcon.subjects)}, every headline judged "
         f"({QUICK['n_resamples']} resamples, {QUICK['n_splits']} splits).\n"
     )
     counts, clean, seconds = count_verdicts(fcon, n_splits)
     low, high = proportion_confint(clean, n_splits, method="beta")
     yield (
-        f"**{clean} of {n_splits} splits have no *no* on any verdict** (95 % interval of the share: {low:.1%} to "
+        f"**{clean} of {n_splits} splits have no *fail* on any verdict** (95 % interval of the share: {low:.1%} to "
         f"{high:.1%}); {seconds:.1f} s per split.\n"
     )
-    yield "| headline | yes | cannot tell | no | not measured |\n|---|---|---|---|---|"
+    yield "| headline | yes | inconclusive | no | not measured |\n|---|---|---|---|---|"
     for name, count in counts.items():
-        yield f"| {name} | {count['yes']} | {count['cannot tell']} | {count['no']} | {count['not measured']} |"
-    sex = fcon.people["sex"].to_numpy()
+        yield f"| {name} | {count['pass']} | {count['inconclusive']} | {count['fail']} | {count['not measured']} |"
+    sex = fcon.subjects["sex"].to_numpy()
     settings = Settings(**QUICK)
     yield "\nMen as reference, women as generated:\n"
     yield from headline_lines(judge(fcon.select(sex == "M"), fcon.select(sex == "F"), settings))
     yield "\nOne site against another (two scanners, two recruitments; not the same population):\n"
-    site = fcon.people["site"].to_numpy()
+    site = fcon.subjects["site"].to_numpy()
     yield from headline_lines(
         judge(fcon.select(site == "Cambridge_Buckner"), fcon.select(site == "Beijing_Zang"), settings)
     )
@@ -168,25 +168,25 @@ def count_verdicts(cohort: Cohort, n_splits: int) -> tuple[dict[str, Counter[str
     counts: dict[str, Counter[str]] = defaultdict(Counter)
     clean, start = 0, time.monotonic()
     for seed in range(n_splits):
-        order = np.random.default_rng(seed).permutation(len(cohort.people))
+        order = np.random.default_rng(seed).permutation(len(cohort.subjects))
         first, second = order[:N_PER_HALF], order[N_PER_HALF : 2 * N_PER_HALF]
         scorecard = judge(cohort.select(first), cohort.select(second), Settings(**QUICK, seed=seed))
         verdicts = {h["name"]: h["verdict"] for q in scorecard["questions"] for h in q["headlines"]}
-        clean += "no" not in verdicts.values()
+        clean += "fail" not in verdicts.values()
         for name, verdict in verdicts.items():
             counts[name][verdict] += 1
     return counts, clean, (time.monotonic() - start) / n_splits
 
 
 def noise_section(first: Cohort, second: Cohort) -> Iterator[str]:
-    """Two visits of the same people."""
+    """Two visits of the same subjects."""
     table = estimate_noise(first, second, Settings())
-    yield "## NIMH: two visits of the same people, FreeSurfer\n"
+    yield "## NIMH: two visits of the same subjects, FreeSurfer\n"
     yield (
-        f"{table['n_people'].iloc[0]} people. Noise is the standard deviation within a person; `plausibrain noise` writes this "
+        f"{table['n_subjects'].iloc[0]} subjects. Noise is the standard deviation within a subject; `plausibrain noise` writes this "
         "table and `plausibrain run --noise` widens the margin of a structure to its noise where that is larger than 0.2 SD.\n"
     )
-    yield "| structure | noise, % of mean | noise, SD between people | reliability (ICC) | margin used |\n|---|---|---|---|---|"
+    yield "| structure | noise, % of mean | noise, SD between subjects | reliability (ICC) | margin used |\n|---|---|---|---|---|"
     for row in table.itertuples():
         margin = max(0.2, row.noise_sd)
         yield (

@@ -1,9 +1,9 @@
-"""Image quality on real scans: what halves of one cohort show, and what planted faults do. Prints docs/images.md.
+"""Image quality on real scans: what halves of one cohort show, and what injected faults do. Prints docs/images.md.
 
     python -m benchmarks.validate_images --scans DS002748 --cache FOLDER > docs/images.md
 
 Sixteen scans are too few for verdicts, so the page shows what verdicts rest on: how far two halves of the
-real cohort lie apart by chance, and how far a half with a planted fault lies from the other. Segmentations
+real cohort lie apart by chance, and how far a half with a injected fault lies from the other. Segmentations
 and measurements are kept in the cache; nothing is measured twice.
 """
 
@@ -18,16 +18,16 @@ import pandas as pd
 from benchmarks.machine import stamp
 from plausibrain.cohorts.cohort import Cohort, read_cohort
 from plausibrain.cohorts.volumes import LabelMap, Volume, read_label_map, read_volume
-from plausibrain.evaluation.conditioning import condition
+from plausibrain.evaluation.image_normalisation import condition
 from plausibrain.evaluation.measure_cohort import measure_cohort
 from plausibrain.evaluation.measuring import all_measures, measure_scan
-from plausibrain.generation.planting import controls, plant_in_image
+from plausibrain.generation.injection import defects, inject_in_image
 from plausibrain.image_files import image_and_label_files
 from plausibrain.imaging import measured
 
 N_SPLITS = 1000
 VOXEL_MM = 1.0
-#: Faults are planted and measured at this resolution, in memory.
+#: Faults are injected and measured at this resolution, in memory.
 FAULT_MM = 2.0
 MARGIN = 0.5
 
@@ -45,7 +45,7 @@ def main() -> None:
     labels = files[1]
     clean = numbers(cohort, labels, given.cache)
     page = [*introduction(cohort, clean), *table_of_measures(clean), *null_of_halves(clean)]
-    page += planted_faults(coarse_scans(cohort, labels), list(clean.columns))
+    page += injected_faults(coarse_scans(cohort, labels), list(clean.columns))
     sys.stdout.write("\n".join(page) + "\n")
 
 
@@ -55,19 +55,19 @@ def numbers(cohort: Cohort, labels: tuple[Path | None, ...], cache: Path) -> pd.
     table = result.cohort.measures
     if table is None:
         raise SystemExit("nothing was measured")
-    return table.dropna(axis=1, how="all").set_axis(list(cohort.people["participant_id"]))
+    return table.dropna(axis=1, how="all").set_axis(list(cohort.subjects["participant_id"]))
 
 
 def introduction(cohort: Cohort, clean: pd.DataFrame) -> list[str]:
     """Head of the page."""
-    people = cohort.people
+    subjects = cohort.subjects
     return [
         "# Image quality: check on real scans",
         "",
         f"Printed by `python -m benchmarks.validate_images --scans DS002748 --cache FOLDER` on {stamp()}.",
         "",
-        f"{len(clean)} scans of OpenNeuro ds002748 ({int((people['sex'] == 'F').sum())} women, "
-        f"{people['age'].min():.0f} to {people['age'].max():.0f} years, skull-stripped), segmented by "
+        f"{len(clean)} scans of OpenNeuro ds002748 ({int((subjects['sex'] == 'F').sum())} women, "
+        f"{subjects['age'].min():.0f} to {subjects['age'].max():.0f} years, skull-stripped), segmented by "
         f"`synthseg_style`, measured at {VOXEL_MM:g} mm. The background is zero, so what needs air is left out: "
         f"{', '.join(sorted(_all_columns() - set(clean.columns)))}.",
         "",
@@ -113,40 +113,40 @@ def null_of_halves(clean: pd.DataFrame) -> list[str]:
         "",
         "| | median of absolute d | 95th percentile |",
         "|---|---|---|",
-        f"| real against real, all measures | {np.median(np.abs(d)):.2f} | {np.quantile(np.abs(d), 0.95):.2f} |",
+        f"| split-half reference, all measures | {np.median(np.abs(d)):.2f} | {np.quantile(np.abs(d), 0.95):.2f} |",
         f"| independent normal values, same n | {np.median(np.abs(theory)):.2f} | "
         f"{np.quantile(np.abs(theory), 0.95):.2f} |",
         "",
         f"The mean difference of a measure over splits is at most {means.max():.2f}. The largest of "
         f"{d.shape[1]} measures is {np.median(np.abs(d).max(axis=1)):.2f} in the median split: at this n a share "
         f"of {np.mean(np.abs(d) < MARGIN):.0%} lies within the margin of {MARGIN} by chance alone, which is why "
-        "the headlines are judged against real against real.",
+        "the headlines are judged against split-half reference.",
         "",
     ]
 
 
-def planted_faults(scans: list[tuple[Volume, LabelMap]], columns: list[str]) -> list[str]:
-    """Table of controls: how far a half with the fault lies from the other, and which measure says so."""
+def injected_faults(scans: list[tuple[Volume, LabelMap]], columns: list[str]) -> list[str]:
+    """Table of defects: how far a half with the fault lies from the other, and which measure says so."""
     values = _measured(scans, columns)
     chance = np.array([np.abs(differences(values[a], values[b])).max() for a, b in halves(len(values))])
     limit = np.quantile(chance, 0.95)
     lines = [
-        "## Planted faults",
+        "## Injected faults",
         "",
-        "Each fault is planted in every scan at the smallest and at the largest severity of its ladder "
-        f"(`generation/controls`), at {FAULT_MM:g} mm, with the labels of the clean scan. One half clean, the other half with the "
+        "Each fault is injected in every scan at the smallest and at the largest severity of its ladder "
+        f"(`generation/defects`), at {FAULT_MM:g} mm, with the labels of the clean scan. One half clean, the other half with the "
         f"fault: the share of splits in which the largest difference exceeds {limit:.1f}, which it does in 5 % of "
         "splits without a fault.",
         "",
         "| fault | severity | splits that see it | measure that moves most | its median d | declared by |",
         "|---|---|---|---|---|---|",
     ]
-    for plugin in controls("image"):
+    for plugin in defects("image"):
         if 7 not in plugin.options["detects"]:
             continue
         for severity in (plugin.options["severities"][0], plugin.options["severities"][-1]):
             with_fault = [
-                plant_in_image(plugin.name, image, labels, severity=severity, seed=row)
+                inject_in_image(plugin.name, image, labels, severity=severity, seed=row)
                 for row, (image, labels) in enumerate(scans)
             ]
             spoilt = _measured(with_fault, columns)
@@ -168,7 +168,7 @@ def planted_faults(scans: list[tuple[Volume, LabelMap]], columns: list[str]) -> 
 
 
 def coarse_scans(cohort: Cohort, labels: tuple[Path | None, ...]) -> list[tuple[Volume, LabelMap]]:
-    """Every scan with its labels at the resolution of the planted faults."""
+    """Every scan with its labels at the resolution of the injected faults."""
     scans = []
     for image, label in zip(cohort.images or (), labels, strict=True):
         if image is None or label is None:

@@ -34,17 +34,17 @@ from benchmarks.segmentation_references import (
     freesurfer_labels,
     manual_images,
     manual_labels,
-    manual_people,
+    manual_subjects,
 )
+from makers.synthesis.fields import blur
+from makers.synthesis.labelmaps import read_training_maps
+from makers.synthesis.rendering import paint_tissues
 from plausibrain.cohorts.store import Store, write_text_atomic
 from plausibrain.cohorts.structures import TIV, names, region_of, structure
 from plausibrain.cohorts.volumes import LabelMap, Volume, read_label_map
 from plausibrain.evaluation.segment_files import Outcome, segment_files
 from plausibrain.evaluation.segmentation import QC_GROUPS
 from plausibrain.evaluation.segmenters.synthseg_style import synthseg_style, version
-from plausibrain.evaluation.synthesis.fields import blur
-from plausibrain.evaluation.synthesis.labelmaps import read_training_maps
-from plausibrain.evaluation.synthesis.rendering import paint_tissues
 
 #: Goals for the 1 mm model, mean Dice over left and right.
 TARGETS = {
@@ -66,7 +66,7 @@ LARGE = ("Cerebral-White-Matter", "Cerebral-Cortex", "Cerebellum-Cortex", "Brain
 INTRO = """# How wrong is the ruler? `synthseg_style` on real brains
 
 None of these scans was used for training; four were looked at to decide whether to ship (`segmenter.md`). Manual labels: 19 skull-stripped T1w scans of
-people aged 18 to 34 (OASIS; labels by Neuromorphometrics, Inc.). Protocols differ from FreeSurfer's, which
+subjects aged 18 to 34 (OASIS; labels by Neuromorphometrics, Inc.). Protocols differ from FreeSurfer's, which
 the training labels follow, so a Dice of one is out of reach: the manual cortex ends elsewhere at sulci and at
 the medial wall; the vermis has no side there; CSF is labelled in few places, so CSF has no meaningful Dice;
 ventral DC and the brain-stem are cut at other planes; and the lateral ventricle's temporal horn begins elsewhere.
@@ -81,7 +81,7 @@ manual volume differ by as much as ours and the manual one, the bias is the prot
 CEILING = """### Dice when the protocol's volume is corrected
 
 One correction per structure: the posterior is cut at the threshold that finds as many voxels as the manual labels have, summed over
-half of the people; Dice is that of the other half, both ways. A measurement of what is reachable where protocols differ in how far
+half of the subjects; Dice is that of the other half, both ways. A measurement of what is reachable where protocols differ in how far
 out a boundary lies. Nothing of this ships, and it does not correct where a structure is cut (tail of the caudate, temporal horn)."""
 
 
@@ -154,41 +154,41 @@ def manual_section(data: Path, store: Store) -> list[str]:
 def protocol_section(data: Path, store: Store) -> list[str]:
     """Return the section on what of the error is protocol: volumes beside the norms, Dice when corrected."""
     files = manual_images(data)
-    people = manual_people(data)
+    subjects = manual_subjects(data)
     references = {name: manual_labels(labels) for name, (_, labels) in files.items()}
     outcomes = segment({name: image for name, (image, _) in files.items()}, store)
     ours = pd.DataFrame({n: family_volumes(o.volumes) for n, o in outcomes.items()}).T
     manual = pd.DataFrame({n: family_volumes(count_volumes(r)) for n, r in references.items()}).T
-    person = people["person"]
+    subject = subjects["subject"]
     maps = training_map_volumes(data / "labelmaps")
     lines = [
         *PROTOCOL.splitlines(),
         "",
-        f"The {person.nunique()} people with manual labels (of people scanned twice, the mean):",
+        f"The {subject.nunique()} subjects with manual labels (of subjects scanned twice, the mean):",
         "",
         *compare_volumes(
-            ours.groupby(person).mean(),
-            norm_volumes(people.drop_duplicates("person")),
-            manual.groupby(person).mean(),
+            ours.groupby(subject).mean(),
+            norm_volumes(subjects.drop_duplicates("subject")),
+            manual.groupby(subject).mean(),
             maps,
         ),
     ]
     images, cohort = cohort_images(data)
     ours = pd.DataFrame({n: family_volumes(o.volumes) for n, o in segment(images, store).items()}).T
     lines += [
-        f"The {len(cohort)} people of ds002748, who have no manual labels:",
+        f"The {len(cohort)} subjects of ds002748, who have no manual labels:",
         "",
         *compare_volumes(ours, norm_volumes(cohort), None, maps),
     ]
-    half = dict(zip(files, halves(list(person)), strict=True))
+    half = dict(zip(files, halves(list(subject)), strict=True))
     curves = [stored_curves(files[n][0], references[n], store).assign(scan=n, half=half[n]) for n in files]
     return [*lines, *CEILING.splitlines(), "", *ceiling_lines(corrected_dice(pd.concat(curves)), TARGETS)]
 
 
 def retest_section(outcomes: Mapping[str, Outcome]) -> list[str]:
-    """Return the section on the two people scanned twice."""
+    """Return the section on the two subjects scanned twice."""
     lines = [
-        "## Two people scanned twice",
+        "## Two subjects scanned twice",
         "",
         "Difference of soft volumes in % of their mean, left and right summed. Goal: at most 3 % above 3 mL.",
         "",
@@ -264,16 +264,16 @@ def heads_section(data: Path, store: Store) -> list[str]:
 
 
 def cohort_section(data: Path, store: Store) -> list[str]:
-    """Return the section on the 16 people of ds002748."""
-    images, people = cohort_images(data)
+    """Return the section on the 16 subjects of ds002748."""
+    images, subjects = cohort_images(data)
     outcomes = segment(images, store)
     tiv = pd.Series({n: o.volumes.get(TIV, np.nan) / 1000 for n, o in outcomes.items()})
-    groups = {s: tiv[(people["sex"] == s).to_numpy()] for s in ("M", "F")}
+    groups = {s: tiv[(subjects["sex"] == s).to_numpy()] for s in ("M", "F")}
     seconds = [o.seconds for o in outcomes.values()]
     memory = max(o.peak_memory_mb for o in outcomes.values())
     counts = pd.Series([o.status for o in outcomes.values()]).value_counts().to_dict()
     return [
-        "## ds002748, 16 people end to end",
+        "## ds002748, 16 subjects end to end",
         "",
         f"Status: {', '.join(f'{n} {s}' for s, n in counts.items())}. Median "
         f"{np.median(seconds):.1f} s an image ({torch.get_num_threads()} threads, shared machine), peak "

@@ -1,1 +1,1 @@
-"""The shared vocabulary: volumes, structures, people, tables, plug-ins and the store. No science."""
+"""The shared vocabulary: volumes, structures, subjects, tables, plug-ins and the store. No science."""

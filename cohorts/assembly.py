@@ -1,4 +1,4 @@
-"""Puts the parts of a cohort together: people, volumes, quality scores and images, joined by id."""
+"""Puts the parts of a cohort together: subjects, volumes, quality scores and images, joined by id."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,8 +13,8 @@ from plausibrain.cohorts.errors import DataError
 from plausibrain.cohorts.identity import bids_name, match_ids
 from plausibrain.cohorts.locations import Locations, image_stem
 from plausibrain.cohorts.notes import Note
+from plausibrain.cohorts.participant_columns import find_columns, is_text_column
 from plausibrain.cohorts.participants import parse_participants
-from plausibrain.cohorts.people_columns import find_columns, is_text_column
 from plausibrain.cohorts.raw_tables import read_raw_table
 from plausibrain.cohorts.repeats import resolve_repeats
 from plausibrain.cohorts.volume_tables import VolumeTable, split_volume_table
@@ -36,7 +36,7 @@ class Reading(NamedTuple):
 class Parts:
     """What a cohort is made of; rows aligned."""
 
-    people: pd.DataFrame
+    subjects: pd.DataFrame
     volumes: pd.DataFrame | None
     qc: pd.DataFrame | None
     images: tuple[Path | None, ...] | None
@@ -71,20 +71,23 @@ def assemble(files: Locations, reading: Reading) -> Parts:
     DataError
         For anything missing, broken or ambiguous.
     """
-    main, notes = _read(files.people, reading)
-    people, more = parse_participants(
-        main.content.rest, source=str(files.people), sex_coding=reading.sex_coding, age_unit=reading.age_unit
+    main, notes = _read(files.subjects, reading)
+    subjects, more = parse_participants(
+        main.content.rest,
+        source=str(files.subjects),
+        sex_coding=reading.sex_coding,
+        age_unit=reading.age_unit,
     )
     notes = [*notes, *more]
-    people = _excluded(people.reset_index(drop=True), main.content.reason.to_numpy(dtype=object))
+    subjects = _excluded(subjects.reset_index(drop=True), main.content.reason.to_numpy(dtype=object))
     volumes = None if main.content.volumes.empty else main.content.volumes.reset_index(drop=True)
     qc = None if main.content.qc is None else main.content.qc.reset_index(drop=True)
-    parts = Parts(people, volumes, qc, None, main.content.segmenter, ())
+    parts = Parts(subjects, volumes, qc, None, main.content.segmenter, ())
     if files.images:
         _add_images(parts, files, notes)
-    if files.volumes is not None and files.volumes != files.people:
+    if files.volumes is not None and files.volumes != files.subjects:
         _add_volumes(parts, _volume_table(files.volumes, reading, notes), notes)
-    if files.qc is not None and files.qc not in (files.people, files.volumes):
+    if files.qc is not None and files.qc not in (files.subjects, files.volumes):
         _add_qc(parts, _volume_table(files.qc, reading, notes), notes)
     _explain_no_volumes(parts, files, notes)
     parts.notes = tuple(notes)
@@ -137,7 +140,7 @@ def _add_images(parts: Parts, files: Locations, notes: list[Note]) -> None:
 def _add_volumes(parts: Parts, table: _Table, notes: list[Note]) -> None:
     rows = _join(parts, table.names, f"{table.path}: row", notes)
     if parts.volumes is not None:
-        message = f"volumes of the table of people ignored, those of {table.path.name} used"
+        message = f"volumes of the table of subjects ignored, those of {table.path.name} used"
         notes.append(Note("ignored", "", None, "", message))
     parts.volumes = _aligned(table.content.volumes, rows)
     parts.qc = _aligned(table.content.qc, rows) if table.content.qc is not None else parts.qc
@@ -145,7 +148,7 @@ def _add_volumes(parts: Parts, table: _Table, notes: list[Note]) -> None:
     if parts.segmenter == "unknown" and table.path.parent.parent.name == "derivatives":
         parts.segmenter = table.path.parent.name
     reasons = np.array([*table.content.reason, ""], dtype=object)
-    parts.people = _excluded(parts.people, reasons[rows])
+    parts.subjects = _excluded(parts.subjects, reasons[rows])
     _exclude_unmatched(parts, rows, f"no row in {table.path.name}", notes)
 
 
@@ -157,62 +160,62 @@ def _add_qc(parts: Parts, table: _Table, notes: list[Note]) -> None:
 
 
 def _join(parts: Parts, names: Sequence[str], what: str, notes: list[Note]) -> np.ndarray:
-    """Find the entry that belongs to each row, or -1; a person with several gets several rows."""
-    ids = parts.people["participant_id"].tolist()
-    person_of = match_ids(names, ids)
-    strangers = [name for name, position in zip(names, person_of, strict=True) if position < 0]
+    """Find the entry that belongs to each row, or -1; a subject with several gets several rows."""
+    ids = parts.subjects["participant_id"].tolist()
+    subject_of = match_ids(names, ids)
+    strangers = [name for name, position in zip(names, subject_of, strict=True) if position < 0]
     if len(strangers) == len(names):
         raise DataError(
-            f"{what}s do not match the ids of the people: "
+            f"{what}s do not match the ids of the subjects: "
             f"{_list(names)} against {_list(ids)}; use the same ids"
         )
     if strangers:
-        message = f"{what}s without a person: {_list(strangers)}"
+        message = f"{what}s without a subject: {_list(strangers)}"
         notes.append(Note("warning", "participant_id", None, strangers[0], message))
-    entries = np.flatnonzero(person_of >= 0)
-    if len(np.unique(person_of[entries])) < entries.size:
-        return _multiplied(parts, names, person_of, what, notes)
+    entries = np.flatnonzero(subject_of >= 0)
+    if len(np.unique(subject_of[entries])) < entries.size:
+        return _multiplied(parts, names, subject_of, what, notes)
     rows = np.full(len(ids), -1, dtype=np.intp)
-    rows[person_of[entries]] = entries
+    rows[subject_of[entries]] = entries
     return rows
 
 
 def _multiplied(
-    parts: Parts, names: Sequence[str], person_of: np.ndarray, what: str, notes: list[Note]
+    parts: Parts, names: Sequence[str], subject_of: np.ndarray, what: str, notes: list[Note]
 ) -> np.ndarray:
-    """One row for every session or run of a person; the person stays the cluster."""
-    entries = np.flatnonzero(person_of >= 0)
-    counts = np.bincount(person_of[entries], minlength=len(parts.people))
-    several = entries[counts[person_of[entries]] > 1]
+    """One row for every session or run of a subject; the subject stays the cluster."""
+    entries = np.flatnonzero(subject_of >= 0)
+    counts = np.bincount(subject_of[entries], minlength=len(parts.subjects))
+    several = entries[counts[subject_of[entries]] > 1]
     found = {int(i): bids_name(names[i]) for i in several}
     labels = {i: name.session for i, name in found.items() if name is not None and name.session}
     if len(labels) < several.size or parts.images is not None or parts.volumes is not None:
-        first = [names[i] for i in several if person_of[i] == person_of[several[0]]]
+        first = [names[i] for i in several if subject_of[i] == subject_of[several[0]]]
         raise DataError(
             f"{what}s: {_list(first)} all belong to "
-            f"{parts.people['participant_id'][person_of[several[0]]]!r}, and no "
+            f"{parts.subjects['participant_id'][subject_of[several[0]]]!r}, and no "
             "session (ses-, run-) tells them apart; choose with images='*_pattern.nii.gz', or rename them"
         )
     order = np.concatenate([entries, np.full(int((counts == 0).sum()), -1)])
-    owner = np.concatenate([person_of[entries], np.flatnonzero(counts == 0)])
+    owner = np.concatenate([subject_of[entries], np.flatnonzero(counts == 0)])
     sorting = np.argsort(owner, kind="stable")
     rows, owner = order[sorting], owner[sorting]
-    parts.people = parts.people.iloc[owner].reset_index(drop=True)
+    parts.subjects = parts.subjects.iloc[owner].reset_index(drop=True)
     parts.qc = None if parts.qc is None else parts.qc.iloc[owner].reset_index(drop=True)
-    _name_sessions(parts.people, rows, labels)
-    message = f"{several.size} rows of people with several sessions; age and sex are those of the table"
+    _name_sessions(parts.subjects, rows, labels)
+    message = f"{several.size} rows of subjects with several sessions; age and sex are those of the table"
     notes.append(Note("warning", "session", None, names[several[0]], message))
     return rows
 
 
-def _name_sessions(people: pd.DataFrame, rows: np.ndarray, labels: dict[int, str]) -> None:
+def _name_sessions(subjects: pd.DataFrame, rows: np.ndarray, labels: dict[int, str]) -> None:
     session = pd.Series([labels.get(int(i), "") for i in rows], dtype="str")
     tagged = session != ""
     tag = ("_ses-" + session).str.replace("_ses-run-", "_run-", regex=False)
-    people.loc[tagged, "participant_id"] += tag[tagged]
-    given = people["session"] if "session" in people else pd.Series("", index=people.index, dtype="str")
+    subjects.loc[tagged, "participant_id"] += tag[tagged]
+    given = subjects["session"] if "session" in subjects else pd.Series("", index=subjects.index, dtype="str")
     named = given.mask(tagged, session)
-    people["session"] = named.where(named != "")
+    subjects["session"] = named.where(named != "")
 
 
 def _aligned(table: pd.DataFrame, rows: np.ndarray) -> pd.DataFrame:
@@ -224,26 +227,24 @@ def _aligned(table: pd.DataFrame, rows: np.ndarray) -> pd.DataFrame:
 def _exclude_unmatched(parts: Parts, rows: np.ndarray, why: str, notes: list[Note]) -> None:
     missing = rows < 0
     if missing.any():
-        ids = parts.people.loc[missing, "participant_id"].tolist()
+        ids = parts.subjects.loc[missing, "participant_id"].tolist()
         message = f"{len(ids)} rows excluded, {why}: {_list(ids)}"
         notes.append(Note("excluded", "participant_id", None, ids[0], message))
-        parts.people = _excluded(parts.people, np.where(missing, why, ""))
+        parts.subjects = _excluded(parts.subjects, np.where(missing, why, ""))
 
 
-def _excluded(people: pd.DataFrame, reasons: np.ndarray) -> pd.DataFrame:
+def _excluded(subjects: pd.DataFrame, reasons: np.ndarray) -> pd.DataFrame:
     """Mark rows that have a reason and had none before."""
-    fresh = (people["reason"] == "").to_numpy() & (reasons != "")
-    return people.assign(
-        status=people["status"].mask(fresh, "excluded"),
-        reason=people["reason"].mask(fresh, pd.Series(reasons, index=people.index)),
+    fresh = (subjects["reason"] == "").to_numpy() & (reasons != "")
+    return subjects.assign(
+        status=subjects["status"].mask(fresh, "excluded"),
+        reason=subjects["reason"].mask(fresh, pd.Series(reasons, index=subjects.index)),
     )
 
 
 def _explain_no_volumes(parts: Parts, files: Locations, notes: list[Note]) -> None:
     if parts.volumes is None and parts.images is None:
-        message = (
-            f"{files.people.name} has no column that names a structure, and no images were found: people only"
-        )
+        message = f"{files.subjects.name} has no column that names a structure, and there are no images"
         notes.append(Note("warning", "", None, "", message))
 
 

@@ -82,7 +82,7 @@ def write_bids(
     folder: str | os.PathLike[str],
     *,
     name: str,
-    people: pd.DataFrame,
+    subjects: pd.DataFrame,
     volumes: pd.DataFrame | None = None,
     qc: pd.DataFrame | None = None,
     segmenter: str = "unknown",
@@ -96,10 +96,10 @@ def write_bids(
         Made when missing.
     name : str
         Name of the data set.
-    people : DataFrame
-        As in `plausibrain.cohorts.cohort.Cohort.people`.
+    subjects : DataFrame
+        As in `plausibrain.cohorts.cohort.Cohort.subjects`.
     volumes, qc : DataFrame or None
-        Aligned with `people`; they go to ``derivatives/<segmenter>``.
+        Aligned with `subjects`; they go to ``derivatives/<segmenter>``.
     segmenter : str
         Who measured the volumes.
     generated_by : sequence of mapping
@@ -116,29 +116,29 @@ def write_bids(
         When two ids become the same BIDS subject.
     """
     target = Path(folder)
-    subjects = _subjects(people)
-    write_table(people.assign(participant_id=subjects), target / "participants.tsv", PARTICIPANTS)
+    bids_ids = _bids_ids(subjects)
+    write_table(subjects.assign(participant_id=bids_ids), target / "participants.tsv", PARTICIPANTS)
     derived = target / "derivatives" / safe_id(segmenter)
     scores = None if qc is None else qc.add_prefix("qc_")
     for table, schema in ((volumes, SUBJECT_VOLUMES), (scores, SUBJECT_QC)):
         if table is not None:
             named = table.reset_index(drop=True)
-            named.insert(0, "participant_id", subjects)
+            named.insert(0, "participant_id", bids_ids)
             write_table(named, derived / f"{schema.name}.tsv", schema)
     _write_description(target, name, generated_by)
     return target
 
 
-def _subjects(people: pd.DataFrame) -> list[str]:
-    subjects = pd.Series([bids_id(str(identifier)) for identifier in people["participant_id"]], dtype="str")
-    twice = subjects.duplicated()
+def _bids_ids(subjects: pd.DataFrame) -> list[str]:
+    bids_ids = pd.Series([bids_id(str(identifier)) for identifier in subjects["participant_id"]], dtype="str")
+    twice = bids_ids.duplicated()
     if twice.any():
-        clash = people["participant_id"][(subjects == subjects[twice].iloc[0]).to_numpy()].tolist()
+        clash = subjects["participant_id"][(bids_ids == bids_ids[twice].iloc[0]).to_numpy()].tolist()
         raise DataError(
             f"participants {', '.join(map(repr, clash))} would all become {bids_id(clash[0])!r} in BIDS; "
             "rename them"
         )
-    return subjects.tolist()
+    return bids_ids.tolist()
 
 
 def _write_description(folder: Path, name: str, generated_by: Sequence[Mapping[str, Any]]) -> None:

@@ -1,4 +1,4 @@
-"""A cohort: people, their volumes or images, and notes on everything that was changed on the way in."""
+"""A cohort: subjects, their volumes or images, and notes on everything that was changed on the way in."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -21,27 +21,27 @@ OK = "ok"
 EXCLUDED = "excluded"
 __all__ = ["EXCLUDED", "OK", "Cohort", "Note", "notes_table", "read_cohort", "write_cohort"]
 
-_REQUIRED = ("participant_id", "person", "age", "sex")
+_REQUIRED = ("participant_id", "subject", "age", "sex")
 
 
 @dataclass(frozen=True, eq=False)
 class Cohort:
-    """People with their volumes, quality scores or images, row by row.
+    """Subjects with their volumes, quality scores or images, row by row.
 
     Parameters
     ----------
     name : str
         What the report calls it.
-    people : DataFrame
-        One row per image or table row: ``participant_id`` (unique), ``person`` (cluster), ``age`` (years),
-        ``sex`` (``M`` or ``F``), optional columns as in `plausibrain.cohorts.schemas.PEOPLE`, and ``status``
-        (``ok`` or ``excluded``) with ``reason``; the last two are added when they are missing.
+    subjects : DataFrame
+        One row per image or table row: ``participant_id`` (unique), ``subject`` (cluster), ``age`` (years),
+        ``sex`` (``M`` or ``F``), optional columns as in `plausibrain.cohorts.schemas.SUBJECTS`, and
+        ``status`` (``ok`` or ``excluded``) with ``reason``; the last two are added when they are missing.
     volumes : DataFrame or None
-        Aligned with `people`; columns are structure names and ``TIV``, mm3, NaN where missing.
+        Aligned with `subjects`; columns are structure names and ``TIV``, mm3, NaN where missing.
     qc : DataFrame or None
-        Aligned with `people`; quality per group of structures, 0 to 1.
+        Aligned with `subjects`; quality per group of structures, 0 to 1.
     images : tuple of (Path or None), or None
-        Aligned with `people`.
+        Aligned with `subjects`.
     segmenter : str
         Who measured the volumes: ``synthseg``, ``freesurfer``, or ``unknown``.
     source : Path
@@ -49,11 +49,11 @@ class Cohort:
     notes : tuple of Note
         What was changed on the way in.
     measures : DataFrame or None
-        Aligned with `people`; one column per image measure, in its own unit, NaN where it does not apply.
+        Aligned with `subjects`; one column per image measure, in its own unit, NaN where it does not apply.
     measure_reasons : DataFrame or None
         In the shape of `measures`: why a value is missing, ``""`` where all is well.
     features : mapping of str to ndarray, (n, d)
-        Feature vectors by extractor, aligned with `people`; a NaN row where there are none.
+        Feature vectors by extractor, aligned with `subjects`; a NaN row where there are none.
     pairs : DataFrame or None
         Similarity of pairs of images: ``first`` and ``second`` (participant ids), one column per similarity,
         NaN where a pair could not be compared, and ``reason``.
@@ -65,7 +65,7 @@ class Cohort:
     """
 
     name: str
-    people: pd.DataFrame
+    subjects: pd.DataFrame
     volumes: pd.DataFrame | None = None
     qc: pd.DataFrame | None = None
     images: tuple[Path | None, ...] | None = None
@@ -78,22 +78,22 @@ class Cohort:
     pairs: pd.DataFrame | None = None
 
     def __post_init__(self) -> None:
-        people = _checked_people(self.people, self.name)
-        object.__setattr__(self, "people", people)
+        subjects = _checked_subjects(self.subjects, self.name)
+        object.__setattr__(self, "subjects", subjects)
         for part in ("volumes", "qc", "measures"):
             table = getattr(self, part)
-            _check_length(table, people, part, self.name)
+            _check_length(table, subjects, part, self.name)
             if table is not None:
                 numbers = table.reset_index(drop=True).astype(np.float64)
                 object.__setattr__(self, part, numbers)
-        _check_length(self.images, people, "images", self.name)
+        _check_length(self.images, subjects, "images", self.name)
         reasons = checked_reasons(self.measures, self.measure_reasons, self.name)
         object.__setattr__(self, "measure_reasons", reasons)
-        object.__setattr__(self, "features", checked_features(self.features, len(people), self.name))
-        object.__setattr__(self, "pairs", checked_pairs(self.pairs, people["participant_id"], self.name))
+        object.__setattr__(self, "features", checked_features(self.features, len(subjects), self.name))
+        object.__setattr__(self, "pairs", checked_pairs(self.pairs, subjects["participant_id"], self.name))
 
     def __len__(self) -> int:
-        return len(self.people)
+        return len(self.subjects)
 
     @property
     def structures(self) -> tuple[str, ...]:
@@ -103,12 +103,12 @@ class Cohort:
     @property
     def included(self) -> "Cohort":
         """The cohort without its excluded rows."""
-        return self.select((self.people["status"] == OK).to_numpy())
+        return self.select((self.subjects["status"] == OK).to_numpy())
 
     @property
-    def n_people(self) -> int:
-        """Number of different people (clusters)."""
-        return int(self.people["person"].nunique())
+    def n_subjects(self) -> int:
+        """Number of different subjects (clusters)."""
+        return int(self.subjects["subject"].nunique())
 
     def select(self, rows: np.ndarray | Sequence[int] | Sequence[bool]) -> "Cohort":
         """Take some rows, in the given order.
@@ -127,14 +127,14 @@ class Cohort:
         positions = np.flatnonzero(array) if array.dtype == bool else array.astype(np.intp)
         return replace(
             self,
-            people=self.people.iloc[positions],
+            subjects=self.subjects.iloc[positions],
             volumes=_taken(self.volumes, positions),
             qc=_taken(self.qc, positions),
             images=None if self.images is None else tuple(self.images[i] for i in positions),
             measures=_taken(self.measures, positions),
             measure_reasons=_taken(self.measure_reasons, positions),
             features={name: matrix[positions] for name, matrix in self.features.items()},
-            pairs=pairs_among(self.pairs, self.people["participant_id"].iloc[positions]),
+            pairs=pairs_among(self.pairs, self.subjects["participant_id"].iloc[positions]),
         )
 
 
@@ -152,7 +152,7 @@ def read_cohort(
     repeats: str | None = None,
     segmenter: str | None = None,
     encoding: str | None = None,
-    min_people: int = 2,
+    min_subjects: int = 2,
 ) -> Cohort:
     """Read a cohort: a BIDS folder, a folder of images with a table, or tables alone.
 
@@ -160,7 +160,7 @@ def read_cohort(
     ----------
     path : path-like
         Folder (``participants.tsv`` and ``sub-*/[ses-*/]anat/*_T1w.nii.gz``, or images beside a table), or a
-        table of people, with or without their volumes.
+        table of subjects, with or without their volumes.
     name : str or None
         What the report calls it; None takes the name of the file or folder.
     participants, volumes, qc : path-like or None
@@ -179,8 +179,8 @@ def read_cohort(
         Who measured the volumes; None infers it from the names of the columns.
     encoding : str or None
         Of the tables; None means UTF-8.
-    min_people : int
-        Fewer usable people are refused.
+    min_subjects : int
+        Fewer usable subjects are refused.
 
     Returns
     -------
@@ -199,7 +199,7 @@ def read_cohort(
     )
     cohort = Cohort(
         name=name or source.resolve().name.partition(".")[0],
-        people=parts.people,
+        subjects=parts.subjects,
         volumes=parts.volumes,
         qc=parts.qc,
         images=parts.images,
@@ -207,7 +207,7 @@ def read_cohort(
         source=source,
         notes=parts.notes,
     )
-    _check_enough(cohort, min_people)
+    _check_enough(cohort, min_subjects)
     return cohort
 
 
@@ -238,7 +238,7 @@ def write_cohort(
     return write_bids(
         folder,
         name=cohort.name,
-        people=cohort.people,
+        subjects=cohort.subjects,
         volumes=cohort.volumes,
         qc=cohort.qc,
         segmenter=cohort.segmenter,
@@ -250,24 +250,24 @@ def _taken(table: pd.DataFrame | None, positions: np.ndarray) -> pd.DataFrame | 
     return None if table is None else table.iloc[positions]
 
 
-def _check_enough(cohort: Cohort, min_people: int) -> None:
+def _check_enough(cohort: Cohort, min_subjects: int) -> None:
     included = cohort.included
-    if included.n_people < min_people:
-        reasons = cohort.people.loc[cohort.people["status"] == EXCLUDED, "reason"].value_counts()
+    if included.n_subjects < min_subjects:
+        reasons = cohort.subjects.loc[cohort.subjects["status"] == EXCLUDED, "reason"].value_counts()
         said = "; ".join(f"{count} excluded: {reason}" for reason, count in reasons.head(5).items())
         because = f" ({said})" if said else ""
         raise DataError(
             f"{cohort.source}: {len(included)} of {len(cohort)} rows can be used, "
-            f"of {included.n_people} people, and at least {min_people} are needed{because}; "
-            "add people or repair the excluded rows"
+            f"of {included.n_subjects} subjects, and at least {min_subjects} are needed{because}; "
+            "add subjects or repair the excluded rows"
         )
 
 
-def _checked_people(people: pd.DataFrame, name: str) -> pd.DataFrame:
-    missing = [column for column in _REQUIRED if column not in people.columns]
+def _checked_subjects(subjects: pd.DataFrame, name: str) -> pd.DataFrame:
+    missing = [column for column in _REQUIRED if column not in subjects.columns]
     if missing:
-        raise DataError(f"cohort {name!r}: people lacks column {', '.join(missing)}")
-    checked = people.reset_index(drop=True)
+        raise DataError(f"cohort {name!r}: subjects lacks column {', '.join(missing)}")
+    checked = subjects.reset_index(drop=True)
     twice = checked["participant_id"].duplicated()
     if twice.any():
         example = checked.loc[twice, "participant_id"].iloc[0]
@@ -282,9 +282,9 @@ def _checked_people(people: pd.DataFrame, name: str) -> pd.DataFrame:
 
 
 def _check_length(
-    part: pd.DataFrame | tuple[Path | None, ...] | None, people: pd.DataFrame, what: str, name: str
+    part: pd.DataFrame | tuple[Path | None, ...] | None, subjects: pd.DataFrame, what: str, name: str
 ) -> None:
-    if part is not None and len(part) != len(people):
+    if part is not None and len(part) != len(subjects):
         raise DataError(
-            f"cohort {name!r}: {len(part)} rows of {what} for {len(people)} people; align them by row"
+            f"cohort {name!r}: {len(part)} rows of {what} for {len(subjects)} subjects; align them by row"
         )

@@ -73,8 +73,8 @@ def checked_features(features: Mapping[str, np.ndarray], n_rows: int, name: str)
         matrix = np.asarray(given)
         if matrix.ndim != 2 or len(matrix) != n_rows:
             raise DataError(
-                f"cohort {name!r}: features {extractor!r} have shape {matrix.shape} for {n_rows} people; "
-                "give one row per person"
+                f"cohort {name!r}: features {extractor!r} have shape {matrix.shape} for {n_rows} subjects; "
+                "give one row per subject"
             )
         matrix = matrix if matrix.dtype.kind == "f" else matrix.astype(np.float64)
         matrix = matrix.view()
@@ -107,7 +107,7 @@ def checked_pairs(pairs: pd.DataFrame | None, ids: pd.Series, name: str) -> pd.D
         raise DataError(f"cohort {name!r}: pairs lack the column {', '.join(lacking)}")
     strangers = sorted({*pairs["first"], *pairs["second"]} - set(ids))
     if strangers:
-        raise DataError(f"cohort {name!r}: pairs name {strangers[0]!r}, who is not among its people")
+        raise DataError(f"cohort {name!r}: pairs name {strangers[0]!r}, who is not among its subjects")
     return pairs.reset_index(drop=True)
 
 

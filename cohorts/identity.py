@@ -1,4 +1,4 @@
-"""Who is who: ids that are safe as file names, people behind scans, and the matching of ids between files."""
+"""Who is who: ids that are safe as file names, subjects behind scans, and matching of ids between files."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -9,15 +9,15 @@ import numpy as np
 from plausibrain.cohorts.errors import DataError
 
 _MAX_LENGTH = 128
-_BIDS = re.compile(r"^(?P<person>sub-[A-Za-z0-9]+)(?P<entities>(?:_[A-Za-z]+-[A-Za-z0-9]+)*)(?:_.*)?$")
+_BIDS = re.compile(r"^(?P<subject>sub-[A-Za-z0-9]+)(?P<entities>(?:_[A-Za-z]+-[A-Za-z0-9]+)*)(?:_.*)?$")
 _SESSION = re.compile(r"_(ses|run)-([A-Za-z0-9]+)")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_DEFECT = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 class BidsName(NamedTuple):
-    """Person (``sub-01``) and session (``2``, ``2_run-1``, or empty) that a BIDS name carries."""
+    """Subject (``sub-01``) and session (``2``, ``2_run-1``, or empty) that a BIDS name carries."""
 
-    person: str
+    subject: str
     session: str
 
 
@@ -54,7 +54,7 @@ def safe_id(value: str, *, where: str = "") -> str:
         raise DataError(
             f"{prefix}participant id {text[:20]!r}… has {len(text)} characters; use at most {_MAX_LENGTH}"
         )
-    if re.search(r"[/\\]", text) or text.strip(".") == "" or ".." in text or _CONTROL.search(text):
+    if re.search(r"[/\\]", text) or text.strip(".") == "" or ".." in text or _DEFECT.search(text):
         raise DataError(
             f"{prefix}participant id {text!r} cannot be used: no slashes, no '..', no control characters; "
             "rename it"
@@ -63,7 +63,7 @@ def safe_id(value: str, *, where: str = "") -> str:
 
 
 def bids_name(name: str) -> BidsName | None:
-    """Read person and session from a BIDS file name or id; None when it is not one.
+    """Read subject and session from a BIDS file name or id; None when it is not one.
 
     Parameters
     ----------
@@ -77,14 +77,14 @@ def bids_name(name: str) -> BidsName | None:
     Examples
     --------
     >>> bids_name("sub-01_ses-2_run-1_T1w")
-    BidsName(person='sub-01', session='2_run-1')
+    BidsName(subject='sub-01', session='2_run-1')
     """
     match = _BIDS.match(name)
     if match is None:
         return None
     found = dict(_SESSION.findall(match["entities"]))
     parts = [found.get("ses", ""), f"run-{found['run']}" if "run" in found else ""]
-    return BidsName(match["person"], "_".join(part for part in parts if part))
+    return BidsName(match["subject"], "_".join(part for part in parts if part))
 
 
 def match_ids(names: Sequence[str], ids: Sequence[str]) -> np.ndarray:

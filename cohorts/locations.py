@@ -21,8 +21,8 @@ class Locations:
 
     Parameters
     ----------
-    people : Path
-        Table of people, perhaps with their volumes.
+    subjects : Path
+        Table of subjects, perhaps with their volumes.
     volumes, qc : Path or None
         Tables apart.
     images : tuple of Path
@@ -31,7 +31,7 @@ class Locations:
         The folder in which images were looked for.
     """
 
-    people: Path
+    subjects: Path
     volumes: Path | None = None
     qc: Path | None = None
     images: tuple[Path, ...] = ()
@@ -64,21 +64,21 @@ def locate(
     Raises
     ------
     DataError
-        When the path does not exist, a folder has no table of people or several, or the pattern finds
+        When the path does not exist, a folder has no table of subjects or several, or the pattern finds
         nothing.
     """
     given = {name: None if p is None else Path(p) for name, p in (("volumes", volumes), ("qc", qc))}
-    people = None if participants is None else Path(participants)
+    subjects = None if participants is None else Path(participants)
     if path.is_dir():
         found = find_images(path, images)
-        table = people or _people_table(path)
+        table = subjects or _subjects_table(path)
         derived = given["volumes"] or _derived_volumes(path)
         return Locations(table, derived, given["qc"] or _sibling_qc(derived), found, path)
     if not path.exists():
         raise DataError(f"{path}: no such file or folder; check the path")
-    if people is not None and given["volumes"] is None:
+    if subjects is not None and given["volumes"] is None:
         given["volumes"] = path
-    return Locations(people or path, given["volumes"], given["qc"])
+    return Locations(subjects or path, given["volumes"], given["qc"])
 
 
 def find_images(folder: Path, pattern: str | None = None) -> tuple[Path, ...]:
@@ -135,9 +135,9 @@ def image_stem(path: Path) -> str:
 
 
 def _bids_images(folder: Path) -> Iterator[Path]:
-    """Three levels by hand: quick where a folder holds 100,000 people."""
-    for person in _folders(folder, "sub-"):
-        for visit in (person, *_folders(person, "ses-")):
+    """Three levels by hand: quick where a folder holds 100,000 subjects."""
+    for subject in _folders(folder, "sub-"):
+        for visit in (subject, *_folders(subject, "ses-")):
             anat = Path(visit) / "anat"
             if anat.is_dir():
                 yield from (path for path in anat.iterdir() if path.name.endswith(_T1W))
@@ -148,7 +148,7 @@ def _folders(folder: str | Path, prefix: str) -> list[str]:
         return [entry.path for entry in entries if entry.name.startswith(prefix) and entry.is_dir()]
 
 
-def _people_table(folder: Path) -> Path:
+def _subjects_table(folder: Path) -> Path:
     for name in _PARTICIPANTS:
         if (folder / name).is_file():
             return folder / name
@@ -157,7 +157,7 @@ def _people_table(folder: Path) -> Path:
         return tables[0]
     found = f"found {', '.join(path.name for path in tables[:10])}" if tables else "found no table"
     raise DataError(
-        f"{folder}: expected participants.tsv or one table of people with id, age and sex; {found}; "
+        f"{folder}: expected participants.tsv or one table of subjects with id, age and sex; {found}; "
         "name it with participants=..."
     )
 

@@ -17,7 +17,7 @@ class Note:
     column : str
         Column that it is about, or empty.
     row : int or None
-        First line of the file concerned, as a person sees it: the header is line 1.
+        First line of the file concerned, as a subject sees it: the header is line 1.
     value : str
         Example of what was found.
     message : str

@@ -1,4 +1,4 @@
-"""People of a cohort from a participants table, with a note on everything that was coerced or left out.
+"""Subjects of a cohort from a participants table, with a note on everything that was coerced or left out.
 
 Nothing ambiguous is guessed: a sex coded 0, 1 or 2, or an age in months, is an error that asks for one flag.
 """
@@ -13,7 +13,7 @@ from plausibrain.cohorts.cells import as_text, checked_numbers
 from plausibrain.cohorts.errors import DataError
 from plausibrain.cohorts.identity import bids_name, safe_id
 from plausibrain.cohorts.notes import Note
-from plausibrain.cohorts.people_columns import SYNONYMS, find_columns
+from plausibrain.cohorts.participant_columns import SYNONYMS, find_columns
 from plausibrain.cohorts.sexes import parse_sexes
 
 _TEXTS = ("site", "diagnosis", "session")
@@ -22,22 +22,22 @@ _BIDS_ID = r"^sub-[A-Za-z0-9]+_"
 
 
 class Participants(NamedTuple):
-    """Table of people as in `Cohort.people`, aligned with the raw table, and the notes."""
+    """Table of subjects as in `Cohort.subjects`, aligned with the raw table, and the notes."""
 
-    people: pd.DataFrame
+    subjects: pd.DataFrame
     notes: tuple[Note, ...]
 
 
 def parse_participants(
     raw: pd.DataFrame, *, source: str, sex_coding: str | None = None, age_unit: str | None = None
 ) -> Participants:
-    """Turn a raw table into people.
+    """Turn a raw table into subjects.
 
     Parameters
     ----------
     raw : DataFrame
-        Columns as in `plausibrain.cohorts.people_columns.SYNONYMS`, others are ignored; its index holds the
-        lines of the file (see `plausibrain.cohorts.raw_tables`). Ids that repeat need a session or seed
+        Columns as in `plausibrain.cohorts.participant_columns.SYNONYMS`, others are ignored; its index holds
+        the lines of the file (see `plausibrain.cohorts.raw_tables`). Ids that repeat need a session or seed
         column (see `plausibrain.cohorts.repeats`).
     source : str
         File, for messages and notes.
@@ -59,14 +59,14 @@ def parse_participants(
     columns = find_columns(raw.columns)
     _check_columns(columns, raw, source)
     notes: list[Note] = []
-    people = _identities(raw, columns, source)
+    subjects = _identities(raw, columns, source)
     for prefix in ("", "requested_"):
-        _add_age_and_sex(people, raw, columns, prefix, source, sex_coding, age_unit, notes)
-    _fill_from_requests(people, columns, notes)
-    _add_others(people, raw, columns, source)
-    _add_status(people, raw, columns, source, notes)
+        _add_age_and_sex(subjects, raw, columns, prefix, source, sex_coding, age_unit, notes)
+    _fill_from_requests(subjects, columns, notes)
+    _add_others(subjects, raw, columns, source)
+    _add_status(subjects, raw, columns, source, notes)
     _note_ignored(raw, columns, notes)
-    return Participants(_ordered(people), tuple(notes))
+    return Participants(_ordered(subjects), tuple(notes))
 
 
 def _check_columns(columns: dict[str, str], raw: pd.DataFrame, source: str) -> None:
@@ -81,12 +81,12 @@ def _check_columns(columns: dict[str, str], raw: pd.DataFrame, source: str) -> N
         found = ", ".join(map(str, raw.columns[:20])) + (", …" if len(raw.columns) > 20 else "")
         raise DataError(
             f"{source}: no column for {' and '.join(missing)}; found {found}; rename a column ({known}), "
-            "or give a table of people with participants=..."
+            "or give a table of subjects with participants=..."
         )
 
 
 def _identities(raw: pd.DataFrame, columns: dict[str, str], source: str) -> pd.DataFrame:
-    """Ids, people and sessions; an id that repeats becomes unique by its session and seed."""
+    """Ids, subjects and sessions; an id that repeats becomes unique by its session and seed."""
     header = columns["participant_id"]
     given = as_text(raw[header])
     if given.isna().any():
@@ -96,46 +96,46 @@ def _identities(raw: pd.DataFrame, columns: dict[str, str], source: str) -> pd.D
     ids = pd.Series(
         [safe_id(v, where=f"{source}: line {i}") for i, v in given.items()], index=raw.index, dtype="str"
     )
-    people = pd.DataFrame({"participant_id": ids, "person": ids})
-    _split_bids_names(people)
-    _tell_apart(people, raw, columns, source)
-    if "person" in columns:
-        persons = as_text(raw[columns["person"]])
-        people["person"] = persons.where(persons.notna(), people["person"])
-    return people
+    subjects = pd.DataFrame({"participant_id": ids, "subject": ids})
+    _split_bids_names(subjects)
+    _tell_apart(subjects, raw, columns, source)
+    if "subject" in columns:
+        clusters = as_text(raw[columns["subject"]])
+        subjects["subject"] = clusters.where(clusters.notna(), subjects["subject"])
+    return subjects
 
 
-def _split_bids_names(people: pd.DataFrame) -> None:
-    """Take person and session from ids such as ``sub-01_ses-2_T1w``."""
-    named = people["participant_id"].str.match(_BIDS_ID)
+def _split_bids_names(subjects: pd.DataFrame) -> None:
+    """Take subject and session from ids such as ``sub-01_ses-2_T1w``."""
+    named = subjects["participant_id"].str.match(_BIDS_ID)
     if not named.any():
         return
-    split = [bids_name(identifier) for identifier in people.loc[named, "participant_id"]]
-    people.loc[named, "person"] = [name.person if name else "" for name in split]
+    split = [bids_name(identifier) for identifier in subjects.loc[named, "participant_id"]]
+    subjects.loc[named, "subject"] = [name.subject if name else "" for name in split]
     sessions = pd.Series(
-        [name.session if name else "" for name in split], index=people.index[named], dtype="str"
+        [name.session if name else "" for name in split], index=subjects.index[named], dtype="str"
     )
     if (sessions != "").any():
-        people["session"] = sessions[sessions != ""].reindex(people.index)
+        subjects["session"] = sessions[sessions != ""].reindex(subjects.index)
 
 
-def _tell_apart(people: pd.DataFrame, raw: pd.DataFrame, columns: dict[str, str], source: str) -> None:
+def _tell_apart(subjects: pd.DataFrame, raw: pd.DataFrame, columns: dict[str, str], source: str) -> None:
     for name, tag in (("session", "ses"), ("seed", "seed")):
-        repeated = people["participant_id"].duplicated(keep=False)
+        repeated = subjects["participant_id"].duplicated(keep=False)
         if name in columns and repeated.any():
             values = as_text(raw[columns[name]]).fillna("none").str.replace(r"[^0-9A-Za-z]+", "", regex=True)
-            people.loc[repeated, "participant_id"] += f"_{tag}-" + values[repeated]
-    repeated = people["participant_id"].duplicated()
+            subjects.loc[repeated, "participant_id"] += f"_{tag}-" + values[repeated]
+    repeated = subjects["participant_id"].duplicated()
     if repeated.any():
-        line = people.index[repeated][0]
+        line = subjects.index[repeated][0]
         raise DataError(
-            f"{source}: line {line}: participant_id {people.loc[line, 'participant_id']!r} repeats; "
+            f"{source}: line {line}: participant_id {subjects.loc[line, 'participant_id']!r} repeats; "
             "add a session or seed column that tells the rows apart"
         )
 
 
 def _add_age_and_sex(
-    people: pd.DataFrame,
+    subjects: pd.DataFrame,
     raw: pd.DataFrame,
     columns: dict[str, str],
     prefix: str,
@@ -148,32 +148,32 @@ def _add_age_and_sex(
     age_column = columns.get("age_months" if months else f"{prefix}age")
     if age_column is not None:
         unit = "months" if months else age_unit
-        people[f"{prefix}age"] = parse_ages(as_text(raw[age_column]), source=source, unit=unit, notes=notes)
+        subjects[f"{prefix}age"] = parse_ages(as_text(raw[age_column]), source=source, unit=unit, notes=notes)
     sex_column = columns.get(f"{prefix}sex")
     if sex_column is not None:
-        people[f"{prefix}sex"] = parse_sexes(
+        subjects[f"{prefix}sex"] = parse_sexes(
             as_text(raw[sex_column]), source=source, coding=sex_coding, notes=notes
         )
 
 
-def _fill_from_requests(people: pd.DataFrame, columns: dict[str, str], notes: list[Note]) -> None:
+def _fill_from_requests(subjects: pd.DataFrame, columns: dict[str, str], notes: list[Note]) -> None:
     """Let requested age and sex stand for age and sex where the table has no others."""
     for name in ("age", "sex"):
         if name not in columns and f"{name}_months" not in columns:
-            people[name] = people[f"requested_{name}"]
+            subjects[name] = subjects[f"requested_{name}"]
             header = columns[f"requested_{name}"]
             notes.append(Note("coerced", header, None, "", f"the requested {name} stands for the {name}"))
 
 
-def _add_others(people: pd.DataFrame, raw: pd.DataFrame, columns: dict[str, str], source: str) -> None:
+def _add_others(subjects: pd.DataFrame, raw: pd.DataFrame, columns: dict[str, str], source: str) -> None:
     for name in _TEXTS:
         if name in columns:
-            people[name] = as_text(raw[columns[name]])
+            subjects[name] = as_text(raw[columns[name]])
     if "seed" in columns:
-        people["seed"] = _seeds(raw[columns["seed"]], source)
+        subjects["seed"] = _seeds(raw[columns["seed"]], source)
     for name in _VOLUMES:
         if name in columns:
-            people[name] = _requested_volumes(checked_numbers(raw[columns[name]], source), source)
+            subjects[name] = _requested_volumes(checked_numbers(raw[columns[name]], source), source)
 
 
 def _seeds(values: pd.Series, source: str) -> pd.Series:
@@ -195,25 +195,27 @@ def _requested_volumes(volumes: pd.Series, source: str) -> pd.Series:
 
 
 def _add_status(
-    people: pd.DataFrame, raw: pd.DataFrame, columns: dict[str, str], source: str, notes: list[Note]
+    subjects: pd.DataFrame, raw: pd.DataFrame, columns: dict[str, str], source: str, notes: list[Note]
 ) -> None:
-    reason = pd.Series("", index=people.index, dtype="str")
+    reason = pd.Series("", index=subjects.index, dtype="str")
     if "status" in columns:
         excluded = as_text(raw[columns["status"]]).str.lower().eq("excluded")
         given = as_text(raw[columns["reason"]]) if "reason" in columns else reason
         reason = reason.mask(excluded, given.fillna("excluded in the table"))
     for name in ("age", "sex"):
-        missing = people[name].isna() & (reason == "")
+        missing = subjects[name].isna() & (reason == "")
         reason = reason.mask(missing, f"{name} is missing")
         if missing.any():
-            message = f"{int(missing.sum())} of {len(people)} rows excluded: {name} is missing"
+            message = f"{int(missing.sum())} of {len(subjects)} rows excluded: {name} is missing"
             notes.append(
-                Note("excluded", columns.get(name, name), int(people.index[missing][0]), "", message)
+                Note("excluded", columns.get(name, name), int(subjects.index[missing][0]), "", message)
             )
-    people["status"] = np.where(reason == "", "ok", "excluded")
-    people["reason"] = reason
-    if (people["status"] == "excluded").all():
-        raise DataError(f"{source}: none of {len(people)} rows has both age and sex; fill the two columns in")
+    subjects["status"] = np.where(reason == "", "ok", "excluded")
+    subjects["reason"] = reason
+    if (subjects["status"] == "excluded").all():
+        raise DataError(
+            f"{source}: none of {len(subjects)} rows has both age and sex; fill the two columns in"
+        )
 
 
 def _note_ignored(raw: pd.DataFrame, columns: dict[str, str], notes: list[Note]) -> None:
@@ -223,6 +225,6 @@ def _note_ignored(raw: pd.DataFrame, columns: dict[str, str], notes: list[Note])
         notes.append(Note("ignored", ignored[0], 1, "", f"{len(ignored)} columns not used: {shown}"))
 
 
-def _ordered(people: pd.DataFrame) -> pd.DataFrame:
-    first = [name for name in SYNONYMS if name in people.columns and name not in ("status", "reason")]
-    return people[[*first, "status", "reason"]]
+def _ordered(subjects: pd.DataFrame) -> pd.DataFrame:
+    first = [name for name in SYNONYMS if name in subjects.columns and name not in ("status", "reason")]
+    return subjects[[*first, "status", "reason"]]

@@ -1,6 +1,6 @@
-"""Tables as people send them: any delimiter, a byte-order mark, `n/a` in several spellings, repeated headers.
+"""Tables as users send them: any delimiter, a byte-order mark, `n/a` in several spellings, repeated headers.
 
-Nothing is interpreted here. The index of the result is the line of the file as a person sees it: the header
+Nothing is interpreted here. The index of the result is the line of the file as a subject sees it: the header
 is line 1.
 """
 
@@ -69,7 +69,7 @@ def read_raw_table(
     frame = frame[frame.notna().any(axis=1)]
     header, frame = _without_empty_ends(header, frame)
     if frame.empty:
-        raise DataError(f"{target}: has a header but no rows; give a table with at least one person")
+        raise DataError(f"{target}: has a header but no rows; give a table with at least one subject")
     return _without_repeated_columns(frame, header, target)
 
 

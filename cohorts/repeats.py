@@ -19,7 +19,7 @@ def resolve_repeats(
     raw : DataFrame
         A whole table, its lines as index.
     columns : dict
-        From `plausibrain.cohorts.people_columns.find_columns`.
+        From `plausibrain.cohorts.participant_columns.find_columns`.
     source : str
         File, for messages.
     repeats : {None, "first"}
@@ -53,21 +53,21 @@ def _copies_note(identifier: pd.Series, copies: pd.Series) -> tuple[Note, ...]:
     if not copies.any():
         return ()
     dropped = identifier[copies]
-    message = f"{int(copies.sum())} rows are exact copies and were dropped: {_people(dropped)}"
+    message = f"{int(copies.sum())} rows are exact copies and were dropped: {_subjects(dropped)}"
     return (Note("duplicate", str(identifier.name), int(dropped.index[0]), str(dropped.iloc[0]), message),)
 
 
 def _first_note(dropped: pd.Series) -> Note:
-    message = f"{len(dropped)} further rows dropped, the first of each kept: {_people(dropped)}"
+    message = f"{len(dropped)} further rows dropped, the first of each kept: {_subjects(dropped)}"
     return Note("duplicate", str(dropped.name), int(dropped.index[0]), str(dropped.iloc[0]), message)
 
 
-def _people(ids: pd.Series) -> str:
-    """Count and list of people, cut when it is long."""
+def _subjects(ids: pd.Series) -> str:
+    """Count and list of subjects, cut when it is long."""
     unique = [str(value) for value in pd.unique(ids)]
     more = f" and {len(unique) - _SHOWN} more" if len(unique) > _SHOWN else ""
-    people = "person" if len(unique) == 1 else "people"
-    return f"{len(unique)} {people} ({', '.join(unique[:_SHOWN])}{more})"
+    subjects = "subject" if len(unique) == 1 else "subjects"
+    return f"{len(unique)} {subjects} ({', '.join(unique[:_SHOWN])}{more})"
 
 
 def _refusal(kept: pd.DataFrame, keys: list[str], again: pd.Series, source: str) -> str:

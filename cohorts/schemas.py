@@ -8,9 +8,9 @@ _STRUCTURE = Column("structure", "str", "FreeSurfer name, TIV, a region, or empt
 _STATUS = Column("status", "str", "ok, or why there is no value: excluded, not_applicable, failed")
 _REASON = Column("reason", "str", "In words, why the status is not ok")
 
-PEOPLE_COLUMNS = (
+SUBJECTS_COLUMNS = (
     _ID,
-    Column("person", "str", "Cluster: rows of one person, or of one requested metadata row, share it"),
+    Column("subject", "str", "Cluster: rows of one subject, or of one requested metadata row, share it"),
     Column("age", "float", "Age at the scan, or the requested age of a generated image", "years"),
     Column("sex", "str", "M or F"),
     Column("site", "str", "Scanner or study site"),
@@ -22,28 +22,28 @@ PEOPLE_COLUMNS = (
     Column("requested_ventricle_mm3", "float", "Ventricular volume asked of the generator", "mm3"),
     Column("requested_brain_mm3", "float", "Brain volume asked of the generator", "mm3"),
 )
-PEOPLE_OPTIONAL = tuple(column.name for column in PEOPLE_COLUMNS[4:])
+SUBJECTS_OPTIONAL = tuple(column.name for column in SUBJECTS_COLUMNS[4:])
 
-PEOPLE = Schema(
-    "people",
-    (_COHORT, *PEOPLE_COLUMNS, _STATUS, _REASON),
-    description="People of both cohorts; excluded rows stay, with the reason.",
+SUBJECTS = Schema(
+    "subjects",
+    (_COHORT, *SUBJECTS_COLUMNS, _STATUS, _REASON),
+    description="Subjects of both cohorts; excluded rows stay, with the reason.",
     extra=Column("{name}", "str", "Further column of the participants table, as given"),
-    optional=PEOPLE_OPTIONAL,
+    optional=SUBJECTS_OPTIONAL,
 )
 
 PARTICIPANTS = Schema(
     "participants",
-    (*PEOPLE_COLUMNS, _STATUS, _REASON),
-    description="People of one cohort, as BIDS keeps them.",
-    extra=PEOPLE.extra,
-    optional=(*PEOPLE_OPTIONAL, "status", "reason"),
+    (*SUBJECTS_COLUMNS, _STATUS, _REASON),
+    description="Subjects of one cohort, as BIDS keeps them.",
+    extra=SUBJECTS.extra,
+    optional=(*SUBJECTS_OPTIONAL, "status", "reason"),
 )
 
 VOLUMES = Schema(
     "volumes",
     (_COHORT, _ID),
-    description="One row per image or person, one column per structure.",
+    description="One row per image or subject, one column per structure.",
     extra=Column("{structure}", "float", "Volume of the structure", "mm3"),
 )
 
@@ -107,8 +107,8 @@ RESULTS = Schema(
             "q", "float", "Benjamini-Hochberg, within analysis, quantity, stratum and head-size convention"
         ),
         Column("p_equivalence", "float", "p value of the two one-sided tests against the margin"),
-        Column("n_reference", "int", "People of the reference in the estimate"),
-        Column("n_generated", "int", "People of the generated cohort in the estimate"),
+        Column("n_reference", "int", "Subjects of the reference in the estimate"),
+        Column("n_generated", "int", "Subjects of the generated cohort in the estimate"),
         Column("null_median", "float", "Median of the same quantity, reference against reference"),
         Column("null_low", "float", "2.5 % quantile of the same quantity, reference against reference"),
         Column("null_high", "float", "97.5 % quantile of the same quantity, reference against reference"),
@@ -116,7 +116,7 @@ RESULTS = Schema(
         Column("margin_high", "float", "Upper end of the equivalence margin"),
         Column("mde", "float", "Smallest effect that this n detects with 80 % power"),
         Column("unit", "str", "Unit of estimate, interval, null and margin"),
-        Column("verdict", "str", "yes, no, cannot tell, or empty"),
+        Column("verdict", "str", "yes, no, inconclusive, or empty"),
         _STATUS,
         _REASON,
     ),
@@ -151,8 +151,8 @@ BALANCE = Schema(
         Column("reference_sd", "float", "Standard deviation in the reference"),
         Column("generated_sd", "float", "Standard deviation in the generated cohort"),
         Column("smd", "float", "Standardised mean difference, generated minus reference", "SD"),
-        Column("n_reference", "int", "People of the reference"),
-        Column("n_generated", "int", "People of the generated cohort"),
+        Column("n_reference", "int", "Subjects of the reference"),
+        Column("n_generated", "int", "Subjects of the generated cohort"),
     ),
     description="Are the two cohorts of the same age, sex and site?",
 )
@@ -176,8 +176,8 @@ CORRELATIONS = Schema(
     (
         Column("structure_a", "str", "First structure"),
         Column("structure_b", "str", "Second structure"),
-        Column("reference", "float", "Correlation over people in the reference"),
-        Column("generated", "float", "Correlation over people in the generated cohort"),
+        Column("reference", "float", "Correlation over subjects in the reference"),
+        Column("generated", "float", "Correlation over subjects in the generated cohort"),
     ),
     description="Correlations between structures in both cohorts.",
 )
@@ -199,7 +199,7 @@ PAIRS = Schema(
     (
         _COHORT,
         Column("first", "str", "participant_id of one image"),
-        Column("second", "str", "participant_id of the other image, of another person"),
+        Column("second", "str", "participant_id of the other image, of another subject"),
         _REASON,
     ),
     description="Similarity of pairs of images within each cohort, aligned rigidly.",
@@ -213,19 +213,21 @@ NEAREST = Schema(
         Column("extractor", "str", "Space in which images are compared, with the hash of its settings"),
         Column("nearest_training", "str", "participant_id of the most similar training image"),
         Column("similarity", "float", "Correlation with it, of deviations from the mean training image"),
-        Column("p_copy", "float", "Share of new real people at least as similar to their nearest"),
+        Column("p_copy", "float", "Share of new real subjects at least as similar to their nearest"),
         Column("copy", "float", "1 when it counts as a copy, 0 when not"),
         Column("limit", "float", "Smallest similarity that counts as a copy"),
         Column(
             "nearest_held_out", "str", "participant_id of the most similar reference image not trained on"
         ),
         Column("similarity_held_out", "float", "Correlation with it, of the same deviations"),
-        Column("nearest_generated", "str", "participant_id of the nearest other generated person"),
+        Column("nearest_generated", "str", "participant_id of the nearest other generated subject"),
         Column("distance_generated", "float", "Distance to it, in the unit of the vectors"),
         Column(
-            "twin", "float", "1 when it has a twin among as many images as there are real ones, 0 when not"
+            "near_duplicate",
+            "float",
+            "1 when it has a near-duplicate among as many images as there are real ones, 0 when not",
         ),
-        Column("limit_generated", "float", "Distance below which another person is a twin"),
+        Column("limit_generated", "float", "Distance below which another subject is a near-duplicate"),
     ),
     description="For every generated image the training image and the generated image most like it.",
 )
@@ -236,11 +238,11 @@ CASES = Schema(
         _COHORT,
         _ID,
         Column("question", "int", "Question of the scorecard that the deviation belongs to"),
-        Column("score", "float", "Largest deviation over its 95th percentile among real people"),
+        Column("score", "float", "Largest deviation over its 95th percentile among real subjects"),
         Column("about", "str", "Structure or measure that deviates most"),
         Column("deviation", "float", "Its deviation from what age and sex predict", "SD"),
     ),
-    description="How unusual every person is beside real people of the same age and sex, and in what.",
+    description="How unusual every subject is beside real subjects of the same age and sex, and in what.",
 )
 
 SLICES = Schema(
@@ -248,7 +250,9 @@ SLICES = Schema(
     (
         Column("file", "str", "Picture below slices/"),
         Column("question", "int", "Question whose section shows it; 0 for the random images"),
-        Column("group", "str", "Why: random, worst, typical, lowest quality, excluded, copies or twins"),
+        Column(
+            "group", "str", "Why: random, worst, typical, lowest quality, excluded, copies or near-duplicates"
+        ),
         Column("pair", "int", "A chosen image and those shown beside it share a number"),
         Column("cohort", "str", "reference, generated or training"),
         _ID,
@@ -256,9 +260,15 @@ SLICES = Schema(
         Column("sex", "str", "M or F"),
         Column("about", "str", "Structure or measure that stands out, or empty"),
         Column("deviation", "float", "Its deviation from what age and sex predict", "SD"),
-        Column("likeness", "float", "To the first of the pair: correlation (copies) or distance (twins)"),
-        Column("limit", "float", "Likeness from which it counts as a copy, or below which as a twin"),
-        Column("verdict", "str", "copy, not a copy, twin, not a twin, or empty"),
+        Column(
+            "likeness",
+            "float",
+            "To the first of the pair: correlation (copies) or distance (near-duplicates)",
+        ),
+        Column(
+            "limit", "float", "Likeness from which it counts as a copy, or below which as a near-duplicate"
+        ),
+        Column("verdict", "str", "copy, not a copy, near-duplicate, not a near-duplicate, or empty"),
         Column("volume", "str", "Small volume below slices/ for looking around in, or empty"),
         _REASON,
     ),
@@ -271,7 +281,7 @@ NOTES = Schema(
         Column("cohort", "str", "reference, generated, or empty for both"),
         Column("kind", "str", "duplicate, coerced, excluded, ignored or warning"),
         Column("column", "str", "Column that it is about, or empty"),
-        Column("row", "int", "Line of the file as a person sees it (the header is line 1), or missing"),
+        Column("row", "int", "Line of the file as a subject sees it (the header is line 1), or missing"),
         Column("value", "str", "Example of what was found"),
         Column("message", "str", "What was done, in words"),
     ),
@@ -281,52 +291,54 @@ NOTES = Schema(
 AUDIT = Schema(
     "audit",
     (
-        Column("control", "str", "Planted defect, or none"),
+        Column("defect", "str", "Injected defect, or none"),
         Column("label", "str", "What it is called"),
         Column("severity", "float", "Size of the defect, in the unit of this row"),
         Column("unit", "str", "Unit of the severity"),
         Column("question", "int", "Question of the scorecard; 0 for the whole scorecard"),
         Column("headline", "str", "Name of the headline; empty for a question as a whole"),
-        Column("declared", "int", "1 when the control declares that this question must see it"),
+        Column("declared", "int", "1 when the defect declares that this question must see it"),
         Column("trials", "int", "Simulated pairs of cohorts"),
-        Column("n_no", "int", "Trials that said no"),
-        Column("n_yes", "int", "Trials that said yes"),
-        Column("n_cannot_tell", "int", "Trials that could not tell"),
-        Column("share_no", "float", "Share of trials that said no: power, or the false-alarm rate"),
+        Column("n_fail", "int", "Trials that said no"),
+        Column("n_pass", "int", "Trials that said yes"),
+        Column("n_inconclusive", "int", "Trials that could not tell"),
+        Column("share_fail", "float", "Share of trials that said no: power, or the false-alarm rate"),
         Column("ci_low", "float", "Lower end of the 95 % interval of that share (Clopper-Pearson)"),
         Column("ci_high", "float", "Upper end of the 95 % interval of that share (Clopper-Pearson)"),
-        Column("people", "int", "People per cohort"),
+        Column("subjects", "int", "Subjects per cohort"),
     ),
-    description="Power and false alarms of every verdict on planted defects.",
+    description="Power and false alarms of every verdict on injected defects.",
 )
 
 AUDIT_IMAGES = Schema(
     "audit_images",
     (
-        Column("control", "str", "Planted defect, or none"),
+        Column("defect", "str", "Injected defect, or none"),
         Column("label", "str", "What it is called"),
         Column("severity", "float", "Size of the defect, in the unit of this row"),
         Column("unit", "str", "Unit of the severity"),
         Column("level", "str", "table: true volumes were changed and drawn; image: the images were changed"),
-        Column("people", "int", "People per cohort"),
+        Column("subjects", "int", "Subjects per cohort"),
         Column("question", "int", "Question of the scorecard"),
-        Column("declared", "int", "1 when the control declares that this question must see it"),
+        Column("declared", "int", "1 when the defect declares that this question must see it"),
         Column("headline", "str", "Name of the headline; empty for a question as a whole"),
         Column("headline_label", "str", "What the headline or the question is called"),
-        Column("verdict", "str", "yes, no, cannot tell, not measured, or refused: too few people were left"),
+        Column(
+            "verdict", "str", "yes, no, inconclusive, not measured, or refused: too few subjects were left"
+        ),
         Column("estimate", "float", "Value of the headline"),
         Column("ci_low", "float", "Lower end of its interval"),
         Column("ci_high", "float", "Upper end of its interval"),
-        Column("null_low", "float", "Lower end of real against real at the same n"),
-        Column("null_high", "float", "Upper end of real against real at the same n"),
+        Column("null_low", "float", "Lower end of split-half reference at the same n"),
+        Column("null_high", "float", "Upper end of split-half reference at the same n"),
     ),
-    description="What the whole instrument said about one cohort of images per planted defect.",
+    description="What the whole instrument said about one cohort of images per injected defect.",
 )
 
 SCHEMAS = {
     schema.name: schema
     for schema in (
-        PEOPLE,
+        SUBJECTS,
         VOLUMES,
         QC,
         MEASURES,

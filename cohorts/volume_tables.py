@@ -14,7 +14,7 @@ import pandas as pd
 from plausibrain.cohorts.cells import as_numbers, checked_numbers
 from plausibrain.cohorts.errors import DataError
 from plausibrain.cohorts.notes import Note
-from plausibrain.cohorts.people_columns import is_text_column
+from plausibrain.cohorts.participant_columns import is_text_column
 from plausibrain.cohorts.raw_tables import read_raw_table
 from plausibrain.cohorts.structures import TIV, TIV_ALIASES, canonical_name, find_structure
 

@@ -104,8 +104,8 @@ def extract_cohort(
     chosen = _named(names, options or {}, voxel_mm)
     images = cohort.images or (None,) * len(cohort)
     if len(labels) != len(cohort):
-        raise DataError(f"cohort {cohort.name!r}: {len(labels)} label maps for {len(cohort)} people")
-    ok = (cohort.people["status"] == OK).to_numpy()
+        raise DataError(f"cohort {cohort.name!r}: {len(labels)} label maps for {len(cohort)} subjects")
+    ok = (cohort.subjects["status"] == OK).to_numpy()
     sources = [s if good else None for s, good in zip(sources_of(images, labels), ok, strict=True)]
     rows = _Rows([e for e in chosen if per_image(e.plugin)], voxel_mm, Store(out), len(cohort))
     if n_processes > 1:
@@ -121,7 +121,7 @@ def extract_cohort(
         if progress is not None:
             progress(row + 1, len(sources))
     features = rows.matrices() | _from_tables(cohort, [e for e in chosen if not per_image(e.plugin)])
-    ids = cohort.people["participant_id"].to_numpy(dtype=str)
+    ids = cohort.subjects["participant_id"].to_numpy(dtype=str)
     failures = [
         {"participant_id": ids[row], "extractor": name, "reason": why} for row, name, why in rows.failures
     ]

@@ -20,7 +20,7 @@ from plausibrain.cohorts.processes import spread
 from plausibrain.cohorts.schemas import MEASURES as MEASURES_TABLE
 from plausibrain.cohorts.store import Store, hash_file, write_text_atomic
 from plausibrain.cohorts.volumes import read_label_map, read_volume
-from plausibrain.evaluation.conditioning import condition
+from plausibrain.evaluation.image_normalisation import condition
 from plausibrain.evaluation.measuring import Value, all_measures, column_name, measure_scan
 
 #: Raise when the conditioning, or the form of a stored result, changes.
@@ -129,7 +129,7 @@ def measure_cohort(
         n_images = 0 if cohort.images is None else len(cohort.images)
         raise DataError(
             f"cohort {cohort.name!r}: {n_images} images and {len(labels)} label maps for {len(cohort)} "
-            "people; give one of each per row"
+            "subjects; give one of each per row"
         )
     results, jobs = _plan(cohort, labels, Path(out), voxel_mm)
     for done, (job, result) in enumerate(spread(run_job, jobs, n_processes), start=1):
@@ -170,10 +170,10 @@ def _plan(
 ) -> tuple[dict[int, Measured], list[Job]]:
     """Split the rows into those that cannot be measured, with the reason, and jobs."""
     settled, jobs = {}, []
-    statuses = cohort.people["status"].tolist()
+    statuses = cohort.subjects["status"].tolist()
     for row, (image, label) in enumerate(zip(cohort.images or (), labels, strict=True)):
         if statuses[row] != OK:
-            settled[row] = Measured(failure=f"excluded: {cohort.people['reason'].iloc[row]}", fresh=False)
+            settled[row] = Measured(failure=f"excluded: {cohort.subjects['reason'].iloc[row]}", fresh=False)
         elif image is None or label is None:
             lacking = "image" if image is None else "label map"
             settled[row] = Measured(failure=f"this row has no {lacking}", fresh=False)
@@ -245,8 +245,8 @@ def _assemble(cohort: Cohort, results: Sequence[Measured]) -> MeasuredCohort:
 
 def _notes(cohort: Cohort, results: Sequence[Measured]) -> Iterator[Note]:
     """Say how many images had to be changed or could not be measured, with one example each."""
-    names = cohort.people["participant_id"].astype(str).tolist()
-    included = (cohort.people["status"] == OK).tolist()
+    names = cohort.subjects["participant_id"].astype(str).tolist()
+    included = (cohort.subjects["status"] == OK).tolist()
     changed = {names[i]: "; ".join(r.remarks) for i, r in enumerate(results) if r.remarks}
     failed = {names[i]: r.failure for i, r in enumerate(results) if r.failure and included[i]}
     for found, said in ((changed, "had to be changed first"), (failed, "could not be measured")):
@@ -264,7 +264,7 @@ def _table(cohort: Cohort, results: Sequence[Measured]) -> pd.DataFrame:
     }
     rows = [
         (name, v.metric, v.part, v.value, units[v.metric, v.part], _status(v, result), v.reason)
-        for name, result in zip(cohort.people["participant_id"], results, strict=True)
+        for name, result in zip(cohort.subjects["participant_id"], results, strict=True)
         for v in _all_values(result, units)
     ]
     columns = [column.name for column in MEASURES_TABLE.columns if column.name != "cohort"]

@@ -1,8 +1,8 @@
 """The registry of measures, and how one scan is put through all of them.
 
 A measure is a function whose parameter names are its request: attributes of
-`plausibrain.evaluation.conditioning.Scan` (``image``, ``labels``, ``tissues``, ``spectrum``, ``air``) and,
-for a measure of several numbers, ``part``. It returns one number. Where that has no meaning it raises
+`plausibrain.evaluation.image_normalisation.Scan` (``image``, ``labels``, ``tissues``, ``spectrum``, ``air``)
+and, for a measure of several numbers, ``part``. It returns one number. Where that has no meaning it raises
 `MeasurementError` with the reason: NaN.
 """
 
@@ -13,7 +13,7 @@ from typing import Any
 
 from plausibrain.cohorts.errors import MeasurementError
 from plausibrain.cohorts.registry import UNBOUNDED, Plugin, Registry
-from plausibrain.evaluation.conditioning import Scan
+from plausibrain.evaluation.image_normalisation import Scan
 
 MEASURES = Registry("measures")
 Function = Callable[..., float]
@@ -66,7 +66,7 @@ def measure(
     parts : mapping of str to str, optional
         Names of several numbers, with their labels; the function is called with each as ``part``.
     detects : mapping of str to str, optional
-        Planted defect (`plausibrain.generation.controls`) to ``rises`` or ``falls``: what its severity does
+        Injected defect (`plausibrain.generation.defects`) to ``rises`` or ``falls``: what its severity does
         to the number (to the first part).
     judged : bool
         Whether the number says how good an image is; others only describe it.

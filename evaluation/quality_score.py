@@ -2,7 +2,7 @@
 
 A group is judged as one structure: its labels are joined, as the quality network of SynthSeg joins them, and
 so SynthSeg's threshold keeps its meaning. A mean over the parts would hang on the temporal horns and the
-third ventricle, which in young people hold about 1 mL and have a low Dice however good the image is. Fluid
+third ventricle, which in young subjects hold about 1 mL and have a low Dice however good the image is. Fluid
 around the brain is judged only where the image shows what lies beyond it: a skull-stripping cuts it
 anywhere.
 """
@@ -13,9 +13,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from makers.synthesis.anatomy import CHANNELS
 from plausibrain.evaluation.posteriors import SMALLEST, Posteriors
 from plausibrain.evaluation.segmentation import QC_GROUPS
-from plausibrain.evaluation.synthesis.anatomy import CHANNELS
 from plausibrain.evaluation.working_grid import winning_channel
 
 _FLUID = 16

@@ -76,9 +76,9 @@ class SegmentedCohort:
     ----------
     cohort : Cohort
         With ``volumes`` (mm3, NaN for images that failed), ``qc`` (where the segmenter has one) and
-        ``segmenter``; ``people.status`` is ``excluded`` with the reason for images that failed.
+        ``segmenter``; ``subjects.status`` is ``excluded`` with the reason for images that failed.
     table : DataFrame
-        One row per image, aligned with ``cohort.people``: `TABLE_COLUMNS`; ``labels`` is the path of the
+        One row per image, aligned with ``cohort.subjects``: `TABLE_COLUMNS`; ``labels`` is the path of the
         label map or empty.
     facts : DataFrame
         Topology and clean-up, one row per image, NaN where unknown.
@@ -150,7 +150,7 @@ def segment_cohort(
     for row, outcome in _run(jobs, n_processes):
         outcomes[row] = outcome
         if progress is not None:
-            identity = str(cohort.people["participant_id"].iloc[row])
+            identity = str(cohort.subjects["participant_id"].iloc[row])
             progress(_progress(outcomes, identity, time.perf_counter() - started))
     return _assemble(cohort, [outcome or missing for outcome in outcomes], segmenter)
 
@@ -209,13 +209,13 @@ def _assemble(cohort: Cohort, outcomes: Sequence[Outcome], segmenter: str) -> Se
         for outcome in outcomes
     ]
     table = pd.DataFrame(rows, columns=list(TABLE_COLUMNS[1:]))
-    table.insert(0, "participant_id", cohort.people["participant_id"].to_numpy())
+    table.insert(0, "participant_id", cohort.subjects["participant_id"].to_numpy())
     volumes = pd.DataFrame([dict(outcome.volumes) for outcome in outcomes]).astype(np.float64)
     quality = pd.DataFrame([dict(outcome.qc) for outcome in outcomes]).astype(np.float64)
     facts = pd.DataFrame([dict(outcome.facts) for outcome in outcomes]).astype(np.float64)
     measured = replace(
         cohort,
-        people=_with_status(cohort.people, table),
+        subjects=_with_status(cohort.subjects, table),
         volumes=volumes,
         qc=quality if len(quality.columns) else None,
         segmenter=segmenter,
@@ -223,9 +223,9 @@ def _assemble(cohort: Cohort, outcomes: Sequence[Outcome], segmenter: str) -> Se
     return SegmentedCohort(measured, table, facts)
 
 
-def _with_status(people: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
-    """Return the people with failed images excluded; who was excluded before keeps the first reason."""
-    newly = ((table["status"] == "failed") & (people["status"] == "ok")).to_numpy()
-    status = people["status"].mask(newly, "excluded")
-    reason = people["reason"].mask(newly, "segmentation: " + table["reason"].astype(str))
-    return people.assign(status=status, reason=reason)
+def _with_status(subjects: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
+    """Return the subjects with failed images excluded; who was excluded before keeps the first reason."""
+    newly = ((table["status"] == "failed") & (subjects["status"] == "ok")).to_numpy()
+    status = subjects["status"].mask(newly, "excluded")
+    reason = subjects["reason"].mask(newly, "segmentation: " + table["reason"].astype(str))
+    return subjects.assign(status=status, reason=reason)

@@ -28,9 +28,9 @@ QC_GROUPS: Mapping[str, tuple[int, ...]] = MappingProxyType(
         "hippocampus+amygdala": (17, 18, 53, 54),
     }
 )
-#: Total intracranial volume of a living person after infancy, mm3; a stripped image has less fluid.
+#: Total intracranial volume of a living subject after infancy, mm3; a stripped image has less fluid.
 TIV_RANGE_MM3 = (750_000.0, 2_300_000.0)
-#: Structures that some people, or some protocols, truly do not have at 1 mm.
+#: Structures that some subjects, or some protocols, truly do not have at 1 mm.
 MAY_BE_EMPTY = ("CSF", "Left-Inf-Lat-Vent", "Right-Inf-Lat-Vent")
 #: SynthSeg's own threshold: a group below it is not to be trusted.
 QC_THRESHOLD = 0.65

@@ -9,7 +9,7 @@ import numpy as np
 from plausibrain.cohorts.errors import MeasurementError
 from plausibrain.cohorts.volumes import LabelMap, Volume, resample_to, to_canonical
 from plausibrain.evaluation.alignment import aligned
-from plausibrain.evaluation.conditioning import WHITE_LEVEL, condition
+from plausibrain.evaluation.image_normalisation import WHITE_LEVEL, condition
 from plausibrain.evaluation.tissues import tissue_masks
 
 #: Pixels of the picture, mm.
@@ -29,7 +29,7 @@ class Picture:
     Attributes
     ----------
     pixels : ndarray of uint8, (rows, columns)
-        The left of the first two planes is the left of the person.
+        The left of the first two planes is the left of the subject.
     remark : str
         What was missing for the usual scale and place; empty when nothing was.
     """

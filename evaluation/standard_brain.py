@@ -15,7 +15,7 @@ import numpy as np
 from plausibrain.cohorts.store import hash_file
 from plausibrain.cohorts.volumes import read_label_map, read_volume
 from plausibrain.evaluation.alignment import aligned
-from plausibrain.evaluation.conditioning import WHITE_LEVEL, condition
+from plausibrain.evaluation.image_normalisation import WHITE_LEVEL, condition
 
 #: Grey value of white matter; what is brighter than 4/3 of it is cut off at 1.
 WHITE = 0.75

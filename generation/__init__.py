@@ -1,1 +1,1 @@
-"""Conditions in, images out: models, training, the anatomy simulator and its planted defects."""
+"""Conditions in, images out: models, training, the anatomy simulator and its injected defects."""

@@ -1,4 +1,4 @@
-"""How the volumes of a cohort depend on age and sex: the part a control removes, doubles or keeps."""
+"""How the volumes of a cohort depend on age and sex: the part a defect removes, doubles or keeps."""
 
 from dataclasses import dataclass
 
@@ -34,14 +34,14 @@ class AgeSexFit:
         return logs.transform(np.exp)
 
 
-def fit_age_sex(volumes: pd.DataFrame, people: pd.DataFrame) -> AgeSexFit:
+def fit_age_sex(volumes: pd.DataFrame, subjects: pd.DataFrame) -> AgeSexFit:
     """Fit log volume on age, its square and sex by least squares, structure by structure.
 
     Parameters
     ----------
     volumes : DataFrame, (n, structures)
         mm3. Volumes that are missing or not positive take no part and stay missing.
-    people : DataFrame, (n, …)
+    subjects : DataFrame, (n, …)
         Columns ``age`` (years) and ``sex``.
 
     Returns
@@ -50,9 +50,9 @@ def fit_age_sex(volumes: pd.DataFrame, people: pd.DataFrame) -> AgeSexFit:
         On the log scale, so effects are shares of the volume.
     """
     logs = volumes.where(volumes > 0).transform(np.log)
-    age = people["age"].to_numpy(float)
+    age = subjects["age"].to_numpy(float)
     scaled = (age - age.mean()) / max(float(age.std()), 1e-6)
-    design = np.column_stack([np.ones(len(age)), scaled, scaled**2, (people["sex"] == "M").to_numpy(float)])
+    design = np.column_stack([np.ones(len(age)), scaled, scaled**2, (subjects["sex"] == "M").to_numpy(float)])
     design[:, 1:] -= design[:, 1:].mean(axis=0)
     beta = np.column_stack([solve(design, logs[name].to_numpy(float)) for name in logs])
     parts = [design[:, columns] @ beta[columns] for columns in ([0], [1, 2], [3])]
@@ -69,12 +69,12 @@ def solve(design: Array, values: Array) -> Array:
     return np.asarray(np.linalg.lstsq(design[known], values[known], rcond=None)[0], float)
 
 
-def nearest_by_age(people: pd.DataFrame, pool: pd.DataFrame) -> NDArray[np.intp]:
-    """Return for each person the row number in a pool of the same sex with the nearest age.
+def nearest_by_age(subjects: pd.DataFrame, pool: pd.DataFrame) -> NDArray[np.intp]:
+    """Return for each subject the row number in a pool of the same sex with the nearest age.
 
     Parameters
     ----------
-    people, pool : DataFrame
+    subjects, pool : DataFrame
         Columns ``age`` and ``sex``. A sex the pool lacks takes the nearest of the other.
 
     Returns
@@ -82,6 +82,6 @@ def nearest_by_age(people: pd.DataFrame, pool: pd.DataFrame) -> NDArray[np.intp]
     ndarray of int, (n,)
         Positions in `pool`.
     """
-    ages = np.abs(people["age"].to_numpy(float)[:, None] - pool["age"].to_numpy(float)[None, :])
-    other = people["sex"].to_numpy()[:, None] != pool["sex"].to_numpy()[None, :]
+    ages = np.abs(subjects["age"].to_numpy(float)[:, None] - pool["age"].to_numpy(float)[None, :])
+    other = subjects["sex"].to_numpy()[:, None] != pool["sex"].to_numpy()[None, :]
     return np.argmin(ages + 1e3 * other, axis=1)

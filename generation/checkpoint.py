@@ -38,7 +38,7 @@ class Checkpoint:
     grid : ImageGrid
     scaler : ConditionScaler
     facts : mapping
-        How it was trained: people, steps, seed, time, versions; JSON values only.
+        How it was trained: subjects, steps, seed, time, versions; JSON values only.
     weights : mapping of str to Tensor
         By ``network.parameter``, float32; empty when read without weights.
     hash : str

@@ -1,4 +1,4 @@
-"""The joint distribution of conditions in a reference cohort, so that new people can be drawn from it.
+"""The joint distribution of conditions in a reference cohort, so that new subjects can be drawn from it.
 
 A Gaussian copula within each sex: every condition keeps its own observed distribution, and the conditions
 keep their rank correlations. What it cannot carry: dependence that is no monotone association, such as a
@@ -15,8 +15,8 @@ from scipy.stats import norm, rankdata
 
 from plausibrain.cohorts.errors import DataError
 
-#: Four correlated numbers cannot be described from fewer people than this.
-MIN_PEOPLE_PER_SEX = 8
+#: Four correlated numbers cannot be described from fewer subjects than this.
+MIN_SUBJECTS_PER_SEX = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,32 +38,33 @@ class ConditionCopula:
     correlation: NDArray[np.float64]
 
     @classmethod
-    def fit(cls, people: pd.DataFrame, columns: Sequence[str]) -> "ConditionCopula":
+    def fit(cls, subjects: pd.DataFrame, columns: Sequence[str]) -> "ConditionCopula":
         """Return the copula of the complete rows of a table.
 
         Raises
         ------
         DataError
-            With fewer than `MIN_PEOPLE_PER_SEX` people.
+            With fewer than `MIN_SUBJECTS_PER_SEX` subjects.
         """
-        values = people[list(columns)].dropna().to_numpy(dtype=np.float64)
-        if len(values) < MIN_PEOPLE_PER_SEX:
+        values = subjects[list(columns)].dropna().to_numpy(dtype=np.float64)
+        if len(values) < MIN_SUBJECTS_PER_SEX:
             raise DataError(
-                f"expected at least {MIN_PEOPLE_PER_SEX} people of each sex to learn how their conditions "
-                f"vary together, got {len(values)}; resample the people of the reference instead"
+                f"expected at least {MIN_SUBJECTS_PER_SEX} subjects of each sex to learn how their "
+                "conditions "
+                f"vary together, got {len(values)}; resample the subjects of the reference instead"
             )
         scores = norm.ppf((rankdata(values, axis=0) - 0.5) / len(values))
         margins = {name: np.sort(column) for name, column in zip(columns, values.T, strict=True)}
         return cls(tuple(columns), margins, _correlation(scores))
 
     def draw(self, rng: np.random.Generator, given: Mapping[str, float] | None = None) -> dict[str, float]:
-        """Return the conditions of one new person.
+        """Return the conditions of one new subject.
 
         Parameters
         ----------
         rng : numpy.random.Generator
         given : mapping of str to float, optional
-            Conditions that are fixed; the others are drawn as they are in people with these. Outside the
+            Conditions that are fixed; the others are drawn as they are in subjects with these. Outside the
             observed range they count as its end.
 
         Returns

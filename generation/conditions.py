@@ -73,7 +73,7 @@ class Sweep:
 
 
 def reference_conditions(cohort: Cohort) -> pd.DataFrame:
-    """Return what a reference cohort's people would be asked for: age, sex, ventricle and brain volume.
+    """Return what a reference cohort's subjects would be asked for: age, sex, ventricle and brain volume.
 
     Parameters
     ----------
@@ -83,7 +83,7 @@ def reference_conditions(cohort: Cohort) -> pd.DataFrame:
     Returns
     -------
     DataFrame, (n, 2 to 4)
-        Included people with age and sex. Volumes are the sums that question 6 compares with the requests:
+        Included subjects with age and sex. Volumes are the sums that question 6 compares with the requests:
         lateral ventricles with their inferior horns, and all tissue. Measured volumes go before requested
         ones; without either the column is absent.
 
@@ -93,21 +93,21 @@ def reference_conditions(cohort: Cohort) -> pd.DataFrame:
         When nobody is left.
     """
     included = cohort.included
-    table = pd.DataFrame({AGE: included.people["age"], SEX: included.people["sex"]})
+    table = pd.DataFrame({AGE: included.subjects["age"], SEX: included.subjects["sex"]})
     for column, belongs in ((VENTRICLE, _is_ventricle), (BRAIN, _is_tissue)):
         names = [] if included.volumes is None else [n for n in included.volumes if belongs(str(n))]
         if names and included.volumes is not None:
             table[column] = included.volumes[names].sum(axis=1, skipna=False)
-        elif column in included.people:
-            table[column] = included.people[column]
+        elif column in included.subjects:
+            table[column] = included.subjects[column]
     complete = table[table[SEX].isin(SEXES)].dropna().reset_index(drop=True)
     if not len(complete):
-        raise DataError(f"{cohort.name}: nobody has age, sex and all volumes; complete the table of people")
+        raise DataError(f"{cohort.name}: nobody has age, sex and all volumes; complete the table of subjects")
     return complete
 
 
 def conditions_resampled(reference: pd.DataFrame, *, n: int, seed: int) -> pd.DataFrame:
-    """Return rows with the conditions of people of the reference, each taken once before any is taken again.
+    """Return rows with the conditions of reference subjects, each taken once before any is taken again.
 
     Parameters
     ----------
@@ -120,7 +120,7 @@ def conditions_resampled(reference: pd.DataFrame, *, n: int, seed: int) -> pd.Da
     Returns
     -------
     DataFrame, (n, …)
-        Rows that repeat somebody share a ``person``.
+        Rows that repeat somebody share a ``subject``.
     """
     _check_size(n)
     size = len(reference)
@@ -131,23 +131,23 @@ def conditions_resampled(reference: pd.DataFrame, *, n: int, seed: int) -> pd.Da
 
 
 def conditions_like(reference: pd.DataFrame, *, n: int, seed: int) -> pd.DataFrame:
-    """Return rows of new people from the reference's joint distribution: shares of the sexes, copula within.
+    """Return new subjects from the reference's joint distribution: shares of the sexes, copula within.
 
     Raises
     ------
     DataError
-        When a sex has too few people to learn from.
+        When a sex has too few subjects to learn from.
     """
     _check_size(n)
     copulas = _copulas(reference)
     share = float((reference[SEX] == "M").mean())
 
-    def person(row: int) -> dict[str, object]:
+    def subject(row: int) -> dict[str, object]:
         rng = np.random.default_rng([seed, row])
         sex = "M" if rng.random() < share else "F"
         return {SEX: sex, **copulas[sex].draw(rng)}
 
-    return _new_people(person, n, reference, seed)
+    return _new_subjects(subject, n, reference, seed)
 
 
 def conditions_balanced(
@@ -158,7 +158,7 @@ def conditions_balanced(
     youngest: float | None = None,
     oldest: float | None = None,
 ) -> pd.DataFrame:
-    """Return rows with equally many people per age decade and sex.
+    """Return rows with equally many subjects per age decade and sex.
 
     Parameters
     ----------
@@ -172,12 +172,12 @@ def conditions_balanced(
     Returns
     -------
     DataFrame, (n, …)
-        Age is uniform within the decade; the volumes are drawn as people of that age and sex have them.
+        Age is uniform within the decade; the volumes are drawn as subjects of that age and sex have them.
 
     Raises
     ------
     DataError
-        When the ages are impossible, or a sex has too few people to learn from.
+        When the ages are impossible, or a sex has too few subjects to learn from.
     """
     _check_size(n)
     low = float(reference[AGE].min()) if youngest is None else youngest
@@ -188,12 +188,12 @@ def conditions_balanced(
     starts = range(int(low // DECADE) * DECADE, int(np.ceil(high)), DECADE)
     strata = [(max(float(s), low), min(float(s + DECADE), high), sex) for s in starts for sex in copulas]
 
-    def person(row: int) -> dict[str, object]:
+    def subject(row: int) -> dict[str, object]:
         rng = np.random.default_rng([seed, row])
         start, stop, sex = strata[row % len(strata)]
         return {SEX: sex, **copulas[sex].draw(rng, {AGE: float(rng.uniform(start, stop))})}
 
-    return _new_people(person, n, reference, seed)
+    return _new_subjects(subject, n, reference, seed)
 
 
 def conditions_sweep(
@@ -213,7 +213,7 @@ def conditions_sweep(
     Returns
     -------
     DataFrame
-        All rows of one repetition and sex share ``person`` and ``seed``: the same noise under other
+        All rows of one repetition and sex share ``subject`` and ``seed``: the same noise under other
         requests, so that a difference between them is the request's.
 
     Raises
@@ -234,9 +234,9 @@ def conditions_sweep(
     medians = {sex: reference[reference[SEX] == sex][_numbers(reference)].median().to_dict() for sex in sexes}
     keys = [(repeat, sex, plan) for repeat in range(n_repeats) for sex in sexes for plan in plans]
     rows = pd.DataFrame([{**medians[sex], SEX: sex, column: level} for _, sex, (column, level) in keys])
-    persons = [f"sweep-{repeat + 1:04d}{sex}" for repeat, sex, _ in keys]
-    table = _table(rows, persons, reference, seed)
-    return table.assign(seed=[seed_of(seed, person) for person in persons])
+    subjects = [f"sweep-{repeat + 1:04d}{sex}" for repeat, sex, _ in keys]
+    table = _table(rows, subjects, reference, seed)
+    return table.assign(seed=[seed_of(seed, subject) for subject in subjects])
 
 
 def _copulas(reference: pd.DataFrame) -> dict[str, ConditionCopula]:
@@ -245,17 +245,17 @@ def _copulas(reference: pd.DataFrame) -> dict[str, ConditionCopula]:
     return {sex: ConditionCopula.fit(reference[reference[SEX] == sex], columns) for sex in present}
 
 
-def _new_people(
-    person: Callable[[int], dict[str, object]], n: int, reference: pd.DataFrame, seed: int
+def _new_subjects(
+    subject: Callable[[int], dict[str, object]], n: int, reference: pd.DataFrame, seed: int
 ) -> pd.DataFrame:
-    rows = pd.DataFrame([person(row) for row in range(n)])
+    rows = pd.DataFrame([subject(row) for row in range(n)])
     return _table(rows, [f"new-{row + 1:05d}" for row in range(n)], reference, seed)
 
 
-def _table(rows: pd.DataFrame, persons: list[str], reference: pd.DataFrame, seed: int) -> pd.DataFrame:
+def _table(rows: pd.DataFrame, subjects: list[str], reference: pd.DataFrame, seed: int) -> pd.DataFrame:
     """Return a table of conditions with ids, seeds and what lies outside the reference."""
     identities = [f"sub-{row + 1:05d}" for row in range(len(rows))]
-    table = pd.DataFrame({"participant_id": identities, "person": persons})
+    table = pd.DataFrame({"participant_id": identities, "subject": subjects})
     table["age"], table["sex"] = rows[AGE].to_numpy(), rows[SEX].to_numpy()
     table["seed"] = [seed_of(seed, identity) for identity in identities]
     wanted = [AGE, SEX, *(name for name in NUMBERS[1:] if name in rows)]

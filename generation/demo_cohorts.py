@@ -6,7 +6,7 @@ import pandas as pd
 
 from plausibrain.cohorts.cohort import Cohort
 from plausibrain.cohorts.errors import DataError
-from plausibrain.generation.norms import draw_people, draw_volumes, with_requests
+from plausibrain.generation.norms import draw_subjects, draw_volumes, with_requests
 from plausibrain.generation.volume_columns import DRAWN_AS, drawn_as
 
 SOURCE = "plausibrain.generation.norms"
@@ -17,14 +17,14 @@ HEADS_MM3 = (700_000.0, 2_500_000.0)
 def table_cohort(
     n: int, *, seed: int, name: str, age: tuple[float, float] = (18.0, 90.0), sex_balance: float = 0.5
 ) -> Cohort:
-    """Return a cohort of n people drawn from the norms: people, what would be asked for, and true volumes.
+    """Return a cohort of n subjects drawn from the norms: subjects, requested conditions, true volumes.
 
     Parameters
     ----------
     n : int
-        Number of people.
+        Number of subjects.
     seed : int
-        Person i depends on (seed, i) alone.
+        Subject i depends on (seed, i) alone.
     name : str
         Name of the cohort.
     age : tuple of float
@@ -37,15 +37,15 @@ def table_cohort(
     Cohort
         Without images; `segmenter` is ``"truth"``.
     """
-    return asked_cohort(draw_people(n, seed=seed, age=age, sex_balance=sex_balance), seed=seed, name=name)
+    return asked_cohort(draw_subjects(n, seed=seed, age=age, sex_balance=sex_balance), seed=seed, name=name)
 
 
-def asked_cohort(people: pd.DataFrame, *, seed: int, name: str) -> Cohort:
-    """Return a cohort of people whose age, sex and perhaps volumes are given; the norms give the rest.
+def asked_cohort(subjects: pd.DataFrame, *, seed: int, name: str) -> Cohort:
+    """Return a cohort of subjects whose age, sex and perhaps volumes are given; the norms give the rest.
 
     Parameters
     ----------
-    people : DataFrame, (n, …)
+    subjects : DataFrame, (n, …)
         As `plausibrain.generation.norms.draw_volumes` wants them.
     seed : int
         What is not given of row i depends on (seed, i) alone.
@@ -61,25 +61,25 @@ def asked_cohort(people: pd.DataFrame, *, seed: int, name: str) -> Cohort:
     DataError
         When what is asked for makes a head that no adult has.
     """
-    people = people.reset_index(drop=True)
-    volumes = draw_volumes(people, seed=seed)
-    _check_heads(people, volumes)
-    shown = [drawn_as(number, seed) for number in range(len(people))]
+    subjects = subjects.reset_index(drop=True)
+    volumes = draw_volumes(subjects, seed=seed)
+    _check_heads(subjects, volumes)
+    shown = [drawn_as(number, seed) for number in range(len(subjects))]
     return Cohort(
         name=name,
-        people=with_requests(people, volumes).assign(**{DRAWN_AS: shown}),
+        subjects=with_requests(subjects, volumes).assign(**{DRAWN_AS: shown}),
         volumes=volumes,
         segmenter="truth",
         source=Path(SOURCE),
     )
 
 
-def _check_heads(people: pd.DataFrame, volumes: pd.DataFrame) -> None:
+def _check_heads(subjects: pd.DataFrame, volumes: pd.DataFrame) -> None:
     strange = ~volumes["TIV"].between(*HEADS_MM3)
     if not strange.any():
         return
     row = int(strange.to_numpy().argmax())
-    asked = people.filter(like="requested_").iloc[row].dropna().to_dict()
+    asked = subjects.filter(like="requested_").iloc[row].dropna().to_dict()
     raise DataError(
         f"what row {row} asks for makes a head of {volumes['TIV'].iloc[row] / 1000:.0f} mL, and the "
         f"simulator draws {HEADS_MM3[0] / 1000:.0f} to {HEADS_MM3[1] / 1000:.0f} mL; correct its volumes, "

@@ -74,16 +74,16 @@ class ImageFolder:
         """What ``GeneratedBy`` says: made elsewhere, and what was assumed."""
         return {"made": "elsewhere", "orientation_assumed": self.assume_orientation}
 
-    def check_people(self, people: pd.DataFrame) -> None:
+    def check_subjects(self, subjects: pd.DataFrame) -> None:
         """Refuse a table and a folder of which one holds more than the other."""
-        used = self._images_of(people)
+        used = self._images_of(subjects)
         nobody = sorted(set(self.images) - set(used))
         if nobody:
             raise DataError(
                 f"{self.folder}: {len(nobody)} of {len(self.images)} images belong to no row, for example "
                 f"{nobody[0].name}; add their rows, or leave the files out with option pattern="
             )
-        self._owned.update(zip(people["participant_id"].astype(str), used, strict=True))
+        self._owned.update(zip(subjects["participant_id"].astype(str), used, strict=True))
 
     def sample(self, rows: pd.DataFrame, seeds: Sequence[int]) -> Iterator[np.ndarray]:
         """Yield the image of each row; see `plausibrain.generation.model.Model`."""

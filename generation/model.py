@@ -111,7 +111,7 @@ class Model(Protocol):
 
 @runtime_checkable
 class ExistingImages(Protocol):
-    """A `Model` whose images lie there already: they belong to certain people, and no seed of ours made them.
+    """A `Model` whose images lie there already: they belong to certain subjects, and no seed here made them.
 
     Attributes
     ----------
@@ -122,12 +122,12 @@ class ExistingImages(Protocol):
     @property
     def columns(self) -> tuple[str, ...]: ...  # noqa: D102
 
-    def check_people(self, people: pd.DataFrame) -> None:
-        """Refuse people that do not fit the images, before anything is written.
+    def check_subjects(self, subjects: pd.DataFrame) -> None:
+        """Refuse subjects that do not fit the images, before anything is written.
 
         Parameters
         ----------
-        people : DataFrame, (n, …)
+        subjects : DataFrame, (n, …)
             All rows of the cohort; `Model.sample` sees some of them at a time.
 
         Raises

@@ -1,8 +1,9 @@
-"""People and their true regional volumes, drawn from published norms.
+"""Subjects and their true regional volumes, drawn from published norms.
 
-`draw_people` and `draw_volumes` are the table half of the simulator: age, sex, and the volumes of the 32
+`draw_subjects` and `draw_volumes` are the table half of the simulator: age, sex, and the volumes of the 32
 structures SynthSeg measures plus head size, with the means, spread, ageing, sex differences and correlations
-of `plausibrain.generation.norm_tables`. Person i depends on (seed, i) alone, whatever the number of people.
+of `plausibrain.generation.norm_tables`. Subject i depends on (seed, i) alone, whatever the number of
+subjects.
 
 Each family of structures is log-normal around the norm for its age and sex. Ventricles are drawn as one
 total and then split; extra-cerebral CSF is what head size leaves, so head size is the sum of all structures.
@@ -58,19 +59,19 @@ VENTRICLE_SPLIT: Mapping[str, tuple[float, float, float]] = {
 }
 VENTRICLE_REFERENCE_MM3 = 27_400.0
 LEAST_CSF_SHARE = 0.05
-PEOPLE_STREAM, VOLUME_STREAM = 0, 1
+SUBJECTS_STREAM, VOLUME_STREAM = 0, 1
 REQUESTS = ("requested_tiv_mm3", "requested_ventricle_mm3", "requested_brain_mm3")
 
 
-def person_rng(seed: int, person: int, stream: int) -> np.random.Generator:
-    """Return the random generator of one person and purpose; independent of everybody else's.
+def subject_rng(seed: int, subject: int, stream: int) -> np.random.Generator:
+    """Return the random generator of one subject and purpose; independent of everybody else's.
 
     Parameters
     ----------
     seed : int
         Seed of the cohort, not negative.
-    person : int
-        Number of the person, not negative.
+    subject : int
+        Number of the subject, not negative.
     stream : int
         Purpose, so that drawing more of one thing changes nothing else.
 
@@ -79,20 +80,20 @@ def person_rng(seed: int, person: int, stream: int) -> np.random.Generator:
     numpy.random.Generator
         Seeded by the three numbers.
     """
-    return np.random.default_rng([seed, person, stream])
+    return np.random.default_rng([seed, subject, stream])
 
 
-def draw_people(
+def draw_subjects(
     n: int, *, seed: int, age: tuple[float, float] = (18.0, 90.0), sex_balance: float = 0.5
 ) -> pd.DataFrame:
-    """Return n people with a uniform age and a sex.
+    """Return n subjects with a uniform age and a sex.
 
     Parameters
     ----------
     n : int
-        Number of people.
+        Number of subjects.
     seed : int
-        Seed of the cohort; person i is the same for every n.
+        Seed of the cohort; subject i is the same for every n.
     age : tuple of float
         Youngest and oldest, years.
     sex_balance : float
@@ -101,8 +102,8 @@ def draw_people(
     Returns
     -------
     DataFrame, (n, 5)
-        ``participant_id``, ``person``, ``age`` (years, one decimal), ``sex`` (``"M"``/``"F"``), ``seed``.
-        The index is the number of the person, from 0.
+        ``participant_id``, ``subject``, ``age`` (years, one decimal), ``sex`` (``"M"``/``"F"``), ``seed``.
+        The index is the number of the subject, from 0.
 
     Raises
     ------
@@ -114,22 +115,22 @@ def draw_people(
             f"expected n >= 0, 0 <= youngest <= oldest and 0 <= sex_balance <= 1, got n={n}, age={age}, "
             f"sex_balance={sex_balance}; correct the argument"
         )
-    uniform = np.array([person_rng(seed, i, PEOPLE_STREAM).random(2) for i in range(n)]).reshape(n, 2)
+    uniform = np.array([subject_rng(seed, i, SUBJECTS_STREAM).random(2) for i in range(n)]).reshape(n, 2)
     names = [f"sub-{i:05d}" for i in range(n)]
     years = np.round(age[0] + (age[1] - age[0]) * uniform[:, 0], 1)
     sex = np.where(uniform[:, 1] < sex_balance, "M", "F")
-    columns = {"participant_id": names, "person": names, "age": years, "sex": sex, "seed": np.full(n, seed)}
+    columns = {"participant_id": names, "subject": names, "age": years, "sex": sex, "seed": np.full(n, seed)}
     return pd.DataFrame(columns)
 
 
-def draw_volumes(people: pd.DataFrame, *, seed: int) -> pd.DataFrame:
-    """Return the true volumes of each person.
+def draw_volumes(subjects: pd.DataFrame, *, seed: int) -> pd.DataFrame:
+    """Return the true volumes of each subject.
 
     Parameters
     ----------
-    people : DataFrame
-        Columns ``age`` (years) and ``sex``; the index is the number of the person, so a subset keeps its
-        people. Where present and not missing, ``requested_tiv_mm3``, ``requested_ventricle_mm3`` (lateral
+    subjects : DataFrame
+        Columns ``age`` (years) and ``sex``; the index is the number of the subject, so a subset keeps its
+        subjects. Where present and not missing, ``requested_tiv_mm3``, ``requested_ventricle_mm3`` (lateral
         and inferior lateral, both sides) and ``requested_brain_mm3`` (all tissue) are obeyed exactly.
     seed : int
         Seed of the cohort.
@@ -137,41 +138,41 @@ def draw_volumes(people: pd.DataFrame, *, seed: int) -> pd.DataFrame:
     Returns
     -------
     DataFrame, (n, 33)
-        mm3; columns `VOLUME_NAMES`, index that of `people`. ``TIV`` is the sum of the other columns.
+        mm3; columns `VOLUME_NAMES`, index that of `subjects`. ``TIV`` is the sum of the other columns.
 
     Raises
     ------
     DataError
         If age or sex is missing in a row.
     """
-    require_age_and_sex(people)
+    require_age_and_sex(subjects)
     n_families = len(norm_tables().families)
     n_normals = n_families + len(PAIRED_TISSUE) + len(PAIRED_VENTRICLES) + len(VENTRICLE_SPLIT)
     normals = np.array(
-        [person_rng(seed, int(i), VOLUME_STREAM).standard_normal(n_normals) for i in people.index]
+        [subject_rng(seed, int(i), VOLUME_STREAM).standard_normal(n_normals) for i in subjects.index]
     )
-    normals = normals.reshape(len(people), n_normals)
-    totals = draw_families(people, normals[:, :n_families])
+    normals = normals.reshape(len(subjects), n_normals)
+    totals = draw_families(subjects, normals[:, :n_families])
     volumes = split_families(totals, normals[:, n_families:])
-    obey_requests(volumes, people)
+    obey_requests(volumes, subjects)
     return close_head(volumes, totals[TIV])[list(VOLUME_NAMES)]
 
 
-def draw_families(people: pd.DataFrame, normals: NDArray[np.float64]) -> pd.DataFrame:
+def draw_families(subjects: pd.DataFrame, normals: NDArray[np.float64]) -> pd.DataFrame:
     """Return each family's total volume, mm3, from independent normals (n, families)."""
     tables = norm_tables()
     log_sd = tables.log_sd
     normals = normals.copy()
-    requested = request(people, "requested_tiv_mm3")
-    expected = expected_volume(TIV, people["age"], people["sex"])
+    requested = request(subjects, "requested_tiv_mm3")
+    expected = expected_volume(TIV, subjects["age"], subjects["sex"])
     # Head size is the first family, so its normal is the first: fixing it conditions all others on it.
     fixed = (np.log(requested / expected) + log_sd[0] ** 2 / 2) / log_sd[0]
     normals[:, 0] = np.where(np.isnan(fixed), normals[:, 0], fixed)
     correlated = normals @ cholesky_factor().T
     factors = np.exp(correlated * log_sd - log_sd**2 / 2)
     names = list(tables.families.index)
-    means = np.column_stack([expected_volume(name, people["age"], people["sex"]) for name in names])
-    return pd.DataFrame(means * factors, columns=names, index=people.index)
+    means = np.column_stack([expected_volume(name, subjects["age"], subjects["sex"]) for name in names])
+    return pd.DataFrame(means * factors, columns=names, index=subjects.index)
 
 
 def split_families(totals: pd.DataFrame, normals: NDArray[np.float64]) -> pd.DataFrame:
@@ -226,10 +227,10 @@ def split_ventricles(
     return {"Lateral-Ventricle": total - np.sum(list(parts.values()), axis=0), **parts}
 
 
-def obey_requests(volumes: pd.DataFrame, people: pd.DataFrame) -> None:
+def obey_requests(volumes: pd.DataFrame, subjects: pd.DataFrame) -> None:
     """Scale ventricles and tissue, in place, to the volumes asked for; rows without a request stay."""
     for column, names in (("requested_ventricle_mm3", LATERAL_VENTRICLES), ("requested_brain_mm3", TISSUE)):
-        wanted = request(people, column)
+        wanted = request(subjects, column)
         factor = wanted / volumes[list(names)].sum(axis=1).to_numpy(float)
         volumes[list(names)] = volumes[list(names)].mul(np.where(np.isnan(factor), 1.0, factor), axis=0)
 
@@ -241,43 +242,43 @@ def close_head(volumes: pd.DataFrame, head_size: pd.Series) -> pd.DataFrame:
     return volumes.assign(CSF=csf, TIV=inside + csf)
 
 
-def with_requests(people: pd.DataFrame, volumes: pd.DataFrame) -> pd.DataFrame:
-    """Return people with what a conditional generator would be asked for: their own age, sex and volumes.
+def with_requests(subjects: pd.DataFrame, volumes: pd.DataFrame) -> pd.DataFrame:
+    """Return subjects with what a conditional generator would be asked for: their own age, sex and volumes.
 
     Parameters
     ----------
-    people : DataFrame, (n, …)
-        As from `draw_people`.
+    subjects : DataFrame, (n, …)
+        As from `draw_subjects`.
     volumes : DataFrame, (n, 33)
         As from `draw_volumes`, mm3.
 
     Returns
     -------
     DataFrame
-        `people` with ``requested_age``, ``requested_sex``, ``requested_ventricle_mm3`` and
+        `subjects` with ``requested_age``, ``requested_sex``, ``requested_ventricle_mm3`` and
         ``requested_brain_mm3``.
     """
-    return people.assign(
-        requested_age=people["age"],
-        requested_sex=people["sex"],
+    return subjects.assign(
+        requested_age=subjects["age"],
+        requested_sex=subjects["sex"],
         requested_ventricle_mm3=volumes[list(LATERAL_VENTRICLES)].sum(axis=1),
         requested_brain_mm3=volumes[list(TISSUE)].sum(axis=1),
     )
 
 
-def request(people: pd.DataFrame, column: str) -> NDArray[np.float64]:
+def request(subjects: pd.DataFrame, column: str) -> NDArray[np.float64]:
     """Return a requested quantity, NaN where nothing was asked."""
-    if column not in people:
-        return np.full(len(people), np.nan)
-    return people[column].to_numpy(float)
+    if column not in subjects:
+        return np.full(len(subjects), np.nan)
+    return subjects[column].to_numpy(float)
 
 
-def require_age_and_sex(people: pd.DataFrame) -> None:
+def require_age_and_sex(subjects: pd.DataFrame) -> None:
     """Raise `DataError` unless every row has an age and a sex M or F."""
-    missing = {"age", "sex"} - set(people.columns)
+    missing = {"age", "sex"} - set(subjects.columns)
     if missing:
-        raise DataError(f"expected people with columns age and sex, {sorted(missing)} missing; add them")
-    bad = people.index[people["age"].isna() | ~people["sex"].isin(["M", "F"])]
+        raise DataError(f"expected subjects with columns age and sex, {sorted(missing)} missing; add them")
+    bad = subjects.index[subjects["age"].isna() | ~subjects["sex"].isin(["M", "F"])]
     if len(bad):
         raise DataError(
             f"expected an age and a sex M or F in every row, got none in rows {list(bad[:5])}; drop them"

@@ -64,7 +64,7 @@ def sample_cohort(
     model : Model
     conditions : DataFrame
         One row per image: ``participant_id`` (made up where it is missing), the model's conditions in
-        physical units, ``age`` and ``sex`` (or ``requested_age``, ``requested_sex``), optionally ``person``
+        physical units, ``age`` and ``sex`` (or ``requested_age``, ``requested_sex``), optionally ``subject``
         and ``seed``.
     folder : path-like
         Made when missing; images that lie there are kept. Another model, seed or table needs another folder.
@@ -89,29 +89,29 @@ def sample_cohort(
         When the table lacks something, or the folder holds another cohort.
     """
     target = Path(folder)
-    people = people_of(conditions, seed)
-    _check_conditions(people, model)
-    images = [image_path(target, str(identity)) for identity in people["participant_id"]]
+    subjects = subjects_of(conditions, seed)
+    _check_conditions(subjects, model)
+    images = [image_path(target, str(identity)) for identity in subjects["participant_id"]]
     if len(set(images)) != len(images):
         raise DataError("two participants would share one image file; rename them")
     if isinstance(model, ExistingImages):
-        model.check_people(people)
+        model.check_subjects(subjects)
     made_by = generated_by(model)
-    _claim(target, people, model, made_by)
+    _claim(target, subjects, model, made_by)
     part = share or Share()
-    wanted = [row for row in range(part.index, len(people), part.of) if not images[row].exists()]
-    _draw(model, people, wanted, images, on_image)
+    wanted = [row for row in range(part.index, len(subjects), part.of) if not images[row].exists()]
+    _draw(model, subjects, wanted, images, on_image)
     there = tuple(path if path.exists() else None for path in images)
     if isinstance(model, ExistingImages) and "seed" not in conditions:
-        people = people.drop(columns="seed")  # made up here, so it made no image
-    cohort = Cohort(name=name or target.resolve().name, people=people, images=there, source=target)
+        subjects = subjects.drop(columns="seed")  # made up here, so it made no image
+    cohort = Cohort(name=name or target.resolve().name, subjects=subjects, images=there, source=target)
     if all(there):
         write_cohort(cohort, target, generated_by=[made_by])
     return cohort
 
 
-def people_of(conditions: pd.DataFrame, seed: int) -> pd.DataFrame:
-    """Return the participants of a table of conditions: id, person, age, sex, seed and all other columns.
+def subjects_of(conditions: pd.DataFrame, seed: int) -> pd.DataFrame:
+    """Return the participants of a table of conditions: id, subject, age, sex, seed and all other columns.
 
     Raises
     ------
@@ -120,24 +120,24 @@ def people_of(conditions: pd.DataFrame, seed: int) -> pd.DataFrame:
     """
     if not len(conditions):
         raise DataError("the table of conditions has no rows; add one per image")
-    people = conditions.reset_index(drop=True).copy()
-    if "participant_id" not in people:
-        people.insert(0, "participant_id", [f"sub-{row + 1:05d}" for row in range(len(people))])
-    people["participant_id"] = people["participant_id"].astype(str)
-    twice = people["participant_id"][people["participant_id"].duplicated()]
+    subjects = conditions.reset_index(drop=True).copy()
+    if "participant_id" not in subjects:
+        subjects.insert(0, "participant_id", [f"sub-{row + 1:05d}" for row in range(len(subjects))])
+    subjects["participant_id"] = subjects["participant_id"].astype(str)
+    twice = subjects["participant_id"][subjects["participant_id"].duplicated()]
     if len(twice):
         raise DataError(f"participant_id {twice.iloc[0]!r} stands in more than one row; make it unique")
     for column, asked in ASKED.items():
-        if column not in people and asked in people:
-            people[column] = people[asked]
-        if column not in people:
+        if column not in subjects and asked in subjects:
+            subjects[column] = subjects[asked]
+        if column not in subjects:
             raise DataError(
                 f"the table of conditions has no column {column!r}; add it, even if it is not asked"
             )
-    if "person" not in people:
-        people["person"] = people["participant_id"]
-    people["seed"] = _seeds(people, seed)
-    return people.drop(columns=[c for c in ("status", "reason") if c in people])
+    if "subject" not in subjects:
+        subjects["subject"] = subjects["participant_id"]
+    subjects["seed"] = _seeds(subjects, seed)
+    return subjects.drop(columns=[c for c in ("status", "reason") if c in subjects])
 
 
 def seed_of(seed: int, participant_id: str) -> int:
@@ -159,49 +159,51 @@ def generated_by(model: Model) -> dict[str, Any]:
     }
 
 
-def _seeds(people: pd.DataFrame, seed: int) -> list[int]:
-    own = [seed_of(seed, identity) for identity in people["participant_id"]]
-    if "seed" not in people:
+def _seeds(subjects: pd.DataFrame, seed: int) -> list[int]:
+    own = [seed_of(seed, identity) for identity in subjects["participant_id"]]
+    if "seed" not in subjects:
         return own
-    given = pd.to_numeric(people["seed"], errors="coerce")
-    broken = people["seed"].notna() & (given.isna() | (given < 0) | (given > LARGEST_SEED) | (given % 1 != 0))
+    given = pd.to_numeric(subjects["seed"], errors="coerce")
+    broken = subjects["seed"].notna() & (
+        given.isna() | (given < 0) | (given > LARGEST_SEED) | (given % 1 != 0)
+    )
     if broken.any():
-        found = people.loc[broken, "seed"].iloc[0]
+        found = subjects.loc[broken, "seed"].iloc[0]
         raise DataError(
             f"expected whole seeds from 0 to 2**53 - 1, found {found!r}; correct or empty the cell"
         )
-    _check_shared(people[people["seed"].notna()])
-    return [mine if pd.isna(said) else int(said) for mine, said in zip(own, people["seed"], strict=True)]
+    _check_shared(subjects[subjects["seed"].notna()])
+    return [mine if pd.isna(said) else int(said) for mine, said in zip(own, subjects["seed"], strict=True)]
 
 
-def _check_shared(people: pd.DataFrame) -> None:
-    """Refuse one seed for several people; rows of one person may share it, as in a sweep of one condition."""
-    persons = people.groupby("seed")["person"].nunique()
-    if len(persons) and persons.max() > 1:
+def _check_shared(subjects: pd.DataFrame) -> None:
+    """Refuse one seed for several subjects; rows of one subject may share it, as in a sweep."""
+    n_subjects = subjects.groupby("seed")["subject"].nunique()
+    if len(n_subjects) and n_subjects.max() > 1:
         raise DataError(
-            f"seed {persons.idxmax()} stands with {persons.max()} different people, whose images would share "
-            "their noise; leave the column out (--new-seeds), or give every person a seed"
+            f"seed {n_subjects.idxmax()} stands with {n_subjects.max()} different subjects, whose images "
+            "would share their noise; leave the column out (--new-seeds), or give every subject a seed"
         )
 
 
-def _check_conditions(people: pd.DataFrame, model: Model) -> None:
-    missing = [column for column in model.conditions if column not in people]
+def _check_conditions(subjects: pd.DataFrame, model: Model) -> None:
+    missing = [column for column in model.conditions if column not in subjects]
     if missing:
         raise DataError(
             f"model {model.name!r} needs the conditions {', '.join(model.conditions)}; the table lacks "
             f"{', '.join(missing)}"
         )
-    physical_values(people, model.conditions)
-    sexes = people["sex"].dropna()
+    physical_values(subjects, model.conditions)
+    sexes = subjects["sex"].dropna()
     unknown = sexes[~sexes.isin(list(SEX_CODES))]
     if len(unknown):
         raise DataError(f"expected sex F or M, found {unknown.iloc[0]!r}; correct the table")
 
 
-def _claim(folder: Path, people: pd.DataFrame, model: Model, made_by: dict[str, Any]) -> None:
+def _claim(folder: Path, subjects: pd.DataFrame, model: Model, made_by: dict[str, Any]) -> None:
     """Note in the folder what is drawn into it; `DataError` if something else is."""
     columns = ["participant_id", "seed", *model.conditions]
-    rows = [[str(value) for value in row] for row in people[columns].itertuples(index=False)]
+    rows = [[str(value) for value in row] for row in subjects[columns].itertuples(index=False)]
     claim = json.dumps({**made_by, "Rows": Store.key(columns, rows)}, sort_keys=True, default=str)
     note = folder / CLAIM
     if note.exists() and note.read_text(encoding="utf-8") != claim:
@@ -214,7 +216,7 @@ def _claim(folder: Path, people: pd.DataFrame, model: Model, made_by: dict[str, 
 
 def _draw(
     model: Model,
-    people: pd.DataFrame,
+    subjects: pd.DataFrame,
     wanted: list[int],
     images: list[Path],
     on_image: Callable[[int, int], None] | None,
@@ -224,7 +226,7 @@ def _draw(
     with ThreadPoolExecutor(1) as writer:
         waiting: list[Future[Path]] = []
         try:
-            for row, data in _samples(model, people, wanted):
+            for row, data in _samples(model, subjects, wanted):
                 volume = Volume(_checked(data, model), model.grid.matrix)
                 waiting.append(writer.submit(write_volume, volume, images[row]))
                 done += 1
@@ -241,10 +243,10 @@ def _draw(
             ) from error
 
 
-def _samples(model: Model, people: pd.DataFrame, wanted: list[int]) -> Iterator[tuple[int, np.ndarray]]:
+def _samples(model: Model, subjects: pd.DataFrame, wanted: list[int]) -> Iterator[tuple[int, np.ndarray]]:
     for start in range(0, len(wanted), BATCH):
         rows = wanted[start : start + BATCH]
-        part = people.iloc[rows].reset_index(drop=True)
+        part = subjects.iloc[rows].reset_index(drop=True)
         yield from zip(rows, model.sample(part, part["seed"].tolist()), strict=True)
 
 

@@ -64,7 +64,7 @@ class ConditionScaler:
     curves: Mapping[str, RequestCurve] = field(default_factory=dict)
 
     @classmethod
-    def fit(cls, people: pd.DataFrame, columns: Sequence[str] = DEFAULT_CONDITIONS) -> "ConditionScaler":
+    def fit(cls, subjects: pd.DataFrame, columns: Sequence[str] = DEFAULT_CONDITIONS) -> "ConditionScaler":
         """Return the scaler whose ranges are the smallest and largest values of a table.
 
         Raises
@@ -72,12 +72,12 @@ class ConditionScaler:
         DataError
             When a column is missing, holds a missing value, or does not vary.
         """
-        values = physical_values(people, columns)
+        values = physical_values(subjects, columns)
         low, high = values.min(axis=0), values.max(axis=0)
         still = [name for name, a, b in zip(columns, low, high, strict=True) if not b > a]
         if still:
             raise DataError(
-                f"condition {', '.join(still)} is the same in everybody; leave it out or add people"
+                f"condition {', '.join(still)} is the same in everybody; leave it out or add subjects"
             )
         return cls(tuple(columns), tuple(low.tolist()), tuple(high.tolist()))
 
@@ -138,7 +138,7 @@ def physical_values(rows: pd.DataFrame, columns: Sequence[str]) -> NDArray[np.fl
 
 def _column(rows: pd.DataFrame, name: str) -> NDArray[np.float64]:
     if name not in rows.columns:
-        raise DataError(f"condition {name!r} is missing from the table of people; add the column")
+        raise DataError(f"condition {name!r} is missing from the table of subjects; add the column")
     column = rows[name]
     if name in ("sex", "requested_sex"):
         column = column.map(SEX_CODES)

@@ -1,4 +1,4 @@
-"""Small steps on a cohort's tables that several controls share."""
+"""Small steps on a cohort's tables that several defects share."""
 
 import numpy as np
 import pandas as pd
@@ -35,19 +35,19 @@ def move_to_csf(volumes: pd.DataFrame, lost: pd.Series) -> pd.DataFrame:
 
 
 def drawn_as(number: int, seed: int) -> str:
-    """Return how a people table says which of the simulator's people an image shows: seed and number."""
+    """Return how a subjects table says which of the simulator's subjects an image shows: seed and number."""
     return f"{seed}:{number}"
 
 
-def show_people_of(
+def show_subjects_of(
     cohort: Cohort, rows: NDArray[np.intp], source: Cohort, chosen: NDArray[np.intp]
 ) -> pd.DataFrame:
-    """Return people some of whose rows show people of another cohort, where both say whom they show."""
-    if DRAWN_AS not in cohort.people or DRAWN_AS not in source.people:
-        return cohort.people
-    shown = cohort.people[DRAWN_AS].to_numpy(object).copy()
-    shown[rows] = source.people[DRAWN_AS].to_numpy(object)[chosen]
-    return cohort.people.assign(**{DRAWN_AS: shown})
+    """Return subjects some of whose rows show subjects of another cohort, where both say whom they show."""
+    if DRAWN_AS not in cohort.subjects or DRAWN_AS not in source.subjects:
+        return cohort.subjects
+    shown = cohort.subjects[DRAWN_AS].to_numpy(object).copy()
+    shown[rows] = source.subjects[DRAWN_AS].to_numpy(object)[chosen]
+    return cohort.subjects.assign(**{DRAWN_AS: shown})
 
 
 def share_of_rows(n: int, share: float, rng: np.random.Generator) -> NDArray[np.intp]:

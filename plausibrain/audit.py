@@ -1,9 +1,9 @@
-"""The instrument against known truth: planted defects of known size, and no defect at all.
+"""The instrument against known truth: injected defects of known size, and no defect at all.
 
-Every trial draws a reference and a generated cohort from the population model, plants one defect in the
-generated one, and asks for the scorecard. The share of trials with a *no* is the power to see the defect, or,
-with nothing planted, the false-alarm rate. Each trial is stored under its own key, so an audit that is killed
-goes on where it was.
+Every trial draws a reference and a generated cohort from the population model, injects one defect in the
+generated one, and asks for the scorecard. The share of trials with a *fail* is the power to see the defect,
+or, with nothing injected, the false-alarm rate. Each trial is stored under its own key, so an audit that is
+killed goes on where it was.
 """
 
 import datetime
@@ -26,7 +26,7 @@ from plausibrain.cohorts.schemas import AUDIT
 from plausibrain.cohorts.store import Store, write_text_atomic
 from plausibrain.cohorts.tables import write_table
 from plausibrain.generation.demo_cohorts import table_cohort
-from plausibrain.generation.planting import controls, plant
+from plausibrain.generation.injection import defects, inject
 from plausibrain.provenance import METRIC_VERSION
 from plausibrain.reports.audit import NO_DEFECT, write_audit_page
 
@@ -39,16 +39,16 @@ class Trial:
 
     Attributes
     ----------
-    control : str
-        Name of the planted defect, or `none`.
+    defect : str
+        Name of the injected defect, or `none`.
     severity : float
     replicate : int
-        Seeds the people.
+        Seeds the subjects.
     n : int
-        People per cohort.
+        Subjects per cohort.
     """
 
-    control: str
+    defect: str
     severity: float
     replicate: int
     n: int
@@ -64,7 +64,7 @@ def plan_trials(
 ) -> list[Trial]:
     """Return every trial of an audit; the trials without a defect come first."""
     trials = [Trial(NO_DEFECT, 0.0, r, n) for r in range(null_replicates)]
-    for plugin in controls("table"):
+    for plugin in defects("table"):
         if only and plugin.name not in only:
             continue
         ladder = severities or plugin.options["severities"]
@@ -73,15 +73,15 @@ def plan_trials(
 
 
 def run_trial(trial: Trial, settings: Settings) -> list[dict[str, Any]]:
-    """Draw, plant and judge; return question, headline and verdict of every number that was measured.
+    """Draw, inject and judge; return question, headline and verdict of every number that was measured.
 
-    Reference, generated and training people (for controls that copy them) are independent draws.
+    Reference, generated and training subjects (for defects that copy them) are independent draws.
     """
     base = 10 * trial.replicate
     reference = table_cohort(trial.n, seed=base, name="reference")
     generated = table_cohort(trial.n, seed=base + 1, name="generated")
-    if trial.control != NO_DEFECT:
-        generated = _planted(trial, generated, base)
+    if trial.defect != NO_DEFECT:
+        generated = _injected(trial, generated, base)
     scorecard = judge(reference, generated, settings)
     rows = [{"question": 0, "headline": "", "verdict": scorecard["verdict"]}]
     for question in scorecard["questions"]:
@@ -91,12 +91,12 @@ def run_trial(trial: Trial, settings: Settings) -> list[dict[str, Any]]:
     return [row for row in rows if row["verdict"] != "not measured"]
 
 
-def _planted(trial: Trial, cohort: Cohort, base: int) -> Cohort:
-    plugin = next(p for p in controls("table") if p.name == trial.control)
+def _injected(trial: Trial, cohort: Cohort, base: int) -> Cohort:
+    plugin = next(p for p in defects("table") if p.name == trial.defect)
     training = (
         table_cohort(trial.n, seed=base + 2, name="training") if "training" in plugin.parameters else None
     )
-    return plant(trial.control, cohort, severity=trial.severity, seed=base + 3, training=training)
+    return inject(trial.defect, cohort, severity=trial.severity, seed=base + 3, training=training)
 
 
 def run_audit(
@@ -129,7 +129,7 @@ def run_audit(
     found: list[list[dict[str, Any]]] = []
     for i, rows in enumerate(_map(work, trials, workers)):
         found.append(rows)
-        tell(trials[i].control, i + 1, len(trials))
+        tell(trials[i].defect, i + 1, len(trials))
     return write_table(summarise(trials, found), out / "audit.tsv", AUDIT)
 
 
@@ -151,7 +151,7 @@ def audit_to_page(
     run_audit(out, trials, settings, workers=workers, progress=progress)
     command = (
         f"plausibrain audit --n {n} --replicates {replicates} --null-replicates {null_replicates} "
-        f"--resamples {n_resamples} --splits {n_splits}" + "".join(f" --control {name}" for name in only)
+        f"--resamples {n_resamples} --splits {n_splits}" + "".join(f" --defect {name}" for name in only)
     )
     record = {
         "command": command, "date": str(datetime.datetime.now(datetime.UTC).date()), "cores": os.cpu_count(),
@@ -171,7 +171,7 @@ def _map(work: Callable[[Trial], Any], trials: Sequence[Trial], workers: int) ->
 
 def _stored_trial(trial: Trial, *, folder: str, settings: Settings) -> list[dict[str, Any]]:
     store = Store(Path(folder))
-    known = settings.model_dump_json(), trial.control, trial.severity, trial.replicate, trial.n
+    known = settings.model_dump_json(), trial.defect, trial.severity, trial.replicate, trial.n
     key = store.key("audit", METRIC_VERSION, *known)
     stored = store.get(key, ".json")
     if stored is not None:
@@ -183,20 +183,20 @@ def _stored_trial(trial: Trial, *, folder: str, settings: Settings) -> list[dict
 
 
 def summarise(trials: Sequence[Trial], found: Sequence[list[dict[str, Any]]]) -> pd.DataFrame:
-    """Count verdicts by control, severity and headline; the result has the columns of `AUDIT`."""
+    """Count verdicts by defect, severity and headline; the result has the columns of `AUDIT`."""
     flat = [
-        {"control": t.control, "severity": t.severity, "people": t.n, **row}
+        {"defect": t.defect, "severity": t.severity, "subjects": t.n, **row}
         for t, rows in zip(trials, found, strict=True)
         for row in rows
     ]
-    known = {p.name: p for p in controls("table")}
+    known = {p.name: p for p in defects("table")}
     counted = []
-    keys = ["control", "severity", "people", "question", "headline"]
+    keys = ["defect", "severity", "subjects", "question", "headline"]
     for values, group in pd.DataFrame(flat).groupby(keys, sort=False):
         head = dict(zip(keys, values, strict=True))
-        plugin = known.get(str(head["control"]))
+        plugin = known.get(str(head["defect"]))
         counts = group["verdict"].value_counts()
-        no, total = int(counts.get("no", 0)), len(group)
+        no, total = int(counts.get("fail", 0)), len(group)
         low, high = proportion_confint(no, total, method="beta")
         counted.append(
             head
@@ -204,9 +204,9 @@ def summarise(trials: Sequence[Trial], found: Sequence[list[dict[str, Any]]]) ->
                 "label": plugin.label if plugin else "No defect",
                 "unit": plugin.unit if plugin else "",
                 "declared": int(plugin is not None and head["question"] in plugin.options["detects"]),
-                "trials": total, "n_no": no, "n_yes": int(counts.get("yes", 0)),
-                "n_cannot_tell": int(counts.get("cannot tell", 0)),
-                "share_no": no / total, "ci_low": low, "ci_high": high,
+                "trials": total, "n_fail": no, "n_pass": int(counts.get("pass", 0)),
+                "n_inconclusive": int(counts.get("inconclusive", 0)),
+                "share_fail": no / total, "ci_low": low, "ci_high": high,
             }
         )  # fmt: skip
     return pd.DataFrame(counted)[[column.name for column in AUDIT.columns]]

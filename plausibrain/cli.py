@@ -26,7 +26,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON o
 
 
 #: Options of `generate` that only the simulator has.
-OF_SIMULATOR = ("n", "youngest", "oldest", "voxel", "skull_strip", "control", "severity", "processes")
+OF_SIMULATOR = ("n", "youngest", "oldest", "voxel", "skull_strip", "defect", "severity", "processes")
 
 
 def main() -> None:
@@ -67,7 +67,7 @@ def run(
         Path | None, typer.Option(help="Of the generator; the small one of the package by default.")
     ] = None,
     conditions: Annotated[
-        Path | None, typer.Option(help="Whom the generator draws; the reference's people by default.")
+        Path | None, typer.Option(help="Whom the generator draws; the reference's subjects by default.")
     ] = None,
     draws: Annotated[
         int | None, typer.Option(min=1, help="Images to draw without --conditions; as many as real ones.")
@@ -114,9 +114,9 @@ def run(
     as_json: AsJson = False,
 ) -> None:
     """Compare a generated with a real cohort and write a report."""
+    from plausibrain.flags import config_from_flags, name_value_pairs
     from plausibrain.pipeline import run as run_pipeline
     from plausibrain.progress import progress_bar
-    from plausibrain.requests import config_from_flags, name_value_pairs
 
     sources: dict[str, dict[str, Any]] = {
         "reference": {"path": reference, "name": reference_name, "sex_coding": reference_sex_coding,
@@ -157,7 +157,9 @@ def segment(
     images: Annotated[
         str | None, typer.Option(help='Pattern of the image files, e.g. "*_T1w.nii.gz".')
     ] = None,
-    participants: Annotated[Path | None, typer.Option(help="Table of people, if it lies elsewhere.")] = None,
+    participants: Annotated[
+        Path | None, typer.Option(help="Table of subjects, if it lies elsewhere.")
+    ] = None,
     sex_coding: Annotated[str | None, typer.Option(help='Meaning of sex codes, e.g. "1=M,0=F".')] = None,
     processes: Annotated[int, typer.Option(min=1, help="Processes on the CPU.")] = 1,
     option: Annotated[list[str] | None, typer.Option(help="Option of the segmenter, as name=value.")] = None,
@@ -165,19 +167,19 @@ def segment(
 ) -> None:
     """Segment the images of a cohort and write its volumes; resumes where a killed run stopped."""
     from plausibrain.cohorts.cohort import read_cohort
+    from plausibrain.flags import name_value_pairs
     from plausibrain.imaging import segment as segment_images
     from plausibrain.progress import progress_bar
-    from plausibrain.requests import name_value_pairs
 
-    people = read_cohort(
-        cohort, participants=participants, images=images, sex_coding=sex_coding, min_people=1
+    subjects = read_cohort(
+        cohort, participants=participants, images=images, sex_coding=sex_coding, min_subjects=1
     )
     with progress_bar("segment", quiet=quiet) as progress:
         measured = segment_images(
-            people, out, segmenter=segmenter, n_processes=processes, options=name_value_pairs(option or ()),
+            subjects, out, segmenter=segmenter, n_processes=processes, options=name_value_pairs(option or ()),
             progress=progress,
         )  # fmt: skip
-    n_ok = int((measured.people["status"] == "ok").sum())
+    n_ok = int((measured.subjects["status"] == "ok").sum())
     print(
         f"{n_ok} of {len(measured)} images measured; cohort: {out}; what happened: {out / 'segmentation.tsv'}"
     )
@@ -193,20 +195,20 @@ def generate(
         Path | None, typer.Option(help="Folder of a trained model or a bundle; the package's by default.")
     ] = None,
     conditions: Annotated[
-        Path | None, typer.Option(help="Table of people to draw, or a cohort folder; one image per row.")
+        Path | None, typer.Option(help="Table of subjects to draw, or a cohort folder; one image per row.")
     ] = None,
     new_seeds: Annotated[bool, typer.Option("--new-seeds", help="Ignore the table's column seed.")] = False,
     sex_coding: Annotated[str | None, typer.Option(help='Meaning of sex codes, e.g. "1=M,0=F".')] = None,
     share: Annotated[str, typer.Option(help="Draw only the rows of one of several workers, e.g. 0/4.")] = "",
     option: Annotated[list[str] | None, typer.Option(help="Option of the model, as name=value.")] = None,
-    n: Annotated[int, typer.Option(min=1, help="People.")] = 20,
-    seed: Annotated[int, typer.Option(min=0, help="Seed; person i depends on (seed, i) alone.")] = 0,
+    n: Annotated[int, typer.Option(min=1, help="Subjects.")] = 20,
+    seed: Annotated[int, typer.Option(min=0, help="Seed; subject i depends on (seed, i) alone.")] = 0,
     youngest: Annotated[float, typer.Option(min=18, help="Years.")] = 18.0,
     oldest: Annotated[float, typer.Option(max=90, help="Years.")] = 90.0,
     voxel: Annotated[float, typer.Option(min=0.5, max=4, help="Voxel size, mm.")] = 1.0,
     skull_strip: Annotated[bool, typer.Option("--skull-strip", help="Brain and its fluid only.")] = False,
-    control: Annotated[
-        str | None, typer.Option(help="Planted defect of people or volumes, see `plausibrain metrics`.")
+    defect: Annotated[
+        str | None, typer.Option(help="Injected defect of subjects or volumes, see `plausibrain metrics`.")
     ] = None,
     severity: Annotated[float, typer.Option(help="Its size.")] = 0.0,
     processes: Annotated[int, typer.Option(min=1, help="Processes on CPU.")] = 1,
@@ -218,8 +220,8 @@ def generate(
 
     if model != "simulator":
         refuse_simulator_options([name for name in OF_SIMULATOR if _was_given(context, name)])
+        from plausibrain.flags import name_value_pairs
         from plausibrain.models import sample_model
-        from plausibrain.requests import name_value_pairs
 
         with progress_bar("generate", quiet=quiet) as progress:
             sample_model(
@@ -235,7 +237,7 @@ def generate(
     with progress_bar("generate", quiet=quiet) as progress:
         simulate(
             out, n=n, seed=seed, age=(youngest, oldest), voxel_mm=voxel, skull_strip=skull_strip,
-            conditions=conditions, sex_coding=sex_coding, control=control, severity=severity,
+            conditions=conditions, sex_coding=sex_coding, defect=defect, severity=severity,
             n_processes=processes, progress=progress,
         )  # fmt: skip
     print(out)
@@ -244,10 +246,12 @@ def generate(
 @app.command()
 def conditions(
     *,
-    like: Annotated[Path, typer.Option(help="Reference cohort whose people the table is modelled on.")],
+    like: Annotated[Path, typer.Option(help="Reference cohort whose subjects the table is modelled on.")],
     out: Annotated[Path, typer.Option("--out", help="Table to write, .tsv or .parquet.")],
     n: Annotated[int, typer.Option("-n", "--n", min=1, help="Rows, one image each.")] = 100,
-    resample: Annotated[bool, typer.Option("--resample", help="Take people of the reference again.")] = False,
+    resample: Annotated[
+        bool, typer.Option("--resample", help="Take subjects of the reference again.")
+    ] = False,
     balanced: Annotated[bool, typer.Option("--balanced", help="As many per age decade and sex.")] = False,
     sweep: Annotated[
         list[str] | None, typer.Option(help="Vary only this: age, ventricle or brain; may be repeated.")
@@ -284,13 +288,13 @@ def prepare(
     """Bring images into atlas space, 0 to 1, as the models are trained on; resumes a killed run."""
     from plausibrain.cohorts.cohort import read_cohort
     from plausibrain.generation.preprocessing import preset_grid
-    from plausibrain.prepared import prepare as prepare_images
+    from plausibrain.model_grid import prepare as prepare_images
     from plausibrain.progress import progress_bar
 
-    people = read_cohort(cohort, sex_coding=sex_coding, min_people=1)
+    subjects = read_cohort(cohort, sex_coding=sex_coding, min_subjects=1)
     with progress_bar("prepare", quiet=quiet) as progress:
         made = prepare_images(
-            people, out, preset_grid(grid), labels=labels, skull_strip=not whole_head, progress=progress
+            subjects, out, preset_grid(grid), labels=labels, skull_strip=not whole_head, progress=progress
         )
     print(f"{out}: {len(made)} images")
 
@@ -310,7 +314,7 @@ def train(
     option: Annotated[list[str] | None, typer.Option(help="Option of the recipe, as name=value.")] = None,
     labels: Annotated[Path | None, typer.Option(help="segmentation.tsv of `plausibrain segment`.")] = None,
     whole_head: Annotated[bool, typer.Option("--whole-head", help="Keep skull and scalp.")] = False,
-    held_out: Annotated[int, typer.Option(min=1, help="People kept for validation.")] = 4,
+    held_out: Annotated[int, typer.Option(min=1, help="Subjects kept for validation.")] = 4,
     seed: Annotated[int, typer.Option(min=0, help="Seed of weights, order and noise.")] = 0,
     precision: Annotated[str, typer.Option(help="bf16 or fp32; auto takes what is fast.")] = "auto",
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
@@ -318,9 +322,9 @@ def train(
     quiet: Quiet = False,
 ) -> None:
     """Train a generative model on a cohort; resumes where a killed run stopped."""
+    from plausibrain.flags import name_value_pairs
     from plausibrain.models import train_model
     from plausibrain.progress import progress_bar
-    from plausibrain.requests import name_value_pairs
 
     with progress_bar("train", quiet=quiet) as progress:
         line = train_model(
@@ -403,13 +407,13 @@ def baseline(folder: Annotated[Path, typer.Argument(help="Run folder.")], *, out
 @app.command()
 def noise(
     first: Annotated[Path, typer.Argument(help="Table of the first visit.")],
-    second: Annotated[Path, typer.Argument(help="Table of the second visit of the same people.")],
+    second: Annotated[Path, typer.Argument(help="Table of the second visit of the same subjects.")],
     *,
     out: Annotated[Path, typer.Option("--out", help="Table of noise per structure to write.")],
     sex_coding: Annotated[str | None, typer.Option(help='Meaning of sex codes, e.g. "1=M,0=F".')] = None,
 ) -> None:
-    """Estimate the measurement noise of every structure from two visits of the same people."""
-    from plausibrain.requests import write_noise
+    """Estimate the measurement noise of every structure from two visits of the same subjects."""
+    from plausibrain.flags import write_noise
 
     print(write_noise(first, second, out, sex_coding=sex_coding))
 
@@ -419,15 +423,15 @@ def demo(
     *,
     out: Out = Path("demo"),
     n: Annotated[
-        int | None, typer.Option(min=12, help="People per cohort; 40 with images, 400 without.")
+        int | None, typer.Option(min=12, help="Subjects per cohort; 40 with images, 400 without.")
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of every person.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of every subject.")] = 0,
     images: Annotated[
         bool, typer.Option("--images/--tables", help="Draw and segment images, or stay with true volumes.")
     ] = True,
     quiet: Quiet = False,
 ) -> None:
-    """Run the whole job on simulated people: two models, segmentation, reports, comparison and check."""
+    """Run the whole job on simulated subjects: two models, segmentation, reports, comparison and check."""
     from plausibrain.demo import run_demo
 
     run_demo(out, n=n, seed=seed, images=images, quiet=quiet)
@@ -438,31 +442,31 @@ def audit(
     *,
     out: Out = Path("audit"),
     n: Annotated[
-        int | None, typer.Option(min=12, help="People per cohort; 200, or 24 with --images.")
+        int | None, typer.Option(min=12, help="Subjects per cohort; 200, or 24 with --images.")
     ] = None,
     replicates: Annotated[int, typer.Option(min=1, help="Trials per defect and severity.")] = 40,
     null_replicates: Annotated[int, typer.Option(min=1, help="Trials without a defect.")] = 200,
-    control: Annotated[list[str] | None, typer.Option(help="Only these defects.")] = None,
+    defect: Annotated[list[str] | None, typer.Option(help="Only these defects.")] = None,
     resamples: Annotated[int, typer.Option(min=100, help="Bootstrap resamples.")] = 500,
     splits: Annotated[int, typer.Option(min=20, help="Splits of the reference.")] = 60,
     workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
     images: Annotated[
         bool, typer.Option("--images", help="The whole instrument: draw, segment, measure, once per defect.")
     ] = False,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of the people, with --images.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the subjects, with --images.")] = 0,
     quiet: Quiet = False,
 ) -> None:
-    """Plant known defects, count which verdicts see them, and count false alarms without a defect."""
+    """Inject known defects, count which verdicts see them, and count false alarms without a defect."""
     from plausibrain.audit import audit_to_page
     from plausibrain.image_audit import run_image_audit
     from plausibrain.progress import progress_bar
 
     with progress_bar("audit", quiet=quiet) as progress:
         if images:
-            page = run_image_audit(out, n=n or 24, seed=seed, only=control or (), progress=progress)
+            page = run_image_audit(out, n=n or 24, seed=seed, only=defect or (), progress=progress)
         else:
             page = audit_to_page(
-                out, n=n or 200, replicates=replicates, null_replicates=null_replicates, only=control or (),
+                out, n=n or 200, replicates=replicates, null_replicates=null_replicates, only=defect or (),
                 n_resamples=resamples, n_splits=splits, workers=workers, progress=progress,
             )  # fmt: skip
     print(page)
@@ -480,7 +484,7 @@ def plan(
     ] = 0.8,
     alpha: Annotated[float, typer.Option(min=0.0001, max=0.5, help="Chance of a false verdict.")] = 0.05,
     n_reference: Annotated[
-        int | None, typer.Option(min=2, help="Real people, if their number is fixed.")
+        int | None, typer.Option(min=2, help="Real subjects, if their number is fixed.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -493,7 +497,7 @@ def plan(
 
 @app.command()
 def metrics(*, as_json: AsJson = False) -> None:
-    """List headlines, estimates, planted defects and segmenters: name, question, label, unit."""
+    """List headlines, estimates, injected defects and segmenters: name, question, label, unit."""
     from plausibrain.catalogue import catalogue
 
     rows = catalogue()

@@ -52,7 +52,7 @@ def write_conditions(
         ``.tsv`` or ``.parquet``.
     n, seed : int
     resample, balanced : bool
-        The design; new people from the joint distribution when neither is set and nothing is swept.
+        The design; new subjects from the joint distribution when neither is set and nothing is swept.
     sweep : sequence of str
         ``age``, ``ventricle``, ``brain`` or names of columns.
     levels, beyond
@@ -72,7 +72,7 @@ def write_conditions(
         raise DataError("choose one of --resample, --balanced and --sweep; they are different designs")
     if sex is not None and sex not in SEXES:
         raise DataError(f"expected --sex F or M, got {sex!r}")
-    reference = reference_conditions(read_cohort(like, sex_coding=sex_coding, min_people=1))
+    reference = reference_conditions(read_cohort(like, sex_coding=sex_coding, min_subjects=1))
     if sweep:
         wanted = [Sweep(SHORT.get(name, name), levels, beyond) for name in sweep]
         table = conditions_sweep(reference, wanted, n=n, seed=seed, sexes=(sex,) if sex else SEXES)
@@ -92,4 +92,4 @@ def _summary(table: pd.DataFrame, out: Path) -> str:
     beyond = f"; {outside} go beyond the reference, see column extrapolated" if outside else ""
     absent = [name for name in VOLUMES if name not in table]
     lacking = f"; the reference has no volumes for {' and '.join(absent)}, segment it first" if absent else ""
-    return f"{out}: {len(table)} rows, {table['person'].nunique()} people{beyond}{lacking}"
+    return f"{out}: {len(table)} rows, {table['subject'].nunique()} subjects{beyond}{lacking}"

@@ -74,7 +74,7 @@ class Generator(BaseModel):
     checkpoint : Path or None
         Folder of a trained model or a bundle; None takes the checkpoint that comes with the package.
     conditions : Path or None
-        Table of whom to draw; None asks for the people of the reference.
+        Table of whom to draw; None asks for the subjects of the reference.
     n : int or None
         Images, where no table is given; None draws as many as the reference has.
     seed : int
@@ -120,7 +120,7 @@ class RunConfig(BaseModel):
         Either this or `generator`.
     generator : Generator or None
     training : Source or None
-        People that the generator was trained on, for question 9.
+        Subjects that the generator was trained on, for question 9.
     out : Path
         Run folder.
     name : str or None

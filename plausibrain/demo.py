@@ -3,7 +3,7 @@
 With images, the simulator draws them, the shipped network segments them, and the reports rest on what it
 measured. The defective model then makes the very same images as the sound one, but for the wrong requests:
 whoever asked for a woman of 80 may get a man of 25. Whatever looks at images alone says the same of both.
-Without images, true volumes stand in for the measured ones, and more people fit into a minute.
+Without images, true volumes stand in for the measured ones, and more subjects fit into a minute.
 """
 
 import os
@@ -17,7 +17,7 @@ from plausibrain.cohorts.cohort import Cohort, write_cohort
 from plausibrain.cohorts.processes import kept_processes, spread
 from plausibrain.config import ImageSettings, RunConfig, Source
 from plausibrain.generation.demo_cohorts import table_cohort
-from plausibrain.generation.planting import plant
+from plausibrain.generation.injection import inject
 from plausibrain.pipeline import measure_run, report_run, run_cohorts
 from plausibrain.progress import progress_bar
 from plausibrain.reports.check import check_run
@@ -27,7 +27,7 @@ from plausibrain.simulated_images import draw_and_segment, processes
 IMAGE_DEFECTS = (("shuffled_conditions", 1.0),)
 TABLE_DEFECTS = (("regional_atrophy", 0.1), ("flat_ageing", 1.0))
 #: As many images as two processor cores draw, segment and measure in four minutes.
-IMAGE_PEOPLE, TABLE_PEOPLE = 40, 400
+IMAGE_SUBJECTS, TABLE_SUBJECTS = 40, 400
 IMAGE_PAIRS = 200
 
 
@@ -47,7 +47,7 @@ def run_demo(
     out : Path
         Folder to write. Images that an earlier run left there are kept, so a killed demo goes on.
     n : int, optional
-        People per cohort; by default as many as fit into minutes on two processor cores.
+        Subjects per cohort; by default as many as fit into minutes on two processor cores.
     seed : int
     images : bool
         False stays with tables of true volumes.
@@ -61,8 +61,8 @@ def run_demo(
         The comparison page.
     """
     start, spent = time.monotonic(), _processor_seconds()
-    people = n or (IMAGE_PEOPLE if images else TABLE_PEOPLE)
-    cohorts = draw_tables(people, seed, IMAGE_DEFECTS if images else TABLE_DEFECTS)
+    subjects = n or (IMAGE_SUBJECTS if images else TABLE_SUBJECTS)
+    cohorts = draw_tables(subjects, seed, IMAGE_DEFECTS if images else TABLE_DEFECTS)
     make_run = _run_on_images if images else _run_on_tables
     folders = make_run(cohorts, out, seed=seed, quiet=quiet, say=say)
     page = compare_runs(folders, out / "comparison")
@@ -70,7 +70,10 @@ def run_demo(
     result = check_run(folders[1], baseline=folders[0], out=out / "check")
     say(f"check of the defective against the sound model: {result.status} (exit code {result.exit_code})")
     seconds, own = time.monotonic() - start, _processor_seconds() - spent
-    say(f"{seconds:.0f} s, {own:.0f} processor seconds; {os.cpu_count()} cores, {people} people per cohort")
+    say(
+        f"{seconds:.0f} s, {own:.0f} processor seconds; {os.cpu_count()} cores, {subjects} subjects "
+        "per cohort"
+    )
     return page
 
 
@@ -81,11 +84,11 @@ def _processor_seconds() -> float:
 
 
 def draw_tables(n: int, seed: int, defects: tuple[tuple[str, float], ...]) -> dict[str, Cohort]:
-    """Return people and true volumes of the reference, a sound and a defective model."""
+    """Return subjects and true volumes of the reference, a sound and a defective model."""
     sound = table_cohort(n, seed=seed + 1, name="sound model")
     defective = sound
-    for control, severity in defects:
-        defective = plant(control, defective, severity=severity, seed=seed)
+    for defect, severity in defects:
+        defective = inject(defect, defective, severity=severity, seed=seed)
     return {
         "reference": table_cohort(n, seed=seed, name="reference"),
         "sound": sound,

@@ -1,4 +1,4 @@
-"""Feature vectors and pairs of the images of both cohorts, and of the people a model was trained on."""
+"""Feature vectors and pairs of the images of both cohorts, and of the subjects a model was trained on."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -61,7 +61,7 @@ def extract_features(
     cache : Path, optional
         Folder that runs share; results are kept in ``extracted`` below it.
     training : Cohort, optional
-        People that the model was trained on.
+        Subjects that the model was trained on.
     settings : ImageSettings, optional
     voxel_mm : float
         Of the standard brain, the same for all.
@@ -128,7 +128,7 @@ class _Work:
         from plausibrain.evaluation.diversity.pair_table import pair_table
         from plausibrain.evaluation.standard_brain import sources_of
 
-        if files is None or self.settings.n_pairs == 0 or cohort.n_people < 2:
+        if files is None or self.settings.n_pairs == 0 or cohort.n_subjects < 2:
             return cohort
 
         def tell(what: str, done: int, of: int) -> None:

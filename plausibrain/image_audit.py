@@ -1,4 +1,4 @@
-"""The whole instrument against known truth: defects planted in images, drawn, segmented, measured and judged.
+"""The whole instrument against known truth: defects injected in images, segmented, measured and judged.
 
 One cohort per defect, so this says what the report looks like, not how often; power and false-alarm rates
 come from true volumes (`plausibrain.audit`). Beside the verdicts stand a distance of
@@ -24,9 +24,9 @@ from plausibrain.cohorts.schemas import AUDIT_IMAGES
 from plausibrain.cohorts.store import Store, hash_file, write_text_atomic
 from plausibrain.cohorts.tables import write_table
 from plausibrain.config import ImageSettings, RunConfig, Source
+from plausibrain.generation.defect_images import inject_in_images
 from plausibrain.generation.demo_cohorts import table_cohort
-from plausibrain.generation.planted_images import plant_in_images
-from plausibrain.generation.planting import controls, plant
+from plausibrain.generation.injection import defects, inject
 from plausibrain.image_files import RECORD
 from plausibrain.pipeline import measure_run, report_run
 from plausibrain.provenance import METRIC_VERSION
@@ -39,18 +39,18 @@ REFERENCE, TRAINING = "reference", "training"
 #: Beside a report: what it was written from, so that a repeated audit writes only what is missing.
 NOTE, REFUSED = ".audit-key", "refused.txt"
 N_QUESTIONS = 10
-#: Pairs of images whose similarity is measured, per person: as many as 1,000 pairs are among 500 people.
-PAIRS_PER_PERSON = 2
+#: Pairs of images whose similarity is measured, per subject: as many as 1,000 pairs are among 500 subjects.
+PAIRS_PER_SUBJECT = 2
 
 
 @dataclass(frozen=True)
 class Defect:
-    """What is planted in one cohort.
+    """What is injected in one cohort.
 
     Attributes
     ----------
-    control : str
-        Name of the control, or `none`.
+    name : str
+        Name of the defect, or `none`.
     severity : float
     level : {"table", "image", ""}
     label, unit : str
@@ -58,7 +58,7 @@ class Defect:
         Questions that declare to see it.
     """
 
-    control: str = NO_DEFECT
+    name: str = NO_DEFECT
     severity: float = 0.0
     level: str = ""
     label: str = "No defect"
@@ -66,9 +66,9 @@ class Defect:
     detects: tuple[int, ...] = ()
 
 
-def defects(only: Sequence[str] = ()) -> list[Defect]:
-    """Return no defect, then every control at the largest severity of its ladder."""
-    chosen = [plugin for plugin in controls() if not only or plugin.name in only]
+def audited_defects(only: Sequence[str] = ()) -> list[Defect]:
+    """Return no defect, then every defect at the largest severity of its ladder."""
+    chosen = [plugin for plugin in defects() if not only or plugin.name in only]
     return [Defect()] + [
         Defect(
             plugin.name,
@@ -91,17 +91,17 @@ def run_image_audit(
     settings: Settings | None = None,
     progress: Report | None = None,
 ) -> Path:
-    """Draw, plant, segment and judge one cohort per defect; write `audit_images.tsv` and its page.
+    """Draw, inject, segment and judge one cohort per defect; write `audit_images.tsv` and its page.
 
     Parameters
     ----------
     out : Path
         Folder of the audit. Images and measurements that lie there are kept, so a killed audit goes on.
     n : int
-        People per cohort.
+        Subjects per cohort.
     seed : int
     only : sequence of str
-        Names of controls; all of them when empty.
+        Names of defects; all of them when empty.
     settings : Settings, optional
         Of the analysis.
     progress : callable, optional
@@ -112,7 +112,7 @@ def run_image_audit(
     Path
         The page.
     """
-    planned, n_processes = defects(only), processes()
+    planned, n_processes = audited_defects(only), processes()
     tell = progress or (lambda what, done, of: None)
     reference = table_cohort(n, seed=10 * seed, name=REFERENCE)
     sound = table_cohort(n, seed=10 * seed + 1, name="sound")
@@ -140,7 +140,7 @@ def run_image_audit(
         out / "audit_images.tsv",
         AUDIT_IMAGES,
     )
-    names = "".join(f" --control {name}" for name in only)
+    names = "".join(f" --defect {name}" for name in only)
     record = {
         "command": f"plausibrain audit --images --n {n} --seed {seed}{names}",
         "date": str(datetime.datetime.now(datetime.UTC).date()),
@@ -154,20 +154,20 @@ def _make_cohort(
     defect: Defect, sound: Cohort, training: Cohort, out: Path, seed: int, progress: Report
 ) -> None:
     """Write images and measured volumes of one defect below ``out``."""
-    place = defect.control
+    place = defect.name
     if defect.level == "image":
         images = read_cohort(out / "cohorts" / NO_DEFECT, name="sound")
-        planted = plant_in_images(
-            defect.control, images, out / "cohorts" / place, severity=defect.severity, seed=seed,
-            on_image=lambda done, of: progress("planting", done, of),
+        injected = inject_in_images(
+            defect.name, images, out / "cohorts" / place, severity=defect.severity, seed=seed,
+            on_image=lambda done, of: progress("injecting", done, of),
         )  # fmt: skip
-        segment_blind(planted, out / "segmented" / place, progress=progress)
+        segment_blind(injected, out / "segmented" / place, progress=progress)
         return
     cohort = sound
     if defect.level == "table":
-        plugin = next(p for p in controls("table") if p.name == defect.control)
+        plugin = next(p for p in defects("table") if p.name == defect.name)
         given = training if "training" in plugin.parameters else None
-        cohort = plant(defect.control, sound, severity=defect.severity, seed=seed, training=given)
+        cohort = inject(defect.name, sound, severity=defect.severity, seed=seed, training=given)
     draw_and_segment(replace(cohort, name=place), out, place, seed=10 * seed + 1, progress=progress)
 
 
@@ -175,10 +175,10 @@ def _config(defect: Defect, out: Path, settings: Settings, n: int) -> RunConfig:
     segmented = out / "segmented"
     return RunConfig(
         reference=Source(path=segmented / REFERENCE, name=REFERENCE),
-        generated=Source(path=segmented / defect.control, name=defect.label),
-        out=out / "runs" / defect.control,
+        generated=Source(path=segmented / defect.name, name=defect.label),
+        out=out / "runs" / defect.name,
         settings=settings,
-        images=ImageSettings(n_pairs=PAIRS_PER_PERSON * n),
+        images=ImageSettings(n_pairs=PAIRS_PER_SUBJECT * n),
     )
 
 
@@ -191,7 +191,7 @@ def _report_missing(configs: Sequence[RunConfig], n_processes: int, progress: Re
 
 
 def report_or_reason(config: RunConfig) -> None:
-    """Write the report, or why there is none: a defect may leave too few people who can be measured."""
+    """Write the report, or why there is none: a defect may leave too few subjects who can be measured."""
     reason = config.out / REFUSED
     reason.unlink(missing_ok=True)
     try:
@@ -229,8 +229,8 @@ def _judged(defect: Defect, config: RunConfig, n: int) -> Iterator[dict[str, Any
 
 def _known(defect: Defect, n: int) -> dict[str, Any]:
     return {
-        "control": defect.control, "label": defect.label, "severity": defect.severity,
-        "unit": defect.unit, "level": defect.level, "people": n,
+        "defect": defect.name, "label": defect.label, "severity": defect.severity,
+        "unit": defect.unit, "level": defect.level, "subjects": n,
     }  # fmt: skip
 
 

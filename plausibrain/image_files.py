@@ -73,7 +73,7 @@ def _recorded(cohort: Cohort, record: Path) -> Files | None:
         _subject(row["participant_id"]): {str(k): str(v) for k, v in row.items()}
         for row in table.to_dict("records")
     }
-    found = [rows.get(_subject(name), {}) for name in cohort.people["participant_id"]]
+    found = [rows.get(_subject(name), {}) for name in cohort.subjects["participant_id"]]
     labels = [_label_file(row.get("labels", ""), record.parent) for row in found]
     images = cohort.images or [_existing(row.get("image", "")) for row in found]
     return (tuple(images), tuple(labels)) if any(labels) and any(images) else None

@@ -124,18 +124,18 @@ def simulate(
     n_processes: int = 1,
     conditions: Path | None = None,
     sex_coding: str | None = None,
-    control: str | None = None,
+    defect: str | None = None,
     severity: float = 0.0,
     progress: Progress | None = None,
 ) -> Cohort:
-    """Draw a simulated cohort of images with exact labels, optionally with a planted defect.
+    """Draw a simulated cohort of images with exact labels, optionally with a injected defect.
 
     Parameters
     ----------
     out : Path
         BIDS folder; images that lie there are kept, so a killed run goes on where it stopped.
     n : int
-        People.
+        Subjects.
     seed : int
     age : tuple of float
         Youngest and oldest, years.
@@ -143,41 +143,41 @@ def simulate(
     skull_strip : bool
     n_processes : int
     conditions : Path, optional
-        Table of people, or a cohort folder, to draw instead of `n` people of an age: age, sex and, where
-        given, volumes as `plausibrain.generation.norms.draw_volumes` obeys them. All else depends on (seed,
-        i) alone.
+        Table of subjects, or a cohort folder, to draw instead of `n` subjects of an age: age, sex and, where
+        given, volumes as `plausibrain.generation.norms.draw_volumes` conditioning them. All else depends on
+        (seed, i) alone.
     sex_coding : str, optional
         Of that table.
-    control : str, optional
-        Planted defect of the table (`plausibrain.generation.controls`), with its `severity`.
+    defect : str, optional
+        Injected defect of the table (`plausibrain.generation.defects`), with its `severity`.
     progress : callable, optional
     """
     from plausibrain.generation.demo_cohorts import asked_cohort, table_cohort
+    from plausibrain.generation.injection import inject
     from plausibrain.generation.norms import REQUESTS
-    from plausibrain.generation.planting import plant
     from plausibrain.generation.simulator.cohort import simulate_cohort
-    from plausibrain.generation.simulator.person import Grid
+    from plausibrain.generation.simulator.subject import Grid
     from plausibrain.models import read_conditions
 
     if conditions is None:
-        people = table_cohort(n, seed=seed, name=out.name, age=age)
+        subjects = table_cohort(n, seed=seed, name=out.name, age=age)
     else:
         asked = read_conditions(conditions, REQUESTS, sex_coding=sex_coding)
-        people = asked_cohort(asked, seed=seed, name=out.name)
-    if control is not None:
-        people = plant(control, people, severity=severity, seed=seed)
+        subjects = asked_cohort(asked, seed=seed, name=out.name)
+    if defect is not None:
+        subjects = inject(defect, subjects, severity=severity, seed=seed)
 
     def tell(done: int, of: int) -> None:
         if progress is not None:
-            progress("drawing people", done, of)
+            progress("drawing subjects", done, of)
 
     grid = Grid(voxel_mm=voxel_mm)
     return simulate_cohort(
-        people,
+        subjects,
         out,
         seed=seed,
         grid=grid,
         skull_strip=skull_strip,
         n_processes=n_processes,
-        on_person=tell,
+        on_subject=tell,
     )

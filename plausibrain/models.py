@@ -35,7 +35,8 @@ def train_model(
     cohort, out : Path
     model : str
     conditions : sequence of str
-        Columns of the table of people, or structures whose volumes the cohort has; the default four if empty.
+        Columns of the table of subjects, or structures whose volumes the cohort has; the default four if
+        empty.
     steps : mapping of str to str
         Stage to number of steps, as given.
     sex_coding : str, optional
@@ -48,29 +49,29 @@ def train_model(
     plan = TrainingPlan(model=model, out=out, steps=_whole_numbers(steps or {}), **choices)
     if conditions:
         plan = replace(plan, conditions=tuple(conditions))
-    people = with_columns(read_cohort(cohort, sex_coding=sex_coding, min_people=2), plan.conditions)
-    checkpoint = train(people, plan, progress=progress)
+    subjects = with_columns(read_cohort(cohort, sex_coding=sex_coding, min_subjects=2), plan.conditions)
+    checkpoint = train(subjects, plan, progress=progress)
     seconds = sum(stage["seconds"] for stage in checkpoint.facts["stages"].values())
     return f"{out}: {model} trained on {checkpoint.facts['n_trained_on']} images in {clock(seconds)}"
 
 
 def with_columns(cohort: Cohort, columns: Sequence[str]) -> Cohort:
-    """Return the cohort with further columns of its table, or volumes, added to its people."""
-    people = cohort.people.copy()
-    missing = [name for name in columns if name not in people]
+    """Return the cohort with further columns of its table, or volumes, added to its subjects."""
+    subjects = cohort.subjects.copy()
+    missing = [name for name in columns if name not in subjects]
     for name in missing:
         if cohort.volumes is not None and name in cohort.volumes:
-            people[name] = cohort.volumes[name]
+            subjects[name] = cohort.volumes[name]
     table = cohort.source / PARTICIPANTS
-    still = [name for name in missing if name not in people]
+    still = [name for name in missing if name not in subjects]
     if still and table.is_file():
         raw = read_raw_table(table, is_text=lambda name: name == "participant_id").frame
         if "participant_id" in raw:
             by_id = raw.drop_duplicates("participant_id").set_index("participant_id")
             for name in still:
                 if name in by_id:
-                    people[name] = people["participant_id"].map(by_id[name])
-    return replace(cohort, people=people)
+                    subjects[name] = subjects["participant_id"].map(by_id[name])
+    return replace(cohort, subjects=subjects)
 
 
 def sample_model(
@@ -109,7 +110,7 @@ def sample_model(
     from plausibrain.generation.sample_cohort import sample_cohort
 
     if conditions is None:
-        raise DataError("say with --conditions whom to draw: a table of people, or a cohort folder")
+        raise DataError("say with --conditions whom to draw: a table of subjects, or a cohort folder")
     drawn_by = load_model(model, checkpoint, options or {})
     texts = getattr(drawn_by, "columns", ())
     rows = read_conditions(conditions, drawn_by.conditions, texts=texts, sex_coding=sex_coding)
@@ -154,7 +155,7 @@ def load_model(name: str, checkpoint: Path | None, options: Mapping[str, str]) -
 def read_conditions(
     path: Path, wanted: Sequence[str], *, texts: Sequence[str] = (), sex_coding: str | None = None
 ) -> pd.DataFrame:
-    """Return the people of a table of conditions with the columns that a model wants, numbers and texts.
+    """Return the subjects of a table of conditions with the columns that a model wants, numbers and texts.
 
     Raises
     ------
@@ -163,18 +164,18 @@ def read_conditions(
     """
     table = path / PARTICIPANTS if path.is_dir() else path
     raw = read_raw_table(table).frame
-    people = parse_participants(raw, source=str(table), sex_coding=sex_coding).people
-    excluded = people[people["status"] != "ok"]
+    subjects = parse_participants(raw, source=str(table), sex_coding=sex_coding).subjects
+    excluded = subjects[subjects["status"] != "ok"]
     if len(excluded):
         first = excluded.iloc[0]
         raise DataError(f"{table}: {first['participant_id']}: {first['reason']}; complete or remove the row")
     for name in wanted:
-        if name not in people and name in raw:
-            people[name] = pd.to_numeric(raw[name], errors="coerce").to_numpy()
+        if name not in subjects and name in raw:
+            subjects[name] = pd.to_numeric(raw[name], errors="coerce").to_numpy()
     for name in texts:
         if name in raw:
-            people[name] = raw[name].astype(str).to_numpy()
-    return people
+            subjects[name] = raw[name].astype(str).to_numpy()
+    return subjects
 
 
 def _whole_numbers(steps: Mapping[str, str]) -> dict[str, int]:

@@ -14,8 +14,8 @@ from plausibrain.cohorts.schemas import SCHEMAS
 from plausibrain.cohorts.store import Store, write_text_atomic
 from plausibrain.cohorts.tables import write_table
 from plausibrain.config import RunConfig, Source
-from plausibrain.drawing import draw_and_measure
 from plausibrain.features import Features, extract_features
+from plausibrain.generator_run import draw_and_measure
 from plausibrain.imaging import measured
 from plausibrain.provenance import METRIC_VERSION, describe_cohort, fingerprint, hardware, versions
 from plausibrain.quality import Quality, measure_quality

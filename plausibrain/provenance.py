@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from plausibrain.analysis.weights import people_hash
+from plausibrain.analysis.weights import subjects_hash
 from plausibrain.cohorts.cohort import Cohort
 
 PACKAGES = (
@@ -65,22 +65,24 @@ def hardware() -> dict[str, Any]:
 
 
 def describe_cohort(cohort: Cohort) -> dict[str, Any]:
-    """Return what identifies a cohort: name, source, size, hashes of its people and of its content."""
-    people = cohort.people
+    """Return what identifies a cohort: name, source, size, hashes of its subjects and of its content."""
+    subjects = cohort.subjects
     return {
         "name": cohort.name,
         "source": str(cohort.source),
         "segmenter": cohort.segmenter,
-        "n_rows": len(people),
-        "n_people": int(people["person"].nunique()),
-        "people_hash": people_hash(people.loc[people["status"] == "ok", "person"].to_numpy(dtype=str)),
+        "n_rows": len(subjects),
+        "n_subjects": int(subjects["subject"].nunique()),
+        "subjects_hash": subjects_hash(
+            subjects.loc[subjects["status"] == "ok", "subject"].to_numpy(dtype=str)
+        ),
         "content_hash": _content_hash(cohort),
     }
 
 
 def _content_hash(cohort: Cohort) -> str:
     digest = hashlib.sha256()
-    for table in (cohort.people[["participant_id", "person", "age", "sex"]], cohort.volumes):
+    for table in (cohort.subjects[["participant_id", "subject", "age", "sex"]], cohort.volumes):
         if table is not None:
             digest.update(",".join(map(str, table.columns)).encode())
             digest.update(pd.util.hash_pandas_object(table, index=False).to_numpy().tobytes())

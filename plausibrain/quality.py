@@ -96,7 +96,7 @@ def _measured(
     n_processes: int,
     progress: Progress | None,
 ) -> Quality:
-    from plausibrain.evaluation.conditioning import common_voxel_mm
+    from plausibrain.evaluation.image_normalisation import common_voxel_mm
     from plausibrain.evaluation.measure_cohort import measure_cohort
     from plausibrain.evaluation.measuring import all_measures
 
@@ -128,7 +128,7 @@ def _voxel_sizes(cohort: Cohort) -> np.ndarray:
     from plausibrain.cohorts.volumes import read_volume
 
     sizes: list[tuple[float, float, float]] = []
-    included = (cohort.people["status"] == OK).tolist()
+    included = (cohort.subjects["status"] == OK).tolist()
     for image, usable in zip(cohort.images or (), included, strict=True):
         if len(sizes) == N_SIZES:
             break

@@ -19,7 +19,7 @@ def draw_and_segment(
     The segmenter sees the images alone; true volumes and labels stay in the folder of the images.
     """
     from plausibrain.generation.simulator.cohort import simulate_cohort
-    from plausibrain.generation.simulator.person import Grid
+    from plausibrain.generation.simulator.subject import Grid
 
     def tell(done: int, of: int) -> None:
         if progress is not None:
@@ -32,7 +32,7 @@ def draw_and_segment(
         grid=Grid(VOXEL_MM),
         skull_strip=True,
         n_processes=processes(),
-        on_person=tell,
+        on_subject=tell,
     )
     return segment_blind(drawn, out / "segmented" / place, progress=progress)
 

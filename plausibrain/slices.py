@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from plausibrain.choices import Beside, Choice, choices
 from plausibrain.cohorts.cohort import OK, Cohort
 from plausibrain.cohorts.errors import PlausibrainError
 from plausibrain.cohorts.schemas import NEAREST, SLICES
 from plausibrain.cohorts.store import write_atomic
 from plausibrain.image_files import Files, image_and_label_files
+from plausibrain.image_selection import Beside, Choice, choices
 
 FOLDER = "slices"
 
@@ -85,8 +85,8 @@ class _Side:
         return np.array([path is not None for path in self.files[0]])
 
     def row_of(self, participant_id: str) -> int | None:
-        """Return the row of a person, or None where there is none."""
-        names = self.cohort.people["participant_id"].to_numpy(dtype=str)
+        """Return the row of a subject, or None where there is none."""
+        names = self.cohort.subjects["participant_id"].to_numpy(dtype=str)
         found = np.flatnonzero(names == str(participant_id))
         return int(found[0]) if len(found) else None
 
@@ -103,7 +103,7 @@ class _Page:
     def rows(self, choice: Choice) -> Iterator[dict[str, object]]:
         """Draw a chosen image and those beside it; yield a row for each."""
         self.number += 1
-        names = self.sides["generated"].cohort.people["participant_id"]
+        names = self.sides["generated"].cohort.subjects["participant_id"]
         own = Beside("generated", str(names.iloc[choice.row]))
         shown = [(own, choice.row)]
         for beside in choice.beside or self._neighbour(choice):
@@ -115,14 +115,14 @@ class _Page:
             yield self._row(choice, beside, row, place)
 
     def _neighbour(self, choice: Choice) -> tuple[Beside, ...]:
-        """Return the real person of the same sex, nearest in age, who is not shown in this group yet."""
+        """Return the real subject of the same sex, nearest in age, who is not shown in this group yet."""
         real = self.sides["reference"]
         everyone = [row for row, path in enumerate(real.files[0]) if path is not None]
         free = self.free.setdefault((choice.question, choice.group), everyone)
-        person = self.sides["generated"].cohort.people.iloc[choice.row]
-        people = real.cohort.people.iloc[free]
-        same = people[(people["sex"] == person["sex"]) & (people["status"] == OK)]
-        distance = (same["age"].astype(float) - float(person["age"])).abs()
+        subject = self.sides["generated"].cohort.subjects.iloc[choice.row]
+        subjects = real.cohort.subjects.iloc[free]
+        same = subjects[(subjects["sex"] == subject["sex"]) & (subjects["status"] == OK)]
+        distance = (same["age"].astype(float) - float(subject["age"])).abs()
         if distance.isna().all():
             return ()
         ordered = same.assign(distance=distance).sort_values(["distance", "participant_id"], kind="stable")
@@ -136,14 +136,15 @@ class _Page:
         files = side.files[0][row], side.files[1][row]
         compared = bool(choice.beside)
         remark, volume = _draw(files, self.folder / name, aligned=compared, whole=choice.look_around)
-        person, own = side.cohort.people.iloc[row], place == 0
+        subject, own = side.cohort.subjects.iloc[row], place == 0
         return {
             "file": name, "question": choice.question, "group": choice.group, "pair": self.number,
-            "cohort": beside.cohort, "participant_id": person["participant_id"], "age": float(person["age"]),
-            "sex": str(person["sex"]), "about": choice.about if own else "",
+            "cohort": beside.cohort, "participant_id": subject["participant_id"],
+            "age": float(subject["age"]),
+            "sex": str(subject["sex"]), "about": choice.about if own else "",
             "deviation": choice.deviation if own else float("nan"), "likeness": float(beside.likeness),
             "limit": float(beside.limit), "verdict": beside.verdict, "volume": volume,
-            "reason": str(person["reason"]) if own and choice.group == "excluded" else remark,
+            "reason": str(subject["reason"]) if own and choice.group == "excluded" else remark,
         }  # fmt: skip
 
 

@@ -40,25 +40,25 @@ def write_audit_page(folder: Path) -> Path:
 
 
 def smallest_seen(table: pd.DataFrame) -> pd.DataFrame:
-    """Return for every control the smallest severity that a declared question sees with 80 % power.
+    """Return for every defect the smallest severity that a declared question sees with 80 % power.
 
     Returns
     -------
     DataFrame
-        Columns `control`, `label`, `unit`, `severity` (NaN when none), `question`, `share_no`, `ci_low`,
+        Columns `defect`, `label`, `unit`, `severity` (NaN when none), `question`, `share_fail`, `ci_low`,
         `ci_high`; the last four of the strongest step where no step is seen.
     """
     declared = table[(table["declared"] == 1) & (table["headline"] == "")]
     rows = []
-    for control, group in declared.groupby("control", sort=False):
-        seen = group[group["share_no"] >= WANTED_POWER].sort_values("severity")
-        best = seen.iloc[0] if len(seen) else group.sort_values("share_no").iloc[-1]
+    for defect, group in declared.groupby("defect", sort=False):
+        seen = group[group["share_fail"] >= WANTED_POWER].sort_values("severity")
+        best = seen.iloc[0] if len(seen) else group.sort_values("share_fail").iloc[-1]
         rows.append(
             {
-                "control": control,
+                "defect": defect,
                 **{
                     name: best[name]
-                    for name in ("label", "unit", "question", "share_no", "ci_low", "ci_high")
+                    for name in ("label", "unit", "question", "share_fail", "ci_low", "ci_high")
                 },
                 "severity": best["severity"] if len(seen) else float("nan"),
             }
@@ -77,20 +77,20 @@ def _head(table: pd.DataFrame, settings: dict[str, Any]) -> Iterator[str]:
     yield "# Audit: what can this benchmark see?\n"
     yield f"Printed by `{settings['command']}` on {settings['date']} ({settings['cores']} cores).\n"
     yield (
-        f"{int(table['people'].iloc[0])} people per cohort, volumes drawn from published norms, "
+        f"{int(table['subjects'].iloc[0])} subjects per cohort, volumes drawn from published norms, "
         f"{settings['n_resamples']} resamples, {settings['n_splits']} splits. Power is the share of trials "
-        "in which a question said *no*, with its exact 95 % interval.\n"
+        "in which a question said *fail*, with its exact 95 % interval.\n"
     )
 
 
 def _false_alarms(table: pd.DataFrame) -> Iterator[str]:
-    none = table[table["control"] == NO_DEFECT]
+    none = table[table["defect"] == NO_DEFECT]
     overall = none[none["question"] == 0].iloc[0]
-    yield "## False alarms: nothing planted\n"
-    yield f"**{overall.n_no} of {overall.trials} sound cohorts got any *no*: {_percent(overall)}.**\n"
-    yield "| question | headline | no | yes | cannot tell | false alarms |\n|---|---|---|---|---|---|"
+    yield "## False alarms: nothing injected\n"
+    yield f"**{overall.n_fail} of {overall.trials} sound cohorts got any *fail*: {_percent(overall)}.**\n"
+    yield "| question | headline | no | yes | inconclusive | false alarms |\n|---|---|---|---|---|---|"
     for row in none[none["headline"] != ""].itertuples():
-        counts = f"{row.n_no} | {row.n_yes} | {row.n_cannot_tell}"
+        counts = f"{row.n_fail} | {row.n_pass} | {row.n_inconclusive}"
         yield f"| {row.question} | {row.headline} | {counts} | {_percent(row)} |"
     yield ""
 
@@ -107,20 +107,20 @@ def _smallest(table: pd.DataFrame) -> Iterator[str]:
 def _ladder(table: pd.DataFrame) -> Iterator[str]:
     yield "## Every step of the ladder\n"
     yield "| defect | severity | question | power | headlines that said no |\n|---|---|---|---|---|"
-    for (control, severity), group in table.groupby(["control", "severity"], sort=False):
-        if control == NO_DEFECT:
+    for (defect, severity), group in table.groupby(["defect", "severity"], sort=False):
+        if defect == NO_DEFECT:
             continue
-        named = group[(group["headline"] != "") & (group["n_no"] > 0)].sort_values(
-            "share_no", ascending=False
+        named = group[(group["headline"] != "") & (group["n_fail"] > 0)].sort_values(
+            "share_fail", ascending=False
         )
-        said = ", ".join(f"{r.headline} {r.share_no:.0%}" for r in named.itertuples())
+        said = ", ".join(f"{r.headline} {r.share_fail:.0%}" for r in named.itertuples())
         for row in group[(group["headline"] == "") & (group["declared"] == 1)].itertuples():
             yield f"| {row.label} | {severity:g} {row.unit} | {row.question} | {_percent(row)} | {said} |"
-    declared = set(table.loc[table["declared"] == 1, "control"])
-    left = table[~table["control"].isin({*declared, NO_DEFECT})]
+    declared = set(table.loc[table["declared"] == 1, "defect"])
+    left = table[~table["defect"].isin({*declared, NO_DEFECT})]
     for label in left["label"].unique():
-        yield f"\n{label}: planted too; no question that volumes alone can answer declares to see it."
+        yield f"\n{label}: injected too; no question that volumes alone can answer declares to see it."
 
 
 def _percent(row: Any) -> str:
-    return f"{row.share_no:.0%} ({row.ci_low:.0%} to {row.ci_high:.0%})"
+    return f"{row.share_fail:.0%} ({row.ci_low:.0%} to {row.ci_high:.0%})"

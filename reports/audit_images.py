@@ -1,4 +1,4 @@
-"""The page of an audit on images: what every question said about each planted defect, and what FID said."""
+"""The page of an audit on images: what every question said about each injected defect, and what FID said."""
 
 import json
 from collections.abc import Iterator
@@ -45,10 +45,11 @@ def _head(table: pd.DataFrame, settings: dict[str, Any]) -> Iterator[str]:
     yield "# Audit on images: what does the whole instrument say about a known defect?\n"
     yield f"Printed by `{settings['command']}` on {settings['date']} ({settings['cores']} cores).\n"
     yield (
-        f"{int(table['people'].iloc[0])} simulated people per cohort, images of 2 mm, segmented and measured "
+        f"{int(table['subjects'].iloc[0])} simulated subjects per cohort, images of 2 mm, segmented "
+        "and measured "
         "as anybody's. One cohort per defect at its largest severity: an example of the report, not a "
         "rate; rates stand in the audit on true volumes. **Bold**: the questions that declare to see the "
-        "defect. — is *not measured*; *refused*: too few people could be measured for a report.\n"
+        "defect. — is *not measured*; *refused*: too few subjects could be measured for a report.\n"
     )
 
 
@@ -58,13 +59,13 @@ def _verdicts(table: pd.DataFrame) -> Iterator[str]:
     yield "## Verdicts\n"
     yield "| defect | " + " | ".join(str(number) for number in numbers) + " |"
     yield "|---|" + "---|" * len(numbers)
-    for control, group in questions.groupby("control", sort=False):
+    for defect, group in questions.groupby("defect", sort=False):
         cells = group.set_index("question")
         said = " | ".join(_cell(cells.loc[number]) for number in numbers)
-        yield f"| {_named_defect(str(control), group.iloc[0])} | {said} |"
+        yield f"| {_named_defect(str(defect), group.iloc[0])} | {said} |"
     seen = questions[(questions["declared"] == 1) & (questions["verdict"] != "not measured")]
-    caught = seen[seen["verdict"].isin(("no", "refused"))]["control"].nunique()
-    n_defects = seen["control"].nunique()
+    caught = seen[seen["verdict"].isin(("fail", "refused"))]["defect"].nunique()
+    n_defects = seen["defect"].nunique()
     yield f"\n**{caught} of {n_defects} defects are seen by a question that declares them.**\n"
 
 
@@ -74,19 +75,19 @@ def _cell(row: Any) -> str:
 
 
 def _usual(table: pd.DataFrame) -> Iterator[str]:
-    """Show the numbers that are usually reported, with what real against real gives."""
+    """Show the numbers that are usually reported, with what split-half reference gives."""
     shown = table[table["headline"].isin(USUAL)]
     if shown.empty:
         return
     names = dict(zip(shown["headline"], shown["headline_label"], strict=True))
     yield "## What the usual numbers say\n"
-    yield "Value, and in brackets the range of real against real at the same n.\n"
+    yield "Value, and in brackets the range of split-half reference at the same n.\n"
     yield "| defect | " + " | ".join(names.values()) + " |"
     yield "|---|" + "---|" * len(names)
-    for control, group in shown.groupby("control", sort=False):
+    for defect, group in shown.groupby("defect", sort=False):
         cells = group.set_index("headline")
         values = " | ".join(_value(cells.loc[name]) if name in cells.index else "—" for name in names)
-        yield f"| {_named_defect(str(control), group.iloc[0])} | {values} |"
+        yield f"| {_named_defect(str(defect), group.iloc[0])} | {values} |"
     yield ""
 
 
@@ -101,14 +102,14 @@ def _value(row: Any) -> str:
 def _named(table: pd.DataFrame) -> Iterator[str]:
     yield "## Headlines that said no\n"
     yield "| defect | headlines |\n|---|---|"
-    rows = table[(table["headline"] != "") & (table["verdict"] == "no")]
-    for control, group in table.groupby("control", sort=False):
-        said = rows[rows["control"] == control]
+    rows = table[(table["headline"] != "") & (table["verdict"] == "fail")]
+    for defect, group in table.groupby("defect", sort=False):
+        said = rows[rows["defect"] == defect]
         named = "; ".join(f"{row.headline_label} ({row.question})" for row in said.itertuples())
-        yield f"| {_named_defect(str(control), group.iloc[0])} | {named or 'none'} |"
+        yield f"| {_named_defect(str(defect), group.iloc[0])} | {named or 'none'} |"
 
 
-def _named_defect(control: str, row: Any) -> str:
-    if control == NO_DEFECT:
+def _named_defect(defect: str, row: Any) -> str:
+    if defect == NO_DEFECT:
         return str(row["label"])
     return f"{row['label']} ({row['severity']:g} {row['unit']})"

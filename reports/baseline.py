@@ -1,8 +1,9 @@
 """Read a run or a baseline file, and write the baseline file of a run.
 
-A baseline file is one JSON file that can be kept under version control: name, date, n, estimates with
-intervals and standard errors, protocol, fingerprint, hashes of the people, and the bootstrap draws as 32-bit
-floats (relative rounding 6e-8), compressed. With the draws a later check can still compare draw by draw.
+A baseline file is one JSON file that can be kept under version defect: name, date, n, estimates with
+intervals and standard errors, protocol, fingerprint, hashes of the subjects, and the bootstrap draws as
+32-bit floats (relative rounding 6e-8), compressed. With the draws a later check can still compare draw by
+draw.
 """
 
 import base64

@@ -30,7 +30,7 @@ Better = Literal["closer", "higher", "lower"]
 
 
 class Null(BaseModel):
-    """Real against real: how many people stand on each side."""
+    """Split-half reference: how many subjects stand on each side."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -41,7 +41,7 @@ class Headline(BaseModel):
     """One headline number of a scorecard; a number that is missing is NaN, with status and reason.
 
     ``against_null`` marks a number that depends on n even for a perfect generator: it is judged by its excess
-    over real against real at ``null.n`` people on each side (``judged``), and its margin is moved to the
+    over split-half reference at ``null.n`` subjects on each side (``judged``), and its margin is moved to the
     scale of the estimate. ``logarithmic`` marks a ratio, whose distance from the ideal is the absolute
     logarithm of their quotient.
     """
@@ -72,7 +72,7 @@ class Headline(BaseModel):
 
     @property
     def title(self) -> str:
-        """Label for people, or the name where there is none."""
+        """Label for subjects, or the name where there is none."""
         return self.label or self.name
 
     @property
@@ -111,13 +111,13 @@ class Headline(BaseModel):
 
     @property
     def away(self) -> float:
-        """Distance from the ideal, or from real against real; without an ideal the number itself."""
+        """Distance from the ideal, or from split-half reference; without an ideal the number itself."""
         if self.against_null and math.isfinite(self.judged):
             return abs(self.judged)
         return abs(self.distance(self.estimate) if math.isfinite(self.ideal) else self.estimate)
 
     def distance(self, value: float) -> float:
-        """Signed distance of a value from what the margin is around: the ideal, or real against real."""
+        """Signed distance of a value from what the margin is around: the ideal, or split-half reference."""
         if self.against_null:
             return value - (self.estimate - self.judged)
         if self.ratio_scale and value > 0:
@@ -146,12 +146,12 @@ class Question(BaseModel):
 
 
 class Side(BaseModel):
-    """What identifies one cohort of a run: the set of its person ids, and its content."""
+    """What identifies one cohort of a run: the set of its subject ids, and its content."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     name: Text = ""
-    people_hash: Text = ""
+    subjects_hash: Text = ""
     content_hash: Text = ""
 
 
@@ -213,12 +213,12 @@ class Snapshot:
 
     @property
     def n_reference(self) -> float:
-        """Largest number of reference people behind a headline."""
+        """Largest number of reference subjects behind a headline."""
         return _largest(headline.n_reference for headline in self.headlines.values())
 
     @property
     def n_generated(self) -> float:
-        """Largest number of generated people behind a headline."""
+        """Largest number of generated subjects behind a headline."""
         return _largest(headline.n_generated for headline in self.headlines.values())
 
 

@@ -69,7 +69,7 @@ class Row:
 
     @property
     def shown_unit(self) -> str:
-        """Unit of the worsening for people; a factor has none."""
+        """Unit of the worsening for subjects; a factor has none."""
         return "" if self.ratio else shown_unit(self.unit)
 
 
@@ -142,7 +142,7 @@ def judge(
     rules : Rules
         What is allowed.
     alike : mapping of structure to float, optional
-        Correlation of the same generated people in both runs, from `paired_correlations`.
+        Correlation of the same generated subjects in both runs, from `paired_correlations`.
 
     Returns
     -------
@@ -297,28 +297,28 @@ def _advice(
     outcome: Outcome, reason: str, change: Interval, run: Headline, tolerance: float, alpha: float
 ) -> str:
     if outcome == "fail" and reason.startswith(FORBIDDEN):
-        return "The report of the run says under this question what differs from real people."
+        return "The report of the run says under this question what differs from real subjects."
     if outcome == "fail":
         return (
             "Compare both runs (`plausibrain compare BASELINE RUN --out DIR`) to see which structures moved. "
             "If the change is wanted, write a new baseline or allow more in the rules."
         )
     if outcome == "inconclusive":
-        return _more_people(change, run, tolerance, alpha)
+        return _more_subjects(change, run, tolerance, alpha)
     return ""
 
 
-def _more_people(change: Interval, run: Headline, tolerance: float, alpha: float) -> str:
-    """How many people would let a run that is no worse pass with 80 % power: intervals shrink with √n."""
+def _more_subjects(change: Interval, run: Headline, tolerance: float, alpha: float) -> str:
+    """How many subjects would let a run that is no worse pass with 80 % power: intervals shrink with √n."""
     if tolerance <= 0:
         return "With nothing allowed only a resolved improvement passes: set absolute, relative or margin."
     z_pass, z_power = upper_quantile(alpha), upper_quantile(1 - POWER)
     reach = (change.high - change.estimate) * (1 + z_power / z_pass)
     needed = run.n_generated * (reach / tolerance) ** 2
     if not math.isfinite(needed) or needed <= run.n_generated:
-        return "The estimate lies near the limit: more people than now, or a wider tolerance, would decide."
+        return "The estimate lies near the limit: more subjects than now, or a wider tolerance, would decide."
     return (
-        f"About {_round_up(needed):,} generated people instead of {run.n_generated:,.0f} would decide it "
+        f"About {_round_up(needed):,} generated subjects instead of {run.n_generated:,.0f} would decide it "
         "if nothing "
         "has changed; fewer when they have the metadata rows and seeds of the baseline's."
     )

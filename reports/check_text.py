@@ -1,7 +1,7 @@
 """A regression check in words: for a terminal, for a pull request (Markdown) and as JSON.
 
 The Markdown is written for somebody who sees this check for the first time: what got worse, by how much, how
-sure that is, what was allowed, on how many people it rests, and what to do next.
+sure that is, what was allowed, on how many subjects it rests, and what to do next.
 """
 
 import json
@@ -27,7 +27,7 @@ from plausibrain.reports.formatting import (
 HEADINGS: dict[Outcome, str] = {
     "fail": "Worse than allowed",
     "missing": "Missing",
-    "inconclusive": "Inconclusive: too few people to tell",
+    "inconclusive": "Inconclusive: too few subjects to tell",
 }
 COUNTED: tuple[Outcome, ...] = ("fail", "missing", "inconclusive")
 QUIET: tuple[Outcome, ...] = (
@@ -41,7 +41,7 @@ SENTENCES = {
     "fail": "{fail} of {tested} numbers {are} worse than the baseline by more than is allowed.",
     "missing": "{missing} of {tested} numbers cannot be compared, and what is missing does not pass.",
     "inconclusive": "{inconclusive} of {tested} numbers may or may not be worse than allowed: too few "
-    "people to tell.",
+    "subjects to tell.",
 }
 NEXT = "Next"
 NOTHING = "Nothing was compared, and what is missing does not pass."
@@ -54,7 +54,7 @@ def sentence(result: CheckResult) -> str:
         return NOTHING
     counts: dict[str, object] = {name: result.count(name) for name in COUNTED}
     n_watched = result.count("watched")
-    watched = f" {n_watched} of {tested} are only watched: too few people to tell." if n_watched else ""
+    watched = f" {n_watched} of {tested} are only watched: too few subjects to tell." if n_watched else ""
     return SENTENCES[result.status].format(
         tested=tested, watched=watched, are="is" if counts["fail"] == 1 else "are", **counts
     )
@@ -87,7 +87,7 @@ def _value(row: Row, which: str) -> str:
         f"{_with_unit(shown, shown_unit(h.unit))} ({h.ci_level:.0%} interval "
         f"{interval(h.ci_low, h.ci_high, h.unit)}; "
         f"{wanted}; "
-        f"{count(h.n_generated)} generated, {count(h.n_reference)} reference people)"
+        f"{count(h.n_generated)} generated, {count(h.n_reference)} reference subjects)"
     )
 
 
@@ -158,7 +158,7 @@ def markdown(result: CheckResult) -> str:
         f"Run {_code(result.run.name)} against baseline {_code(result.baseline.name)}"
         + (f" of {_escape(result.baseline.facts.date)}" if result.baseline.facts.date else "")
         + f" · {count(result.run.n_generated)} generated and {count(result.run.n_reference)} reference "
-        "people in the "
+        "subjects in the "
         f"run, {count(result.baseline.n_generated)} and {count(result.baseline.n_reference)} in the "
         "baseline.",
     ]
@@ -230,7 +230,7 @@ def _how_combined(result: CheckResult) -> str:
     if any(row.joint and not row.joint.from_draws for row in joined):
         parts.append(
             "Where bootstrap draws are absent or do not vary, standard errors are combined as if the runs "
-            "were independent, which is cautious when they share people."
+            "were independent, which is cautious when they share subjects."
         )
     if any(row.joint and row.name.startswith(PREFIX) for row in result.rows):
         parts.append(
@@ -252,8 +252,8 @@ def as_json(result: CheckResult) -> str:
         "fingerprint": result.run.facts.fingerprint,
         "alpha": result.alpha,
         "comparisons": result.n_tests,
-        "reference_people": result.pairing.reference,
-        "generated_people": result.pairing.generated,
+        "reference_subjects": result.pairing.reference,
+        "generated_subjects": result.pairing.generated,
         "rows": [_json_row(row) for row in result.rows],
     }
     return json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"

@@ -1,8 +1,8 @@
 """Numbers that depend on n even for a perfect generator, made comparable between runs of different n.
 
-The largest of many differences shrinks as people are added, so the run with more images would look better.
-Such headlines also state their excess over real against real at a fixed number of people on each side; where
-n differs, that excess is compared instead of the number itself.
+The largest of many differences shrinks as subjects are added, so the run with more images would look better.
+Such headlines also state their excess over split-half reference at a fixed number of subjects on each side;
+where n differs, that excess is compared instead of the number itself.
 """
 
 import math
@@ -37,9 +37,9 @@ def at_equal_n(found: Sequence[Headline | None]) -> tuple[Headline | None, ...]:
 
 
 _REASON = (
-    "it depends on n, the runs have different n, and their excess over real against real was taken at "
+    "it depends on n, the runs have different n, and their excess over split-half reference was taken at "
     "different n too: "
-    "repeat one of them with as many people as the other"
+    "repeat one of them with as many subjects as the other"
 )
 
 
@@ -56,7 +56,7 @@ def _excess(headline: Headline, reason: str) -> Headline:
     shift = headline.judged - headline.estimate
     return headline.model_copy(
         update={
-            "label": f"{headline.title}, beyond real against real",
+            "label": f"{headline.title}, beyond split-half reference",
             "estimate": headline.judged,
             "ci_low": headline.ci_low + shift,
             "ci_high": headline.ci_high + shift,

@@ -16,7 +16,7 @@ MARKS = (
     ("--reference", "circle"),
     ("--generated", "diamond"),
     ("--link", "square"),
-    ("--cannot-tell", "triangle"),
+    ("--inconclusive", "triangle"),
 )
 PLOT_WIDTH = 460.0
 SPAN = 3.0  # margins shown on either side of the ideal; what lies beyond ends in an arrow

@@ -120,7 +120,7 @@ def lede(comparison: Comparison) -> str:
     parts += [f"On “{group.name}”: {_order(comparison, group)}." for group in partly]
     parts += [f"Mixed on {listing(_quoted(mixed))}."] if mixed else []
     if len(still) == len(measured):
-        return "On every measured question the difference is within chance at this number of people."
+        return "On every measured question the difference is within chance at this number of subjects."
     return " ".join([*parts, f"Not resolved: {listing(_quoted(still))}." if still else ""]).strip()
 
 

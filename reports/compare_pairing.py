@@ -1,4 +1,4 @@
-"""How alike the same generated people are in two runs, which is what pairing saves."""
+"""How alike the same generated subjects are in two runs, which is what pairing saves."""
 
 import numpy as np
 import pandas as pd
@@ -7,24 +7,24 @@ from numpy.typing import NDArray
 from plausibrain.reports.run_folder import Run
 
 TIV = "TIV"
-MIN_PEOPLE = 10  # fewer give no correlation worth using
+MIN_SUBJECTS = 10  # fewer give no correlation worth using
 ROUNDING = 1e-9  # residuals below this part of the volume are rounding, and correlate with anything
 KEYS = ["cohort", "participant_id"]
 
 
 def paired_correlations(first: Run, second: Run) -> dict[str, float]:
-    """Return the correlation over people of every structure between two runs of the same generated people.
+    """Return the correlation over subjects of every structure between two runs of the same subjects.
 
     Parameters
     ----------
     first, second : Run
-        Runs whose generated people have the same ids, with the tables ``people`` and ``volumes``.
+        Runs whose generated subjects have the same ids, with the tables ``subjects`` and ``volumes``.
 
     Returns
     -------
     dict of str to float
         Structure -> Pearson correlation of its volume given age, sex and head size (as the run's convention
-        says), the mean of each person's images being one observation. Structures without one are absent.
+        says), the mean of each subject's images being one observation. Structures without one are absent.
 
     Notes
     -----
@@ -32,27 +32,27 @@ def paired_correlations(first: Run, second: Run) -> dict[str, float]:
     share. Their covariance over runs is therefore this correlation times the root of both variances.
     """
     residuals = [_residuals(run) for run in (first, second)]
-    people = residuals[0].index.intersection(residuals[1].index)
-    if len(people) < MIN_PEOPLE:
+    subjects = residuals[0].index.intersection(residuals[1].index)
+    if len(subjects) < MIN_SUBJECTS:
         return {}
-    a, b = (table.loc[people] for table in residuals)
+    a, b = (table.loc[subjects] for table in residuals)
     names = [name for name in a.columns if name in b.columns]
     found = {str(name): _correlation(a[name].to_numpy(), b[name].to_numpy()) for name in names}
     return {name: value for name, value in found.items() if np.isfinite(value)}
 
 
 def _residuals(run: Run) -> pd.DataFrame:
-    """Volumes of generated people given age, sex and head size; one row per person."""
-    people, volumes = run.table("people"), run.table("volumes")
-    if people.empty or volumes.empty or not {"person", "age", "sex"} <= set(people.columns):
+    """Volumes of generated subjects given age, sex and head size; one row per subject."""
+    subjects, volumes = run.table("subjects"), run.table("volumes")
+    if subjects.empty or volumes.empty or not {"subject", "age", "sex"} <= set(subjects.columns):
         return pd.DataFrame()
-    both = volumes.merge(people[[*KEYS, "person", "age", "sex"]], on=KEYS)
+    both = volumes.merge(subjects[[*KEYS, "subject", "age", "sex"]], on=KEYS)
     both = both[both.cohort == "generated"]
     names = [name for name in volumes.columns if name not in KEYS]
     numbers = (
-        both[names].apply(pd.to_numeric).assign(person=both.person.astype(str), age=both.age.astype(float))
+        both[names].apply(pd.to_numeric).assign(subject=both.subject.astype(str), age=both.age.astype(float))
     )
-    table = numbers.assign(male=(both.sex == "M").astype(float)).groupby("person").mean()
+    table = numbers.assign(male=(both.sex == "M").astype(float)).groupby("subject").mean()
     adjusts = TIV in names and str(run.settings.get("headsize", "covariate")) != "none"
     return pd.DataFrame(
         {name: _given(table, name, adjusts=adjusts and name != TIV) for name in names}, index=table.index
@@ -76,6 +76,6 @@ def _given(table: pd.DataFrame, name: str, *, adjusts: bool) -> NDArray[np.float
 
 def _correlation(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
     known = np.isfinite(a) & np.isfinite(b)
-    if known.sum() < MIN_PEOPLE:
+    if known.sum() < MIN_SUBJECTS:
         return float("nan")
     return float(np.corrcoef(a[known], b[known])[0, 1])

@@ -1,4 +1,4 @@
-"""Whether two runs may be compared at all, and which people they share."""
+"""Whether two runs may be compared at all, and which subjects they share."""
 
 import zlib
 from collections.abc import Mapping, Sequence
@@ -31,14 +31,14 @@ class Pairing:
 
 
 _REFERENCE = {
-    "same": "The reference people are the same in both runs.",
+    "same": "The reference subjects are the same in both runs.",
     "other": "The reference data differ between the runs.",
     "unknown": "Whether the reference data are the same is not recorded.",
 }
 _GENERATED = {
-    "same": "The generated people have the same ids in both (paired: same metadata rows and seeds).",
-    "other": "The generated people differ.",
-    "unknown": "Whether the generated people are the same is not recorded.",
+    "same": "The generated subjects have the same ids in both (paired: same metadata rows and seeds).",
+    "other": "The generated subjects differ.",
+    "unknown": "Whether the generated subjects are the same is not recorded.",
 }
 _ALIGNED = {
     True: "Draws are compared one to one, so what the runs share cancels in their difference.",
@@ -130,9 +130,9 @@ def require_same_protocol(first: Snapshot, second: Snapshot) -> None:
 
 
 def pairing(first: Snapshot, second: Snapshot) -> Pairing:
-    """Tell which people two runs share, from the hashes they recorded, and whether draws may be joined."""
+    """Tell which subjects two runs share, from the hashes they recorded, and whether draws may be joined."""
     reference = _sharing(first.facts.reference, second.facts.reference)
-    generated = _people(first.facts.generated, second.facts.generated)
+    generated = _subjects(first.facts.generated, second.facts.generated)
     has_draws = first.draws is not None and second.draws is not None
     return Pairing(reference, generated, aligned=has_draws and reference == "same")
 
@@ -143,10 +143,10 @@ def _sharing(first: Side, second: Side) -> Sharing:
     return "same" if first.content_hash == second.content_hash else "other"
 
 
-def _people(first: Side, second: Side) -> Sharing:
-    if not first.people_hash or not second.people_hash:
+def _subjects(first: Side, second: Side) -> Sharing:
+    if not first.subjects_hash or not second.subjects_hash:
         return "unknown"
-    return "same" if first.people_hash == second.people_hash else "other"
+    return "same" if first.subjects_hash == second.subjects_hash else "other"
 
 
 def joint_draws(snapshots: Sequence[Snapshot]) -> list[pd.DataFrame | None]:

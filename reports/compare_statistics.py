@@ -1,7 +1,7 @@
 """Two estimates side by side: their difference, who is nearer the ideal, and how sure that is.
 
 Everything rests on the standard errors of four sums, second ± first, taken from joint bootstrap draws where
-there are any. Draws of two runs that share people share their resampling weights, so what the runs have in
+there are any. Draws of two runs that share subjects share their resampling weights, so what the runs have in
 common cancels in the difference, draw by draw; where they share nothing the draws are independent and
 nothing cancels.
 """
@@ -113,7 +113,7 @@ def join(
     if draws_first is not None and draws_second is not None:
         a, b = on_scale(draws_first, ratio=ratio), on_scale(draws_second, ratio=ratio)
         singles = (spread(a), spread(b))
-        with np.errstate(invalid="ignore"):  # infinite in both at few people: no difference, hence NaN
+        with np.errstate(invalid="ignore"):  # infinite in both at few subjects: no difference, hence NaN
             joint = Joint(*estimates, *singles, spread(b - a), spread(b + a), from_draws=True)
         if all(math.isfinite(e) and e > 0 for e in singles) and math.isfinite(joint.se_sum):
             return joint

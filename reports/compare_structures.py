@@ -1,8 +1,8 @@
-"""Which structures moved from one run to another: their adjusted differences from real people, compared.
+"""Which structures moved from one run to another: their adjusted differences from real subjects, compared.
 
 The tables hold an estimate and an interval per structure but no draws, so the standard error of the change
-is approximate. What both runs owe to the same reference people is taken out by its share of the sampling
-variance, 1/n_reference of 1/n_reference + 1/n_generated; what generated people of the same ids have in
+is approximate. What both runs owe to the same reference subjects is taken out by its share of the sampling
+variance, 1/n_reference of 1/n_reference + 1/n_generated; what generated subjects of the same ids have in
 common, by the correlation of their volumes between the runs.
 """
 
@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.stats import false_discovery_control, norm
+from scipy.stats import false_discovery_defect, norm
 
 from plausibrain.reports.baseline_snapshot import Headline
 from plausibrain.reports.compare_pairing import paired_correlations
@@ -70,9 +70,9 @@ def join_structure(
     first, second : Headline
         From :func:`structure_headlines`.
     shared_reference : bool
-        Whether both were held against the same reference people.
+        Whether both were held against the same reference subjects.
     correlation : float
-        Of the same generated people in both runs; 0 where they are not the same.
+        Of the same generated subjects in both runs; 0 where they are not the same.
 
     Returns
     -------
@@ -81,8 +81,8 @@ def join_structure(
 
     Notes
     -----
-    With a shared reference the ideal is that reference itself: both runs are held against the same people, so
-    their sampling error is no excuse for one of them. It counts when the references differ.
+    With a shared reference the ideal is that reference itself: both runs are held against the same subjects,
+    so their sampling error is no excuse for one of them. It counts when the references differ.
     """
     shares = [
         _generated_share(headline.n_reference, headline.n_generated) if shared_reference else 1.0
@@ -105,17 +105,17 @@ def moved_structures(
     first, second : Run
         Runs of one protocol.
     shared_reference : bool
-        Whether both were held against the same reference people.
+        Whether both were held against the same reference subjects.
     shared_generated : bool
-        Whether the generated people have the same ids (paired).
+        Whether the generated subjects have the same ids (paired).
 
     Returns
     -------
     DataFrame
         One row per structure that both have: ``structure``, ``d_first``, ``d_second``, ``difference`` (second
         minus first, SD), ``ci_low``, ``ci_high`` (95 %), ``p``, ``q`` (Benjamini–Hochberg over structures),
-        ``nearer`` (1 or 2, the run nearer zero, or 0) and ``correlation`` (of the same people in both runs, 0
-        where they are not the same), largest change first. Empty when a run has none.
+        ``nearer`` (1 or 2, the run nearer zero, or 0) and ``correlation`` (of the same subjects in both
+        runs, 0 where they are not the same), largest change first. Empty when a run has none.
     """
     tables = [
         _adjusted_differences(run).assign(
@@ -173,7 +173,7 @@ def _moved(both: pd.DataFrame) -> pd.DataFrame:
     z = np.divide(np.abs(change), error, out=np.where(change == 0, 0.0, np.inf), where=error > 0)
     p = 2 * norm.sf(z)
     half = norm.ppf(0.5 + LEVEL / 2) * error
-    q = false_discovery_control(p) if len(p) else p
+    q = false_discovery_defect(p) if len(p) else p
     nearer = np.where(q < 1 - LEVEL, np.where(np.abs(d_second) < np.abs(d_first), 2, 1), 0)
     table = pd.DataFrame(
         {

@@ -52,7 +52,7 @@ def figure(
     select : callable
         Picks from a run the rows to draw; an empty table means that there is nothing to show.
     describe : callable
-        Says what one panel shows, with numbers: the text for people who do not see it.
+        Says what one panel shows, with numbers: the text for subjects who do not see it.
     size : callable
         Width and height of a panel, CSS pixels.
     caption : str

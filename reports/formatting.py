@@ -178,8 +178,8 @@ def sentences(text: str) -> list[str]:
 
     Examples
     --------
-    >>> sentences("Heads differ by 0.4 SD. Real against real: 0.")
-    ['Heads differ by 0.4 SD.', 'Real against real: 0.']
+    >>> sentences("Heads differ by 0.4 SD. Split-half reference: 0.")
+    ['Heads differ by 0.4 SD.', 'Split-half reference: 0.']
     """
     return re.split(r"(?<=[.!?])\s+(?=[A-Z0-9“])", text.strip())
 
@@ -190,14 +190,14 @@ def first_sentence(text: str) -> str:
 
 
 def plain_answer(text: str) -> str:
-    """Keep what a text says of the generated cohort: each sentence once, none on real against real.
+    """Keep what a text says of the generated cohort: each sentence once, none on split-half reference.
 
     Examples
     --------
-    >>> plain_answer("Heads differ. Real against real at n = 9: 0. Heads differ.")
+    >>> plain_answer("Heads differ. Split-half reference at n = 9: 0. Heads differ.")
     'Heads differ.'
     """
-    kept = dict.fromkeys(s for s in sentences(text) if not s.startswith("Real against real"))
+    kept = dict.fromkeys(s for s in sentences(text) if not s.startswith("Split-half reference"))
     return " ".join(kept) or text
 
 

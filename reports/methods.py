@@ -32,7 +32,7 @@ HEADLINES: Mapping[str, str] = MappingProxyType(
         "[@Newcombe1998].",
         "size_within": "The share of structures within 0.2 standard deviations follows BrainSynth’s claim "
         "that more than half of all regions differ by a small effect [@Peng2023].",
-        "obeys_ventricle": "Obedience is judged by the slope of measured on requested volume, because a "
+        "conditioning_ventricle": "Conditioning is judged by the slope of measured on requested volume: a "
         "correlation, the published number [@Pinaya2022], says nothing of bias.",
         "wasabi": "WASABI, an optimal-transport distance between cloud and cloud of regional volumes over "
         "head size [@Jafrasteh2025], is computed on standardised volumes.",
@@ -41,10 +41,11 @@ HEADLINES: Mapping[str, str] = MappingProxyType(
         "network, taken from brains that were aligned rigidly by the centres of their structures "
         "[@Kabsch1976], cut out of the head and set to one grey scale; they are adjusted for age and sex.",
         "copies": "A generated image counts as a copy when it correlates with its nearest training image (at "
-        "8 mm, the mean brain removed) more than 95 % of real people who were not trained on do "
+        "8 mm, the mean brain removed) more than 95 % of real subjects who were not trained on do "
         "with theirs, after the rule of Dar et al. [@Dar2025].",
-        "twins": "A generated image has a twin when another is nearer than the nearest other person is for "
-        "95 % of real people, at the same n.",
+        "near_duplicates": "A generated image has a near-duplicate when another is nearer "
+        "than the nearest other subject is for "
+        "95 % of real subjects, at the same n.",
         "classifier": "The classifier two-sample test [@LopezPaz2017] asks whether a classifier can tell the "
         "cohorts apart.",
     }
@@ -54,10 +55,10 @@ QUANTITIES: Mapping[str, str] = MappingProxyType(
     {
         "adjusted_d": "Differences of volumes are adjusted for age (restricted cubic spline with knots set "
         "by the reference [@Harrell2015]) and sex as far as these vary, and given in standard deviations of "
-        "comparable people of the reference.",
+        "comparable subjects of the reference.",
         "hedges_g": "Hedges’ g [@Hedges1981] is given unadjusted beside them.",
         "cohens_d": "Cohen’s d is also given as in the procedure published for brain generators [@Wu2024].",
-        "sd_ratio": "Spread is compared by ratios of standard deviations of people of the same age and sex "
+        "sd_ratio": "Spread is compared by ratios of standard deviations of subjects of the same age and sex "
         "[@Wierenga2022], on the logarithmic scale.",
         "age_deming_slope": "Agreement of the two maps of age effects over structures is given as Deming "
         "slope [@Cornbleet1979], which allows for error in both, as concordance [@Lin1989] and as share of "
@@ -96,7 +97,7 @@ def methods(run: Run) -> list[Paragraph]:
         "Estimates": _estimates(run),
         "Head size": _head_size(run),
         "Intervals": _intervals(run),
-        "Real against real": _real_against_real(run),
+        "Split-half reference": _real_against_real(run),
         "Verdicts": _verdicts(run),
         "Not measured": _not_measured(run),
     }
@@ -108,9 +109,9 @@ def methods(run: Run) -> list[Paragraph]:
 
 
 def _cohorts(run: Run) -> Iterator[str]:
-    people = run.table("people")
+    subjects = run.table("subjects")
     for role in COHORTS:
-        rows = people[people.cohort == role]
+        rows = subjects[subjects.cohort == role]
         if len(rows):
             yield f"{_cohort_facts(run, role, rows)} {_excluded(rows)}".strip()
     yield from _segmenter(run)
@@ -121,8 +122,8 @@ def _cohorts(run: Run) -> Iterator[str]:
 def _cohort_facts(run: Run, role: str, rows: pd.DataFrame) -> str:
     name = str((run.scorecard.get(role) or {}).get("name") or "")
     kept = included(rows)
-    persons = kept.person.nunique() if "person" in kept else len(kept)
-    clusters = f" of {count(persons)} people" if persons < len(kept) else ""
+    subjects = kept.subject.nunique() if "subject" in kept else len(kept)
+    clusters = f" of {count(subjects)} subjects" if subjects < len(kept) else ""
     named = f" (“{name}”)" if name else ""
     return (
         f"The {role} cohort{named} has {count(len(kept))} rows{clusters} in the "
@@ -130,9 +131,9 @@ def _cohort_facts(run: Run, role: str, rows: pd.DataFrame) -> str:
     )
 
 
-def included(people: pd.DataFrame) -> pd.DataFrame:
+def included(subjects: pd.DataFrame) -> pd.DataFrame:
     """Rows that took part in the analysis."""
-    return people[people.status == "ok"]
+    return subjects[subjects.status == "ok"]
 
 
 def _ages(rows: pd.DataFrame) -> str:
@@ -195,12 +196,13 @@ def _intervals(run: Run) -> Iterator[str]:
     resamples, level = run.settings.get("n_resamples"), run.settings.get("confidence")
     if not is_missing(resamples) and not is_missing(level):
         yield (
-            f"Intervals ({percent(level)}) come from {count(resamples)} bootstrap resamples of people within "
-            "each cohort; several rows of one person are drawn together."
+            f"Intervals ({percent(level)}) come from {count(resamples)} bootstrap resamples of "
+            "subjects within "
+            "each cohort; several rows of one subject are drawn together."
         )
     results = usable(run.table("results"))
     if results.q.notna().any():
-        yield "q values control the false discovery rate over structures [@Benjamini1995]."
+        yield "q values defect the false discovery rate over structures [@Benjamini1995]."
     if results.mde.notna().any():
         yield "The smallest detectable effect is what a two-sided test would find with 80 % power."
 
@@ -213,7 +215,7 @@ def _real_against_real(run: Run) -> Iterator[str]:
     if not nulls:
         return
     times = f" {_span(splits)} times" if splits else ""
-    each = f" of {listing([count(n) for n in sizes])} people" if sizes else ""
+    each = f" of {listing([count(n) for n in sizes])} subjects" if sizes else ""
     yield (
         f"For the calibrated null, the reference was split{times} at random into two disjoint groups{each}, "
         "and each number was computed between them exactly as between the two cohorts."
@@ -237,7 +239,7 @@ def _verdicts(run: Run) -> Iterator[str]:
     yield (
         "It is no when the interval lies outside the margin at a level that keeps the chance of any false "
         "no in the whole "
-        f"scorecard below {percent(alpha)}, and cannot tell otherwise."
+        f"scorecard below {percent(alpha)}, and inconclusive otherwise."
     )
     if any(headline.get("against_null") for headline in measured_headlines(run)):
         yield (

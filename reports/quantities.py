@@ -11,7 +11,7 @@ QUANTITIES: Mapping[str, str] = MappingProxyType(
         "hedges_g": "Hedges’ g, raw",
         "cohens_d": "Cohen’s d, published procedure",
         "sd_ratio": "Ratio of standard deviations",
-        "share_in_tails": "People outside the central 95 % of the reference",
+        "share_in_tails": "Subjects outside the central 95 % of the reference",
         "asymmetry_index": "Left–right asymmetry index",
         "allometric_slope": "Slope of log volume on log head size",
         "age_r": "Correlation with age, raw",
@@ -45,10 +45,10 @@ QUANTITIES: Mapping[str, str] = MappingProxyType(
         "wasserstein": "Squared Wasserstein distance of features",
         "classifier_of_features": "Classifier on features, real or generated",
         "vendi": "Vendi score, generated over real",
-        "twins": "Generated images with a twin",
-        "copies": "Copies of training people",
-        "copies_published": "Copies of training people, published rule",
-        "training_copied": "Training people who were copied",
+        "near_duplicates": "Generated images with a near-duplicate",
+        "copies": "Copies of training subjects",
+        "copies_published": "Copies of training subjects, published rule",
+        "training_copied": "Training subjects who were copied",
     }
 )
 HEADSIZES: Mapping[str, str] = MappingProxyType(

@@ -71,8 +71,8 @@ class Bibliography:
 
         Examples
         --------
-        >>> Bibliography().pieces("Corrected for few people [@Hedges1981].")
-        [Piece(text='Corrected for few people', numbers=(1,)), Piece(text='.', numbers=())]
+        >>> Bibliography().pieces("Corrected for few subjects [@Hedges1981].")
+        [Piece(text='Corrected for few subjects', numbers=(1,)), Piece(text='.', numbers=())]
         """
         parts = _CITATION.split(text)
         texts, keys = parts[0::2], [*parts[1::2], ""]

@@ -137,10 +137,10 @@ def _headline(headline: Mapping[str, Any]) -> dict[str, Any]:
 
 def _facts(run: Run) -> Iterator[tuple[str, str]]:
     """Name and describe each cohort in a line."""
-    people = run.table("people")
+    subjects = run.table("subjects")
     for role in COHORTS:
         stated = run.scorecard.get(role) or {}
-        rows = included(people[people.cohort == role])
+        rows = included(subjects[subjects.cohort == role])
         parts = [
             str(stated.get("name") or ""),
             f"n = {count(len(rows))}" if len(rows) else "",

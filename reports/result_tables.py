@@ -16,7 +16,7 @@ from plausibrain.reports.structure_names import sort_by_structure, structure_lab
 
 #: Cohort whose verdict, margin and null stand in the row, in order of preference.
 MAIN_COHORTS = ("difference", "generated", "reference")
-VERDICTS = ("yes", "cannot tell", "no")
+VERDICTS = ("pass", "inconclusive", "fail")
 
 
 @dataclass(frozen=True)
@@ -188,7 +188,7 @@ def _side_column(head: str, rows: pd.DataFrame, key: str) -> Column:
 def _comparison_columns(rows: pd.DataFrame) -> list[Column]:
     """Columns that carry at least one number or word."""
     candidates: list[tuple[str, Column]] = [
-        ("null_low", ("Real against real", _null_cell)),
+        ("null_low", ("Split-half reference", _null_cell)),
         ("margin_high", ("Margin", _margin_cell)),
         ("p", ("p", _p_cell("p"))),
         ("q", ("q (FDR)", _p_cell("q"))),

@@ -18,14 +18,14 @@ from plausibrain.cohorts.errors import DataError
 from plausibrain.reports.baseline_snapshot import Headline
 from plausibrain.reports.compare_structures import PREFIX
 
-VERDICTS = ("yes", "no", "cannot tell", "not measured")
-Verdict = Literal["yes", "no", "cannot tell", "not measured"]
+VERDICTS = ("pass", "fail", "inconclusive", "not measured")
+Verdict = Literal["pass", "fail", "inconclusive", "not measured"]
 
 
 def _as_tuple(value: object) -> object:
     """Accept one word for a list of one, and undo YAML's reading of a bare yes or no as true or false."""
     values = list(value) if isinstance(value, list | tuple) else [value]
-    words = {True: "yes", False: "no"}
+    words = {True: "pass", False: "fail"}
     return tuple(words[item] if isinstance(item, bool) else item for item in values)
 
 

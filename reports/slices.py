@@ -26,11 +26,12 @@ TITLES = {
     ),
     (2, "worst"): (
         "Most unusual volumes",
-        "Generated people whose most unusual structure is farthest from real people of the same age and sex.",
+        "Generated subjects whose most unusual structure is farthest from real subjects of the same "
+        "age and sex.",
     ),
     (2, "typical"): (
         "Most typical volumes",
-        "The generated person whose most unusual structure is the least unusual.",
+        "The generated subject whose most unusual structure is the least unusual.",
     ),
     (7, "worst"): (
         "Images that stand out most",
@@ -43,19 +44,19 @@ TITLES = {
     (9, "copies"): (
         "Most like a training image",
         "The generated images most like a training image, each with that image and with the held-out real "
-        "person whom it is most like.",
+        "subject whom it is most like.",
     ),
-    (9, "twins"): (
+    (9, "near_duplicates"): (
         "Most like each other",
-        "The generated people who are nearest to another generated person.",
+        "The generated subjects who are nearest to another generated subject.",
     ),
 }
 #: What the pictures of a group show, by whether the images were chosen because they are alike.
 HOW = {
-    False: "Each generated image stands above the real person of the same sex who is nearest in age. The "
-    "left of the first two planes is the person’s left; white matter has the same grey in all pictures.",
+    False: "Each generated image stands above the real subject of the same sex who is nearest in age. The "
+    "left of the first two planes is the subject’s left; white matter has the same grey in all pictures.",
     True: "The brains are cut out and brought into the position in which they are compared, so a copy shows "
-    "the same folds in the same places. The left of the first two planes is the person’s left.",
+    "the same folds in the same places. The left of the first two planes is the subject’s left.",
 }
 KINDS = {"generated": "Generated", "reference": "Real", "training": "Training"}
 
@@ -68,7 +69,7 @@ class Slice:
     ----------
     cohort : str
     caption, alt : str
-        What it is, and for people who do not see it what it shows.
+        What it is, and for subjects who do not see it what it shows.
     source : str
         The picture as data URI; empty where it could not be drawn.
     """
@@ -139,7 +140,7 @@ def volumes_of(run: Run) -> list[SmallVolume]:
             title = TITLES.get((int(row.question), str(row.group)), (str(row.group), ""))[0]
             beside = "" if row.cohort == "generated" else "beside it: "
             packed = base64.b64encode(content).decode("ascii")
-            found.append(SmallVolume(f"{title}: {beside}{_person(row)}", packed))
+            found.append(SmallVolume(f"{title}: {beside}{_subject(row)}", packed))
     return found
 
 
@@ -170,11 +171,11 @@ def _slices(run: Run, pair: pd.DataFrame) -> Iterator[Slice]:
     for _, row in pair.iterrows():
         content = _content(run, str(row.file))
         source = f"data:image/png;base64,{base64.b64encode(content).decode('ascii')}" if content else ""
-        person = _person(row)
-        yield Slice(str(row.cohort), f"{person}{_why(run, row)}", f"{person}: {PLANES}", source)
+        subject = _subject(row)
+        yield Slice(str(row.cohort), f"{subject}{_why(run, row)}", f"{subject}: {PLANES}", source)
 
 
-def _person(row: pd.Series) -> str:
+def _subject(row: pd.Series) -> str:
     kind = KINDS.get(str(row.cohort), str(row.cohort).capitalize())
     age = "age unknown" if is_missing(row.age) else f"{fixed(row.age, 0)} years"
     return ", ".join(part for part in (f"{kind} {row.participant_id}", age, str(row.sex)) if part)
@@ -198,10 +199,10 @@ def _why(run: Run, row: pd.Series) -> str:
 
 def _likeness(row: pd.Series) -> str:
     """Say how like the chosen image this one is, and whether that is more than chance."""
-    if row.group == "twins":
-        said, rule = f"Distance {fixed(row.likeness, 2)}", "twins lie below"
+    if row.group == "near_duplicates":
+        said, rule = f"Distance {fixed(row.likeness, 2)}", "near-duplicates lie below"
     else:
-        whom = "Nearest training image" if row.cohort == "training" else "Nearest held-out person"
+        whom = "Nearest training image" if row.cohort == "training" else "Nearest held-out subject"
         said, rule = f"{whom}, correlation {fixed(row.likeness, 2)}", "copies from"
     if not row.verdict:
         return said

@@ -1,4 +1,4 @@
-"""Geometry of the small strip beside each headline: margin band, real-against-real range, estimate, interval.
+"""Geometry of the small strip beside each headline: margin band, split-half range, estimate, interval.
 
 Every strip is drawn in units of its own margin, so the band has the same place and width in all of them and
 strips can be compared down the column. Values beyond the strip end in an arrow. A one-sided margin fills the
@@ -85,11 +85,11 @@ class _Scale:
 
 
 def at_equal_n(headline: Mapping[str, object]) -> dict[str, object]:
-    """Move a headline to the n of its real-against-real range.
+    """Move a headline to the n of its split-half range.
 
     A distance depends on n even for a perfect generator, so such a headline (``against_null``) is judged by
-    ``judged``, its excess over real against real at the same n. Estimate, interval and margin are moved
-    together until the estimate is that far from the median of real against real, which becomes the ideal.
+    ``judged``, its excess over split-half reference at the same n. Estimate, interval and margin are moved
+    together until the estimate is that far from the median of split-half reference, which becomes the ideal.
     Other headlines stay as they are.
     """
     median = _null(headline).get("median")

@@ -26,13 +26,13 @@ from matplotlib.ticker import StrMethodFormatter
 INK, INK_2, INK_3 = "#1d2126", "#4b525b", "#6a717b"
 PAPER, RULE, RULE_STRONG, GRID, BAND = "#fdfdfb", "#deded7", "#b9b9b0", "#e6e6e0", "#dfe9e4"
 REFERENCE, GENERATED = "#56616e", "#6a3fc4"
-YES, NO, CANNOT_TELL, NOT_MEASURED = "#00695f", "#b3261e", "#8a5a00", "#6a717c"
+PASS, FAIL, INCONCLUSIVE, NOT_MEASURED = "#00695f", "#b3261e", "#8a5a00", "#6a717c"
 COHORT_COLOURS = {"reference": REFERENCE, "generated": GENERATED}
-VERDICT_COLOURS = {"yes": YES, "no": NO, "cannot tell": CANNOT_TELL, "": NOT_MEASURED}
+VERDICT_COLOURS = {"pass": PASS, "fail": FAIL, "inconclusive": INCONCLUSIVE, "": NOT_MEASURED}
 _VARIABLES = {
     INK: "ink", INK_2: "ink-2", INK_3: "ink-3", PAPER: "paper", RULE: "rule", RULE_STRONG: "rule-strong",
-    GRID: "grid", BAND: "band", REFERENCE: "reference", GENERATED: "generated", YES: "yes", NO: "no",
-    CANNOT_TELL: "cannot-tell", NOT_MEASURED: "not-measured",
+    GRID: "grid", BAND: "band", REFERENCE: "reference", GENERATED: "generated", PASS: "pass", FAIL: "fail",
+    INCONCLUSIVE: "inconclusive", NOT_MEASURED: "not-measured",
 }  # fmt: skip
 
 _SVG, _XLINK = "http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"

@@ -1,4 +1,4 @@
-"""Question 8: every distance between image features, for every extractor, beside real against real.
+"""Question 8: every distance between image features, for every extractor, beside split-half reference.
 
 The column `structure` holds the extractor with the hash of its weights and settings. These are the numbers
 that papers on generators report, with what papers leave out: the interval, n, and what two halves of the
@@ -8,9 +8,9 @@ reference give. Verdicts are about a few of them only (`plausibrain.analysis.hea
 import numpy as np
 import pandas as pd
 
-from plausibrain.analysis.clouds import extractor_names, present
 from plausibrain.analysis.evaluate import Pairs
 from plausibrain.analysis.feature_registry import all_distances
+from plausibrain.analysis.feature_samples import extractor_names, present
 from plausibrain.analysis.pair import ROLES, Pair
 from plausibrain.analysis.results import COLUMNS, ESTIMATES, common_columns, estimate_rows
 from plausibrain.cohorts.registry import Plugin

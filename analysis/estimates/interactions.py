@@ -2,7 +2,7 @@
 
 One model for both cohorts: age curve, sex and (by convention) head size in common, and the cohort, cohort
 by age and cohort by sex on top. The rows `group_by_age` and `group_by_sex` are generated minus reference in
-standard deviations of comparable real people; they ask per structure what the headlines ask of the whole
+standard deviations of comparable real subjects; they ask per structure what the headlines ask of the whole
 map.
 """
 
@@ -11,7 +11,7 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
-from plausibrain.analysis.capabilities import missing_capability
+from plausibrain.analysis.applicability import missing_capability
 from plausibrain.analysis.covariates import AGE_COLUMNS
 from plausibrain.analysis.evaluate import Pairs
 from plausibrain.analysis.pair import ROLES, Pair

@@ -1,21 +1,21 @@
-"""Question 9: copies and twins in every space, and copies by the published rule.
+"""Question 9: copies and near-duplicates in every space, and copies by the published rule.
 
 The column `structure` holds the extractor. `copies` and `copies_published` need training images;
-`training_copied` is the share of training people whom at least one generated image copies.
+`training_copied` is the share of training subjects whom at least one generated image copies.
 """
 
 import numpy as np
 import pandas as pd
 
-from plausibrain.analysis.clouds import extractor_names, present
 from plausibrain.analysis.evaluate import Pairs
+from plausibrain.analysis.feature_samples import extractor_names, present
 from plausibrain.analysis.memorisation import (
     CHANCE,
     MIN_HELD_OUT,
     find_copies,
     held_out_rows,
     share_of_copies,
-    share_of_twins,
+    share_of_near_duplicates,
 )
 from plausibrain.analysis.pair import ROLES, Pair
 from plausibrain.analysis.results import COLUMNS, ESTIMATES, common_columns, estimate_rows
@@ -23,26 +23,27 @@ from plausibrain.analysis.results import COLUMNS, ESTIMATES, common_columns, est
 MIN_IMAGES = 20
 
 
-@ESTIMATES.register(label="Copies and twins", unit="share", source=("Dar2025",))
+@ESTIMATES.register(label="Copies and near-duplicates", unit="share", source=("Dar2025",))
 def memorisation(pairs: Pairs) -> pd.DataFrame:
-    """Return shares of copies and twins for every extractor."""
+    """Return shares of copies and near-duplicates for every extractor."""
     frame = pairs.full.frame
     rows: list[pd.DataFrame] = []
     for name in extractor_names(frame):
         if min(int(present(pairs.full.side(role).prepared, name).sum()) for role in ROLES) >= MIN_IMAGES:
-            rows.append(_twins(pairs, name))
+            rows.append(_near_duplicates(pairs, name))
         trained = frame.training is not None and name in frame.training.features
         if trained and len(held_out_rows(frame)) >= MIN_HELD_OUT:
             rows += _copies(pairs, name)
     return pd.concat(rows, ignore_index=True) if rows else pd.DataFrame(columns=COLUMNS)
 
 
-def _twins(pairs: Pairs, name: str) -> pd.DataFrame:
+def _near_duplicates(pairs: Pairs, name: str) -> pd.DataFrame:
     return estimate_rows(
         **common_columns(pairs.full, question=9, analysis="memorisation"),
-        quantity="twins", structures=[name], estimate=share_of_twins(pairs.full, name),
-        draws=share_of_twins(pairs.bootstrap, name)[:, None],
-        null=share_of_twins(pairs.null, name)[:, None], unit="share", cohort="generated", no_effect=None,
+        quantity="near_duplicates", structures=[name], estimate=share_of_near_duplicates(pairs.full, name),
+        draws=share_of_near_duplicates(pairs.bootstrap, name)[:, None],
+        null=share_of_near_duplicates(pairs.null, name)[:, None], unit="share",
+        cohort="generated", no_effect=None,
     )  # fmt: skip
 
 
@@ -50,7 +51,7 @@ def _copies(pairs: Pairs, name: str) -> list[pd.DataFrame]:
     found = find_copies(pairs.full.frame, name)
     published = np.nan_to_num(found.generated.similarity, nan=-np.inf) > found.published_limit
     n_training = len(pairs.full.frame.training or ())
-    said = f"{n_training} training and {len(found.held_out_rows)} held-out people"
+    said = f"{n_training} training and {len(found.held_out_rows)} held-out subjects"
     rows = []
     for quantity, flagged in (("copies", found.flagged), ("copies_published", published)):
 

@@ -5,7 +5,7 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from plausibrain.analysis.capabilities import missing_capability
+from plausibrain.analysis.applicability import missing_capability
 from plausibrain.analysis.effect_maps import agreement_rows, both_and_difference
 from plausibrain.analysis.evaluate import Pairs
 from plausibrain.analysis.pair import Pair, Role

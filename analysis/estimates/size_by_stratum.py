@@ -4,14 +4,14 @@ import numpy as np
 import pandas as pd
 
 from plausibrain.analysis.evaluate import Pairs
-from plausibrain.analysis.frame import Prepared
+from plausibrain.analysis.joint_design import Prepared
 from plausibrain.analysis.results import ESTIMATES, estimate_rows
 from plausibrain.analysis.strata import restrict, shared_strata
 
 
 @ESTIMATES.register(label="Differences by age decade and sex", unit="SD")
 def size_by_stratum(pairs: Pairs) -> pd.DataFrame:
-    """Return the adjusted difference of every structure in every stratum with enough people."""
+    """Return the adjusted difference of every structure in every stratum with enough subjects."""
     frame = pairs.full.frame
     s = len(frame.structures)
     margin = np.array([frame.settings.margin_of(name) for name in frame.structures])
@@ -23,11 +23,11 @@ def size_by_stratum(pairs: Pairs) -> pd.DataFrame:
             estimate=full.difference(frame.headsize)[0, :s],
             draws=bootstrap.difference(frame.headsize)[:, :s],
             settings=frame.settings, unit="SD", headsize=frame.headsize, stratum=name, margin=margin,
-            n=(_people(frame.reference, reference), _people(frame.generated, generated)),
+            n=(_subjects(frame.reference, reference), _subjects(frame.generated, generated)),
         )  # fmt: skip
         tables.append(table)
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
 
 
-def _people(prepared: Prepared, mask: np.ndarray) -> int:
+def _subjects(prepared: Prepared, mask: np.ndarray) -> int:
     return len(np.unique(prepared.clusters.row_of[mask]))

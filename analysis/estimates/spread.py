@@ -7,11 +7,11 @@ import pandas as pd
 
 from plausibrain.analysis.effect_maps import both_and_difference
 from plausibrain.analysis.evaluate import Pairs
+from plausibrain.analysis.homologues import homologous
 from plausibrain.analysis.pair import ROLES, Pair, Role, Weighted
 from plausibrain.analysis.regression import fit, moments
 from plausibrain.analysis.results import ESTIMATES, common_columns, estimate_rows, evaluate_on, from_logarithm
 from plausibrain.analysis.settings import HeadSize
-from plausibrain.analysis.sides import homologous
 
 TAILS = (0.025, 0.975)
 
@@ -51,7 +51,7 @@ def _sd_ratios(pairs: Pairs, headsize: HeadSize) -> pd.DataFrame:
 
 
 def _tails(pairs: Pairs) -> pd.DataFrame:
-    """Share of generated people outside the central 95 % of real people of the same age and sex."""
+    """Share of generated subjects outside the central 95 % of real subjects of the same age and sex."""
     frame = pairs.full.frame
     edges = np.quantile(frame.reference.features, TAILS, axis=0)
 

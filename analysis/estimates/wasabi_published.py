@@ -10,13 +10,13 @@ import numpy as np
 import pandas as pd
 
 from plausibrain.analysis.evaluate import Pairs
-from plausibrain.analysis.frame import Frame
+from plausibrain.analysis.homologues import average_sides
+from plausibrain.analysis.joint_design import Frame
 from plausibrain.analysis.pair import Pair
 from plausibrain.analysis.results import ESTIMATES
 from plausibrain.analysis.sample import Sample
-from plausibrain.analysis.sides import average_sides
 from plausibrain.analysis.transport import assignment_cost, equal_members
-from plausibrain.analysis.weights import people_rng
+from plausibrain.analysis.weights import subjects_rng
 
 PUBLISHED_FACTOR = 1e4
 
@@ -73,7 +73,7 @@ def subsampled(
     reference: np.ndarray, generated: np.ndarray, n: int, frame: Frame, purpose: str
 ) -> np.ndarray:
     """Return squared 2-Wasserstein distances, times 1e4, of repeated subsamples without replacement."""
-    rng = people_rng(frame.reference.clusters.ids, frame.settings.seed, f"wasabi {purpose}")
+    rng = subjects_rng(frame.reference.clusters.ids, frame.settings.seed, f"wasabi {purpose}")
     values = [
         assignment_cost(
             reference[frame.reference.sample.some_rows(n, rng)],

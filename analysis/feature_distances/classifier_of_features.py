@@ -2,16 +2,16 @@
 
 The area under the curve of held-out scores of a ridge classifier on features adjusted for age and sex, and
 their squares: 0.5 means it cannot. It sees what no other number here may: a faint but constant mark that a
-generator leaves on every image. It learns more from more people.
+generator leaves on every image. It learns more from more subjects.
 """
 
 import numpy as np
 
-from plausibrain.analysis.clouds import members, points
-from plausibrain.analysis.detection import N_FOLDS, cross_validated_scores, weighted_auc
+from plausibrain.analysis.classifier_test import N_FOLDS, cross_validated_scores, weighted_auc
 from plausibrain.analysis.feature_registry import feature_distance
+from plausibrain.analysis.feature_samples import members, points
 from plausibrain.analysis.pair import ROLES, Pair
-from plausibrain.analysis.weights import people_rng
+from plausibrain.analysis.weights import subjects_rng
 
 
 @feature_distance(
@@ -35,9 +35,9 @@ def _auc(pair: Pair, name: str, replicate: int) -> float:
         prepared = pair.side(role).prepared
         z = points(prepared, name, "adjusted")[mine].astype(float)
         vectors.append(np.hstack([z, z**2]))
-        rng = people_rng(prepared.clusters.ids, pair.frame.settings.seed, f"folds {role}")
-        fold_of_person = rng.permutation(len(prepared.clusters)) % N_FOLDS
-        folds.append(fold_of_person[prepared.clusters.row_of[prepared.pairwise_rows[mine]]])
+        rng = subjects_rng(prepared.clusters.ids, pair.frame.settings.seed, f"folds {role}")
+        fold_of_subject = rng.permutation(len(prepared.clusters)) % N_FOLDS
+        folds.append(fold_of_subject[prepared.clusters.row_of[prepared.pairwise_rows[mine]]])
     label = np.r_[-np.ones(len(rows[0])), np.ones(len(rows[1]))]
     scores = cross_validated_scores(np.vstack(vectors), label, np.concatenate(folds))
     real, generated = scores[: len(rows[0])], scores[len(rows[0]) :]

@@ -1,6 +1,6 @@
 """Coverage: the share of real images that have a generated one among their nearest neighbours.
 
-Near 1 for real images against as many real ones. It falls when a generator leaves out kinds of people or
+Near 1 for real images against as many real ones. It falls when a generator leaves out kinds of subjects or
 draws the same ones again, and it depends on n: more images cover more.
 """
 

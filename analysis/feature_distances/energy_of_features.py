@@ -6,9 +6,9 @@ about means and overall spread.
 
 import numpy as np
 
-from plausibrain.analysis.clouds import mean_over_pairs, squared_distances
 from plausibrain.analysis.feature_registry import feature_distance
-from plausibrain.analysis.frame import Prepared
+from plausibrain.analysis.feature_samples import mean_over_pairs, squared_distances
+from plausibrain.analysis.joint_design import Prepared
 from plausibrain.analysis.pair import Pair
 
 

@@ -2,21 +2,21 @@
 
 The distance of two normal distributions with the means and covariances of the clouds. Biased upwards, the
 more the fewer images and the longer the vectors: two halves of one cohort are not at distance 0, so it says
-something only beside real against real at the same n. Never comparable between extractors, grids or n.
+something only beside split-half reference at the same n. Never comparable between extractors, grids or n.
 """
 
 import numpy as np
 
-from plausibrain.analysis.clouds import by_replicate
 from plausibrain.analysis.covariances import frechet_distance, moments_of
 from plausibrain.analysis.feature_registry import feature_distance
+from plausibrain.analysis.feature_samples import by_replicate
 from plausibrain.analysis.pair import Pair
 
 
 def _caveat(n: int, d: int) -> str:
     if n > 2 * d:
         return ""
-    return f"{n} images for {d} dimensions: biased upwards, read it beside real against real"
+    return f"{n} images for {d} dimensions: biased upwards, read it beside split-half reference"
 
 
 @feature_distance(

@@ -6,9 +6,9 @@ difference of covariances is shrunk away too.
 
 import numpy as np
 
-from plausibrain.analysis.clouds import by_replicate
 from plausibrain.analysis.covariances import frechet_distance, shrunk_moments_of
 from plausibrain.analysis.feature_registry import feature_distance
+from plausibrain.analysis.feature_samples import by_replicate
 from plausibrain.analysis.pair import Pair
 
 

@@ -1,7 +1,7 @@
 """Maximum mean discrepancy under a Gaussian kernel, of features adjusted for age and sex.
 
 Sees every difference of two distributions, the more the closer it lies to the width of the kernel, the median
-distance of two people of the reference. Bounded, so a few strange images do not carry it.
+distance of two subjects of the reference. Bounded, so a few strange images do not carry it.
 """
 
 import numpy as np

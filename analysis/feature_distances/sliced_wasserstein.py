@@ -7,8 +7,8 @@ position, along lines only.
 import numpy as np
 import ot
 
-from plausibrain.analysis.clouds import by_replicate
 from plausibrain.analysis.feature_registry import feature_distance
+from plausibrain.analysis.feature_samples import by_replicate
 from plausibrain.analysis.pair import Pair
 
 N_DIRECTIONS = 100

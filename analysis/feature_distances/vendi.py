@@ -7,9 +7,9 @@ scale of the reference. Noise makes images different too: a ratio above 1 is no 
 
 import numpy as np
 
-from plausibrain.analysis.clouds import equal_members
 from plausibrain.analysis.feature_registry import feature_distance
-from plausibrain.analysis.frame import Prepared
+from plausibrain.analysis.feature_samples import equal_members
+from plausibrain.analysis.joint_design import Prepared
 from plausibrain.analysis.kernels import gaussian
 from plausibrain.analysis.pair import ROLES, Pair
 

@@ -1,13 +1,13 @@
 """Squared Wasserstein distance of features adjusted for age and sex, exact.
 
 What it costs to turn real images into generated ones. Never 0 and falling with n, so it is read beside real
-against real; in many dimensions most of it is the distance of any two people.
+against real; in many dimensions most of it is the distance of any two subjects.
 """
 
 import numpy as np
 
-from plausibrain.analysis.clouds import equal_members, points
 from plausibrain.analysis.feature_registry import feature_distance
+from plausibrain.analysis.feature_samples import equal_members, points
 from plausibrain.analysis.pair import ROLES, Pair
 from plausibrain.analysis.transport import assignment_cost
 

@@ -4,7 +4,7 @@ The factor by which the generated map of age slopes over structures scales the r
 decade over the ages that both cohorts cover, adjusted for sex and head size, in standard deviations of the
 reference, so that small structures count like large ones. One factor can hide structures that age the wrong
 way if others make up for it: see the concordance and the table of structures. Where hardly any ages are
-shared, it rests on few people.
+shared, it rests on few subjects.
 """
 
 import numpy as np
@@ -21,7 +21,7 @@ from plausibrain.analysis.registry import headline
     ideal=1.0,
     better="closer",
     margin=lambda frame: (1 / frame.settings.recovery_margin, frame.settings.recovery_margin),
-    sentence="Structures change with age {estimate} times as fast as in real people.",
+    sentence="Structures change with age {estimate} times as fast as in real subjects.",
     needs=("age",),
     assumes=("shared ages", "age with the rest"),
 )

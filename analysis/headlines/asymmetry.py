@@ -20,7 +20,7 @@ from plausibrain.analysis.registry import headline
     ideal=1.0,
     better="closer",
     margin=lambda frame: (1 / frame.settings.recovery_margin, frame.settings.recovery_margin),
-    sentence="Left-right differences are {estimate} times those of real people.",
+    sentence="Left-right differences are {estimate} times those of real subjects.",
     needs=("left and right",),
 )
 def asymmetry(pair: Pair) -> np.ndarray:

@@ -1,14 +1,14 @@
-"""How well a classifier tells generated from real people by their volumes.
+"""How well a classifier tells generated from real subjects by their volumes.
 
 The area under the curve of held-out scores of a ridge classifier on age- and sex-adjusted volumes and their
 squares: 0.5 means it cannot, 1 that it always can. It sees joint patterns that no single structure shows.
-It learns more from more people, so two cohorts of unequal n have unequal curves; and it sees differences
+It learns more from more subjects, so two cohorts of unequal n have unequal curves; and it sees differences
 too small to matter, down to the rounding of a table.
 """
 
 import numpy as np
 
-from plausibrain.analysis.detection import held_out_auc
+from plausibrain.analysis.classifier_test import held_out_auc
 from plausibrain.analysis.pair import Pair
 from plausibrain.analysis.registry import headline
 
@@ -20,7 +20,7 @@ from plausibrain.analysis.registry import headline
     ideal=0.5,
     better="lower",
     margin=None,
-    sentence="A classifier on volumes tells generated from real people with an AUC of {estimate}.",
+    sentence="A classifier on volumes tells generated from real subjects with an AUC of {estimate}.",
     source=("LopezPaz2017",),
     against_null=True,
     max_splits=40,

@@ -1,28 +1,28 @@
-"""The share of generated images that are copies of people the model was trained on.
+"""The share of generated images that are copies of subjects the model was trained on.
 
-An image is called a copy when it is more like its nearest training image than 95 % of new real people are
+An image is called a copy when it is more like its nearest training image than 95 % of new real subjects are
 to theirs (correlation of deviations from the mean brain at 8 mm, after rigid alignment). 5 % is what a
-generator of new people reaches too. A copy that is warped, or mixed from two people, gets away; so does one
-that only its folds would betray, which 8 mm do not show: a low share is no proof of privacy. Needs the
+generator of new subjects reaches too. A copy that is warped, or mixed from two subjects, gets away; so does
+one that only its folds would betray, which 8 mm do not show: a low share is no proof of privacy. Needs the
 training images, and a reference that was not trained on.
 """
 
 import numpy as np
 
-from plausibrain.analysis.clouds import IMAGE_SPACE, chosen_extractor
+from plausibrain.analysis.feature_samples import IMAGE_SPACE, chosen_extractor
 from plausibrain.analysis.memorisation import CHANCE, copies_interval, find_copies, share_of_copies
 from plausibrain.analysis.pair import Pair
 from plausibrain.analysis.registry import headline
 
 
 @headline(
-    label="Copies of training people",
+    label="Copies of training subjects",
     unit="share",
     question=9,
     ideal=CHANCE,
     better="lower",
     margin=lambda frame: (-np.inf, 2 * CHANCE),
-    sentence="{estimate} of the generated images look like copies of training people; 5 % of new people do.",
+    sentence="{estimate} of the generated images are copies of training subjects; of new subjects, 5 % are.",
     needs=("training images",),
     source=("Dar2025",),
     null=False,
@@ -32,6 +32,6 @@ from plausibrain.analysis.registry import headline
     percent=True,
 )
 def copies(pair: Pair) -> np.ndarray:
-    """Return the share of generated images more like a training image than 95 % of new people, (B,)."""
+    """Return the share of generated images more like a training image than 95 % of new subjects, (B,)."""
     found = find_copies(pair.frame, chosen_extractor(pair.frame, IMAGE_SPACE))
     return share_of_copies(pair, found.flagged)

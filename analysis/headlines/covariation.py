@@ -1,4 +1,4 @@
-"""How strongly structures vary together, beside real people of the same age, sex and head size.
+"""How strongly structures vary together, beside real subjects of the same age, sex and head size.
 
 The factor by which the generated correlations between structures scale the real ones; noise in the
 reference's correlations is taken out. 1: the pattern is there; 0: structures vary independently. A
@@ -20,7 +20,7 @@ from plausibrain.analysis.registry import headline
     ideal=1.0,
     better="closer",
     margin=lambda frame: (1 / frame.settings.recovery_margin, frame.settings.recovery_margin),
-    sentence="Correlations between structures are {estimate} times as strong as in real people.",
+    sentence="Correlations between structures are {estimate} times as strong as in real subjects.",
     needs=("several structures",),
     logarithmic=True,
     assumes=("shared ages", "joint"),

@@ -1,9 +1,9 @@
-"""How far generated people are from each other: different persons, or a few persons many times.
+"""How far generated subjects are from each other: different subjects, or a few subjects many times.
 
-The median distance of a generated person to the nearest other generated person, over the same for real
-people at the same n. 1: as different from each other as real people; 0: each has a twin in the cohort. A
-cohort that is too spread out is far apart too, so the number is to be read beside the spread; and volumes
-cannot show that two persons of equal volumes have different folds.
+The median distance of a generated subject to the nearest other generated subject, over the same for real
+subjects at the same n. 1: as different from each other as real subjects; 0: each has a near-duplicate in the
+cohort. A cohort that is too spread out is far apart too, so the number is to be read beside the spread; and
+volumes cannot show that two subjects of equal volumes have different folds.
 """
 
 import numpy as np
@@ -14,13 +14,13 @@ from plausibrain.analysis.registry import headline
 
 
 @headline(
-    label="Distance to the nearest other person",
+    label="Distance to the nearest other subject",
     unit="ratio",
     question=8,
     ideal=1.0,
     better="closer",
     margin=lambda frame: (1 / frame.settings.spread_margin - 1, frame.settings.spread_margin - 1),
-    sentence="A generated person is {estimate} times as far from its nearest neighbour as a real one.",
+    sentence="A generated subject is {estimate} times as far from its nearest neighbour as a real one.",
     against_null=True,
     fixed_scores=True,
     logarithmic=True,

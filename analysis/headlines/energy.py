@@ -1,8 +1,8 @@
-"""How far apart the two clouds of people are in the space of all volumes.
+"""How far apart the two clouds of subjects are in the space of all volumes.
 
 The energy distance over its largest possible value, so 0 means the same distribution and 1 none in common.
-Volumes are taken as deviations from what the reference predicts for the person's age and sex, so that
-another age mix is not a distance. The estimate is unbiased (pairs of a person with itself do not count),
+Volumes are taken as deviations from what the reference predicts for the subject's age and sex, so that
+another age mix is not a distance. The estimate is unbiased (pairs of a subject with itself do not count),
 hence it may fall below zero by chance. With many structures the distance is mostly about size and overall
 spread: a wrong correlation moves it little.
 """

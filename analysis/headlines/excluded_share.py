@@ -1,4 +1,4 @@
-"""How many more people than in the reference had to be left out.
+"""How many more subjects than in the reference had to be left out.
 
 Rows without usable volumes: failed segmentations, missing structures, implausible values. A model that
 fails on old brains looks good once they are gone, so this stands before everything else. A reference that

@@ -9,7 +9,7 @@ another number.
 
 import numpy as np
 
-from plausibrain.analysis.clouds import FEATURE_SPACE, chosen_extractor
+from plausibrain.analysis.feature_samples import FEATURE_SPACE, chosen_extractor
 from plausibrain.analysis.kernels import cubic, discrepancy
 from plausibrain.analysis.pair import Pair
 from plausibrain.analysis.registry import headline

@@ -1,6 +1,6 @@
 """The share of generated images that would stand out among real scans: image by image, not on average.
 
-An image stands out when the measure on which it is most unusual for a person of that age and sex is more
+An image stands out when the measure on which it is most unusual for a subject of that age and sex is more
 unusual than the worst measure of 95 % of the real images. So 5 % of real images stand out, and of generated
 ones as many if they are like them. An average can be right while half of the images are too smooth and half
 too noisy; this sees it. Spread that is too small it does not see.

@@ -1,7 +1,7 @@
 """How much more alike two generated images are than two real ones (MS-SSIM).
 
-0 is the target: as alike as real people. Above, the generator draws the same brain again and again; below,
-its images differ in ways that people do not, and noise alone does that. Images are aligned rigidly first,
+0 is the target: as alike as real subjects. Above, the generator draws the same brain again and again; below,
+its images differ in ways that subjects do not, and noise alone does that. Images are aligned rigidly first,
 so it is about size, shape and texture. It sees a cohort that lacks variety, and not whether the variety it
 has is of the right kind; published generators with wrong anatomy have perfect values.
 """

@@ -1,6 +1,6 @@
 """How much the quality of images varies beside that of real ones.
 
-The geometric mean over measures of the ratio of standard deviations, among people of the same age and sex.
+The geometric mean over measures of the ratio of standard deviations, among subjects of the same age and sex.
 Generators tend to give every image the same sharpness, noise and contrast: each one looks fine, a cohort of
 them does not. A few spoilt images raise it; real cohorts from several scanners have more of it than one
 scanner.

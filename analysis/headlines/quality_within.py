@@ -1,6 +1,6 @@
 """The share of image-quality measures on which generated images are as good, and as bad, as real ones.
 
-A measure counts when its mean, among people of the same age and sex, is within half a standard deviation of
+A measure counts when its mean, among subjects of the same age and sex, is within half a standard deviation of
 real images. Better than real counts against it too: images without noise are no scans. Measures overlap
 (several feel blur), so a single fault can cost several of them. Images of another scanner fail as generated
 ones do: the reference must be what the model was meant to imitate.

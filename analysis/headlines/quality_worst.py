@@ -1,7 +1,7 @@
 """How far off the worst measure of image quality is: a share of good measures can hide one bad one.
 
-In standard deviations of real images of people of the same age and sex. The largest of many differences is
-large by chance too, so it is judged by its excess over real against real at the same n. A protocol that
+In standard deviations of real images of subjects of the same age and sex. The largest of many differences is
+large by chance too, so it is judged by its excess over split-half reference at the same n. A protocol that
 leaves little variation between real images (one scanner, one session) makes small faults large.
 """
 

@@ -1,6 +1,6 @@
 """How much of the real sex difference men and women of equal head size show.
 
-The subtle part of sex differences. It is small, hence often out of reach at a few hundred people: where the
+The subtle part of sex differences. It is small, hence often out of reach at a few hundred subjects: where the
 reference's own map is hardly larger than its noise the number is left out rather than guessed. Head size is
 measured with error, which leaves some of its effect behind; both cohorts must share the measure.
 """

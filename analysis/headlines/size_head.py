@@ -17,7 +17,7 @@ from plausibrain.analysis.registry import headline
     ideal=0.0,
     better="closer",
     margin=lambda frame: (-frame.settings.margin_of("TIV"), frame.settings.margin_of("TIV")),
-    sentence="Heads differ by {estimate} standard deviations of real people of the same age and sex.",
+    sentence="Heads differ by {estimate} standard deviations of real subjects of the same age and sex.",
     needs=("head size",),
     assumes=("shared ages",),
 )

@@ -1,7 +1,7 @@
 """How much the structure that differs most differs: a share of good structures can hide one bad one.
 
 The largest of many differences is large by chance too, and the larger the more structures there are, so it
-is judged by its excess over real against real at the same n. Small structures that the segmenter measures
+is judged by its excess over split-half reference at the same n. Small structures that the segmenter measures
 badly often win; the table of structures says which one it is.
 """
 

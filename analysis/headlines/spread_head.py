@@ -1,7 +1,7 @@
-"""How much heads vary in size beside real ones, among people of the same age and sex.
+"""How much heads vary in size beside real ones, among subjects of the same age and sex.
 
 Generators trained on skull-stripped or cropped images tend to draw heads of one size. A few misregistered
-or badly segmented images can hide that: they widen the spread without adding people. Look at the tails in
+or badly segmented images can hide that: they widen the spread without adding subjects. Look at the tails in
 the table as well.
 """
 
@@ -18,7 +18,7 @@ from plausibrain.analysis.registry import headline
     ideal=1.0,
     better="closer",
     margin=lambda frame: (1 / frame.settings.spread_margin, frame.settings.spread_margin),
-    sentence="Head size varies {estimate} times as much as in real people of the same age and sex.",
+    sentence="Head size varies {estimate} times as much as in real subjects of the same age and sex.",
     needs=("head size",),
     logarithmic=True,
     bounds=(0.0, np.inf),

@@ -1,4 +1,4 @@
-"""How much regional volumes vary beside real ones, among people of the same age, sex and head size.
+"""How much regional volumes vary beside real ones, among subjects of the same age, sex and head size.
 
 The geometric mean over structures of the ratio of standard deviations. Generators tend to under-disperse:
 they draw the middle of the population again and again. Noise of a segmenter that struggles with generated
@@ -19,7 +19,7 @@ from plausibrain.analysis.registry import headline
     ideal=1.0,
     better="closer",
     margin=lambda frame: (1 / frame.settings.spread_margin, frame.settings.spread_margin),
-    sentence="A typical structure varies {estimate} times as much as in comparable real people.",
+    sentence="A typical structure varies {estimate} times as much as in comparable real subjects.",
     logarithmic=True,
     assumes=("shared ages", "joint"),
     bounds=(0.0, np.inf),

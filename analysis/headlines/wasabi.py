@@ -1,12 +1,12 @@
-"""WASABI with every region on the same footing: exact optimal transport between two sets of people.
+"""WASABI with every region on the same footing: exact optimal transport between two sets of subjects.
 
 The published number is dominated by cortex and white matter (95 % of the variance); here volumes over head
 size, averaged over hemispheres, are taken in reference standard deviations after age and sex. The number is
 never zero and falls with n, so it is judged by its excess over disjoint halves of the reference.
 
-Well below real against real is no better than above: people too much alike, or copies of the reference, are
-cheap to reach. In many dimensions most of the cost is the distance between any two people: a small excess
-can be a large difference of one structure.
+Well below split-half reference is no better than above: subjects too much alike, or copies of the reference,
+are cheap to reach. In many dimensions most of the cost is the distance between any two subjects: a small
+excess can be a large difference of one structure.
 """
 
 import numpy as np
@@ -23,7 +23,7 @@ from plausibrain.analysis.transport import transport_distance
     ideal=0.0,
     better="lower",
     margin=None,
-    sentence="Turning real people into generated ones costs {estimate} squared standard deviations.",
+    sentence="Turning real subjects into generated ones costs {estimate} squared standard deviations.",
     source=("Jafrasteh2025",),
     against_null=True,
     max_splits=40,

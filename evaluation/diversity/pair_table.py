@@ -87,15 +87,15 @@ def pair_table(
         Columns `first`, `second` (participant ids), one per similarity, and `reason` where they are NaN.
     """
     usable = np.flatnonzero(
-        (cohort.people["status"] == OK).to_numpy() & np.array([s is not None for s in sources])
+        (cohort.subjects["status"] == OK).to_numpy() & np.array([s is not None for s in sources])
     )
-    people = cohort.people.iloc[usable]
-    by_id = usable[np.argsort(people["participant_id"].to_numpy(dtype=str), kind="stable")]
-    persons = cohort.people["person"].to_numpy(dtype=str)[by_id]
-    pairs = [(by_id[i], by_id[j]) for i, j in ring_pairs(persons, n_pairs, np.random.default_rng(seed))]
+    subjects = cohort.subjects.iloc[usable]
+    by_id = usable[np.argsort(subjects["participant_id"].to_numpy(dtype=str), kind="stable")]
+    clusters = cohort.subjects["subject"].to_numpy(dtype=str)[by_id]
+    pairs = [(by_id[i], by_id[j]) for i, j in ring_pairs(clusters, n_pairs, np.random.default_rng(seed))]
     plugins = all_similarities()
     held = _Prepared(sources, plugins, voxel_mm, most=1 + max(1, len(pairs) // max(1, len(by_id))))
-    ids = cohort.people["participant_id"].to_numpy(dtype=str)
+    ids = cohort.subjects["participant_id"].to_numpy(dtype=str)
     rows = []
     for done, (i, j) in enumerate(pairs):
         if progress is not None:

@@ -1,7 +1,7 @@
 """Measures of image quality as a vector: noise, contrast, sharpness and texture, and no anatomy.
 
 What the Fréchet radiomics distance does with texture features, here with measures that mean something to
-people who scan.
+subjects who scan.
 """
 
 import numpy as np

@@ -1,9 +1,9 @@
 """The image itself at 8 mm: what the eye sees from far away.
 
 It sees size, position and shape of ventricles, lobes and cerebellum, and the general contrast; texture and
-gyri are averaged out. `plausibrain.analysis.clouds` takes principal components of it, with a basis fitted on
-the reference alone. Copies are looked for in it too: at 8 mm two scans of one person are alike, two persons
-are not.
+gyri are averaged out. `plausibrain.analysis.feature_samples` takes principal components of it, with a basis
+fitted on the reference alone. Copies are looked for in it too: at 8 mm two scans of one subject are alike,
+two subjects are not.
 """
 
 import numpy as np

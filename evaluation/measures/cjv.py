@@ -1,8 +1,8 @@
 """How badly grey and white matter are told apart: their joint spread over the distance of their medians.
 
 Noise and shading raise it, and so does a generator that paints tissue unevenly. Contrast falls with age in
-real people, so it rises with age a little. It needs no background: one of the few measures that mean the same
-in a stripped image and in a whole head.
+real subjects, so it rises with age a little. It needs no background: one of the few measures that mean the
+same in a stripped image and in a whole head.
 """
 
 import numpy as np

@@ -1,6 +1,6 @@
 """Brightness of cortex beside white matter: the first thing that differs between sequences.
 
-A generator that mixes sites lands between their contrasts. It rises with age in people, and depends on the
+A generator that mixes sites lands between their contrasts. It rises with age in subjects, and depends on the
 sequence more than on anything else.
 """
 

@@ -1,6 +1,6 @@
 """How dark the darkest white matter is: lesions, holes, and paint that missed.
 
-Old people have some (small-vessel disease); in a generated image of a young one it is a fault. Noise raises
+Old subjects have some (small-vessel disease); in a generated image of a young one it is a fault. Noise raises
 it too. A hole that is labelled as fluid counts when the brain encloses it on all sides.
 """
 
@@ -28,7 +28,7 @@ def dark_white_matter(tissues: Tissues) -> float:
 
     References
     ----------
-    Wardlaw et al. 2013 (key Wardlaw2013): dark white matter in T1w images of people.
+    Wardlaw et al. 2013 (key Wardlaw2013): dark white matter in T1w images of subjects.
     """
     contrast = abs(tissues.median("wm") - tissues.median("gm"))
     if contrast == 0:

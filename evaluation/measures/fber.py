@@ -7,7 +7,7 @@ It depends on the field of view as little as possible (medians), but still on wh
 import numpy as np
 
 from plausibrain.cohorts.errors import MeasurementError
-from plausibrain.evaluation.air import Air
+from plausibrain.evaluation.air_mask import Air
 from plausibrain.evaluation.measuring import measure
 
 

@@ -8,8 +8,8 @@ image without any shading: compare with real images that went through the same c
 import numpy as np
 
 from plausibrain.cohorts.volumes import Volume
+from plausibrain.evaluation.bias_field import log_gain
 from plausibrain.evaluation.measuring import measure
-from plausibrain.evaluation.shading import log_gain
 from plausibrain.evaluation.tissues import Tissues
 
 
@@ -27,7 +27,7 @@ def inu(image: Volume, tissues: Tissues) -> float:
     Notes
     -----
     MRIQC takes the same range of the field that N4 estimates; ours is a polynomial
-    (`plausibrain.evaluation.shading`).
+    (`plausibrain.evaluation.bias_field`).
     """
     gain = np.exp(log_gain(image, tissues))
     low, middle, high = np.percentile(gain, [5, 50, 95])

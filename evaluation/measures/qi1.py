@@ -8,7 +8,7 @@ import numpy as np
 from scipy import ndimage
 
 from plausibrain.cohorts.errors import MeasurementError
-from plausibrain.evaluation.air import Air
+from plausibrain.evaluation.air_mask import Air
 from plausibrain.evaluation.measuring import measure
 
 #: In median absolute deviations.

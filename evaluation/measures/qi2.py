@@ -10,7 +10,7 @@ import numpy as np
 from scipy.stats import FitError, chi2
 
 from plausibrain.cohorts.errors import MeasurementError
-from plausibrain.evaluation.air import Air
+from plausibrain.evaluation.air_mask import Air
 from plausibrain.evaluation.measuring import measure
 
 GRID = np.linspace(0.0, 110.0, 1000)

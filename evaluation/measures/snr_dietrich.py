@@ -7,7 +7,7 @@ resampling, the noise of air is not that of the brain, and sites differ tenfold.
 import numpy as np
 
 from plausibrain.cohorts.errors import MeasurementError
-from plausibrain.evaluation.air import Air
+from plausibrain.evaluation.air_mask import Air
 from plausibrain.evaluation.measuring import measure
 from plausibrain.evaluation.tissues import Tissues
 

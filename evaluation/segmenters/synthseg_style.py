@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from safetensors.torch import load_file
 
+from makers.synthesis.anatomy import CHANNELS
 from plausibrain.cohorts.errors import ToolError
 from plausibrain.cohorts.structures import names, structure
 from plausibrain.cohorts.volumes import LabelMap, Volume
@@ -36,7 +37,6 @@ from plausibrain.evaluation.posteriors import (
 )
 from plausibrain.evaluation.quality_score import quality_features
 from plausibrain.evaluation.segmentation import SEGMENTERS, Segmentation, check_segmentation
-from plausibrain.evaluation.synthesis.anatomy import CHANNELS
 from plausibrain.evaluation.working_grid import WorkingImage, make_working_image, sample_on, winning_channel
 
 NAME = "synthseg_style"
@@ -153,7 +153,7 @@ def predicted_dice(features: Mapping[str, tuple[float, float]], answer_mm: int =
     """Return the quality score of each group, 0 to 1: the calibrated line through both features.
 
     The line was fitted on renderings of label maps that the network was not trained on
-    (`plausibrain.evaluation.calibrate_quality`).
+    (`makers.calibrate_quality`).
     """
     lines = _quality_lines(answer_mm)
     return {
@@ -203,7 +203,7 @@ def version(answer_mm: int = 1) -> str:
 def boundary_shifts(answer_mm: int = 1) -> torch.Tensor:
     """Return what is added to the logit of every channel, (19,), so that volumes of real scans are unbiased.
 
-    Chosen by `benchmarks.calibrate_boundaries` on scans that may shape what ships.
+    Chosen by `makers.calibrate_boundaries` on scans that may shape what ships.
     """
     given = json.loads(_resource(BOUNDARY_FILE).read_text())["shifts"][str(answer_mm)]
     regions = [structure(first).region if first else "" for first, _ in CHANNELS]

@@ -231,7 +231,7 @@ class CodeDiffusionTask:
         return {"loss": sum(losses) / n, "share of masked codes found": sum(rights) / n}
 
     def show(self, batch: Batch, generator: torch.Generator) -> list[tuple[str, np.ndarray]]:
-        """Return samples for the conditions of held-out people."""
+        """Return samples for the conditions of held-out subjects."""
         steps = min(SHOWN_STEPS, self.diffusion.n_steps)
         shown = []
         for number, condition in enumerate(batch.conditions[:, None]):
@@ -239,7 +239,7 @@ class CodeDiffusionTask:
                 self.transformer, self.diffusion, condition, [generator], n_steps=steps
             )  # fmt: skip
             image = self.autoencoder.decode(codes, condition)
-            shown.append((f"sample for held-out person {number + 1}", as_array(image[0])))
+            shown.append((f"sample for held-out subject {number + 1}", as_array(image[0])))
         return shown
 
 

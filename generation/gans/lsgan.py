@@ -80,7 +80,7 @@ class LsganTask:
         return found | {"diversity": diversity(self.generator, batch.conditions, generator)}
 
     def show(self, batch: Batch, generator: torch.Generator) -> list[tuple[str, np.ndarray]]:
-        """Return samples for the conditions of held-out people."""
+        """Return samples for the conditions of held-out subjects."""
         return samples_of(self.generator, batch, generator)
 
 

@@ -106,12 +106,12 @@ def diversity(network: VolumeGenerator, conditions: Tensor, generator: torch.Gen
 def samples_of(
     network: VolumeGenerator, batch: Batch, generator: torch.Generator
 ) -> list[tuple[str, np.ndarray]]:
-    """Return two samples for the conditions of each held-out person, with captions."""
+    """Return two samples for the conditions of each held-out subject, with captions."""
     shown = []
     for number, condition in enumerate(batch.conditions):
         for draw_number in (1, 2):
             image = draw(network, condition[None], generator)
-            shown.append((f"sample {draw_number} for held-out person {number + 1}", as_array(image)))
+            shown.append((f"sample {draw_number} for held-out subject {number + 1}", as_array(image)))
     return shown
 
 

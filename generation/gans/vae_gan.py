@@ -51,7 +51,7 @@ class Weighting:
     features : float
         Feature matching in the critic, the similarity of larsen2016.
     divergence : float
-        Chosen so that a number of the latents pays from about 1e-4 of L1 on; in simulated people, about 30
+        Chosen so that a number of the latents pays from about 1e-4 of L1 on; in simulated subjects, about 30
         directions of variation do.
     adversarial : float
     guesses : float
@@ -159,7 +159,7 @@ class VaeGanTask:
         }
 
     def show(self, batch: Batch, generator: torch.Generator) -> list[tuple[str, np.ndarray]]:
-        """Return a held-out image, its reconstruction, and samples for the conditions of held-out people."""
+        """Return a held-out image, its reconstruction, and samples for held-out conditions."""
         shown = [("held-out image 1", as_array(batch.images)), ("rebuilt", as_array(self._rebuild(batch)))]
         return shown + samples_of(self.generator, batch, generator)
 

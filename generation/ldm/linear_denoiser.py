@@ -1,7 +1,7 @@
 """The best linear guess of clean latents from noisy ones, and a U-Net that starts from it.
 
 While there is much noise, what can be told of an image is close to what a Gaussian with the data's mean and
-covariance would tell (Wang2024). With few people and few steps a U-Net hardly learns that part: the common
+covariance would tell (Wang2024). With few subjects and few steps a U-Net hardly learns that part: the common
 shapes of heads, which reach over the whole image. So it is computed, and the network learns what the guess
 lacks.
 """
@@ -20,7 +20,7 @@ class LinearDenoiser(nn.Module):
     Parameters
     ----------
     n_modes : int
-        Modes kept; with fewer people, the rest have no variance.
+        Modes kept; with fewer subjects, the rest have no variance.
     channels : int
     cells : tuple of int
         Sizes of the latents.
@@ -76,7 +76,7 @@ class InformedUNet(nn.Module):
 
     It is called like MONAI's ``DiffusionModelUNet``, see `plausibrain.generation.ldm.networks.predict`. The
     guess reaches the network as whole latents, the mean head of the conditions included, for where tissue
-    ends in that head decides what a person can add to it.
+    ends in that head decides what a subject can add to it.
 
     Parameters
     ----------

@@ -113,8 +113,8 @@ class LatentScale(nn.Module):
         diffusion then already draws the mean head; or (1, 1, 1) for one per channel.
     n_conditions : int
         If not 0, the mean at every place is a function of so many scaled conditions: an untrained diffusion
-        then already draws the mean head of people like the one asked for, and what it learns is how a person
-        differs from it. Needs a mean at every place.
+        then already draws the mean head of subjects like the one asked for, and what it learns is how a
+        subject differs from it. Needs a mean at every place.
     n_knots : int
         Of that function, see `MetadataEffect`.
     n_modes : int
@@ -158,7 +158,7 @@ class LatentScale(nn.Module):
     ) -> None:
         """Take both from means and standard deviations of latents, (n, C, i, j, k) each.
 
-        Where people hardly differ, the spread is at least a twentieth of the channel's. `conditions`,
+        Where subjects hardly differ, the spread is at least a twentieth of the channel's. `conditions`,
         (n, n_conditions), are needed where the mean depends on them. `energies`, (C,), say how much a unit
         of each channel moves the image, in squares: channels then keep their share of it, with a mean
         variance of 1, so that the diffusion settles what matters most first and fine detail last.

@@ -100,9 +100,10 @@ PUBLISHED = Preset(
     adversary_channels=64,
 )  # fmt: skip
 
-#: For 80 x 96 x 80 voxels of 2 mm: latents of 20 x 24 x 20. The shortcut alone gives simulated people 30 dB.
-#: Latents of 8 mm, and few of them, rather than many of 16 mm: neighbours then look alike, which convolutions
-#: learn in hundreds of steps, while blocks of 16 mm that hardly predict each other come out as patchwork.
+#: For 80 x 96 x 80 voxels of 2 mm: latents of 20 x 24 x 20. The shortcut alone gives simulated subjects 30
+#: dB. Latents of 8 mm, and few of them, rather than many of 16 mm: neighbours then look alike, which
+#: convolutions learn in hundreds of steps, while blocks of 16 mm that hardly predict each other come out as
+#: patchwork.
 SMALL = Preset(
     fold=2,
     autoencoder={

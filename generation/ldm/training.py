@@ -205,7 +205,7 @@ class DiffusionTask:
         return {"loss": sum(losses) / count}
 
     def show(self, batch: Batch, generator: torch.Generator) -> list[tuple[str, np.ndarray]]:
-        """Return samples for the conditions of held-out people."""
+        """Return samples for the conditions of held-out subjects."""
         shown = []
         for number, condition in enumerate(batch.conditions):
             latents = torch.randn(self._latents(batch.images[:1])[0].shape, generator=generator)
@@ -215,7 +215,7 @@ class DiffusionTask:
                 output = predict(self.unet, latents, at, condition[None]).float()
                 latents = self.schedule.ddim_step(output, latents, time, before)
             image = self.autoencoder.decode(self.latents.restore(latents, condition[None]))
-            shown.append((f"sample for held-out person {number + 1}", as_array(image[0])))
+            shown.append((f"sample for held-out subject {number + 1}", as_array(image[0])))
         return shown
 
     def _loss(self, batch: Batch, generator: torch.Generator, times: Tensor | None = None) -> Tensor:

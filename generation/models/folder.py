@@ -1,8 +1,8 @@
 """Images made elsewhere, with the table of conditions they were made from.
 
-They become a cohort like those that are drawn here: one image per person on one grid, finite, in BIDS layout.
-Nothing is resampled, rescaled or reoriented. Who is who follows from the file names; what a table cannot tell
-is whether an image was really made from its row, which question 6 of the report may show.
+They become a cohort like those that are drawn here: one image per subject on one grid, finite, in BIDS
+layout. Nothing is resampled, rescaled or reoriented. Who is who follows from the file names; what a table
+inconclusive is whether an image was really made from its row, which question 6 of the report may show.
 """
 
 from pathlib import Path

@@ -1,8 +1,8 @@
 """Latent diffusion of brain images (Pinaya2022): an autoencoder, and a conditional U-Net on its latents.
 
-Sex, age, ventricle volume and brain volume, or any columns of the table of people, reach the U-Net twice: as
-constant channels beside the latents and through cross-attention. What moves it: the autoencoder limits fine
-detail; conditions outside the training range are extrapolated, not refused.
+Sex, age, ventricle volume and brain volume, or any columns of the table of subjects, reach the U-Net twice:
+as constant channels beside the latents and through cross-attention. What moves it: the autoencoder limits
+fine detail; conditions outside the training range are extrapolated, not refused.
 """
 
 from pathlib import Path

@@ -1,9 +1,10 @@
 """The brain latent diffusion model that MONAI publishes as ``brain_image_synthesis_latent_diffusion_model``.
 
-Trained on 31,740 people of the UK Biobank, 44 to 82 years old (Pinaya2022). What moves it: conditions outside
-those ranges are extrapolated; a typical ventricle of 25 to 30 mL is about 0.11 to 0.14 of its scale, and the
-0.7 of the published example is 122 mL. Its images are whole heads as the network draws them, on the published
-grid of 160 x 224 x 160 voxels of 1 mm; the original saver's cropping and 8-bit rescaling are left out.
+Trained on 31,740 subjects of the UK Biobank, 44 to 82 years old (Pinaya2022). What moves it: conditions
+outside those ranges are extrapolated; a typical ventricle of 25 to 30 mL is about 0.11 to 0.14 of its scale,
+and the 0.7 of the published example is 122 mL. Its images are whole heads as the network draws them, on the
+published grid of 160 x 224 x 160 voxels of 1 mm; the original saver's cropping and 8-bit rescaling are left
+out.
 """
 
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What people's metadata explain of features, by least squares, place by place; the rest is free of them."""
+"""What metadata of subjects explain of features, by least squares, place by place."""
 
 import torch
 from torch import Tensor, nn
@@ -64,7 +64,7 @@ class MetadataEffect(nn.Module):
         conditions, features : Tensor
         ridge : float
             Penalty as a share of the mean square of a predictor, per piece of a line. That it grows with the
-            pieces is what predicts other people best, on 700 simulated ones.
+            pieces is what predicts other subjects best, on 700 simulated ones.
         """
         if self.knots is not None:
             shares = torch.tensor(knot_shares(self.knots.shape[1]))
@@ -79,7 +79,7 @@ class MetadataEffect(nn.Module):
 def knot_shares(n_knots: int) -> list[float]:
     """Return the quantiles of knots: evenly spaced, but from six on the last two lie in the upper tail.
 
-    Volumes of ventricles have a long one: the largest fifth of the people spans more millilitres than all
+    Volumes of ventricles have a long one: the largest fifth of the subjects spans more millilitres than all
     others together.
 
     Examples
@@ -102,7 +102,8 @@ class EffectStatistics(nn.Module):
     decay : float
         Per update.
     ridge : float
-        Penalty as a share of the mean square of a predictor; keeps the first updates, from few people, small.
+        Penalty as a share of the mean square of a predictor; keeps the first updates, from few subjects,
+        small.
     """
 
     gram: Tensor

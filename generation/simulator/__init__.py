@@ -1,1 +1,1 @@
-"""People with a head: label maps and T1w images drawn from a population model of anatomy."""
+"""Subjects with a head: label maps and T1w images drawn from a population model of anatomy."""

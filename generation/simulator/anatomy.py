@@ -94,7 +94,7 @@ def load_anatomy(path: Path | None = None, *, coarse: bool = False) -> Anatomy:
     Parameters
     ----------
     path : Path, optional
-        ``anatomy.npz`` as written by `plausibrain.generation.simulator.estimation`.
+        ``anatomy.npz`` as written by `makers.anatomy.estimation`.
     coarse : bool
         Fields at 2 mm instead of 1 mm, for grids of 1.5 mm and more.
 

@@ -16,7 +16,7 @@ from plausibrain.cohorts.errors import DataError
 from plausibrain.cohorts.processes import spread
 from plausibrain.cohorts.volumes import read_label_map, write_label_map, write_volume
 from plausibrain.generation.norms import VOLUME_NAMES
-from plausibrain.generation.simulator.person import Grid, count_volumes, simulate_person
+from plausibrain.generation.simulator.subject import Grid, count_volumes, simulate_subject
 from plausibrain.generation.volume_columns import DRAWN_AS
 
 SEGMENTER = "truth"
@@ -31,29 +31,29 @@ def simulate_cohort(
     grid: Grid | None = None,
     skull_strip: bool = False,
     n_processes: int = 1,
-    on_person: Callable[[int, int], None] | None = None,
+    on_subject: Callable[[int, int], None] | None = None,
 ) -> Cohort:
-    """Draw every person of a table cohort and write the cohort as a BIDS folder.
+    """Draw every subject of a table cohort and write the cohort as a BIDS folder.
 
     Parameters
     ----------
     cohort : Cohort
-        With target volumes, for instance `plausibrain.generation.demo_cohorts.table_cohort`, planted defects
+        With target volumes, for instance `plausibrain.generation.demo_cohorts.table_cohort`, injected defects
         included.
     folder : path-like
         Made when missing. Images that lie there are kept, so a killed run goes on where it stopped; give
         another cohort, seed or grid another folder.
     seed : int
         Row i depends on (seed, i) and its targets alone; a row whose ``drawn_as`` names another seed and
-        person, as in a cohort with copied or repeated people, shows that person.
+        subject, as in a cohort with copied or repeated subjects, shows that subject.
     grid : Grid, optional
         1 mm where nothing is said.
     skull_strip : bool
         Blank everything outside the brain and its CSF.
     n_processes : int
         Processes; each gets its share of the cores.
-    on_person : callable, optional
-        Called with the number of people done and of all, after each.
+    on_subject : callable, optional
+        Called with the number of subjects done and of all, after each.
 
     Returns
     -------
@@ -70,18 +70,18 @@ def simulate_cohort(
     grid = grid or Grid()
     settings = description(seed, grid, skull_strip=skull_strip)
     claim_folder(Path(folder), cohort, targets, settings)
-    images = tuple(image_path(folder, str(name)) for name in cohort.people["participant_id"])
-    shown, ages = people_shown(cohort, seed), cohort.people["age"].to_numpy(float)
+    images = tuple(image_path(folder, str(name)) for name in cohort.subjects["participant_id"])
+    shown, ages = subjects_shown(cohort, seed), cohort.subjects["age"].to_numpy(float)
     n_threads = max(1, (os.cpu_count() or 1) // n_processes) if n_processes > 1 else 0
     jobs = [
         PersonJob(i, *shown[i], targets.iloc[i], float(ages[i]), grid, skull_strip, images[i], n_threads)
         for i in range(len(cohort))
     ]
     rows: dict[int, pd.Series] = {}
-    for job, volumes in spread(draw_person, jobs, n_processes):
+    for job, volumes in spread(draw_subject, jobs, n_processes):
         rows[job.row] = volumes
-        if on_person is not None:
-            on_person(len(rows), len(cohort))
+        if on_subject is not None:
+            on_subject(len(rows), len(cohort))
     counted = pd.DataFrame([rows[i] for i in range(len(cohort))])
     truth = replace(cohort, volumes=counted, images=images, segmenter=SEGMENTER, source=Path(folder))
     write_cohort(truth, folder, generated_by=[settings])
@@ -90,7 +90,7 @@ def simulate_cohort(
 
 @dataclass(frozen=True)
 class PersonJob:
-    """What a process needs to draw one person: the row, who it shows, and where the files go."""
+    """What a process needs to draw one subject: the row, who it shows, and where the files go."""
 
     row: int
     number: int
@@ -103,13 +103,13 @@ class PersonJob:
     n_threads: int = 0
 
 
-def draw_person(job: PersonJob) -> pd.Series:
-    """Return the volumes counted on a person's label map, drawn now unless both files are there."""
+def draw_subject(job: PersonJob) -> pd.Series:
+    """Return the volumes counted on a subject's label map, drawn now unless both files are there."""
     label_file = label_path(job.image_file)
     if not (job.image_file.exists() and label_file.exists()):
         if job.n_threads:
             torch.set_num_threads(job.n_threads)
-        drawn = simulate_person(
+        drawn = simulate_subject(
             job.number,
             job.targets,
             age=job.age,
@@ -125,24 +125,26 @@ def draw_person(job: PersonJob) -> pd.Series:
 
 def claim_folder(folder: Path, cohort: Cohort, targets: pd.DataFrame, settings: dict[str, object]) -> None:
     """Note in the folder what is drawn into it; `DataError` if something else is."""
-    people = pd.util.hash_pandas_object(cohort.people[["participant_id", "age"]].join(targets), index=False)
-    digest = hashlib.sha256(people.to_numpy().tobytes()).hexdigest()
-    claim = json.dumps({**settings, "Shown": people_shown(cohort, 0), "Targets": digest}, sort_keys=True)
+    subjects = pd.util.hash_pandas_object(
+        cohort.subjects[["participant_id", "age"]].join(targets), index=False
+    )
+    digest = hashlib.sha256(subjects.to_numpy().tobytes()).hexdigest()
+    claim = json.dumps({**settings, "Shown": subjects_shown(cohort, 0), "Targets": digest}, sort_keys=True)
     note = folder / CLAIM
     if note.exists() and note.read_text(encoding="utf-8") != claim:
         raise DataError(
-            f"{folder} holds another simulated cohort (people, seed, grid or settings differ); "
+            f"{folder} holds another simulated cohort (subjects, seed, grid or settings differ); "
             "choose an empty folder, or delete this one"
         )
     folder.mkdir(parents=True, exist_ok=True)
     note.write_text(claim, encoding="utf-8")
 
 
-def people_shown(cohort: Cohort, seed: int) -> list[tuple[int, int]]:
-    """Return number and seed of the person each row shows: those of ``drawn_as``, else row and seed."""
-    if DRAWN_AS not in cohort.people:
+def subjects_shown(cohort: Cohort, seed: int) -> list[tuple[int, int]]:
+    """Return number and seed of the subject each row shows: those of ``drawn_as``, else row and seed."""
+    if DRAWN_AS not in cohort.subjects:
         return [(row, seed) for row in range(len(cohort))]
-    pairs = [str(text).partition(":") for text in cohort.people[DRAWN_AS]]
+    pairs = [str(text).partition(":") for text in cohort.subjects[DRAWN_AS]]
     return [(int(number), int(own_seed)) for own_seed, _, number in pairs]
 
 

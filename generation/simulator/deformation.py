@@ -1,6 +1,6 @@
-"""Where each point of a person's head lies in the atlas: random shape, then steered to the person's volumes.
+"""Where each point of a subject's head lies in the atlas: random shape, then steered to given volumes.
 
-A deformation is a displacement on a coarse grid: person position x (mm) -> atlas position x + D(x). It is
+A deformation is a displacement on a coarse grid: subject position x (mm) -> atlas position x + D(x). It is
 made of an affine part (head size and proportions), a diffeomorphism from modes of shape and smooth noise,
 and small steps that let structures grow or shrink until their volumes are near the target. Every part is
 one to one.
@@ -31,8 +31,8 @@ NOISE = ((2.0, 5.0), (1.0, 2.5))
 MODE_STRENGTH = 0.8
 
 
-def person_grid() -> Tensor:
-    """Return person positions (mm) of the coarse grid, (3, 47, 57, 54)."""
+def subject_grid() -> Tensor:
+    """Return subject positions (mm) of the coarse grid, (3, 47, 57, 54)."""
     return (voxel_grid(SHAPE) - torch.tensor(CENTRE).view(3, 1, 1, 1)) * STEP_MM
 
 
@@ -49,14 +49,14 @@ def draw_deformation(anatomy: Anatomy, rng: np.random.Generator, head_scale: flo
     anatomy : Anatomy
         Gives the modes of shape.
     rng : numpy.random.Generator
-        The person's.
+        The subject's.
     head_scale : float
         Linear size relative to the atlas.
 
     Returns
     -------
     Tensor, (3, 47, 57, 54)
-        mm, person to atlas.
+        mm, subject to atlas.
     """
     proportions = rng.normal(0.0, PROPORTION_LOG_SD, 3)
     scale = head_scale * np.exp(proportions - proportions.mean())
@@ -64,7 +64,7 @@ def draw_deformation(anatomy: Anatomy, rng: np.random.Generator, head_scale: flo
     displacement = integrate(velocity / STEP_MM) * STEP_MM
     turn = rotation(np.deg2rad(rng.normal(0.0, POSE_DEGREES, 3)))
     matrix = torch.from_numpy(np.diag(1.0 / scale) @ turn).float()
-    grid = person_grid()
+    grid = subject_grid()
     inside = torch.einsum("ab,bijk->aijk", matrix, grid)
     return inside + sample(displacement, to_voxels(inside)) - grid
 
@@ -94,7 +94,7 @@ def steer(displacement: Tensor, anatomy: Anatomy, targets: Mapping[str, float]) 
     Parameters
     ----------
     displacement : Tensor, (3, 47, 57, 54)
-        mm, person to atlas.
+        mm, subject to atlas.
     anatomy : Anatomy
         Gives the share of each class at each atlas position.
     targets : mapping of str to float
@@ -109,10 +109,10 @@ def steer(displacement: Tensor, anatomy: Anatomy, targets: Mapping[str, float]) 
     -----
     Each step moves material along ``w = grad phi`` with ``div w = sum_s p_s log(target_s / volume_s)``, the
     smallest flow (in kinetic energy) with that divergence; the rate is capped, so each step is one to one.
-    Sampled at 4 mm a chain of steps may still fold (2 of 800 people did): the step before is then the last.
+    Sampled at 4 mm a chain of steps may still fold (2 of 800 subjects did): the step before is then the last.
     """
     wanted = torch.tensor([targets[name] for name in anatomy.soft_names])
-    grid = person_grid()
+    grid = subject_grid()
     for _ in range(N_STEPS):
         shares = soft_classes(anatomy, grid + displacement)
         volumes = shares.sum(dim=(1, 2, 3)) * STEP_MM**3

@@ -39,7 +39,7 @@ CEREBRUM_MARGIN_MM = 5.0
 
 @dataclass
 class Depths:
-    """What a person's boundaries are made of, on the person's grid (I, J, K).
+    """What a subject's boundaries are made of, on the subject's grid (I, J, K).
 
     Attributes
     ----------
@@ -73,14 +73,14 @@ class Depths:
 
 
 def draw_patterns(anatomy: Anatomy, rng: np.random.Generator) -> tuple[Field, Field]:
-    """Return one person's folding: per side a patchwork of the model's patterns, cortex and cerebellum.
+    """Return one subject's folding: per side a patchwork of the model's patterns, cortex and cerebellum.
 
     Parameters
     ----------
     anatomy : Anatomy
         Holds the patterns.
     rng : numpy.random.Generator
-        The person's.
+        The subject's.
 
     Returns
     -------
@@ -117,7 +117,7 @@ def locate(anatomy: Anatomy, patterns: tuple[Field, Field], atlas: Tensor) -> De
     patterns : tuple of Field
         From `draw_patterns`.
     atlas : Tensor, (3, I, J, K)
-        Atlas position (mm) of each voxel of the person's grid.
+        Atlas position (mm) of each voxel of the subject's grid.
 
     Returns
     -------
@@ -155,7 +155,7 @@ def folia(anatomy: Anatomy, folded: Tensor) -> tuple[Tensor, Tensor]:
     Notes
     -----
     Folia are too fine for the label maps the model is estimated from. Their fissures point at the middle of
-    the cerebellum, seen from the side, so both are waves of the angle around it; the person's deformation
+    the cerebellum, seen from the side, so both are waves of the angle around it; the subject's deformation
     bends them.
     """
     share = anatomy.soft.data[anatomy.soft_names.index("CB")]
@@ -174,7 +174,7 @@ def folia(anatomy: Anatomy, folded: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def box_of(anatomy: Anatomy, atlas: Tensor, margin_mm: float = 2.0) -> tuple[slice, slice, slice]:
-    """Return the part of the person's grid that may hold deep structures."""
+    """Return the part of the subject's grid that may hold deep structures."""
     field = anatomy.deep
     high = field.low_mm + field.step_mm * (torch.tensor(field.data.shape[1:]) - 1.0)
     folded = fold(atlas)

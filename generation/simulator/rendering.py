@@ -93,13 +93,13 @@ def render_t1w(
     anatomy : Anatomy
         Names the envelopes.
     age : float
-        Years; older people have less contrast between grey and white matter.
+        Years; older subjects have less contrast between grey and white matter.
     scanner : Scanner
         Noise, bias field, contrast, gain and blur.
     voxel_mm : float
         Voxel size.
     rng : numpy.random.Generator
-        The person's.
+        The subject's.
     skull_strip : bool
         Set everything outside the brain and its CSF to 0.
 

@@ -138,7 +138,7 @@ def image_files(cohort: Cohort) -> list[Path]:
     found = [] if cohort.images is None else [path for path in cohort.images if path is not None]
     if len(found) != len(cohort) or not found:
         raise DataError(
-            f"{cohort.source}: {len(found)} of {len(cohort)} people have an image; all of them need one"
+            f"{cohort.source}: {len(found)} of {len(cohort)} subjects have an image; all of them need one"
         )
     return found
 
@@ -175,7 +175,7 @@ def _listed_labels(cohort: Cohort, table: Path) -> list[Path]:
         ) from error
     return [
         Path(os.path.normpath(table.parent / by_id.get(str(name), "none")))
-        for name in cohort.people["participant_id"]
+        for name in cohort.subjects["participant_id"]
     ]
 
 
@@ -188,7 +188,7 @@ def split(n: int, n_held_out: int, seed: int) -> tuple[list[int], list[int]]:
         With fewer than two examples.
     """
     if n < 2:
-        raise DataError(f"expected at least 2 images to train on, got {n}; add people")
+        raise DataError(f"expected at least 2 images to train on, got {n}; add subjects")
     order = np.random.default_rng([seed, n]).permutation(n).tolist()
     n_validation = min(max(1, n_held_out), n - 1)
     return sorted(order[n_validation:]), sorted(order[:n_validation])

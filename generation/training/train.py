@@ -46,14 +46,14 @@ class TrainingPlan:
     grid : str
         Name in `plausibrain.generation.preprocessing.PRESETS`; empty for that of the preset.
     conditions : tuple of str
-        Columns of the table of people.
+        Columns of the table of subjects.
     steps : mapping of str to int
         Stage to steps, where the preset's are not wanted.
     options : mapping of str to str
         For the recipe.
     seed : int
     n_held_out : int
-        People kept for validation.
+        Subjects kept for validation.
     precision : {"auto", "bf16", "fp32"}
         auto is bf16 on devices that are fast in it (`plausibrain.cohorts.arithmetic`), else fp32.
     device : str
@@ -103,15 +103,15 @@ def train(cohort: Cohort, plan: TrainingPlan, *, progress: Progress | None = Non
     recipe_of = find_model(plan.model).options["recipe"]
     if recipe_of is None:
         raise DataError(f"model {plan.model!r} cannot be trained here; it only reads what others made")
-    people, devices = cohort.included, Devices(plan.device)
+    subjects, devices = cohort.included, Devices(plan.device)
     plan = replace(plan, precision=choose_precision(plan.precision, devices.device))
     grid = training_grid(plan)
-    scaler = ConditionScaler.fit(people.people, plan.conditions)
+    scaler = ConditionScaler.fit(subjects.subjects, plan.conditions)
     files = prepare_cohort(
-        people, grid, plan.out / PREPARED, labels=plan.labels, skull_strip=plan.skull_strip,
+        subjects, grid, plan.out / PREPARED, labels=plan.labels, skull_strip=plan.skull_strip,
         progress=_telling(progress, "preparing images"),
     )  # fmt: skip
-    images = PreparedImages(files, scaler(people.people))
+    images = PreparedImages(files, scaler(subjects.subjects))
     recipe: Recipe = recipe_of(
         Request(
             plan.preset, grid.shape, len(scaler.columns), plan.seed, plan.steps, plan.options,
@@ -120,7 +120,7 @@ def train(cohort: Cohort, plan: TrainingPlan, *, progress: Progress | None = Non
     )  # fmt: skip
     _check_steps(plan, recipe)
     training = Training(plan, recipe, grid, scaler, images, devices, progress)
-    return training.run(facts_of(cohort, people, plan))
+    return training.run(facts_of(cohort, subjects, plan))
 
 
 def training_grid(plan: TrainingPlan) -> ImageGrid:
@@ -128,11 +128,11 @@ def training_grid(plan: TrainingPlan) -> ImageGrid:
     return preset_grid(plan.grid or GRID_OF_PRESET.get(plan.preset, "2mm"))
 
 
-def facts_of(cohort: Cohort, people: Cohort, plan: TrainingPlan) -> dict[str, Any]:
+def facts_of(cohort: Cohort, subjects: Cohort, plan: TrainingPlan) -> dict[str, Any]:
     """Return what a checkpoint says about its training."""
     return {
         "cohort": cohort.name,
-        "n_people": len(people),
+        "n_subjects": len(subjects),
         "preset": plan.preset,
         "seed": plan.seed,
         "precision": plan.precision,

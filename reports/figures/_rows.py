@@ -13,7 +13,7 @@ WIDTH_PX, MARGIN_PX, LETTER_PX = 528.0, 12, 6.4
 #: Triangles point to the side they mean; midline structures are round.
 MARKERS = {"left": "<", "right": ">", "": "o"}
 #: Fill repeats the verdict for readers who do not see the colour: full, half, empty.
-FILLS = {"no": "full", "cannot tell": "left", "yes": "none", "": "none"}
+FILLS = {"fail": "full", "inconclusive": "left", "pass": "none", "": "none"}
 _OFFSETS = {"left": -0.2, "right": 0.2, "": 0.0}
 
 
@@ -113,7 +113,9 @@ def describe_rows(table: pd.DataFrame) -> str:
     ordered = table.sort_values("estimate", kind="stable")
     lowest, highest = ordered.iloc[0], ordered.iloc[-1]
     verdicts = table.verdict.value_counts()
-    tally = ", ".join(f"{verdicts[word]} {word}" for word in ("yes", "cannot tell", "no") if word in verdicts)
+    tally = ", ".join(
+        f"{verdicts[word]} {word}" for word in ("pass", "inconclusive", "fail") if word in verdicts
+    )
     ends = f"from {point_text(lowest)} to {point_text(highest)}" if len(table) > 1 else point_text(lowest)
     return f"{table.group.iloc[0]}, {len(table)} estimates{f' ({tally})' if tally else ''}, {ends}."
 

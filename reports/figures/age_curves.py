@@ -50,7 +50,7 @@ def describe(table: pd.DataFrame) -> str:
     describe=describe,
     size=lambda _: (340.0, 225.0),
     caption="Expected volume with its interval. Solid: women; dashed: men. Curves end where a cohort has no "
-    "people.",
+    "subjects.",
     panel="structure",
     key="cohorts",
 )

@@ -50,7 +50,7 @@ def square(table: pd.DataFrame) -> pd.DataFrame:
     select=select,
     describe=describe,
     size=lambda _: (520.0, 400.0),
-    caption="Correlation over people of each structure with each other one. Where the two pictures differ, "
+    caption="Correlation over subjects of each structure with each other one. Where the two pictures differ, "
     "the generated anatomy is put together differently.",
     panel="cohort",
     layout="compressed",

@@ -46,7 +46,7 @@ def describe(table: pd.DataFrame) -> str:
     select=select,
     describe=describe,
     size=lambda _: (430.0, 400.0),
-    caption="One dot per image; the dotted line is perfect obedience; large marks are medians, with the "
+    caption="One dot per image; the dotted line is perfect conditioning; large marks are medians, with the "
     "middle half, at each request or over groups of similar requests.",
     panel="condition",
 )

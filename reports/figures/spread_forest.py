@@ -38,7 +38,7 @@ def _logarithmic_axis(table: pd.DataFrame) -> pd.DataFrame:
     describe=describe_rows,
     size=rows_size,
     caption="Standard deviation in the generated cohort divided by that in the reference, on a ratio scale. "
-    "Below 1 the generated people are more alike than real ones; the band is what counts as close enough.",
+    "Below 1 the generated subjects are more alike than real ones; the band is what counts as close enough.",
     panel="group",
     key="verdicts",
     layout="none",

@@ -18,7 +18,7 @@ SHOWN = (
 
 
 def select(run: Run) -> pd.DataFrame:
-    """Volumes in mL, one row per person and structure."""
+    """Volumes in mL, one row per subject and structure."""
     volumes = run.table("volumes")
     parts = [_both_sides(volumes, name) for name in SHOWN if name in volumes]
     table = (

@@ -55,7 +55,7 @@
     const input = document.createElement("input");
     const shown = document.createElement("span");
     input.type = "search";
-    input.placeholder = "Filter rows, e.g. hippocampus no";
+    input.placeholder = "Filter rows, e.g. hippocampus fail";
     label.append("Filter ", input);
     shown.setAttribute("role", "status");
     input.addEventListener("input", function () {

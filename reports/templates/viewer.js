@@ -15,7 +15,7 @@
   let volume = null;
 
   if (typeof DecompressionStream === "undefined") {
-    note.textContent = "This browser cannot unpack the volumes; the pictures of the same people, under question 2, show three planes.";
+    note.textContent = "This browser cannot unpack the volumes; the pictures of the same subjects, under question 2, show three planes.";
     return;
   }
 
@@ -118,7 +118,7 @@
       body.hidden = false;
     },
     function () {
-      note.textContent = "The volumes of this page cannot be read; the pictures of the same people, under question 2, show three planes.";
+      note.textContent = "The volumes of this page cannot be read; the pictures of the same subjects, under question 2, show three planes.";
     },
   );
 })();

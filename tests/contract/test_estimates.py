@@ -14,7 +14,7 @@ from statsmodels.stats.multitest import multipletests
 from plausibrain.analysis.analyse import Analysis, analyse
 from plausibrain.analysis.evaluate import Pairs
 from plausibrain.analysis.feature_registry import all_distances
-from plausibrain.analysis.frame import build_frame
+from plausibrain.analysis.joint_design import build_frame
 from plausibrain.analysis.results import COLUMNS, ESTIMATES
 from plausibrain.analysis.sample import prepare_samples
 from plausibrain.analysis.settings import Settings
@@ -23,8 +23,8 @@ from plausibrain.cohorts.schemas import SCHEMAS
 from plausibrain.cohorts.structures import find_structure
 from plausibrain.cohorts.tables import read_table, write_table
 from plausibrain.generation.demo_cohorts import table_cohort
-from tests.unit.analysis.clouds_factory import with_images
 from tests.unit.analysis.factory import with_quality
+from tests.unit.analysis.feature_factory import with_images
 
 SETTINGS = Settings(n_resamples=100, n_splits=20, wasabi_repeats=10)
 REFERENCE, GENERATED = (
@@ -47,7 +47,7 @@ def without_head_size(cohort: Cohort) -> Cohort:
 
 def pairs_of(reference: Cohort, generated: Cohort) -> Pairs:
     return Pairs.of(
-        build_frame(prepare_samples(reference, generated, min_people=10, training=TRAINING), SETTINGS)
+        build_frame(prepare_samples(reference, generated, min_subjects=10, training=TRAINING), SETTINGS)
     )
 
 
@@ -69,7 +69,7 @@ OWED = {
     **dict.fromkeys(("quality_d", "quality_sd_ratio", "quality_mean"), RAW),
     **dict.fromkeys(("wasabi_published", "wasabi_plain"), ("share",)),
     **dict.fromkeys(("ms_ssim", "four_component_gradient"), RAW),
-    **dict.fromkeys(("twins", "copies", "copies_published", "training_copied"), RAW),
+    **dict.fromkeys(("near_duplicates", "copies", "copies_published", "training_copied"), RAW),
     **dict.fromkeys([distance.name for distance in all_distances()], RAW),
 }
 
@@ -145,11 +145,11 @@ def test_without_head_size_what_needs_it_is_left_out(plugin):
 @EVERY
 def test_the_same_cohort_twice_shows_no_difference(plugin):
     rows = plugin(pairs_of(REFERENCE, REFERENCE)).reindex(columns=COLUMNS)
-    # Distances between clouds are not 0 there: the reference is predicted without each person, or n matters.
+    # Distances between clouds are not 0 there: the reference is predicted without each subject, or n matters.
     same = rows[(rows["cohort"] == "difference") & ~rows["analysis"].isin(CLOUDS) & (rows["structure"] != "")]
     expected = np.where(same["unit"] == "ratio", 1.0, 0.0)
     np.testing.assert_allclose(same["estimate"].astype(float), expected, atol=1e-6)
-    assert not (same["verdict"] == "no").any()
+    assert not (same["verdict"] == "fail").any()
 
 
 @EVERY
@@ -177,13 +177,13 @@ def test_every_table_can_be_written_and_read(tmp_path):
 def test_strata_have_their_own_rows_and_n():
     rows = whole().tables["results"].query("analysis == 'size_by_stratum'")
     assert {"F", "M", "60-69"} <= set(rows["stratum"])
-    women = (REFERENCE.people["sex"] == "F").sum(), (GENERATED.people["sex"] == "F").sum()
+    women = (REFERENCE.subjects["sex"] == "F").sum(), (GENERATED.subjects["sex"] == "F").sum()
     got = rows.query("stratum == 'F'")[["n_reference", "n_generated"]].drop_duplicates().to_numpy(dtype=int)
     assert got.tolist() == [list(women)]
     assert rows["mde"].notna().all()
-    # Fewer people, larger detectable differences.
-    all_people = whole().tables["results"].query("quantity == 'adjusted_d' and headsize == 'covariate'")
-    assert rows.query("stratum == '60-69'")["mde"].median() > 1.5 * all_people["mde"].median()
+    # Fewer subjects, larger detectable differences.
+    all_subjects = whole().tables["results"].query("quantity == 'adjusted_d' and headsize == 'covariate'")
+    assert rows.query("stratum == '60-69'")["mde"].median() > 1.5 * all_subjects["mde"].median()
 
 
 def test_q_is_within_one_quantity():

@@ -9,17 +9,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from plausibrain.analysis.capabilities import missing_capability
+from plausibrain.analysis.applicability import missing_capability
 from plausibrain.analysis.evaluate import Pairs
-from plausibrain.analysis.frame import Prepared, build_frame
+from plausibrain.analysis.joint_design import Prepared, build_frame
 from plausibrain.analysis.pair import Pair, Weighted
 from plausibrain.analysis.registry import all_headlines
 from plausibrain.analysis.sample import prepare_samples
 from plausibrain.analysis.settings import Settings
 from plausibrain.cohorts.registry import Plugin
 from plausibrain.generation.demo_cohorts import table_cohort
-from tests.unit.analysis.clouds_factory import with_images
 from tests.unit.analysis.factory import with_quality
+from tests.unit.analysis.feature_factory import with_images
 
 SETTINGS = Settings(n_resamples=100, n_splits=60)
 REFERENCE, GENERATED = (
@@ -35,7 +35,7 @@ SINGLE_PRECISION = 2e-4
 
 def pairs_of(reference=REFERENCE, generated=GENERATED, settings=SETTINGS) -> Pairs:
     return Pairs.of(
-        build_frame(prepare_samples(reference, generated, min_people=10, training=TRAINING), settings)
+        build_frame(prepare_samples(reference, generated, min_subjects=10, training=TRAINING), settings)
     )
 
 
@@ -137,8 +137,8 @@ def test_null_is_centred_on_a_perfect_generator(plugin):
     most = min(60, options["max_splits"])
     null, matched = (plugin(pair.first(most)) for pair in (PAIRS.null, PAIRS.matched))
     if options["margin"] is None:
-        planted = plugin(PAIRS.planted.first(most))
-        reach = np.nanmedian(planted - null)
+        injected = plugin(PAIRS.injected.first(most))
+        reach = np.nanmedian(injected - null)
     else:
         edges = options["margin"](PAIRS.full.frame)
         ideal = 0.0 if options["against_null"] else options["ideal"]

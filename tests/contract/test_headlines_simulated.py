@@ -1,4 +1,4 @@
-"""Simulated truth: intervals cover, equal populations are not called different, planted defects are.
+"""Simulated truth: intervals cover, equal populations are not called different, injected defects are.
 
 All cohorts are drawn from the published norms (`plausibrain.generation.norms`), 33 structures with their
 correlations.
@@ -16,9 +16,9 @@ from plausibrain.analysis.registry import all_headlines
 from plausibrain.analysis.settings import Settings
 from plausibrain.cohorts.cohort import Cohort
 from plausibrain.generation.demo_cohorts import table_cohort
-from plausibrain.generation.planting import controls, plant
-from tests.unit.analysis.clouds_factory import with_images
+from plausibrain.generation.injection import defects, inject
 from tests.unit.analysis.factory import normal_cohort, pairs_of, with_quality
+from tests.unit.analysis.feature_factory import with_images
 
 SETTINGS = Settings(n_resamples=300, n_splits=40)
 N, DRAWS = 100, 60
@@ -41,13 +41,13 @@ def same_population():
 
 
 def with_all(seed, *, name):
-    """People with volumes and with what is measured on images, drawn alike for every cohort."""
+    """Subjects with volumes and with what is measured on images, drawn alike for every cohort."""
     return with_images(with_quality(table_cohort(N, seed=seed, name=name), seed=seed), seed)
 
 
 @pytest.mark.slow
 def test_same_population_is_not_called_different():
-    wrong = [name for card in same_population() for name, h in card.items() if h["verdict"] == "no"]
+    wrong = [name for card in same_population() for name, h in card.items() if h["verdict"] == "fail"]
     # 5 % of whole scorecards would be 3 of 60; Bonferroni and the check against the null keep it lower.
     assert len(wrong) <= 2, wrong
 
@@ -84,12 +84,12 @@ def test_excess_over_the_null_is_unbiased():
 
 
 DETECTABLE = [
-    p for p in controls("table") if set(p.options["detects"]) & ANSWERED and "training" not in p.parameters
+    p for p in defects("table") if set(p.options["detects"]) & ANSWERED and "training" not in p.parameters
 ]
 
 
-# A sex effect that is twice as large is also twice as uncertain: 300 people a side cannot exclude 1.33.
-PEOPLE = defaultdict(lambda: 300, exaggerated_sex_effect=1000)
+# A sex effect that is twice as large is also twice as uncertain: 300 subjects a side cannot exclude 1.33.
+SUBJECTS = defaultdict(lambda: 300, exaggerated_sex_effect=1000)
 
 
 @cache
@@ -99,61 +99,61 @@ def clean(n: int = 300) -> tuple[Cohort, Cohort]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("plugin", DETECTABLE, ids=lambda plugin: plugin.name)
-def test_planted_defects_are_found_where_they_are_declared(plugin):
-    reference, generated = clean(PEOPLE[plugin.name])
-    planted = plant(plugin.name, generated, severity=plugin.options["severities"][-1], seed=1)
-    card = judge(reference, planted, SETTINGS)
+def test_injected_defects_are_found_where_they_are_declared(plugin):
+    reference, generated = clean(SUBJECTS[plugin.name])
+    injected = inject(plugin.name, generated, severity=plugin.options["severities"][-1], seed=1)
+    card = judge(reference, injected, SETTINGS)
     verdicts = {q["number"]: q["verdict"] for q in card["questions"]}
     declared = set(plugin.options["detects"]) & ANSWERED
-    assert "no" in {verdicts[number] for number in declared}, {
+    assert "fail" in {verdicts[number] for number in declared}, {
         k: h["verdict"] for k, h in entries(card).items()
     }
 
 
 @pytest.mark.slow
-def test_clean_cohorts_behind_the_planted_ones_pass():
+def test_clean_cohorts_behind_the_injected_ones_pass():
     verdicts = {name: h["verdict"] for name, h in entries(judge(*clean(), SETTINGS)).items()}
-    assert "no" not in verdicts.values()
+    assert "fail" not in verdicts.values()
     assert [verdicts[name] for name in ("excluded_share", "asymmetry", "spread_structures", "ageing")] == [
-        "yes"
+        "pass"
     ] * 4
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "severity"), [("shrunken_variance", 0.5), ("mode_collapse", 20.0)])
-def test_people_too_much_alike_do_not_pass_for_close(name, severity):
-    """Transport to a cohort that lies in the middle is cheaper than from real to real people."""
+def test_subjects_too_much_alike_do_not_pass_for_close(name, severity):
+    """Transport to a cohort that lies in the middle is cheaper than from real to real subjects."""
     reference, generated = clean()
-    wasabi = entries(judge(reference, plant(name, generated, severity=severity, seed=1), SETTINGS))["wasabi"]
-    assert wasabi["verdict"] != "yes"
+    wasabi = entries(judge(reference, inject(name, generated, severity=severity, seed=1), SETTINGS))["wasabi"]
+    assert wasabi["verdict"] != "pass"
 
 
 @pytest.mark.slow
 def test_copies_of_the_reference_do_not_pass_for_close():
     reference, _ = clean()
     wasabi = entries(judge(reference, reference, SETTINGS))["wasabi"]
-    assert wasabi["estimate"] < 0.05  # reference people are predicted without themselves, copies are not
-    assert wasabi["verdict"] != "yes"
+    assert wasabi["estimate"] < 0.05  # reference subjects are predicted without themselves, copies are not
+    assert wasabi["verdict"] != "pass"
 
 
-def cluster_draws(rows_per_person: int, n_draws: int = 60):
+def cluster_draws(rows_per_subject: int, n_draws: int = 60):
     plugins = [p for p in all_headlines() if p.name in ("size_head", "spread_head", "energy")]
     found = defaultdict(list)
     for k in range(n_draws):
-        generated = normal_cohort(30, 7000 + k, name="g", rows_per_person=rows_per_person)
+        generated = normal_cohort(30, 7000 + k, name="g", rows_per_subject=rows_per_subject)
         for h in evaluate_headlines(plugins, pairs_of(normal_cohort(200, k, name="r"), generated)):
             found[h.plugin.name].append((h.estimate, h.se))
     return {name: np.array(rows) for name, rows in found.items()}
 
 
 @pytest.mark.slow
-def test_rows_of_one_person_do_not_shrink_intervals():
-    """Six images of each of 30 people say hardly more than one: what counts is the number of people."""
+def test_rows_of_one_subject_do_not_shrink_intervals():
+    """Six images of each of 30 subjects say hardly more than one: what counts is the number of subjects."""
     once, often = cluster_draws(1), cluster_draws(6)
     for name in ("size_head", "spread_head"):
         spread, claimed = often[name][:, 0].std(ddof=1), np.median(often[name][:, 1])
         # 60 draws: relative standard error 9 %; a bootstrap of rows would claim 1 / sqrt(6) = 41 %.
         assert claimed == pytest.approx(spread, rel=0.3)
         assert claimed > 0.75 * np.median(once[name][:, 1])
-    # Pairs of one person are not pairs of people: no distance appears where there is none.
+    # Pairs of one subject are not pairs of subjects: no distance appears where there is none.
     assert abs(often["energy"][:, 0].mean()) < 0.01

@@ -13,11 +13,11 @@ from nibabel.orientations import apply_orientation, axcodes2ornt, inv_ornt_aff, 
 
 from plausibrain.cohorts.registry import Plugin
 from plausibrain.cohorts.volumes import LabelMap, Volume
-from plausibrain.evaluation.conditioning import condition
+from plausibrain.evaluation.image_normalisation import condition
 from plausibrain.evaluation.measuring import REQUESTS, Value, all_measures, measure_scan
-from plausibrain.generation.norms import draw_people, draw_volumes
-from plausibrain.generation.planting import controls, plant_in_image
-from plausibrain.generation.simulator.person import Grid, simulate_person
+from plausibrain.generation.injection import defects, inject_in_image
+from plausibrain.generation.norms import draw_subjects, draw_volumes
+from plausibrain.generation.simulator.subject import Grid, simulate_subject
 
 VOXEL_MM = 3.0
 REFERENCES = json.loads(
@@ -25,17 +25,17 @@ REFERENCES = json.loads(
 )
 EVERY = pytest.mark.parametrize("plugin", all_measures(), ids=lambda plugin: plugin.name)
 DECLARED = [
-    pytest.param(plugin, control, direction, id=f"{plugin.name}-{control}")
+    pytest.param(plugin, defect, direction, id=f"{plugin.name}-{defect}")
     for plugin in all_measures()
-    for control, direction in plugin.options["detects"].items()
+    for defect, direction in plugin.options["detects"].items()
 ]
 
 
 @cache
 def head() -> tuple[Volume, LabelMap]:
     """A simulated head with noise in its air."""
-    people = draw_people(1, seed=8)
-    drawn = simulate_person(0, draw_volumes(people, seed=8).loc[0], age=50.0, seed=8, grid=Grid(VOXEL_MM))
+    subjects = draw_subjects(1, seed=8)
+    drawn = simulate_subject(0, draw_volumes(subjects, seed=8).loc[0], age=50.0, seed=8, grid=Grid(VOXEL_MM))
     return drawn.image, drawn.labels
 
 
@@ -49,8 +49,8 @@ def original() -> dict[str, Value]:
 
 
 @cache
-def planted(control: str, severity: float) -> dict[str, Value]:
-    return measured(*plant_in_image(control, *head(), severity=severity, seed=0))
+def injected(defect: str, severity: float) -> dict[str, Value]:
+    return measured(*inject_in_image(defect, *head(), severity=severity, seed=0))
 
 
 def of(plugin: Plugin, values: dict[str, Value]) -> np.ndarray:
@@ -122,20 +122,20 @@ def test_without_a_head_what_needs_air_has_a_reason_and_the_rest_its_number(plug
         np.testing.assert_allclose([v.value for v in values], of(plugin, original()), rtol=1e-5)
 
 
-@pytest.mark.parametrize(("plugin", "control", "direction"), DECLARED)
-def test_declared_faults_are_seen_and_larger_ones_more(plugin, control, direction):
-    severities = next(p for p in controls("image") if p.name == control).options["severities"]
+@pytest.mark.parametrize(("plugin", "defect", "direction"), DECLARED)
+def test_declared_faults_are_seen_and_larger_ones_more(plugin, defect, direction):
+    severities = next(p for p in defects("image") if p.name == defect).options["severities"]
     first = next(iter(plugin.options["parts"]))
     name = f"{plugin.name}_{first}" if first else plugin.name
-    small, large = (planted(control, severity)[name].value for severity in (severities[0], severities[-1]))
+    small, large = (injected(defect, severity)[name].value for severity in (severities[0], severities[-1]))
     sign = 1 if direction == "rises" else -1
     assert sign * (large - original()[name].value) > 0
     assert sign * (large - small) > 0
 
 
-def test_every_image_control_is_seen_by_some_measure():
-    seen = {control for plugin in all_measures() for control in plugin.options["detects"]}
-    owed = {p.name for p in controls("image") if 7 in p.options["detects"]}
+def test_every_image_defect_is_seen_by_some_measure():
+    seen = {defect for plugin in all_measures() for defect in plugin.options["detects"]}
+    owed = {p.name for p in defects("image") if 7 in p.options["detects"]}
     assert owed <= seen
 
 

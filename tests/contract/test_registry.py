@@ -18,7 +18,9 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "shapes_pkg"
     folder.mkdir()
     (folder / "__init__.py").write_text("")
-    (folder / "_home.py").write_text("from plausibrain.cohorts.registry import Registry\nshapes = Registry('shapes')\n")
+    (folder / "_home.py").write_text(
+        "from plausibrain.cohorts.registry import Registry\nshapes = Registry('shapes')\n"
+    )
     monkeypatch.syspath_prepend(tmp_path)
     yield folder
     for name in [name for name in sys.modules if name.startswith("shapes_")]:

@@ -13,7 +13,7 @@ from plausibrain.analysis.estimates.ageing_maps import age_correlation
 from plausibrain.analysis.estimates.sex_maps import raw_sex_d
 from plausibrain.analysis.estimates.size import hedges_g
 from plausibrain.analysis.evaluate import Pairs
-from plausibrain.analysis.frame import build_frame
+from plausibrain.analysis.joint_design import build_frame
 from plausibrain.analysis.noise import estimate_noise
 from plausibrain.analysis.sample import prepare_samples
 from plausibrain.analysis.settings import Settings
@@ -45,17 +45,17 @@ def raw_ixi(folder: Path) -> pd.DataFrame:
 @cache
 def halves(folder: Path) -> Pairs:
     cohort = ixi(folder)
-    young = (cohort.people["age"] < cohort.people["age"].median()).to_numpy()
-    samples = prepare_samples(cohort.select(young), cohort.select(~young), min_people=10)
+    young = (cohort.subjects["age"] < cohort.subjects["age"].median()).to_numpy()
+    samples = prepare_samples(cohort.select(young), cohort.select(~young), min_subjects=10)
     return Pairs.of(build_frame(samples, SETTINGS))
 
 
 @cache
 def whole(folder: Path) -> Pairs:
-    return Pairs.of(build_frame(prepare_samples(ixi(folder), ixi(folder), min_people=10), SETTINGS))
+    return Pairs.of(build_frame(prepare_samples(ixi(folder), ixi(folder), min_subjects=10), SETTINGS))
 
 
-def test_274_people_remain(shared_data):
+def test_274_subjects_remain(shared_data):
     assert len(ixi(shared_data).included) == len(raw_ixi(shared_data)) == 274
 
 
@@ -92,8 +92,8 @@ def test_adjusted_difference_is_statsmodels(shared_data, structure):
     cohort, table = ixi(shared_data), raw_ixi(shared_data).set_index("subject_id")
     first = np.random.default_rng(0).permutation(len(cohort)) < 137
     parts = [cohort.select(first), cohort.select(~first)]
-    pair = Pairs.of(build_frame(prepare_samples(*parts, min_people=10), SETTINGS)).full
-    rows = pd.concat([table.loc[c.people["participant_id"].astype(table.index.dtype)] for c in parts])
+    pair = Pairs.of(build_frame(prepare_samples(*parts, min_subjects=10), SETTINGS)).full
+    rows = pd.concat([table.loc[c.subjects["participant_id"].astype(table.index.dtype)] for c in parts])
     age = rows["age"].to_numpy() / 10
     k = np.quantile(age[:137], [0.05, 0.35, 0.65, 0.95])
 
@@ -121,15 +121,15 @@ def test_noise_of_two_visits(shared_data):
     for structure in ("Left-Hippocampus", "Left-Lateral-Ventricle", "Right-Amygdala"):
         long = pd.concat(
             [
-                pd.DataFrame({"person": c.people["person"], "visit": v, "mm3": c.volumes[structure]})
+                pd.DataFrame({"subject": c.subjects["subject"], "visit": v, "mm3": c.volumes[structure]})
                 for v, c in enumerate(visits)
             ]
         )
-        both = long.groupby("person").filter(lambda rows: len(rows) == 2 and rows["mm3"].notna().all())
-        icc = pg.intraclass_corr(both, targets="person", raters="visit", ratings="mm3")
+        both = long.groupby("subject").filter(lambda rows: len(rows) == 2 and rows["mm3"].notna().all())
+        icc = pg.intraclass_corr(both, targets="subject", raters="visit", ratings="mm3")
         expected = icc.loc[icc["Type"].isin(["ICC1", "ICC(1,1)"]), "ICC"].iloc[0]
         assert noise.loc[structure, "reliability"] == pytest.approx(expected, abs=TOLERANCE)
-        assert noise.loc[structure, "n_people"] <= both["person"].nunique()
+        assert noise.loc[structure, "n_subjects"] <= both["subject"].nunique()
     # Large structures are measured better than small ones.
     assert noise.loc["Left-Lateral-Ventricle", "noise_sd"] < noise.loc["Right-Amygdala", "noise_sd"]
     assert noise["noise_sd"].between(0, 1).all()

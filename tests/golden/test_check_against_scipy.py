@@ -1,8 +1,8 @@
-"""The worsening of a mean, against scipy's t tests on the same people (scipy.stats.ttest_rel, ttest_ind).
+"""The worsening of a mean, against scipy's t tests on the same subjects (scipy.stats.ttest_rel, ttest_ind).
 
-The headline is the mean of one number per generated person and less is better, so its worsening is the
-difference of two means: paired when both runs have the same people, unpaired when they have not.
-scipy's intervals use the t distribution and no resampling; with 400 people and 4,000 draws both agree
+The headline is the mean of one number per generated subject and less is better, so its worsening is the
+difference of two means: paired when both runs have the same subjects, unpaired when they have not.
+scipy's intervals use the t distribution and no resampling; with 400 subjects and 4,000 draws both agree
 within the noise of the draws (the standard error of a bootstrap standard error is 1 / sqrt(2 × 4000) =
 1.1 %; 5 % are allowed).
 """
@@ -35,7 +35,7 @@ def snapshot(name: str, values: np.ndarray, weights: np.ndarray) -> Snapshot:
     facts = {
         "name": name,
         "fingerprint": "f",
-        "reference": {"people_hash": "r", "content_hash": "r"},
+        "reference": {"subjects_hash": "r", "content_hash": "r"},
         "questions": [{"number": 1, "name": "Whole?", "headlines": [headline]}],
     }
     return Snapshot(Facts.model_validate(facts), Path(name), pd.DataFrame({"mean": draws}))
@@ -50,8 +50,8 @@ def worsening_bounds(old: Snapshot, new: Snapshot) -> tuple[float, float]:
 @pytest.mark.parametrize("seed", range(3))
 def test_paired_and_unpaired_bounds_agree_with_scipy(seed):
     rng = np.random.default_rng(seed)
-    person = rng.gamma(4.0, 1.0, N)
-    old, new = person + rng.normal(0, 0.5, N), person + rng.normal(0.1, 0.5, N)
+    subject = rng.gamma(4.0, 1.0, N)
+    old, new = subject + rng.normal(0, 0.5, N), subject + rng.normal(0.1, 0.5, N)
     first, second = (rng.multinomial(N, np.full(N, 1 / N), N_DRAWS) for _ in range(2))
     paired = worsening_bounds(snapshot("old", old, first), snapshot("new", new, first))
     unpaired = worsening_bounds(snapshot("old", old, first), snapshot("new", new, second))

@@ -16,8 +16,8 @@ from plausibrain.analysis.feature_distances.vendi import vendi_score
 from plausibrain.analysis.feature_registry import all_distances
 from plausibrain.analysis.settings import Settings
 from plausibrain.generation.demo_cohorts import table_cohort
-from tests.unit.analysis.clouds_factory import NETWORK, with_features
 from tests.unit.analysis.factory import pairs_of
+from tests.unit.analysis.feature_factory import NETWORK, with_features
 
 PAIR = pairs_of(
     with_features(table_cohort(90, seed=1, name="r"), 1),
@@ -110,11 +110,11 @@ def on_clouds(name: str, n: int) -> float:
     """Return one of our distances on `clouds`, n vectors of the first."""
     x, y = clouds()
     x = x[:n]
-    people = [
+    subjects = [
         replace(with_features(table_cohort(len(v), seed=s, name="c"), s), features={NETWORK: v})
         for s, v in ((1, x), (2, y))
     ]
-    pair = pairs_of(*people, Settings(n_resamples=100, n_splits=20)).full
+    pair = pairs_of(*subjects, Settings(n_resamples=100, n_splits=20)).full
     return float(next(p for p in all_distances() if p.name == name)(pair, NETWORK)[0])
 
 

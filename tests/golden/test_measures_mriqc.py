@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from plausibrain.cohorts.volumes import LabelMap, Volume
-from plausibrain.evaluation.air import Air
-from plausibrain.evaluation.conditioning import Scan
+from plausibrain.evaluation.air_mask import Air
+from plausibrain.evaluation.image_normalisation import Scan
 from plausibrain.evaluation.measuring import measure_scan
 
 MRIQC = {

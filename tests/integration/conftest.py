@@ -46,13 +46,13 @@ def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
 def plain_table(n: int, seed: int) -> pd.DataFrame:
     """Return a cohort as the flat table that a user would bring: id, age, sex, FreeSurfer names."""
     cohort = table_cohort(n, seed=seed, name="table")
-    people = cohort.people[["participant_id", "age", "sex"]]
-    return pd.concat([people, cohort.volumes], axis=1)
+    subjects = cohort.subjects[["participant_id", "age", "sex"]]
+    return pd.concat([subjects, cohort.volumes], axis=1)
 
 
 @pytest.fixture(scope="session")
 def tables(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Two flat tables of 60 people and a quick configuration."""
+    """Two flat tables of 60 subjects and a quick configuration."""
     folder = tmp_path_factory.mktemp("tables")
     paths = {}
     for name, seed in (("reference", 1), ("generated", 2)):

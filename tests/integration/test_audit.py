@@ -1,4 +1,4 @@
-"""The audit through the command line: a planted defect is seen, and a repeated audit repeats nothing."""
+"""The audit through the command line: a injected defect is seen, and a repeated audit repeats nothing."""
 
 import json
 from pathlib import Path
@@ -8,7 +8,7 @@ from plausibrain.cohorts.tables import read_table
 from tests.integration.conftest import Command
 
 ARGUMENTS = (
-    "--n", "60", "--replicates", "1", "--null-replicates", "2", "--control", "regional_atrophy",
+    "--n", "60", "--replicates", "1", "--null-replicates", "2", "--defect", "regional_atrophy",
     "--resamples", "100", "--splits", "20", "--quiet",
 )  # fmt: skip
 
@@ -16,11 +16,11 @@ ARGUMENTS = (
 def test_audit_sees_a_strong_defect_and_resumes(tmp_path: Path, command: Command) -> None:
     assert command("audit", "--out", tmp_path, *ARGUMENTS).code == 0
     table = read_table(tmp_path / "audit.tsv", AUDIT)
-    strongest = table[(table["control"] == "regional_atrophy") & (table["severity"] == 0.2)]
-    assert strongest.set_index(["question", "headline"]).loc[(2, "size_worst"), "n_no"] == 1
-    assert set(table.loc[table["control"] == "none", "trials"]) <= {1, 2}
+    strongest = table[(table["defect"] == "regional_atrophy") & (table["severity"] == 0.2)]
+    assert strongest.set_index(["question", "headline"]).loc[(2, "size_worst"), "n_fail"] == 1
+    assert set(table.loc[table["defect"] == "none", "trials"]) <= {1, 2}
     page = (tmp_path / "audit.md").read_text(encoding="utf-8")
-    assert "--control regional_atrophy" in page, "the page names the command that prints it"
+    assert "--defect regional_atrophy" in page, "the page names the command that prints it"
     trials = sorted((tmp_path / "trials").rglob("*.json"))
     written = {path: path.stat().st_mtime_ns for path in trials}
     trials[0].unlink()

@@ -35,7 +35,7 @@ REFUSED: dict[str, tuple[Damage, list[str]]] = {
     "no age column": (lambda t: t.drop(columns="age"), ["age"]),
     "no id column": (lambda t: t.drop(columns="participant_id"), ["participant_id"]),
     "no volumes": (lambda t: t[["participant_id", "age", "sex"]], ["volumes"]),
-    "one person": (lambda t: t.head(1), ["1"]),
+    "one subject": (lambda t: t.head(1), ["1"]),
     "nobody": (lambda t: t.head(0), ["generated.csv"]),
     "every age missing": (_all("age", np.nan), ["age"]),
     "no common structure": (
@@ -80,8 +80,8 @@ def test_excluded_with_a_reason(name: str, tables: dict[str, Path], tmp_path: Pa
     damage(plain_table(60, seed=2)).to_csv(bad, index=False)
     outcome = command("run", tables["config"], "--generated", bad, "--out", tmp_path / "run", "--quiet")
     assert outcome.code == 0, outcome.err
-    people = pd.read_csv(tmp_path / "run" / "tables" / "people.tsv", sep="\t")
-    out = people[people["status"] == "excluded"]
+    subjects = pd.read_csv(tmp_path / "run" / "tables" / "subjects.tsv", sep="\t")
+    out = subjects[subjects["status"] == "excluded"]
     assert len(out) == 1
     assert reason in str(out["reason"].iloc[0])
 
@@ -181,5 +181,5 @@ def test_100_000_rows(tables: dict[str, Path], tmp_path: Path) -> None:
     many.to_csv(path, index=False)
     start = time.monotonic()
     cohort = read_cohort(path)
-    assert len(cohort.people) == 100_000
+    assert len(cohort.subjects) == 100_000
     assert time.monotonic() - start < 60, "generous: shared machines"

@@ -21,11 +21,11 @@ def test_a_shipped_model_is_drawn_segmented_and_judged(
     outcome = command(*arguments, "--out", run, "--quiet", *QUICK)
     assert outcome.code == 0, outcome.err
     card = json.loads((run / "scorecard.json").read_text())
-    obeys = [h for q in card["questions"] if q["number"] == 6 for h in q["headlines"]]
-    assert {h["name"] for h in obeys} >= {"obeys_ventricle", "obeys_brain"}
-    drawn = read_cohort(run / "generated", min_people=1)
+    conditioning = [h for q in card["questions"] if q["number"] == 6 for h in q["headlines"]]
+    assert {h["name"] for h in conditioning} >= {"conditioning_ventricle", "conditioning_brain"}
+    drawn = read_cohort(run / "generated", min_subjects=1)
     assert len(drawn.images) == N
-    assert list(drawn.people["seed"]) == [seed_of(7, name) for name in drawn.people["participant_id"]]
+    assert list(drawn.subjects["seed"]) == [seed_of(7, name) for name in drawn.subjects["participant_id"]]
     assert "lsgan" in (run / "report.html").read_text()
     again = command(*arguments, "--out", run, "--quiet", *QUICK)
     assert again.code == 0, again.err  # images and segmentations are found, not made again

@@ -21,19 +21,19 @@ from plausibrain.image_files import image_and_label_files
 from tests.unit.analysis.factory import normal_cohort
 from tests.unit.evaluation_segmenters.phantoms import make_image, make_labels
 
-N = 36  # real against real needs 18 people a side for a verdict
+N = 36  # split-half reference needs 18 subjects a side for a verdict
 VOXEL_MM = 6.0
 SETTINGS = {"n_resamples": 100, "n_splits": 20, "wasabi_repeats": 10}
 FLUID = 24
 
 
 def write_phantoms(folder: Path, seed: int, *, blur_mm: float) -> None:
-    """Write people with volumes, and heads of ellipsoids that differ in noise and brightness, all blurred."""
+    """Write subjects with volumes, and heads of ellipsoids that differ in noise and brightness, blurred."""
     cohort = normal_cohort(N, seed, name=folder.name)
     write_cohort(cohort, folder)
     rng = np.random.default_rng(seed)
     labels = make_labels(VOXEL_MM)
-    for number, name in enumerate(cohort.people["participant_id"]):
+    for number, name in enumerate(cohort.subjects["participant_id"]):
         image = make_image(VOXEL_MM, noise=rng.uniform(2.0, 6.0), seed=100 * seed + number)
         brain = np.where(labels.data == FLUID, 0, image.data) * rng.uniform(1, 2)
         data = gaussian_filter(brain, (rng.normal(2.0, 0.3) + blur_mm) / VOXEL_MM)
@@ -77,7 +77,7 @@ def test_measures_of_both_cohorts_are_in_the_run_folder(run_folder):
 def test_question_seven_sees_the_blur(run_folder):
     card = json.loads((run_folder / "scorecard.json").read_text())
     question = card["questions"][6]
-    assert question["verdict"] == "no"
+    assert question["verdict"] == "fail"
     results = pd.read_csv(run_folder / "tables" / "results.tsv", sep="\t")
     rows = results[(results["analysis"] == "quality") & (results["quantity"] == "quality_d")]
     d = rows.set_index("structure")["estimate"]
@@ -151,7 +151,7 @@ class TestWhichFiles:
         stored.write_bytes(b"labels")
         rows = pd.DataFrame(
             {
-                "participant_id": cohort.people["participant_id"],
+                "participant_id": cohort.subjects["participant_id"],
                 "labels": [f"/somewhere/else/{key}.nii.gz", str(stored), "n/a"],
                 "image": [str(path) for path in cohort.images],
             }
@@ -165,6 +165,6 @@ class TestWhichFiles:
     def test_images_without_labels_are_none(self, run_folder, tmp_path):
         cohort = read_cohort(run_folder.parent / "reference")
         elsewhere = type(cohort)(
-            cohort.name, cohort.people, images=tuple(tmp_path / "x.nii.gz" for _ in cohort.images)
+            cohort.name, cohort.subjects, images=tuple(tmp_path / "x.nii.gz" for _ in cohort.images)
         )
         assert image_and_label_files(elsewhere, tmp_path) is None

@@ -54,7 +54,9 @@ def test_weights_and_calibration_are_in_the_wheel(wheel: zipfile.ZipFile) -> Non
 def test_checkpoints_of_the_models_are_in_the_wheel(wheel: zipfile.ZipFile) -> None:
     files = set(wheel.namelist())
     for name in shipped_models():
-        assert {f"plausibrain/generation/checkpoints/{name}/{file}" for file in (DESCRIPTION, WEIGHTS)} <= files
+        assert {
+            f"plausibrain/generation/checkpoints/{name}/{file}" for file in (DESCRIPTION, WEIGHTS)
+        } <= files
     assert 0 < size_of(wheel, "plausibrain/generation/checkpoints/") < CHECKPOINTS_LIMIT_MB * 1e6
 
 

@@ -13,7 +13,7 @@ import pytest
 from tests.integration.conftest import Command
 
 ALL_TABLES = (
-    "people", "volumes", "results", "draws", "null_draws", "balance", "curves", "correlations", "dose",
+    "subjects", "volumes", "results", "draws", "null_draws", "balance", "curves", "correlations", "dose",
     "notes",
 )  # fmt: skip
 
@@ -111,8 +111,8 @@ def test_demo(tmp_path: Path, command: Command) -> None:
     assert "comparison:" in outcome.out
     scorecard = json.loads((tmp_path / "demo" / "defective" / "scorecard.json").read_text())
     verdicts = {q["number"]: q["verdict"] for q in scorecard["questions"]}
-    assert verdicts[2] == "no", "a hippocampus 10 % too small is seen"
-    assert verdicts[4] == "no", "missing ageing is seen"
+    assert verdicts[2] == "fail", "a hippocampus 10 % too small is seen"
+    assert verdicts[4] == "fail", "missing ageing is seen"
 
 
 @pytest.mark.parametrize("name", ["metrics", "doctor", "plan"])

@@ -12,7 +12,7 @@ import pytest
 
 from plausibrain.analysis.analyse import analyse, judge
 from plausibrain.analysis.evaluate import Pairs, evaluate_headline
-from plausibrain.analysis.frame import build_frame
+from plausibrain.analysis.joint_design import build_frame
 from plausibrain.analysis.registry import all_headlines
 from plausibrain.analysis.sample import prepare_samples
 from plausibrain.analysis.settings import Settings
@@ -20,7 +20,7 @@ from plausibrain.analysis.transport import assignment_cost
 from plausibrain.analysis.weights import Clusters, split_weights
 from plausibrain.cohorts.cohort import Cohort
 from plausibrain.generation.demo_cohorts import table_cohort
-from plausibrain.generation.planting import plant
+from plausibrain.generation.injection import inject
 
 ROOT = Path(__file__).parents[2]
 SETTINGS = Settings(n_resamples=300, n_splits=40, wasabi_repeats=20)
@@ -37,9 +37,9 @@ def judged_wasabi(generated: Cohort) -> dict[str, object]:
 
 def test_5_head_size_is_tested_and_d_has_interval_p_and_correction():
     """Published: head size is skipped, d has no interval, some fifty p values are computed and never used."""
-    shrunk = plant("head_size_bias", GENERATED, severity=-0.15, seed=0)
+    shrunk = inject("head_size_bias", GENERATED, severity=-0.15, seed=0)
     found = analyse(REFERENCE, shrunk, SETTINGS)
-    assert headlines(found.scorecard)["size_head"]["verdict"] == "no"
+    assert headlines(found.scorecard)["size_head"]["verdict"] == "fail"
     rows = found.tables["results"].query("analysis == 'size' and status == 'ok'")
     assert set(rows.loc[rows["structure"] == "TIV", "quantity"]) == {"adjusted_d", "hedges_g", "cohens_d"}
     published = rows.query("quantity == 'cohens_d' and headsize == 'pooled_residual'")
@@ -49,15 +49,15 @@ def test_5_head_size_is_tested_and_d_has_interval_p_and_correction():
         assert (table["estimate"] < table["ci_high"]).all()
         assert (table["q"] >= table["p"] - 1e-12).all()
         assert (table["q"] > table["p"]).any()
-        assert set(table["verdict"]) <= {"yes", "no", "cannot tell"}
+        assert set(table["verdict"]) <= {"pass", "fail", "inconclusive"}
     # The whole head is smaller and the proportions are right: both are said, one does not take up the other.
     adjusted = rows.query("quantity == 'adjusted_d' and headsize == 'share'")
     assert adjusted["estimate"].abs().median() < 0.2
 
 
 @pytest.mark.parametrize("n", [40, 110])
-def test_7_wasabi_works_below_500_people(n):
-    """Published: 500 people are drawn without replacement from any cohort, which fails below 500."""
+def test_7_wasabi_works_below_500_subjects(n):
+    """Published: 500 subjects are drawn without replacement from any cohort, which fails below 500."""
     small = table_cohort(n, seed=4, name="g")
     found = analyse(REFERENCE, small, SETTINGS)
     assert headlines(found.scorecard)["wasabi"]["status"] == "ok"
@@ -67,22 +67,25 @@ def test_7_wasabi_works_below_500_people(n):
     assert np.isfinite(rows["estimate"].astype(float)).all()
 
 
-def test_8_real_against_real_uses_disjoint_people():
-    """Published: two subsets of the same people overlap; shared people cost nothing, the null is too low.
+def test_8_real_against_real_uses_disjoint_subjects():
+    """Published: two subsets of the same subjects overlap; shared subjects cost nothing, the null is too low.
 
-    18 normal dimensions, 500 of 1000 people: fresh samples 14.2, overlapping draws 7.9 (squared distance).
+    18 normal dimensions, 500 of 1000 subjects: fresh samples 14.2, overlapping draws 7.9 (squared distance).
     """
     rng = np.random.default_rng(0)
     n, d = 200, 18
-    people = rng.standard_normal((2 * n, d))
+    subjects = rng.standard_normal((2 * n, d))
     first, second = split_weights(Clusters.of(np.arange(2 * n).astype(str)), n, 8, rng)
     assert not (first & second).any()
     ours = np.mean(
-        [assignment_cost(people[a > 0], people[b > 0]) for a, b in zip(first, second, strict=True)]
+        [assignment_cost(subjects[a > 0], subjects[b > 0]) for a, b in zip(first, second, strict=True)]
     )
     fresh = np.mean([assignment_cost(*rng.standard_normal((2, n, d))) for _ in range(8)])
     overlapping = np.mean(
-        [assignment_cost(*(people[rng.choice(2 * n, n, replace=False)] for _ in range(2))) for _ in range(8)]
+        [
+            assignment_cost(*(subjects[rng.choice(2 * n, n, replace=False)] for _ in range(2)))
+            for _ in range(8)
+        ]
     )
     # Standard error of a mean of 8: below 0.15 of about 16.
     assert ours == pytest.approx(fresh, rel=0.04)
@@ -92,7 +95,7 @@ def test_8_real_against_real_uses_disjoint_people():
 def test_8_the_null_of_a_run_is_that_of_a_fresh_cohort():
     wasabi = next(p for p in all_headlines() if p.name == "wasabi")
     found = evaluate_headline(
-        wasabi, Pairs.of(build_frame(prepare_samples(REFERENCE, GENERATED, min_people=10), SETTINGS))
+        wasabi, Pairs.of(build_frame(prepare_samples(REFERENCE, GENERATED, min_subjects=10), SETTINGS))
     )
     weights = Pairs.of(found.frame).null
     assert not (weights.reference.weights & weights.generated.weights).any()
@@ -118,7 +121,7 @@ def test_9_a_global_volume_bias_is_seen_where_the_published_rescaling_hides_it()
     plain, null_high = estimate(found, "wasabi_plain")
     assert plain > null_high
     verdicts = {name: h["verdict"] for name, h in headlines(found.scorecard).items()}
-    assert [verdicts[name] for name in ("wasabi", "size_within", "size_worst")] == ["no"] * 3
+    assert [verdicts[name] for name in ("wasabi", "size_within", "size_worst")] == ["fail"] * 3
 
 
 def test_10_the_spread_over_subsamples_is_not_called_an_error():
@@ -139,11 +142,12 @@ def test_10_the_interval_of_wasabi_covers():
     wasabi = next(p for p in all_headlines() if p.name == "wasabi")
     found = []
     for k in range(60):
-        generated = plant(
+        generated = inject(
             "regional_atrophy", table_cohort(80, seed=601 + 2 * k, name="g"), severity=0.2, seed=k
         )
         frame = build_frame(
-            prepare_samples(table_cohort(80, seed=600 + 2 * k, name="r"), generated, min_people=10), SETTINGS
+            prepare_samples(table_cohort(80, seed=600 + 2 * k, name="r"), generated, min_subjects=10),
+            SETTINGS,
         )
         h = evaluate_headline(wasabi, Pairs.of(frame))
         found.append((h.estimate, *h.interval(0.95)))

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from plausibrain.analysis.evaluate import Pairs
-from plausibrain.analysis.frame import Frame, build_frame
+from plausibrain.analysis.joint_design import Frame, build_frame
 from plausibrain.analysis.sample import prepare_samples
 from plausibrain.analysis.settings import Settings
 from plausibrain.cohorts.cohort import Cohort
@@ -33,33 +33,33 @@ def normal_cohort(
     *,
     name: str = "cohort",
     age: tuple[float, float] = (20.0, 80.0),
-    rows_per_person: int = 1,
+    rows_per_subject: int = 1,
     scale: float = 1.0,
 ) -> Cohort:
-    """Return n people (each in several rows that share most of their volumes) with volumes times `scale`."""
+    """Return n subjects (each in several rows that share most of their volumes), times `scale`."""
     rng = np.random.default_rng(seed)
-    person = np.repeat(np.arange(n), rows_per_person)
+    subject = np.repeat(np.arange(n), rows_per_subject)
     years, male = rng.uniform(*age, n), rng.integers(0, 2, n)
     head = 1 + TIV_SEX * (male - 0.5) + TIV_SD * rng.standard_normal(n)
-    volumes = {"TIV": TIV_MM3 * head[person]}
+    volumes = {"TIV": TIV_MM3 * head[subject]}
     shared = rng.standard_normal(n)
     for structure, (mean, slope, sex, share, sd) in STRUCTURES.items():
         own = 0.6 * shared + 0.8 * rng.standard_normal(n)
         part = 1 + slope * (years - 50) + sex * (male - 0.5) + share * (head - 1) + sd * own
-        again = 0.2 * sd * rng.standard_normal(len(person)) if rows_per_person > 1 else 0.0
-        volumes[structure] = mean * np.maximum(part[person] + again, 0.05)
-    people = pd.DataFrame(
+        again = 0.2 * sd * rng.standard_normal(len(subject)) if rows_per_subject > 1 else 0.0
+        volumes[structure] = mean * np.maximum(part[subject] + again, 0.05)
+    subjects = pd.DataFrame(
         {
             "participant_id": [
-                f"{name}-{seed}-{i:04d}-{j}" for i in range(n) for j in range(rows_per_person)
+                f"{name}-{seed}-{i:04d}-{j}" for i in range(n) for j in range(rows_per_subject)
             ],
-            "person": [f"{name}-{seed}-{i:04d}" for i in person],
-            "age": years[person],
-            "sex": np.where(male[person] == 1, "M", "F"),
+            "subject": [f"{name}-{seed}-{i:04d}" for i in subject],
+            "age": years[subject],
+            "sex": np.where(male[subject] == 1, "M", "F"),
         }
     )
     table = pd.DataFrame(volumes) * scale
-    return Cohort(name=name, people=people, volumes=table, segmenter="truth", source=Path(f"{name}.tsv"))
+    return Cohort(name=name, subjects=subjects, volumes=table, segmenter="truth", source=Path(f"{name}.tsv"))
 
 
 def with_volume(cohort: Cohort, structure: str, values: np.ndarray | float) -> Cohort:
@@ -67,14 +67,14 @@ def with_volume(cohort: Cohort, structure: str, values: np.ndarray | float) -> C
     return replace(cohort, volumes=cohort.volumes.assign(**{structure: values}))
 
 
-def with_people(cohort: Cohort, **columns: object) -> Cohort:
-    """Return the cohort with columns of people added or replaced."""
-    return replace(cohort, people=cohort.people.assign(**columns))
+def with_subjects(cohort: Cohort, **columns: object) -> Cohort:
+    """Return the cohort with columns of subjects added or replaced."""
+    return replace(cohort, subjects=cohort.subjects.assign(**columns))
 
 
 def frame_of(reference: Cohort, generated: Cohort, settings: Settings = QUICK) -> Frame:
     """Put two cohorts on a frame."""
-    return build_frame(prepare_samples(reference, generated, min_people=settings.min_people), settings)
+    return build_frame(prepare_samples(reference, generated, min_subjects=settings.min_subjects), settings)
 
 
 def pairs_of(reference: Cohort, generated: Cohort, settings: Settings = QUICK) -> Pairs:
@@ -87,9 +87,9 @@ def with_quality(
 ) -> Cohort:
     """Return the cohort with normal, correlated measures of image quality that change with age."""
     rng = np.random.default_rng(seed)
-    person = pd.factorize(cohort.people["person"])[0]
-    shared = rng.standard_normal(person.max() + 1)[person]
-    age = cohort.people["age"].to_numpy(dtype=float)
+    subject = pd.factorize(cohort.subjects["subject"])[0]
+    shared = rng.standard_normal(subject.max() + 1)[subject]
+    age = cohort.subjects["age"].to_numpy(dtype=float)
     values = {
         f"measure_{k}": 10.0 * (k + 1)
         + 0.02 * k * (age - 50)

@@ -5,18 +5,18 @@ import pytest
 import statsmodels.api as sm
 from statsmodels.stats.proportion import confint_proportions_2indep
 
-from plausibrain.analysis.capabilities import missing_capability
+from plausibrain.analysis.applicability import missing_capability
 from plausibrain.analysis.conditions import (
     measured_structures,
     measured_volume,
     weighted_line,
     weighted_slope,
 )
+from plausibrain.analysis.estimates.conditioning import conditioning, dose_table
 from plausibrain.analysis.estimates.exclusions import exclusions
-from plausibrain.analysis.estimates.obedience import dose_table, obedience
 from plausibrain.analysis.exclusion import exclusion_counts, exclusion_difference, newcombe
 from plausibrain.cohorts.errors import DataError
-from tests.unit.analysis.factory import frame_of, normal_cohort, pairs_of, with_people, with_volume
+from tests.unit.analysis.factory import frame_of, normal_cohort, pairs_of, with_subjects, with_volume
 
 REFERENCE = normal_cohort(100, 1, name="r")
 LEFT, RIGHT = "Left-Lateral-Ventricle", "Right-Lateral-Ventricle"
@@ -28,14 +28,14 @@ def obedient(slope: float, *, seed: int = 2, n: int = 150, noise: float = 500.0)
     cohort = normal_cohort(n, seed, name="g")
     rng = np.random.default_rng(seed + 1000)
     asked = rng.uniform(1e4, 6e4, n)
-    age = cohort.people["age"].to_numpy()
+    age = cohort.subjects["age"].to_numpy()
     total = 9000 + slope * asked + 300 * (age - 50) + noise * rng.standard_normal(n)
     cohort = with_volume(with_volume(cohort, LEFT, 0.55 * total), RIGHT, 0.45 * total)
-    return with_people(cohort, **{COLUMN: asked})
+    return with_subjects(cohort, **{COLUMN: asked})
 
 
 @pytest.mark.parametrize("slope", [0.0, 0.6, 1.0])
-def test_planted_slope_is_recovered(slope):
+def test_injected_slope_is_recovered(slope):
     pairs = pairs_of(REFERENCE, obedient(slope))
     # Standard error 500 / (sqrt(150) 14400) = 0.003.
     assert weighted_slope(COLUMN, pairs.full)[0] == pytest.approx(slope, abs=0.01)
@@ -44,11 +44,11 @@ def test_planted_slope_is_recovered(slope):
 
 def test_a_model_that_only_follows_age_does_not_obey():
     cohort = obedient(0.0)
-    age = cohort.people["age"].to_numpy()
+    age = cohort.subjects["age"].to_numpy()
     asked = (
         1e4 + 600 * age + np.random.default_rng(1).normal(0, 5000, 150)
-    )  # as in people: the old are asked for more
-    pair = pairs_of(REFERENCE, with_people(cohort, **{COLUMN: asked})).full
+    )  # as in subjects: the old are asked for more
+    pair = pairs_of(REFERENCE, with_subjects(cohort, **{COLUMN: asked})).full
     measured = measured_volume(COLUMN, pair.generated.prepared.sample)
     assert np.polyfit(asked, measured, 1)[0] > 0.3
     assert weighted_slope(COLUMN, pair)[0] == pytest.approx(0.0, abs=0.05)
@@ -57,14 +57,14 @@ def test_a_model_that_only_follows_age_does_not_obey():
 def test_slope_at_equal_age_is_a_regression():
     pair = pairs_of(REFERENCE, obedient(0.7)).full
     prepared = pair.generated.prepared
-    x = np.column_stack([prepared.design[:, pair.frame.model(tiv=False)], prepared.sample.people[COLUMN]])
+    x = np.column_stack([prepared.design[:, pair.frame.model(tiv=False)], prepared.sample.subjects[COLUMN]])
     expected = sm.OLS(measured_volume(COLUMN, prepared.sample), x).fit().params[-1]
     assert weighted_slope(COLUMN, pair)[0] == pytest.approx(expected, rel=1e-6)
 
 
 def test_requests_fixed_by_age_are_not_judged():
     cohort = obedient(1.0)
-    fixed = with_people(cohort, **{COLUMN: 1e4 + 300 * cohort.people["age"]})
+    fixed = with_subjects(cohort, **{COLUMN: 1e4 + 300 * cohort.subjects["age"]})
     reason = missing_capability("requested ventricle volume", frame_of(REFERENCE, fixed))
     assert reason == "the requested ventricle volume is fixed by age, sex and the other requests"
 
@@ -73,7 +73,7 @@ def test_requests_fixed_by_age_are_not_judged():
     ("values", "reason"), [(np.nan, "has no requested ventricle"), (2e4, "with the same ventricle")]
 )
 def test_requests_that_say_nothing(values, reason):
-    frame = frame_of(REFERENCE, with_people(obedient(1.0), **{COLUMN: values}))
+    frame = frame_of(REFERENCE, with_subjects(obedient(1.0), **{COLUMN: values}))
     assert reason in missing_capability("requested ventricle volume", frame)
 
 
@@ -94,7 +94,7 @@ def test_which_structures_answer():
 
 def test_no_structure_to_answer():
     sample = frame_of(REFERENCE, obedient(1.0)).reference.sample.take(np.arange(5))
-    other = sample.__class__("x", sample.people, sample.volumes[:, :1], ("Left-Hippocampus",), None)
+    other = sample.__class__("x", sample.subjects, sample.volumes[:, :1], ("Left-Hippocampus",), None)
     with pytest.raises(DataError, match="x: no structure of the ventricle volume is in the table"):
         measured_volume(COLUMN, other)
 
@@ -112,7 +112,7 @@ def test_weighted_line_is_a_regression_of_repeated_rows():
 
 def test_rows_and_doses():
     pairs = pairs_of(REFERENCE, obedient(0.5))
-    rows = obedience(pairs).set_index("quantity")
+    rows = conditioning(pairs).set_index("quantity")
     dose = dose_table(pairs)
     assert rows.loc["ventricle_volume_slope", "estimate"] == pytest.approx(
         np.polyfit(dose["requested"], dose["measured"], 1)[0]
@@ -130,7 +130,7 @@ def test_rows_and_doses():
 
 def excluded(reference_out: int, generated_out: int):
     def marked(cohort, out):
-        return with_people(cohort, status=np.where(np.arange(len(cohort)) < out, "excluded", "ok"))
+        return with_subjects(cohort, status=np.where(np.arange(len(cohort)) < out, "excluded", "ok"))
 
     return pairs_of(marked(REFERENCE, reference_out), marked(normal_cohort(80, 2, name="g"), generated_out))
 

@@ -17,7 +17,7 @@ from tests.unit.analysis.factory import normal_cohort
 
 def sample(n=60, seed=0, **kwargs):
     cohort = normal_cohort(n, seed, **kwargs)
-    return prepare_samples(cohort, cohort, min_people=4).reference
+    return prepare_samples(cohort, cohort, min_subjects=4).reference
 
 
 def test_spline_spans_the_same_curves_as_patsys_natural_spline():

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from plausibrain.analysis.analyse import judge
-from plausibrain.analysis.capabilities import missing_capability
+from plausibrain.analysis.applicability import missing_capability
 from plausibrain.analysis.design import describe_design
-from tests.unit.analysis.factory import QUICK, frame_of, normal_cohort, with_people, with_volume
+from tests.unit.analysis.factory import QUICK, frame_of, normal_cohort, with_subjects, with_volume
 
 REFERENCE = normal_cohort(120, 1, name="r")
 VENTRICLES = ["Left-Lateral-Ventricle", "Right-Lateral-Ventricle"]
@@ -16,7 +16,7 @@ def requested(cohort, ventricle, brain=None):
     columns = {"requested_ventricle_mm3": ventricle}
     if brain is not None:
         columns["requested_brain_mm3"] = brain
-    return with_people(cohort, **columns)
+    return with_subjects(cohort, **columns)
 
 
 def design(generated):
@@ -28,7 +28,7 @@ def test_without_requests_nothing_is_violated():
     assert (found.kind, found.violated) == ("unconditional", {})
 
 
-def test_requests_drawn_like_people_are_a_population():
+def test_requests_drawn_like_subjects_are_a_population():
     cohort = normal_cohort(100, 2, name="g")
     found = design(requested(cohort, cohort.volumes[VENTRICLES].sum(axis=1)))
     assert found.kind == "population"
@@ -40,7 +40,7 @@ def one_factor():
     rows = [(age, 24e3, 1.1e6) for age in (40, 60, 80)] + [(60, v, 1.1e6) for v in (1e4, 4e4)]
     rows += [(60, 24e3, b) for b in (0.9e6, 1.3e6)]
     age, ventricle, brain = (np.repeat(column, 15) for column in np.array(rows, dtype=float).T)
-    cohort = with_people(normal_cohort(105, 2, name="g"), age=age)
+    cohort = with_subjects(normal_cohort(105, 2, name="g"), age=age)
     return requested(cohort, ventricle, brain)
 
 
@@ -52,14 +52,14 @@ def test_one_factor_at_a_time():
     card = judge(REFERENCE, one_factor(), QUICK)
     entries = {h["name"]: h for q in card["questions"] for h in q["headlines"]}
     for name in ("spread_structures", "covariation", "energy", "wasabi", "ageing"):
-        assert entries[name]["verdict"] == "cannot tell"
+        assert entries[name]["verdict"] == "inconclusive"
         assert "the design does not support a verdict" in entries[name]["caveat"]
     assert entries["size_head"]["caveat"] == ""
 
 
 def test_crossed_grid():
     ages, ventricles = np.meshgrid([40.0, 60.0, 80.0], [1e4, 2e4, 4e4])
-    cohort = with_people(normal_cohort(90, 2, name="g"), age=np.repeat(ages.ravel(), 10))
+    cohort = with_subjects(normal_cohort(90, 2, name="g"), age=np.repeat(ages.ravel(), 10))
     found = design(requested(cohort, np.repeat(ventricles.ravel(), 10)))
     assert found.kind == "crossed"
     assert "a grid of conditions was requested (9 combinations for 90 images)" in found.violated["joint"]
@@ -69,7 +69,7 @@ def test_men_and_women_requested_alike():
     cohort = normal_cohort(200, 2, name="g")
     # Reference men have larger brains; these requests do not know of sex.
     brain = np.random.default_rng(0).permutation(np.linspace(0.9e6, 1.3e6, 200))
-    male = (cohort.people["sex"] == "M").to_numpy()
+    male = (cohort.subjects["sex"] == "M").to_numpy()
     alike = brain - np.where(male, brain[male].mean(), brain[~male].mean())
     found = design(requested(cohort, cohort.volumes[VENTRICLES].sum(axis=1), alike + 1.1e6))
     assert "men and women were requested alike in brain volume" in found.violated["sex with the rest"]
@@ -93,13 +93,13 @@ def test_ages_that_the_reference_does_not_cover():
     )
     frame = frame_of(young, old)
     found = describe_design(frame)
-    assert "100% of the generated people (60 to 85 years)" in found.violated["shared ages"]
+    assert "100% of the generated subjects (60 to 85 years)" in found.violated["shared ages"]
     assert missing_capability("age", frame) == "the two cohorts have hardly any ages in common"
     entries = {h["name"]: h for q in judge(young, old, QUICK)["questions"] for h in q["headlines"]}
     verdicts = {name: h["verdict"] for name, h in entries.items()}
-    assert "no" not in verdicts.values()
+    assert "fail" not in verdicts.values()
     assert entries["size_head"]["caveat"]
-    assert verdicts["excluded_share"] == "yes"
+    assert verdicts["excluded_share"] == "pass"
 
 
 def test_some_ages_outside_are_said_and_judged():
@@ -112,20 +112,20 @@ def test_some_ages_outside_are_said_and_judged():
 
 def test_sex_confounded_with_cohort_is_said_and_found():
     men, women = (
-        c.select((c.people["sex"] == s).to_numpy())
+        c.select((c.subjects["sex"] == s).to_numpy())
         for c, s in ((normal_cohort(300, 1, name="r"), "M"), (normal_cohort(300, 2, name="g"), "F"))
     )
     card = judge(men, women, QUICK)
     assert "one cohort is men only and the other women only" in card["design"]["statements"][0]
     verdicts = {h["name"]: h["verdict"] for q in card["questions"] for h in q["headlines"]}
-    assert verdicts["size_head"] == "no"
+    assert verdicts["size_head"] == "fail"
     assert verdicts["sex_raw"] == "not measured"
     others = normal_cohort(300, 3, name="g")
-    one_sex = describe_design(frame_of(men, others.select((others.people["sex"] == "M").to_numpy())))
+    one_sex = describe_design(frame_of(men, others.select((others.subjects["sex"] == "M").to_numpy())))
     assert one_sex.statements[0] == "both cohorts are men only; nothing is said about the other sex"
 
 
 @pytest.mark.parametrize(("men", "reason"), [(3, "3 men and 37 women; 5 of each are needed"), (6, "")])
 def test_few_of_one_sex(men, reason):
-    generated = with_people(normal_cohort(40, 2, name="g"), sex=np.where(np.arange(40) < men, "M", "F"))
+    generated = with_subjects(normal_cohort(40, 2, name="g"), sex=np.where(np.arange(40) < men, "M", "F"))
     assert missing_capability("sex", frame_of(REFERENCE, generated)).endswith(reason)

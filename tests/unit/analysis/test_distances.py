@@ -16,13 +16,13 @@ PAIRS = pairs_of(REFERENCE, GENERATED)
 FLOAT32 = 1e-4  # distances are kept in single precision, from squares of differences of large sums
 
 
-def slow_mean(points, weights, other=None, other_weights=None, person=None):
-    """Weighted mean distance, pair by pair; within one cohort without pairs of one person."""
+def slow_mean(points, weights, other=None, other_weights=None, subject=None):
+    """Weighted mean distance, pair by pair; within one cohort without pairs of one subject."""
     total = count = 0.0
     for i in range(len(points)):
         for j in range(len(points if other is None else other)):
             if other is None:
-                if person[i] == person[j]:
+                if subject[i] == subject[j]:
                     continue
                 w, distance = weights[i] * weights[j], np.linalg.norm(points[i] - points[j])
             else:
@@ -34,8 +34,8 @@ def slow_mean(points, weights, other=None, other_weights=None, person=None):
 def slow_energy(pair, b):
     r, g = (side.prepared.features for side in (pair.reference, pair.generated))
     wr, wg = (side.weights[b].astype(float) for side in (pair.reference, pair.generated))
-    people = [side.prepared.clusters.row_of for side in (pair.reference, pair.generated)]
-    within = slow_mean(r, wr, person=people[0]) + slow_mean(g, wg, person=people[1])
+    subjects = [side.prepared.clusters.row_of for side in (pair.reference, pair.generated)]
+    within = slow_mean(r, wr, subject=subjects[0]) + slow_mean(g, wg, subject=subjects[1])
     return 1 - within / (2 * slow_mean(r, wr, g, wg))
 
 
@@ -45,15 +45,15 @@ def test_energy_is_the_slow_loop(kind):
     assert energy(pair)[0] == pytest.approx(slow_energy(pair, 0), abs=FLOAT32)
 
 
-def test_several_rows_of_one_person_are_not_close_pairs():
-    generated = normal_cohort(12, 3, name="g", rows_per_person=3)
+def test_several_rows_of_one_subject_are_not_close_pairs():
+    generated = normal_cohort(12, 3, name="g", rows_per_subject=3)
     pair = pairs_of(REFERENCE, generated)
     for weighted in (pair.full, pair.bootstrap):
         assert energy(weighted)[0] == pytest.approx(slow_energy(weighted, 0), abs=FLOAT32)
 
 
 def test_clusters_do_not_move_the_distance_of_one_population():
-    # Averages over draws: 25 people once, or the same 25 people four times with small changes.
+    # Averages over draws: 25 subjects once, or the same 25 subjects four times with small changes.
     once = [
         energy(pairs_of(normal_cohort(60, k, name="r"), normal_cohort(25, 90 + k, name="g")).full)[0]
         for k in range(15)
@@ -61,12 +61,12 @@ def test_clusters_do_not_move_the_distance_of_one_population():
     often = [
         energy(
             pairs_of(
-                normal_cohort(60, k, name="r"), normal_cohort(25, 90 + k, name="g", rows_per_person=4)
+                normal_cohort(60, k, name="r"), normal_cohort(25, 90 + k, name="g", rows_per_subject=4)
             ).full
         )[0]
         for k in range(15)
     ]
-    # Within-person pairs at distance near zero would add about 1 / 25 * 1 / 2 = 0.02.
+    # Within-subject pairs at distance near zero would add about 1 / 25 * 1 / 2 = 0.02.
     assert np.mean(often) == pytest.approx(np.mean(once), abs=0.01)
 
 
@@ -84,13 +84,13 @@ def test_nearest_neighbours_by_brute_force():
         assert median[0] == pytest.approx(np.median(d.min(axis=1)), abs=1e-3)
 
 
-def test_the_nearest_neighbour_is_another_person():
-    clustered = normal_cohort(15, 2, name="g", rows_per_person=2)
+def test_the_nearest_neighbour_is_another_subject():
+    clustered = normal_cohort(15, 2, name="g", rows_per_subject=2)
     pair = pairs_of(REFERENCE, clustered).full
     generated = pair.generated.prepared
     d = cdist(generated.features, generated.features)
-    person = generated.clusters.row_of
-    d[person[:, None] == person[None]] = np.inf
+    subject = generated.clusters.row_of
+    d[subject[:, None] == subject[None]] = np.inf
     assert nearest_distance_medians(pair)[1][0] == pytest.approx(np.median(d.min(axis=1)), abs=1e-3)
 
 
@@ -117,10 +117,10 @@ def test_bootstrap_of_neighbours_needs_the_estimate():
         nearest_distance_medians(lost)
 
 
-def test_weights_of_zero_leave_people_out():
+def test_weights_of_zero_leave_subjects_out():
     pair = PAIRS.full
     half = np.zeros((1, 30), dtype=np.uint8)
     half[0, :15] = 1
     some = Pair(pair.frame, Weighted(pair.reference.prepared, half), pair.generated, "matched")
-    expected = slow_mean(pair.reference.prepared.features[:15], np.ones(15), person=np.arange(15))
+    expected = slow_mean(pair.reference.prepared.features[:15], np.ones(15), subject=np.arange(15))
     assert mean_distance(some, "reference", "reference")[0] == pytest.approx(expected, abs=1e-3)

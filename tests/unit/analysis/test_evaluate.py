@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from plausibrain.analysis.evaluate import PEOPLE_PER_COLUMN, Headline, evaluate_headline
+from plausibrain.analysis.evaluate import SUBJECTS_PER_COLUMN, Headline, evaluate_headline
 from plausibrain.analysis.pair import Pair
 from plausibrain.analysis.registry import HEADLINES, all_headlines
 from plausibrain.cohorts.errors import MeasurementError
@@ -53,13 +53,13 @@ def headline(
 @pytest.mark.parametrize(
     ("estimate", "se", "verdict"),
     [
-        (0.0, 0.05, "yes"),
-        (0.1, 0.05, "yes"),  # 0.1 + 1.645 * 0.05 = 0.18
-        (0.13, 0.05, "cannot tell"),
-        (0.0, 0.2, "cannot tell"),
-        (0.5, 0.05, "no"),
-        (-0.5, 0.05, "no"),
-        (0.32, 0.05, "cannot tell"),  # beyond at 95 % (0.22), not at 99.5 % (0.18)
+        (0.0, 0.05, "pass"),
+        (0.1, 0.05, "pass"),  # 0.1 + 1.645 * 0.05 = 0.18
+        (0.13, 0.05, "inconclusive"),
+        (0.0, 0.2, "inconclusive"),
+        (0.5, 0.05, "fail"),
+        (-0.5, 0.05, "fail"),
+        (0.32, 0.05, "inconclusive"),  # beyond at 95 % (0.22), not at 99.5 % (0.18)
     ],
 )
 def test_verdict_against_a_margin(estimate, se, verdict):
@@ -67,30 +67,30 @@ def test_verdict_against_a_margin(estimate, se, verdict):
 
 
 def test_more_headlines_make_a_no_harder_and_a_yes_no_easier():
-    assert [headline(0.32, 0.05).verdict(0.05, k) for k in (1, 10)] == ["no", "cannot tell"]
-    assert [headline(0.13, 0.05).verdict(0.05, k) for k in (1, 10)] == ["cannot tell"] * 2
+    assert [headline(0.32, 0.05).verdict(0.05, k) for k in (1, 10)] == ["fail", "inconclusive"]
+    assert [headline(0.13, 0.05).verdict(0.05, k) for k in (1, 10)] == ["inconclusive"] * 2
 
 
 def test_no_also_needs_a_value_beyond_real_against_real():
-    assert headline(0.5, 0.05, matched=0.05).verdict(0.05, 10) == "cannot tell"
-    assert headline(0.5, 0.05, null=(-0.1, 0.1)).verdict(0.05, 10) == "no"
-    assert headline(0.5, 0.05, null=(-0.9, 0.9)).verdict(0.05, 10) == "cannot tell"
+    assert headline(0.5, 0.05, matched=0.05).verdict(0.05, 10) == "inconclusive"
+    assert headline(0.5, 0.05, null=(-0.1, 0.1)).verdict(0.05, 10) == "fail"
+    assert headline(0.5, 0.05, null=(-0.9, 0.9)).verdict(0.05, 10) == "inconclusive"
 
 
 def test_undefined_splits_forbid_a_no():
     h = headline(0.5, 0.05)
     null, matched = h.null.copy(), h.matched.copy()
     null[:10] = np.nan
-    assert replace(h, null=null).verdict(0.05, 10) == "cannot tell"
+    assert replace(h, null=null).verdict(0.05, 10) == "inconclusive"
     matched[:10] = np.nan
-    assert replace(h, matched=matched).verdict(0.05, 10) == "cannot tell"
+    assert replace(h, matched=matched).verdict(0.05, 10) == "inconclusive"
 
 
 def test_without_a_null_the_margin_decides():
-    assert headline(0.5, 0.05, null=None).verdict(0.05, 10) == "no"
+    assert headline(0.5, 0.05, null=None).verdict(0.05, 10) == "fail"
 
 
-@pytest.mark.parametrize(("judged", "verdict"), [(0.0, "yes"), (0.5, "no"), (0.25, "cannot tell")])
+@pytest.mark.parametrize(("judged", "verdict"), [(0.0, "pass"), (0.5, "fail"), (0.25, "inconclusive")])
 def test_excess_over_the_null_is_judged_not_the_estimate(judged, verdict):
     # An estimate far from zero that a perfect generator has too.
     h = headline(3.0, 0.05, judged=judged, null=(2.9, 3.1), matched=3.0 + judged, against_null=True)
@@ -100,10 +100,10 @@ def test_excess_over_the_null_is_judged_not_the_estimate(judged, verdict):
 @pytest.mark.parametrize(
     ("estimate", "margin", "verdict"),
     [
-        (-5.0, (-np.inf, 0.2), "yes"),
-        (0.6, (-np.inf, 0.2), "no"),
-        (5.0, (-0.1, np.inf), "yes"),
-        (-0.6, (-0.1, np.inf), "no"),
+        (-5.0, (-np.inf, 0.2), "pass"),
+        (0.6, (-np.inf, 0.2), "fail"),
+        (5.0, (-0.1, np.inf), "pass"),
+        (-0.6, (-0.1, np.inf), "fail"),
     ],
 )
 def test_one_sided_margins(estimate, margin, verdict):
@@ -112,8 +112,8 @@ def test_one_sided_margins(estimate, margin, verdict):
 
 def test_an_undefined_margin_is_never_a_verdict():
     for estimate in (0.0, 9.0):
-        assert headline(estimate, 0.05, margin=(-np.inf, np.nan)).verdict(0.05, 10) == "cannot tell"
-        assert headline(estimate, 0.05, judged=np.nan).verdict(0.05, 10) == "cannot tell"
+        assert headline(estimate, 0.05, margin=(-np.inf, np.nan)).verdict(0.05, 10) == "inconclusive"
+        assert headline(estimate, 0.05, judged=np.nan).verdict(0.05, 10) == "inconclusive"
 
 
 def test_high_levels_stretch_the_95_percent_interval():
@@ -140,13 +140,13 @@ def test_standard_error_and_detectable_difference():
 
 def test_tiny_halves_carry_no_verdict():
     small = frame_of(normal_cohort(20, 1, name="r"), normal_cohort(200, 2, name="g"))
-    assert small.split_size < PEOPLE_PER_COLUMN * len(small.columns)
+    assert small.split_size < SUBJECTS_PER_COLUMN * len(small.columns)
     for estimate in (0.0, 9.0):
         h = replace(headline(estimate, 0.01), frame=small)
-        assert h.verdict(0.05, 10) == "cannot tell"
-        assert "10 people a side" in h.too_few
+        assert h.verdict(0.05, 10) == "inconclusive"
+        assert "10 subjects a side" in h.too_few
     needs_none = replace(headline(0.0, 0.01, null=None), plugin=plugin(null=False), frame=small)
-    assert needs_none.verdict(0.05, 10) == "yes"
+    assert needs_none.verdict(0.05, 10) == "pass"
 
 
 def test_missing_capability_is_a_reason_not_a_number():
@@ -200,9 +200,9 @@ def test_fixed_scores_take_the_spread_of_half_samples():
     assert widened.draws.std() == pytest.approx(0.5, rel=0.25)  # of 40 halves: 11 % relative error
 
 
-def test_planted_margin_is_an_excess_over_the_null():
+def test_injected_margin_is_an_excess_over_the_null():
     def distance(pair: Pair) -> np.ndarray:
-        return np.full(pair.n_replicates, {"planted": 1.5, "null": 1.0, "matched": 1.1}.get(pair.kind, 0.9))
+        return np.full(pair.n_replicates, {"injected": 1.5, "null": 1.0, "matched": 1.1}.get(pair.kind, 0.9))
 
     found = evaluate_headline(plugin(distance, margin=None, against_null=True), PAIRS)
     assert found.judged == pytest.approx(0.1)

@@ -5,15 +5,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from plausibrain.analysis.clouds import FEATURE_SPACE, IMAGE_SPACE, chosen_extractor, extractor_names
 from plausibrain.analysis.estimates.feature_distances import feature_distances
 from plausibrain.analysis.evaluate import Pairs
 from plausibrain.analysis.feature_registry import all_distances
+from plausibrain.analysis.feature_samples import FEATURE_SPACE, IMAGE_SPACE, chosen_extractor, extractor_names
 from plausibrain.analysis.settings import Settings
 from plausibrain.cohorts.cohort import Cohort
 from plausibrain.generation.demo_cohorts import table_cohort
-from tests.unit.analysis.clouds_factory import IMAGE, NETWORK, latent, with_features
 from tests.unit.analysis.factory import pairs_of
+from tests.unit.analysis.feature_factory import IMAGE, NETWORK, latent, with_features
 
 SETTINGS = Settings(n_resamples=100, n_splits=20)
 N = 120
@@ -85,7 +85,7 @@ def test_distances_grow_with_what_is_wrong(like):
 
 
 def test_a_collapsed_cloud_is_faithful_but_not_diverse(like):
-    """Everybody near one typical person: precise and dense, but little recalled, covered or different."""
+    """Everybody near one typical subject: precise and dense, but little recalled, covered or different."""
     near = 0.15 * latent(OTHER, 2)
     found = full(with_features(OTHER, 2, anatomy=near, noise=0.1))
     assert found["precision"] > 0.95
@@ -119,8 +119,8 @@ def test_identical_sets_are_at_distance_zero_and_cover_each_other():
     # single precision of squared norms of about 100
     assert found["frechet"] == pytest.approx(0, abs=1e-6)
     assert found["precision"] == found["recall"] == found["coverage"] == 1.0
-    assert found["kid"] < 0  # everybody has a twin across, nobody within
-    # adjusted features of the reference are predicted without the person, hence lie a little further out
+    assert found["kid"] < 0  # everybody has a near-duplicate across, nobody within
+    # adjusted features of the reference are predicted without the subject, hence lie a little further out
     assert 0.85 < found["vendi"] < 1.0
 
 
@@ -167,7 +167,7 @@ def test_rows_name_the_extractor_and_say_what_is_refused():
 def test_few_images_for_long_vectors_are_a_caveat():
     frechet = next(p for p in all_distances() if p.name == "frechet")
     assert frechet.options["caveat"](60, 256) == (
-        "60 images for 256 dimensions: biased upwards, read it beside real against real"
+        "60 images for 256 dimensions: biased upwards, read it beside split-half reference"
     )
     assert frechet.options["caveat"](600, 256) == ""
 

@@ -1,4 +1,4 @@
-"""Planted measurement noise is recovered; planned sample sizes hold in simulation."""
+"""Injected measurement noise is recovered; planned sample sizes hold in simulation."""
 
 from dataclasses import replace
 
@@ -23,11 +23,11 @@ def visits(noise: float, n: int = 600):
 
 
 @pytest.mark.parametrize("noise", [0.1, 0.5])
-def test_planted_noise_is_recovered(noise):
+def test_injected_noise_is_recovered(noise):
     both, truth = visits(noise)
     table = estimate_noise(*both, SETTINGS).set_index("structure")
-    assert (table["n_people"] == 600).all()
-    # Within-person over total SD; relative standard error of an SD of 600 differences: 3 %.
+    assert (table["n_subjects"] == 600).all()
+    # Within-subject over total SD; relative standard error of an SD of 600 differences: 3 %.
     expected = noise / np.sqrt(1 + noise**2)
     np.testing.assert_allclose(table["noise_sd"], expected, rtol=0.12)
     np.testing.assert_allclose(table["reliability"], 1 / (1 + noise**2), atol=0.05)
@@ -48,18 +48,18 @@ def test_order_of_visits_and_of_rows_does_not_matter():
     np.testing.assert_allclose(one["noise_sd"], estimate_noise(second, first, SETTINGS)["noise_sd"])
 
 
-def test_too_few_people_in_both_visits():
+def test_too_few_subjects_in_both_visits():
     (first, second), _ = visits(0.3, n=40)
-    ids = [p if i < 5 else f"new {i}" for i, p in enumerate(second.people["person"])]
-    strangers = replace(second, people=second.people.assign(person=ids))
-    with pytest.raises(DataError, match=r"5 people are in both visits \(40 and 40 rows\).*the same ids"):
+    ids = [p if i < 5 else f"new {i}" for i, p in enumerate(second.subjects["subject"])]
+    strangers = replace(second, subjects=second.subjects.assign(subject=ids))
+    with pytest.raises(DataError, match=r"5 subjects are in both visits \(40 and 40 rows\).*the same ids"):
         estimate_noise(first, strangers, SETTINGS)
 
 
-def test_two_rows_of_one_person_in_a_visit():
+def test_two_rows_of_one_subject_in_a_visit():
     (first, _), _ = visits(0.3, n=40)
-    twice = normal_cohort(40, 1, name="v", rows_per_person=2)
-    with pytest.raises(DataError, match="a person stands in several rows"):
+    twice = normal_cohort(40, 1, name="v", rows_per_subject=2)
+    with pytest.raises(DataError, match="a subject stands in several rows"):
         estimate_noise(first, twice, SETTINGS)
 
 
@@ -89,19 +89,19 @@ def test_power_is_that_of_a_simulation(n_reference, n_generated, effect):
 def test_planned_number_is_the_smallest_that_suffices(effect):
     plan = plan_sample_size(margin=0.2, effect=effect, power=0.8, alpha=0.05)
     n = plan["n_generated"]
-    assert plan["verdict"] == ("yes" if effect < 0.2 else "no")
+    assert plan["verdict"] == ("pass" if effect < 0.2 else "fail")
     assert verdict_power(n, n, margin=0.2, effect=effect, alpha=0.05) >= 0.8
     assert verdict_power(n - 1, n - 1, margin=0.2, effect=effect, alpha=0.05) < 0.8
-    assert f"{n} images against {n} real people" in plan["sentence"]
+    assert f"{n} images against {n} real subjects" in plan["sentence"]
 
 
-def test_too_few_real_people_for_any_number_of_images():
+def test_too_few_real_subjects_for_any_number_of_images():
     plan = plan_sample_size(margin=0.2, effect=0.0, power=0.8, alpha=0.05, n_reference=100)
     assert plan["n_generated"] is None
-    assert "no number of images is enough with 100 real people" in plan["sentence"]
+    assert "no number of images is enough with 100 real subjects" in plan["sentence"]
 
 
-def test_more_real_people_need_fewer_images():
+def test_more_real_subjects_need_fewer_images():
     few, many = (
         plan_sample_size(margin=0.2, effect=0.0, power=0.8, alpha=0.05, n_reference=n)["n_generated"]
         for n in (300, 3000)

@@ -5,11 +5,11 @@ import pytest
 import statsmodels.api as sm
 
 from plausibrain.analysis.covariates import Covariates
-from plausibrain.analysis.frame import LARGEST_LEVERAGE, leverage
+from plausibrain.analysis.joint_design import LARGEST_LEVERAGE, leverage
 from plausibrain.analysis.pair import ROLES, half_pair
 from plausibrain.analysis.regression import fit, moments
 from plausibrain.analysis.weights import ones
-from tests.unit.analysis.factory import frame_of, normal_cohort, pairs_of, with_people, with_volume
+from tests.unit.analysis.factory import frame_of, normal_cohort, pairs_of, with_subjects, with_volume
 
 REFERENCE, GENERATED = (
     normal_cohort(90, 1, name="r"),
@@ -90,11 +90,11 @@ def test_pooled_residual_also_adjusts_effects_and_spread():
 
 
 def test_trend_does_not_depend_on_which_ages_a_cohort_has():
-    """People age faster when old: straight slopes would call an older cohort of the same people different."""
+    """Subjects age faster when old: straight slopes would call an older cohort different."""
 
     def curved(seed, name, age):
         cohort = normal_cohort(400, seed, name=name, age=age)
-        years = cohort.people["age"].to_numpy()
+        years = cohort.subjects["age"].to_numpy()
         bent = 4000 - 10 * (years - 50) - 0.6 * np.maximum(years - 50, 0) ** 2
         noise = 100 * np.random.default_rng(seed).standard_normal(400)
         return with_volume(cohort, "Left-Hippocampus", bent + noise)
@@ -104,12 +104,12 @@ def test_trend_does_not_depend_on_which_ages_a_cohort_has():
     at = frame.structures.index("Left-Hippocampus")
     ours = [pair.effect(role, "age", "none")[0][0, at] for role in ROLES]
     plain = [np.polyfit(p.sample.age, p.outcomes[:, at], 1)[0] for p in (frame.reference, frame.generated)]
-    assert plain[1] / plain[0] > 1.3  # what a plain slope would report for the same people
+    assert plain[1] / plain[0] > 1.3  # what a plain slope would report for the same subjects
     assert ours[1] / ours[0] == pytest.approx(1.0, abs=0.1)  # standard error of each slope: 3 %
 
 
-def test_deviations_of_reference_people_are_those_of_new_people():
-    """In-sample residuals are too small by p / n on either side: with 30 people and 5 columns by a third."""
+def test_deviations_of_reference_subjects_are_those_of_new_subjects():
+    """In-sample residuals are too small by p / n on either side: with 30 rows and 5 columns by a third."""
     ratios, naive = [], []
     for seed in range(60):
         frame = frame_of(normal_cohort(30, seed, name="r"), normal_cohort(30, 500 + seed, name="g"))
@@ -123,7 +123,7 @@ def test_deviations_of_reference_people_are_those_of_new_people():
     assert np.median(naive) > 1.25
 
 
-def test_leave_one_out_deviation_is_a_prediction_without_that_person():
+def test_leave_one_out_deviation_is_a_prediction_without_that_subject():
     frame = FRAME
     x = frame.reference.design[:, frame.model(tiv=False)]
     y = frame.reference.outcomes[:, 0]
@@ -143,7 +143,7 @@ def test_deviations_of_the_old_are_measured_by_the_old():
 
     def fanning(seed, name, age):
         cohort = normal_cohort(400, seed, name=name, age=age)
-        years = cohort.people["age"].to_numpy()
+        years = cohort.subjects["age"].to_numpy()
         noise = np.random.default_rng(1000 + seed).standard_normal(400)
         return with_volume(
             cohort, "Left-Lateral-Ventricle", 12000 + 100 * years + (500 + 60 * (years - 20)) * noise
@@ -164,7 +164,7 @@ def test_scale_comes_from_the_reference_alone():
 
 def test_sex_confounded_with_cohort_is_not_adjusted_for():
     men, women = (
-        c.select((c.people["sex"] == s).to_numpy()) for c, s in ((REFERENCE, "M"), (GENERATED, "F"))
+        c.select((c.subjects["sex"] == s).to_numpy()) for c, s in ((REFERENCE, "M"), (GENERATED, "F"))
     )
     frame = frame_of(men, women)
     assert "sex" not in frame.columns
@@ -173,7 +173,7 @@ def test_sex_confounded_with_cohort_is_not_adjusted_for():
 
 def test_without_head_size():
     bare = [
-        c.__class__(c.name, c.people, c.volumes.drop(columns="TIV"), segmenter="truth")
+        c.__class__(c.name, c.subjects, c.volumes.drop(columns="TIV"), segmenter="truth")
         for c in (REFERENCE, GENERATED)
     ]
     frame = frame_of(*bare)
@@ -184,7 +184,7 @@ def test_without_head_size():
     assert Covariates.of(frame.reference.sample).names[-1] == "sex"
 
 
-def test_halves_are_half_of_the_people_of_each_cohort():
+def test_halves_are_half_of_the_subjects_of_each_cohort():
     pair = half_pair(FRAME)
     assert set(pair.reference.weights.sum(axis=1)) == {45}
     assert set(pair.generated.weights.sum(axis=1)) == {35}
@@ -192,8 +192,8 @@ def test_halves_are_half_of_the_people_of_each_cohort():
 
 def test_splits_share_their_first_group():
     np.testing.assert_array_equal(PAIRS.null.reference.weights, PAIRS.matched.reference.weights)
-    np.testing.assert_array_equal(PAIRS.null.generated.weights, PAIRS.planted.generated.weights)
-    shift = PAIRS.planted.generated.prepared.features - PAIRS.null.generated.prepared.features
+    np.testing.assert_array_equal(PAIRS.null.generated.weights, PAIRS.injected.generated.weights)
+    shift = PAIRS.injected.generated.prepared.features - PAIRS.null.generated.prepared.features
     np.testing.assert_allclose(shift, FRAME.settings.margin)
 
 
@@ -209,5 +209,5 @@ def test_bootstrap_holds_the_noise_twice():
 
 
 def test_requested_columns_do_not_enter_the_model():
-    asked = with_people(GENERATED, requested_ventricle_mm3=np.arange(70.0))
+    asked = with_subjects(GENERATED, requested_ventricle_mm3=np.arange(70.0))
     np.testing.assert_array_equal(frame_of(REFERENCE, asked).generated.design, FRAME.generated.design)

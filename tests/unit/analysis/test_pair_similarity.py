@@ -3,14 +3,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from plausibrain.analysis.capabilities import missing_capability
+from plausibrain.analysis.applicability import missing_capability
 from plausibrain.analysis.estimates.pair_similarity import pair_similarity as rows_of
 from plausibrain.analysis.headlines.pair_similarity import pair_similarity
 from plausibrain.analysis.pair_similarity import mean_similarity, similarity_names
 from plausibrain.analysis.settings import Settings
 from plausibrain.generation.demo_cohorts import table_cohort
-from tests.unit.analysis.clouds_factory import with_pairs
 from tests.unit.analysis.factory import pairs_of
+from tests.unit.analysis.feature_factory import with_pairs
 
 SETTINGS = Settings(n_resamples=400, n_splits=40)
 BASE, OTHER = table_cohort(80, seed=1, name="r"), table_cohort(90, seed=2, name="g")

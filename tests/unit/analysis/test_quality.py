@@ -1,4 +1,4 @@
-"""Image quality of two cohorts: what is compared, what is left out, and that planted faults are found."""
+"""Image quality of two cohorts: what is compared, what is left out, and that injected faults are found."""
 
 from dataclasses import replace
 
@@ -43,7 +43,7 @@ def test_a_shift_of_one_unit_is_found_in_residual_standard_deviations():
 
 def test_the_ruler_is_the_reference_and_age_is_taken_out():
     reference, generated = cohorts(400, scale=0.1)
-    older = replace(generated, people=generated.people.assign(age=generated.people["age"] * 0.5 + 40))
+    older = replace(generated, subjects=generated.subjects.assign(age=generated.subjects["age"] * 0.5 + 40))
     older = with_quality(older, 5, scale=0.1)
     pair = full_pair(frame_of(reference, older))
     assert np.abs(quality_difference(pair)).max() < 0.3
@@ -53,20 +53,20 @@ def test_the_ruler_is_the_reference_and_age_is_taken_out():
 @pytest.mark.parametrize(
     ("change", "name", "verdict"),
     [
-        ({"shift": 2.0}, "quality_worst", "no"),
-        ({"shift": 2.0}, "quality_within", "no"),
-        ({"scale": 0.4}, "quality_spread", "no"),
-        ({"scale": 2.5}, "odd_images", "no"),
-        ({"shift": 3.0}, "odd_images", "no"),
+        ({"shift": 2.0}, "quality_worst", "fail"),
+        ({"shift": 2.0}, "quality_within", "fail"),
+        ({"scale": 0.4}, "quality_spread", "fail"),
+        ({"scale": 2.5}, "odd_images", "fail"),
+        ({"shift": 3.0}, "odd_images", "fail"),
     ],
 )
-def test_planted_faults_are_called_no(change, name, verdict):
+def test_injected_faults_are_called_no(change, name, verdict):
     assert headline(name, *cohorts(**change)).verdict(0.05, 20) == verdict
 
 
 @pytest.mark.parametrize("name", ["quality_worst", "quality_within", "quality_spread", "odd_images"])
-def test_another_draw_of_the_same_people_is_never_no(name):
-    assert headline(name, *cohorts(200)).verdict(0.05, 20) in ("yes", "cannot tell")
+def test_another_draw_of_the_same_subjects_is_never_no(name):
+    assert headline(name, *cohorts(200)).verdict(0.05, 20) in ("pass", "inconclusive")
 
 
 def test_one_image_in_twenty_stands_out_by_construction():
@@ -111,7 +111,7 @@ def test_rows_per_measure_hold_means_difference_and_spread():
     assert set(table["quantity"]) == {"quality_d", "quality_sd_ratio", "quality_mean"}
     d = table[table["quantity"] == "quality_d"]
     assert d["structure"].tolist() == [f"measure_{k}" for k in range(5)]
-    assert set(d["verdict"]) == {"no"}
+    assert set(d["verdict"]) == {"fail"}
     assert (d["q"] < 0.05).all()
     assert (d["margin_high"] == QUICK.quality_margin).all()
     means = table[(table["quantity"] == "quality_mean") & (table["cohort"] == "difference")]
@@ -160,14 +160,14 @@ class TestWhatIsCompared:
         assert common_measures(plain, with_quality(plain, 1)) == ([], [])
         assert filled_measures(plain, [], np.ones(20, bool)).shape == (20, 0)
 
-    def test_excluded_people_do_not_count(self):
+    def test_excluded_subjects_do_not_count(self):
         reference, generated = cohorts(60)
-        out = generated.people.assign(status="ok")
+        out = generated.subjects.assign(status="ok")
         out.loc[:29, ["status", "reason"]] = ["excluded", "segmentation failed"]
         values = generated.measures.copy()
         values.iloc[:30] = np.nan
         names, notes = common_measures(
-            reference, replace(generated, people=out, measures=values, measure_reasons=None)
+            reference, replace(generated, subjects=out, measures=values, measure_reasons=None)
         )
         assert len(names) == 5
         assert notes == []
@@ -185,8 +185,10 @@ def test_measures_follow_their_rows_through_the_sample():
     reference, generated = cohorts(60)
     mixed = reference.select(np.random.default_rng(0).permutation(60))
     frame = frame_of(mixed, generated)
-    people, values = frame.reference.sample.people, frame.reference.sample.quality
-    expected = pd.Series(reference.measures["measure_1"].to_numpy(), index=reference.people["participant_id"])
-    np.testing.assert_array_equal(values["measure_1"], expected[people["participant_id"]])
+    subjects, values = frame.reference.sample.subjects, frame.reference.sample.quality
+    expected = pd.Series(
+        reference.measures["measure_1"].to_numpy(), index=reference.subjects["participant_id"]
+    )
+    np.testing.assert_array_equal(values["measure_1"], expected[subjects["participant_id"]])
     taken = frame.reference.sample.take(np.arange(60) % 2 == 1)
     np.testing.assert_array_equal(taken.quality["measure_1"], values["measure_1"][1::2])

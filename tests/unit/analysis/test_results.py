@@ -90,11 +90,11 @@ def test_equivalence_p_is_that_of_two_one_sided_t_tests():
 @pytest.mark.parametrize(
     ("estimate", "se", "verdict"),
     [
-        (0.0, 0.05, "yes"),
-        (0.15, 0.05, "cannot tell"),
-        (0.5, 0.05, "no"),
-        (-0.5, 0.05, "no"),
-        (0.3, 0.2, "cannot tell"),
+        (0.0, 0.05, "pass"),
+        (0.15, 0.05, "inconclusive"),
+        (0.5, 0.05, "fail"),
+        (-0.5, 0.05, "fail"),
+        (0.3, 0.2, "inconclusive"),
     ],
 )
 def test_verdict_of_a_structure(estimate, se, verdict):
@@ -107,12 +107,12 @@ def test_many_structures_make_a_no_harder():
     alone = rows(0.33, normal_draws(0.33, 0.06), margin=np.array([0.2]))
     estimates = np.r_[0.33, np.zeros(39)]
     among = rows(estimates, normal_draws(estimates, 0.06), margin=np.full(40, 0.2))
-    assert (alone.verdict[0], among.verdict[0]) == ("no", "cannot tell")
+    assert (alone.verdict[0], among.verdict[0]) == ("fail", "inconclusive")
 
 
 def test_edges_need_not_be_symmetric():
     table = rows(-0.5, normal_draws(-0.5, 0.05), margin=np.array([[-np.inf, 0.2]]))
-    assert table.verdict[0] == "yes"
+    assert table.verdict[0] == "pass"
 
 
 def test_undefined_draws_are_a_status_not_a_number():
@@ -130,8 +130,8 @@ def test_undefined_draws_are_a_status_not_a_number():
 def test_undefined_estimate():
     table = rows([np.nan, 0.0], normal_draws([0.0, 0.0], 0.1, n=50), margin=np.full(2, 0.2))
     assert table.status.tolist() == ["failed", "ok"]
-    assert table.reason[0] == "undefined on these people"
-    assert table.verdict.tolist() == ["", "yes"]
+    assert table.reason[0] == "undefined on these subjects"
+    assert table.verdict.tolist() == ["", "pass"]
 
 
 def test_no_effect_none_gives_no_test():

@@ -10,13 +10,13 @@ from plausibrain.analysis.analyse import judge
 from plausibrain.analysis.sample import prepare_samples
 from plausibrain.cohorts.cohort import Cohort
 from plausibrain.cohorts.errors import DataError
-from tests.unit.analysis.factory import QUICK, frame_of, normal_cohort, pairs_of, with_people, with_volume
+from tests.unit.analysis.factory import QUICK, frame_of, normal_cohort, pairs_of, with_subjects, with_volume
 
 REFERENCE, GENERATED = normal_cohort(40, 1, name="r"), normal_cohort(40, 2, name="g")
 
 
-def prepare(reference=REFERENCE, generated=GENERATED, min_people=10):
-    return prepare_samples(reference, generated, min_people=min_people)
+def prepare(reference=REFERENCE, generated=GENERATED, min_subjects=10):
+    return prepare_samples(reference, generated, min_subjects=min_subjects)
 
 
 def messages(samples):
@@ -33,16 +33,16 @@ def test_complete_cohorts_pass_unchanged():
 
 
 @pytest.mark.parametrize("n", [1, 2, 9])
-def test_too_few_people(n):
+def test_too_few_subjects(n):
     with pytest.raises(
-        DataError, match=rf"generated cohort .*: {n} people with complete volumes.*at least 10"
+        DataError, match=rf"generated cohort .*: {n} subjects with complete volumes.*at least 10"
     ):
         prepare(generated=normal_cohort(n, 3, name="g"))
 
 
-def test_several_rows_of_few_people_are_few_people():
-    with pytest.raises(DataError, match="5 people with complete volumes of 50 rows"):
-        prepare(generated=normal_cohort(5, 3, name="g", rows_per_person=10))
+def test_several_rows_of_few_subjects_are_few_subjects():
+    with pytest.raises(DataError, match="5 subjects with complete volumes of 50 rows"):
+        prepare(generated=normal_cohort(5, 3, name="g", rows_per_subject=10))
 
 
 def test_no_volumes():
@@ -115,10 +115,10 @@ def test_mostly_missing_head_size_does_not_cost_the_rows():
 
 @pytest.mark.parametrize(("column", "value"), [("age", np.nan), ("sex", None), ("sex", "unknown")])
 def test_unknown_age_or_sex_is_a_stated_exclusion(column, value):
-    values = GENERATED.people[column].astype(object).copy()
+    values = GENERATED.subjects[column].astype(object).copy()
     values.iloc[4] = value
-    people = {column: values.astype(float) if column == "age" else values}
-    samples = prepare(generated=with_people(GENERATED, **people))
+    subjects = {column: values.astype(float) if column == "age" else values}
+    samples = prepare(generated=with_subjects(GENERATED, **subjects))
     assert len(samples.generated) == 39
     assert samples.excluded.query("excluded")["reason"].tolist() == ["age or sex is missing"]
 
@@ -126,7 +126,7 @@ def test_unknown_age_or_sex_is_a_stated_exclusion(column, value):
 def test_rows_excluded_by_the_reader_keep_their_reason():
     status = np.where(np.arange(40) < 2, "excluded", "ok")
     reason = np.where(np.arange(40) < 2, "all volumes are zero", "")
-    samples = prepare(generated=with_people(GENERATED, status=status, reason=reason))
+    samples = prepare(generated=with_subjects(GENERATED, status=status, reason=reason))
     assert len(samples.generated) == 38
     assert samples.excluded.query("excluded")["reason"].tolist() == ["all volumes are zero"] * 2
 
@@ -143,7 +143,7 @@ def test_random_rows_do_not_depend_on_the_order_of_the_table():
     order = np.random.default_rng(0).permutation(40)
     straight, mixed = prepare().reference, prepare(reference=REFERENCE.select(order)).reference
     chosen = [
-        set(s.people["participant_id"].to_numpy()[s.some_rows(12, np.random.default_rng(7))])
+        set(s.subjects["participant_id"].to_numpy()[s.some_rows(12, np.random.default_rng(7))])
         for s in (straight, mixed)
     ]
     assert len(chosen[0]) == 12
@@ -153,7 +153,8 @@ def test_random_rows_do_not_depend_on_the_order_of_the_table():
 
 def test_one_structure_is_enough():
     one = [
-        Cohort(c.name, c.people, c.volumes[["Brain-Stem"]], segmenter="truth") for c in (REFERENCE, GENERATED)
+        Cohort(c.name, c.subjects, c.volumes[["Brain-Stem"]], segmenter="truth")
+        for c in (REFERENCE, GENERATED)
     ]
     card = judge(*one, QUICK)
     status = {h["name"]: h["status"] for q in card["questions"] for h in q["headlines"]}
@@ -167,4 +168,4 @@ def test_take_rows():
     by_index = sample.take(np.arange(5))
     assert len(by_mask) == 5
     np.testing.assert_array_equal(by_mask.tiv, by_index.tiv)
-    assert by_index.people.index.tolist() == [0, 1, 2, 3, 4]
+    assert by_index.subjects.index.tolist() == [0, 1, 2, 3, 4]

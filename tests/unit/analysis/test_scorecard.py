@@ -11,13 +11,22 @@ from hypothesis import strategies as st
 from plausibrain.analysis.analyse import analyse, judge
 from plausibrain.analysis.questions import QUESTIONS
 from plausibrain.analysis.registry import all_headlines
-from plausibrain.analysis.scorecard import CANNOT_TELL, NO, NOT_MEASURED, YES, combine, finite, show, summary
+from plausibrain.analysis.scorecard import (
+    FAIL,
+    INCONCLUSIVE,
+    NOT_MEASURED,
+    PASS,
+    combine,
+    finite,
+    show,
+    summary,
+)
 from plausibrain.cohorts.errors import DataError
-from tests.unit.analysis.factory import QUICK, normal_cohort, with_people, with_volume
+from tests.unit.analysis.factory import QUICK, normal_cohort, with_subjects, with_volume
 
 REFERENCE, GENERATED = normal_cohort(120, 1, name="r"), normal_cohort(110, 2, name="g")
 CARD = judge(REFERENCE, GENERATED, QUICK)
-VERDICTS = (YES, NO, CANNOT_TELL, NOT_MEASURED)
+VERDICTS = (PASS, FAIL, INCONCLUSIVE, NOT_MEASURED)
 
 
 def entries(card):
@@ -29,8 +38,8 @@ def test_one_no_is_a_no_and_only_all_yes_is_a_yes(verdicts):
     measured = [v for v in verdicts if v != NOT_MEASURED]
     found = combine(verdicts)
     assert (found == NOT_MEASURED) == (not measured)
-    assert (found == NO) == (NO in measured)
-    assert (found == YES) == (bool(measured) and set(measured) == {YES})
+    assert (found == FAIL) == (FAIL in measured)
+    assert (found == PASS) == (bool(measured) and set(measured) == {PASS})
 
 
 def test_order_of_verdicts_does_not_matter():
@@ -71,7 +80,7 @@ def test_entries_hold_what_a_report_prints():
     assert head["se"] > 0
     assert head["mde"] > 0.2
     assert head["sentence"].startswith("Heads differ by ")
-    assert "Real against real at n = 60" in head["sentence"]
+    assert "Split-half reference at n = 60" in head["sentence"]
 
 
 def test_margins_of_an_excess_stand_on_the_scale_of_the_estimate():
@@ -81,7 +90,7 @@ def test_margins_of_an_excess_stand_on_the_scale_of_the_estimate():
 
 
 def test_what_is_not_measured_has_a_reason_and_no_numbers():
-    requested = entries(CARD)["obeys_ventricle"]
+    requested = entries(CARD)["conditioning_ventricle"]
     assert (requested["status"], requested["verdict"]) == ("not_applicable", NOT_MEASURED)
     assert "no requested ventricle volume" in requested["reason"]
     assert not any(isinstance(requested.get(key), float) for key in ("estimate", "ci_low", "se", "mde"))
@@ -92,24 +101,24 @@ def test_what_is_not_measured_has_a_reason_and_no_numbers():
 def test_a_defect_reaches_the_first_line():
     large = with_volume(GENERATED, "TIV", GENERATED.volumes["TIV"] * 1.3)
     card = judge(REFERENCE, large, QUICK)
-    assert card["verdict"] == NO
-    assert "Different from real people: right size" in card["sentence"]
+    assert card["verdict"] == FAIL
+    assert "Different from real subjects: right size" in card["sentence"]
     assert next(q for q in card["questions"] if q["number"] == 2)["sentence"].startswith("Heads differ by")
 
 
 def test_small_cohorts_are_undecided_with_a_caveat():
     card = judge(normal_cohort(24, 1, name="r"), normal_cohort(24, 2, name="g"), QUICK)
-    assert card["verdict"] == CANNOT_TELL
+    assert card["verdict"] == INCONCLUSIVE
     head = entries(card)["size_head"]
-    assert (head["verdict"], "12 people a side" in head["caveat"]) == (CANNOT_TELL, True)
+    assert (head["verdict"], "12 subjects a side" in head["caveat"]) == (INCONCLUSIVE, True)
     assert "There is no verdict: see the caveat." in head["sentence"]
 
 
 @pytest.mark.parametrize("n", [10, 12, 15])
-def test_ten_people_raise_no_warning_and_no_alarm(n):
+def test_ten_subjects_raise_no_warning_and_no_alarm(n):
     found = analyse(normal_cohort(n, 1, name="r"), normal_cohort(n, 2, name="g"), QUICK)
-    assert found.scorecard["verdict"] == CANNOT_TELL
-    assert "no" not in {h["verdict"] for h in entries(found.scorecard).values()}
+    assert found.scorecard["verdict"] == INCONCLUSIVE
+    assert "fail" not in {h["verdict"] for h in entries(found.scorecard).values()}
 
 
 def test_judge_and_analyse_agree():
@@ -136,15 +145,15 @@ def test_excluded_rows_count():
     status = np.where(np.arange(110) < 30, "excluded", "ok")
     found = analyse(
         REFERENCE,
-        with_people(GENERATED, status=status, reason=np.where(status == "ok", "", "empty mask")),
+        with_subjects(GENERATED, status=status, reason=np.where(status == "ok", "", "empty mask")),
         QUICK,
     )
     share = entries(found.scorecard)["excluded_share"]
     assert share["estimate"] == pytest.approx(30 / 110)
-    assert share["verdict"] == NO
-    people = found.tables["people"]
-    assert (people["status"] == "excluded").sum() == 30
-    assert set(people.query("status == 'excluded'")["reason"]) == {"empty mask"}
+    assert share["verdict"] == FAIL
+    subjects = found.tables["subjects"]
+    assert (subjects["status"] == "excluded").sum() == 30
+    assert set(subjects.query("status == 'excluded'")["reason"]) == {"empty mask"}
 
 
 def test_refused_cohorts_are_data_errors():
@@ -168,6 +177,6 @@ def test_every_head_size_convention_gives_a_scorecard(headsize):
     found = entries(card)
     for name in ("size_head", "size_within", "size_worst", "spread_structures", "ageing", "energy"):
         assert found[name]["status"] == "ok", name
-        assert found[name]["verdict"] != NO
+        assert found[name]["verdict"] != FAIL
     # Head size itself has one convention.
     assert found["size_head"]["estimate"] == entries(CARD)["size_head"]["estimate"]

@@ -16,7 +16,7 @@ def test_decades():
     assert decade(np.array([9.99, 10.0, 65.0, 100.0])).tolist() == ["0-9", "10-19", "60-69", "100-109"]
 
 
-def test_every_person_is_in_one_decade_one_sex_and_one_cell():
+def test_every_subject_is_in_one_decade_one_sex_and_one_cell():
     masks = strata_of(FRAME.reference.sample)
     for names in (["F", "M"], [n for n in masks if n[0].isdigit()], [n for n in masks if " " in n]):
         np.testing.assert_array_equal(np.sum([masks[n] for n in names], axis=0), 1)

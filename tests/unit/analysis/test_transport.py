@@ -55,7 +55,7 @@ def test_linearised_bootstrap_has_the_spread_of_new_samples():
 def test_members_are_equal_in_number_and_drawn_from_everybody():
     settings = Settings(n_resamples=100, n_splits=60)
     frame = frame_of(
-        normal_cohort(60, 1, name="r", rows_per_person=2), normal_cohort(30, 2, name="g"), settings
+        normal_cohort(60, 1, name="r", rows_per_subject=2), normal_cohort(30, 2, name="g"), settings
     )
     pair = Pairs.of(frame).matched
     seen: set[int] = set()
@@ -77,7 +77,7 @@ def test_members_do_not_depend_on_the_order_of_the_table():
     mixed = pairs_of(reference.select(order), generated).null
     for replicate in range(5):
         ids = [
-            set(pair.reference.prepared.sample.people["participant_id"].to_numpy()[rows])
+            set(pair.reference.prepared.sample.subjects["participant_id"].to_numpy()[rows])
             for pair in (straight, mixed)
             for rows in equal_members(pair, replicate, 7)
         ]

@@ -1,4 +1,4 @@
-"""People are drawn, not rows; the same people are drawn alike wherever and in whatever order they stand."""
+"""Subjects are drawn, not rows; the same subjects are drawn alike in whatever order they stand."""
 
 import numpy as np
 import pytest
@@ -7,27 +7,27 @@ from plausibrain.analysis.weights import (
     Clusters,
     bootstrap_weights,
     ones,
-    people_rng,
     split_weights,
+    subjects_rng,
     subset_weights,
 )
 
 PERSONS = np.array(["a", "b", "a", "c", "d", "e", "c", "f", "a", "g"])
 
 
-def draw(persons, seed=0, n=50):
-    clusters = Clusters.of(persons)
-    return bootstrap_weights(clusters, n, people_rng(clusters.ids, seed, "test"))
+def draw(subjects, seed=0, n=50):
+    clusters = Clusters.of(subjects)
+    return bootstrap_weights(clusters, n, subjects_rng(clusters.ids, seed, "test"))
 
 
-def test_rows_of_one_person_move_together():
+def test_rows_of_one_subject_move_together():
     weights = draw(PERSONS)
     assert np.array_equal(weights[:, 0], weights[:, 2])
     assert np.array_equal(weights[:, 0], weights[:, 8])
     assert np.array_equal(weights[:, 3], weights[:, 6])
 
 
-def test_as_many_people_as_there_are_are_drawn():
+def test_as_many_subjects_as_there_are_are_drawn():
     clusters = Clusters.of(PERSONS)
     weights = draw(PERSONS)
     first_row = [int(np.flatnonzero(clusters.row_of == k)[0]) for k in range(len(clusters))]
@@ -46,7 +46,7 @@ def test_row_order_does_not_matter():
     assert np.array_equal(draw(PERSONS)[:, order], draw(PERSONS[order]))
 
 
-def test_same_people_are_drawn_alike_and_others_are_not():
+def test_same_subjects_are_drawn_alike_and_others_are_not():
     twice = np.array(["a", "b", "c", "d", "e", "f", "g"])  # the same set, other rows
     one, other = draw(PERSONS), draw(twice)
     assert np.array_equal(one[:, 0], other[:, 0])
@@ -56,7 +56,7 @@ def test_same_people_are_drawn_alike_and_others_are_not():
 @pytest.mark.parametrize("change", [{"seed": 1}, {"purpose": "other"}])
 def test_seed_and_purpose_change_the_draw(change):
     asked = {"seed": 0, "purpose": "test"} | change
-    assert people_rng(PERSONS, 0, "test").random() != people_rng(PERSONS, **asked).random()
+    assert subjects_rng(PERSONS, 0, "test").random() != subjects_rng(PERSONS, **asked).random()
 
 
 def test_halves_are_disjoint_and_of_the_size_asked():
@@ -64,8 +64,8 @@ def test_halves_are_disjoint_and_of_the_size_asked():
     first, second = split_weights(clusters, 3, 40, np.random.default_rng(0))
     assert not (first & second).any()
     for half in (first, second):
-        people = [len(set(PERSONS[row > 0])) for row in half]
-        assert set(people) == {3}
+        subjects = [len(set(PERSONS[row > 0])) for row in half]
+        assert set(subjects) == {3}
         assert np.array_equal(half[:, 0], half[:, 8])
     assert len({row.tobytes() for row in first}) > 20
 
@@ -76,7 +76,7 @@ def test_subsets_are_of_the_size_asked():
     assert {len(set(PERSONS[row > 0])) for row in members} == {4}
 
 
-def test_every_person_is_as_likely_in_either_half():
+def test_every_subject_is_as_likely_in_either_half():
     clusters = Clusters.of(np.arange(10).astype(str))
     first, _ = split_weights(clusters, 5, 4000, np.random.default_rng(0))
     # Standard error of a share of one half: 0.008.

@@ -32,8 +32,8 @@ def test_a_baseline_file_holds_what_the_issue_asks(baseline, world, tmp_path):
     assert run["date"] == "2026-11-21T10:00:00+00:00"
     assert run["protocol"] == world.protocol
     assert run["fingerprint"]
-    assert run["reference"]["people_hash"]
-    assert run["generated"]["people_hash"]
+    assert run["reference"]["subjects_hash"]
+    assert run["generated"]["subjects_hash"]
     first = run["questions"][1]["headlines"][0]
     assert {"estimate", "ci_low", "ci_high", "se", "n_reference", "n_generated"} <= set(first)
     assert content["draws"]["columns"]

@@ -18,8 +18,8 @@ def rules(*entries: dict) -> Rules:
 
 
 def judged(wanted: Rules, *, new: dict | None = None, old: dict | None = None, **world):
-    people = World(**world)
-    made = (people.run(name, **{"own": 0.3, **(more or {})}) for name, more in (("new", new), ("old", old)))
+    subjects = World(**world)
+    made = (subjects.run(name, **{"own": 0.3, **(more or {})}) for name, more in (("new", new), ("old", old)))
     run, baseline = (one.snapshot(structures=True) for one in made)
     return judge(run, baseline, wanted)
 
@@ -57,9 +57,9 @@ def hidden(**world):
     """A second structure goes wrong in the run; the headline of the worst one sees no change."""
     worst = {"label": "Largest difference", "estimate": 0.9, "ci_low": 0.8, "ci_high": 1.0, "se": 0.05}
     numbers = {name: {"status": "not_applicable"} for name in HEADLINES} | {"distance": worst}
-    people = World(n_reference=300, **world)
-    old = people.run("old", ids="a", shift=[0.9, 0, 0, 0], **numbers).snapshot(structures=True)
-    new = people.run("new", ids="b", shift=[0.9, 0, 0.9, 0], **numbers).snapshot(structures=True)
+    subjects = World(n_reference=300, **world)
+    old = subjects.run("old", ids="a", shift=[0.9, 0, 0, 0], **numbers).snapshot(structures=True)
+    new = subjects.run("new", ids="b", shift=[0.9, 0, 0.9, 0], **numbers).snapshot(structures=True)
     return judge(new, old, read_rules())
 
 
@@ -77,7 +77,7 @@ def test_what_is_only_watched_does_not_hold_up_a_check():
     result = judged(wanted, new={"ids": "b"})
     assert result.count("watched") > 0
     assert (result.status, result.exit_code) == ("pass", 0)
-    assert "only watched: too few people to tell" in json.loads(_as_json(result))["sentence"]
+    assert "only watched: too few subjects to tell" in json.loads(_as_json(result))["sentence"]
 
 
 def test_a_watched_structure_that_is_gone_is_missing(world, baseline, tmp_path):
@@ -99,14 +99,14 @@ def test_structures_of_paired_runs_are_known_better_than_of_a_baseline_file(same
     assert errors[0] < 0.5 * errors[1]
 
 
-def test_too_few_people_are_inconclusive_and_told_how_many_would_do():
+def test_too_few_subjects_are_inconclusive_and_told_how_many_would_do():
     result = judged(rules({"headlines": "size_*", "absolute": 0.05}), new={"ids": "b"}, n_generated=80)
     assert (result.status, result.exit_code) == ("inconclusive", 3)
     row = next(row for row in result.rows if row.outcome == "inconclusive")
-    assert "generated people instead of 80 would decide" in row.advice
+    assert "generated subjects instead of 80 would decide" in row.advice
 
 
-def test_the_advised_number_of_people_is_enough():
+def test_the_advised_number_of_subjects_is_enough():
     """At the advised n the standard error must leave 80 % power to pass."""
     row = next(
         row
@@ -170,17 +170,17 @@ def _as_json(result) -> str:
 
 
 def test_a_forbidden_verdict_fails_whatever_the_baseline_was():
-    wanted = rules({"headlines": "*", "absolute": 9.0, "verdict_not": "no"})
-    result = judged(wanted, new={"size_2": {"verdict": "no"}}, old={"size_2": {"verdict": "no"}})
+    wanted = rules({"headlines": "*", "absolute": 9.0, "verdict_not": "fail"})
+    result = judged(wanted, new={"size_2": {"verdict": "fail"}}, old={"size_2": {"verdict": "fail"}})
     assert row_of(result, "size_2").outcome == "fail"
     assert result.count("fail") == 1
 
 
 def test_without_any_uncertainty_nothing_passes():
     unknown = {"size_0": {"se": None, "ci_low": None, "ci_high": None}}
-    people = World()
-    baseline = people.run("old", **unknown).snapshot()
-    run = people.run("new", **unknown).snapshot()
+    subjects = World()
+    baseline = subjects.run("old", **unknown).snapshot()
+    run = subjects.run("new", **unknown).snapshot()
     bare = type(baseline)(baseline.facts, baseline.source, None)
     result = judge(run, bare, rules({"headlines": "size_0", "absolute": 9.0}))
     assert result.status == "missing"
@@ -188,10 +188,10 @@ def test_without_any_uncertainty_nothing_passes():
 
 def test_direction_comes_from_the_headline():
     """A higher share is better, a higher distance is worse."""
-    people = World(n_generated=2000, n_draws=300)
+    subjects = World(n_generated=2000, n_draws=300)
     wanted = rules({"headlines": ["within", "distance"], "absolute": 0.01})
-    baseline = people.run("old", own=0.2).snapshot()
-    run = people.run("new", own=0.2, scale=1.4, shift=0.3).snapshot()
+    baseline = subjects.run("old", own=0.2).snapshot()
+    run = subjects.run("new", own=0.2, scale=1.4, shift=0.3).snapshot()
     result = judge(run, baseline, wanted)
     assert {row.name: row.outcome for row in result.rows} == {"within": "fail", "distance": "fail"}
     assert all(row.worsening > 0 for row in result.rows)
@@ -199,10 +199,10 @@ def test_direction_comes_from_the_headline():
 
 
 def test_numbers_that_depend_on_n_are_compared_by_their_excess():
-    """Twice the images make the raw number smaller; beyond real against real both runs are the same."""
+    """Twice the images make the raw number smaller; beyond split-half reference both runs are the same."""
     depends = {"against_null": True, "null": {"n": 75, "median": 0.0}}
-    people = World(n_draws=300)
-    old = people.run("old", distance=depends | {"judged": 0.02, "estimate": 0.10, "margin_high": 0.18})
+    subjects = World(n_draws=300)
+    old = subjects.run("old", distance=depends | {"judged": 0.02, "estimate": 0.10, "margin_high": 0.18})
     few = World(n_draws=300, n_generated=75).run(
         "new", ids="few", distance=depends | {"judged": 0.02, "estimate": 0.20, "margin_high": 0.28}
     )
@@ -210,12 +210,12 @@ def test_numbers_that_depend_on_n_are_compared_by_their_excess():
     row = row_of(result, "distance")
     assert row.worsening == pytest.approx(0.0)
     assert row.tolerance == pytest.approx(0.1)
-    assert row.label.endswith("beyond real against real")
+    assert row.label.endswith("beyond split-half reference")
 
 
 def test_numbers_that_depend_on_n_are_missing_when_even_the_excess_is_at_another_n():
-    people, more = World(n_draws=300), World(n_draws=300, n_generated=75)
-    old = people.run("old", distance={"against_null": True, "judged": 0.0, "null": {"n": 75}})
+    subjects, more = World(n_draws=300), World(n_draws=300, n_generated=75)
+    old = subjects.run("old", distance={"against_null": True, "judged": 0.0, "null": {"n": 75}})
     few = more.run("new", distance={"against_null": True, "judged": 0.0, "null": {"n": 30}})
     result = judge(few.snapshot(), old.snapshot(), rules({"headlines": "distance", "margin": 1.0}))
     assert "depends on n" in row_of(result, "distance").reason

@@ -1,4 +1,4 @@
-"""Error rates and power of the check, by simulation of people with planted truth."""
+"""Error rates and power of the check, by simulation of subjects with injected truth."""
 
 from collections import Counter
 from statistics import NormalDist
@@ -21,10 +21,10 @@ def rules(**amounts: float) -> Rules:
 
 
 def check(seed: int, wanted: Rules, baseline: dict, run: dict, **world) -> CheckResult:
-    people = World(seed=seed, **world)
+    subjects = World(seed=seed, **world)
     structures = any(rule.matches("structure:any") for rule in wanted.rules)
     new, old = (
-        people.run(name, **made).snapshot(structures=structures)
+        subjects.run(name, **made).snapshot(structures=structures)
         for name, made in (("new", run), ("old", baseline))
     )
     return judge(new, old, wanted)
@@ -59,7 +59,7 @@ def test_equal_runs_practically_never_fail_with_the_shipped_rules():
     assert found["fail"] / N_SIMULATED <= 0.01
 
 
-def test_equal_paired_runs_of_many_people_pass_with_the_shipped_rules():
+def test_equal_paired_runs_of_many_subjects_pass_with_the_shipped_rules():
     found = Counter(
         check(seed, read_rules(), {"own": 0.3}, {"own": 0.3}, n_reference=600, n_generated=1200).status
         for seed in range(15)
@@ -82,7 +82,7 @@ def test_a_worsening_at_the_limit_passes_wrongly_in_at_most_5_percent():
 def test_a_worsening_beyond_tolerance_is_found_with_the_expected_power(worsening):
     """Power of a normal test at the level of the lower bound.
 
-    Both runs share the reference, so only the generated people vary: 2 / n_generated, plus the small part
+    Both runs share the reference, so only the generated subjects vary: 2 / n_generated, plus the small part
     that comes from standard deviations estimated once per run.
     """
     n, tolerance, n_headlines = 200, 0.1, 7
@@ -104,7 +104,7 @@ def test_a_worsening_beyond_tolerance_is_found_with_the_expected_power(worsening
     assert found / N_SIMULATED == pytest.approx(expected, abs=3 * error + 0.03)
 
 
-def test_paired_runs_decide_with_fewer_people():
+def test_paired_runs_decide_with_fewer_subjects():
     def reach(**same) -> float:
         result = check(1, rules(absolute=0.1), {"ids": "a", **same}, {"ids": same.get("ids", "b"), **same})
         row = next(row for row in result.rows if row.name == "size_0")

@@ -52,11 +52,11 @@ def assert_follows_schema(element: ET.Element) -> None:
 @pytest.fixture(scope="module")
 def every_outcome() -> CheckResult:
     """A check with hostile names in which each outcome occurs."""
-    people = World(n_reference=300, n_generated=150)
+    subjects = World(n_reference=300, n_generated=150)
     hostile = {"size_1": {"label": HOSTILE}, "size_3": {"status": "failed", "reason": HOSTILE}}
     gone = {"size_2": {"status": "not_applicable", "reason": HOSTILE}}
-    baseline = people.run(HOSTILE, own=0.2, size_1={"label": HOSTILE}, **gone).snapshot()
-    run = people.run(f"new {HOSTILE}", ids="b", own=0.2, shift=[1.2, 0, 0, 0], **hostile, **gone).snapshot()
+    baseline = subjects.run(HOSTILE, own=0.2, size_1={"label": HOSTILE}, **gone).snapshot()
+    run = subjects.run(f"new {HOSTILE}", ids="b", own=0.2, shift=[1.2, 0, 0, 0], **hostile, **gone).snapshot()
     wanted = Rules.model_validate(
         {
             "rules": [
@@ -143,7 +143,7 @@ def test_a_failing_markdown_says_what_how_much_how_sure_and_what_next(worse, bas
         "Baseline:",
         "Run:",
         "ideal 0",
-        "600 generated, 300 reference people",
+        "600 generated, 300 reference subjects",
         "Worse by: +0.",
         "at least",
         "at most",
@@ -190,9 +190,12 @@ def test_files_are_written_beside_each_other(same, baseline, tmp_path):
 
 def test_many_failures_fit_into_a_comment():
     """GitHub refuses comments above 65,536 characters."""
-    people = World(n_draws=200)
+    subjects = World(n_draws=200)
     extra = {f"size_{k}": {"label": "x" * 200} for k in range(4)}
-    run, baseline = people.run("new", shift=2.0, **extra).snapshot(), people.run("old", **extra).snapshot()
+    run, baseline = (
+        subjects.run("new", shift=2.0, **extra).snapshot(),
+        subjects.run("old", **extra).snapshot(),
+    )
     result = judge(run, baseline, Rules.model_validate({"rules": [{"headlines": "*"}]}))
     many = type(result)(**{**result.__dict__, "rows": result.rows * 15})
     assert len(markdown(many)) < 65_536

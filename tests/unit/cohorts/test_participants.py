@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 
 from plausibrain.cohorts.errors import DataError
 from plausibrain.cohorts.identity import bids_name, match_ids, safe_id
+from plausibrain.cohorts.participant_columns import find_columns
 from plausibrain.cohorts.participants import parse_participants
-from plausibrain.cohorts.people_columns import find_columns
 from plausibrain.cohorts.sexes import parse_coding
 
 
@@ -27,12 +27,12 @@ def kinds(notes):
 
 
 def test_a_clean_table_needs_no_notes():
-    people, notes = parse()
-    assert people["participant_id"].tolist() == people["person"].tolist() == ["a", "b", "c"]
-    assert people["age"].tolist() == [60, 70.5, 80]
-    assert people["sex"].tolist() == ["M", "F", "F"]
-    assert people["status"].tolist() == ["ok"] * 3
-    assert people["reason"].tolist() == [""] * 3
+    subjects, notes = parse()
+    assert subjects["participant_id"].tolist() == subjects["subject"].tolist() == ["a", "b", "c"]
+    assert subjects["age"].tolist() == [60, 70.5, 80]
+    assert subjects["sex"].tolist() == ["M", "F", "F"]
+    assert subjects["status"].tolist() == ["ok"] * 3
+    assert subjects["reason"].tolist() == [""] * 3
     assert notes == ()
 
 
@@ -41,14 +41,14 @@ def test_a_clean_table_needs_no_notes():
 )
 def test_the_id_column_has_many_names(name):
     table = raw(**{name: ["x", "y"], "age": ["1", "2"], "sex": ["M", "F"]})
-    assert parse(table).people["participant_id"].tolist() == ["x", "y"]
+    assert parse(table).subjects["participant_id"].tolist() == ["x", "y"]
 
 
 @pytest.mark.parametrize(
     ("header", "found"),
     [
-        (["scan_id", "person", "sex"], {"participant_id": "scan_id", "person": "person", "sex": "sex"}),
-        (["person", "Gender"], {"participant_id": "person", "sex": "Gender"}),
+        (["scan_id", "subject", "sex"], {"participant_id": "scan_id", "subject": "subject", "sex": "sex"}),
+        (["subject", "Gender"], {"participant_id": "subject", "sex": "Gender"}),
         (["Age (years)", "prompt_age"], {"age": "Age (years)", "requested_age": "prompt_age"}),
         (["x", "age_z"], {}),
     ],
@@ -66,8 +66,8 @@ def test_missing_columns_are_named_with_what_was_found():
 
 @pytest.mark.parametrize("word", ["M", "m", "Male", "male", "MALE", "man", " m "])
 def test_male_has_many_spellings(word):
-    people, notes = parse(sex=[word, "F", "F"])
-    assert people["sex"].tolist() == ["M", "F", "F"]
+    subjects, notes = parse(sex=[word, "F", "F"])
+    assert subjects["sex"].tolist() == ["M", "F", "F"]
     assert len(notes) == (word.strip() != "M")
 
 
@@ -87,12 +87,12 @@ def test_coded_sex_is_never_guessed_and_the_example_can_be_used(codes, example):
         DataError, match=rf"p\.tsv: line 2, column 'sex': sex .* is a code .*sex_coding='{example}'"
     ):
         parse(sex=sex)
-    assert set(parse(sex=sex, sex_coding=example).people["sex"]) <= {"M", "F"}
+    assert set(parse(sex=sex, sex_coding=example).subjects["sex"]) <= {"M", "F"}
 
 
 def test_a_stated_coding_is_used_and_noted():
-    people, notes = parse(sex=["1", "2.0", "1"], sex_coding="1=M,2=F")
-    assert people["sex"].tolist() == ["M", "F", "M"]
+    subjects, notes = parse(sex=["1", "2.0", "1"], sex_coding="1=M,2=F")
+    assert subjects["sex"].tolist() == ["M", "F", "M"]
     assert [note.message for note in notes] == ["2 times '1' read as M", "1 times '2.0' read as F"]
 
 
@@ -117,9 +117,9 @@ def test_a_word_for_sex_that_is_unknown_is_refused():
 
 
 def test_neither_male_nor_female_is_excluded_with_a_note():
-    people, notes = parse(sex=["M", "other", "F"])
-    assert people["status"].tolist() == ["ok", "excluded", "ok"]
-    assert people["reason"].tolist() == ["", "sex is missing", ""]
+    subjects, notes = parse(sex=["M", "other", "F"])
+    assert subjects["status"].tolist() == ["ok", "excluded", "ok"]
+    assert subjects["reason"].tolist() == ["", "sex is missing", ""]
     assert [note.kind for note in notes] == ["warning", "excluded"]
 
 
@@ -137,7 +137,7 @@ def test_neither_male_nor_female_is_excluded_with_a_note():
     ],
 )
 def test_ages_are_read(text, years):
-    assert parse(age=["60", text, "80"]).people["age"].tolist() == [60, years, 80]
+    assert parse(age=["60", text, "80"]).subjects["age"].tolist() == [60, years, 80]
 
 
 def test_open_ended_ages_are_noted():
@@ -166,22 +166,22 @@ def test_impossible_ages_are_refused(text):
 def test_ages_in_months_ask_for_the_unit():
     with pytest.raises(DataError, match=r"all ages lie above 130 \(720 to 960\); .*age_unit='months'"):
         parse(age=["720", "840", "960"])
-    people, notes = parse(age=["720", "840", "960"], age_unit="months")
-    assert people["age"].tolist() == [60, 70, 80]
+    subjects, notes = parse(age=["720", "840", "960"], age_unit="months")
+    assert subjects["age"].tolist() == [60, 70, 80]
     assert notes[0].message == "3 ages converted from months to years"
 
 
 def test_a_column_that_says_months_is_converted():
     table = raw(participant_id=["a", "b"], age_months=["720", "6"], sex=["M", "F"])
-    people, notes = parse(table)
-    assert people["age"].tolist() == [60, 0.5]
+    subjects, notes = parse(table)
+    assert subjects["age"].tolist() == [60, 0.5]
     assert [note.kind for note in notes] == ["coerced"]
 
 
 def test_scaled_ages_are_refused_and_infants_can_be_stated():
     with pytest.raises(DataError, match="all ages lie between 0 and 1, they seem to be scaled"):
         parse(age=["0.1", "0.5", "1"])
-    assert parse(age=["0.1", "0.5", "1"], age_unit="years").people["age"].tolist() == [0.1, 0.5, 1]
+    assert parse(age=["0.1", "0.5", "1"], age_unit="years").subjects["age"].tolist() == [0.1, 0.5, 1]
 
 
 def test_an_unknown_unit_is_refused():
@@ -190,9 +190,9 @@ def test_an_unknown_unit_is_refused():
 
 
 def test_rows_without_age_or_sex_stay_as_excluded():
-    people, notes = parse(age=["60", None, "80"], sex=["M", "F", None])
-    assert people["status"].tolist() == ["ok", "excluded", "excluded"]
-    assert people["reason"].tolist() == ["", "age is missing", "sex is missing"]
+    subjects, notes = parse(age=["60", None, "80"], sex=["M", "F", None])
+    assert subjects["status"].tolist() == ["ok", "excluded", "excluded"]
+    assert subjects["reason"].tolist() == ["", "age is missing", "sex is missing"]
     assert [note.message for note in notes] == [
         "1 of 3 rows excluded: age is missing",
         "1 of 3 rows excluded: sex is missing",
@@ -230,11 +230,11 @@ def test_a_safe_id_is_one_plain_path_component(tmp_path_factory, text):
     assert identifier.isprintable() or not any(ord(character) < 32 for character in identifier)
 
 
-def test_bids_ids_give_person_and_session():
-    people, _ = parse(participant_id=["sub-01_ses-1_T1w", "sub-01_ses-2_T1w", "sub-02"])
-    assert people["person"].tolist() == ["sub-01", "sub-01", "sub-02"]
-    assert people["session"].fillna("").tolist() == ["1", "2", ""]
-    assert people["participant_id"].tolist() == ["sub-01_ses-1_T1w", "sub-01_ses-2_T1w", "sub-02"]
+def test_bids_ids_give_subject_and_session():
+    subjects, _ = parse(participant_id=["sub-01_ses-1_T1w", "sub-01_ses-2_T1w", "sub-02"])
+    assert subjects["subject"].tolist() == ["sub-01", "sub-01", "sub-02"]
+    assert subjects["session"].fillna("").tolist() == ["1", "2", ""]
+    assert subjects["participant_id"].tolist() == ["sub-01_ses-1_T1w", "sub-01_ses-2_T1w", "sub-02"]
 
 
 @pytest.mark.parametrize(
@@ -251,18 +251,18 @@ def test_bids_names(name, expected):
     assert bids_name(name) == expected
 
 
-def test_repeated_ids_become_unique_by_their_session_and_stay_one_person():
-    people, _ = parse(participant_id=["a", "a", "b"], session=["1", "2 nd", None])
-    assert people["participant_id"].tolist() == ["a_ses-1", "a_ses-2nd", "b"]
-    assert people["person"].tolist() == ["a", "a", "b"]
-    assert people["session"].fillna("").tolist() == ["1", "2 nd", ""]
+def test_repeated_ids_become_unique_by_their_session_and_stay_one_subject():
+    subjects, _ = parse(participant_id=["a", "a", "b"], session=["1", "2 nd", None])
+    assert subjects["participant_id"].tolist() == ["a_ses-1", "a_ses-2nd", "b"]
+    assert subjects["subject"].tolist() == ["a", "a", "b"]
+    assert subjects["session"].fillna("").tolist() == ["1", "2 nd", ""]
 
 
 def test_repeated_ids_become_unique_by_their_seed():
-    people, _ = parse(participant_id=["a", "a", "b"], seed=["1", "2", "1"])
-    assert people["participant_id"].tolist() == ["a_seed-1", "a_seed-2", "b"]
-    assert people["person"].tolist() == ["a", "a", "b"]
-    assert people["seed"].tolist() == [1, 2, 1]
+    subjects, _ = parse(participant_id=["a", "a", "b"], seed=["1", "2", "1"])
+    assert subjects["participant_id"].tolist() == ["a_seed-1", "a_seed-2", "b"]
+    assert subjects["subject"].tolist() == ["a", "a", "b"]
+    assert subjects["seed"].tolist() == [1, 2, 1]
 
 
 def test_repeated_ids_that_nothing_tells_apart_are_refused():
@@ -270,13 +270,13 @@ def test_repeated_ids_that_nothing_tells_apart_are_refused():
         parse(participant_id=["a", "a", "b"])
 
 
-def test_a_person_column_names_the_cluster():
-    people, _ = parse(person=["p", "p", None])
-    assert people["person"].tolist() == ["p", "p", "c"]
+def test_a_subject_column_names_the_cluster():
+    subjects, _ = parse(subject=["p", "p", None])
+    assert subjects["subject"].tolist() == ["p", "p", "c"]
 
 
 def test_columns_of_the_published_synthetic_set_are_known():
-    people, notes = parse(
+    subjects, notes = parse(
         raw(
             image_id=["0001", "0002"],
             prompt_age=["45", "70"],
@@ -285,11 +285,11 @@ def test_columns_of_the_published_synthetic_set_are_known():
             prompt_brain_volume=["1500000", "1300000"],
         )
     )
-    assert people["age"].tolist() == people["requested_age"].tolist() == [45, 70]
-    assert people["sex"].tolist() == people["requested_sex"].tolist() == ["F", "M"]
-    assert people["requested_ventricle_mm3"].tolist() == [20000, 60000.5]
-    assert people["requested_brain_mm3"].tolist() == [1500000, 1300000]
-    assert people["participant_id"].tolist() == ["0001", "0002"]
+    assert subjects["age"].tolist() == subjects["requested_age"].tolist() == [45, 70]
+    assert subjects["sex"].tolist() == subjects["requested_sex"].tolist() == ["F", "M"]
+    assert subjects["requested_ventricle_mm3"].tolist() == [20000, 60000.5]
+    assert subjects["requested_brain_mm3"].tolist() == [1500000, 1300000]
+    assert subjects["participant_id"].tolist() == ["0001", "0002"]
     assert [note.message for note in notes] == [
         "the requested age stands for the age",
         "the requested sex stands for the sex",
@@ -297,9 +297,9 @@ def test_columns_of_the_published_synthetic_set_are_known():
 
 
 def test_own_age_stands_beside_the_requested_one():
-    people, notes = parse(requested_age=["61", "71", "81"])
-    assert people["age"].tolist() == [60, 70.5, 80]
-    assert people["requested_age"].tolist() == [61, 71, 81]
+    subjects, notes = parse(requested_age=["61", "71", "81"])
+    assert subjects["age"].tolist() == [60, 70.5, 80]
+    assert subjects["requested_age"].tolist() == [61, 71, 81]
     assert notes == ()
 
 
@@ -322,9 +322,9 @@ def test_other_columns_are_listed_in_one_note():
 
 
 def test_a_given_exclusion_is_kept():
-    people, _ = parse(status=["ok", "excluded", "EXCLUDED"], reason=[None, "moved", None])
-    assert people["reason"].tolist() == ["", "moved", "excluded in the table"]
-    assert people["status"].tolist() == ["ok", "excluded", "excluded"]
+    subjects, _ = parse(status=["ok", "excluded", "EXCLUDED"], reason=[None, "moved", None])
+    assert subjects["reason"].tolist() == ["", "moved", "excluded in the table"]
+    assert subjects["status"].tolist() == ["ok", "excluded", "excluded"]
 
 
 @pytest.mark.parametrize(
@@ -350,20 +350,20 @@ SEXES = st.sampled_from(["M", "F", "male", "Female", "0", "1", "unknown", None, 
 
 @settings(max_examples=200, deadline=None)
 @given(st.lists(st.tuples(st.text(max_size=4), AGES, SEXES), min_size=1, max_size=6))
-def test_any_table_gives_checked_people_or_a_clear_error(rows):
+def test_any_table_gives_checked_subjects_or_a_clear_error(rows):
     table = raw(participant_id=[r[0] for r in rows], age=[r[1] for r in rows], sex=[r[2] for r in rows])
-    people = people_of(table)
-    if people is not None:
-        included = people[people["status"] == "ok"]
-        assert len(people) == len(rows)
+    subjects = subjects_of(table)
+    if subjects is not None:
+        included = subjects[subjects["status"] == "ok"]
+        assert len(subjects) == len(rows)
         assert included["age"].between(0, 120).all()
         assert included["sex"].isin(["M", "F"]).all()
-        assert people["participant_id"].is_unique
-        assert (people.loc[people["status"] != "ok", "reason"] != "").all()
+        assert subjects["participant_id"].is_unique
+        assert (subjects.loc[subjects["status"] != "ok", "reason"] != "").all()
 
 
-def people_of(table):
+def subjects_of(table):
     try:
-        return parse(table).people
+        return parse(table).subjects
     except DataError:
         return None

@@ -25,7 +25,7 @@ def test_any_delimiter_is_found(tmp_path, delimiter):
     assert raw.notes == ()
 
 
-def test_the_index_is_the_line_a_person_sees(tmp_path):
+def test_the_index_is_the_line_a_subject_sees(tmp_path):
     raw = read_raw_table(write(tmp_path / "a.csv", "id,age\na,1\n\n,\nb,2\n"))
     assert list(raw.frame.index) == [2, 5]
 

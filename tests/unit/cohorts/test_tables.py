@@ -208,7 +208,7 @@ def test_a_dtype_that_does_not_exist_is_refused():
 
 
 def test_a_large_table_is_written_and_read_in_seconds(tmp_path):
-    """100,000 people x 33 volumes; quoted line breaks and tabs in the ids must not disturb the rows."""
+    """100,000 subjects x 33 volumes; quoted line breaks and tabs in the ids must not disturb the rows."""
     n = 100_000
     volumes = pd.DataFrame(
         np.random.default_rng(0).normal(1e4, 1e3, size=(n, 33)), columns=[f"s{i}" for i in range(33)]

@@ -34,7 +34,7 @@ def test_synthseg_volumes(tmp_path):
     assert (table.segmenter, table.qc, table.notes, list(table.rest)) == ("synthseg", None, (), ["subject"])
 
 
-def test_synthseg_volumes_and_scores_with_prefixes_beside_people(tmp_path):
+def test_synthseg_volumes_and_scores_with_prefixes_beside_subjects(tmp_path):
     header = [
         "vol_left hippocampus",
         "vol_right hippocampus",

@@ -1,8 +1,8 @@
-"""Runs computed from simulated people, so that what is true of their differences is known.
+"""Runs computed from simulated subjects, so that what is true of their differences is known.
 
-A person has K features. In the reference they are standard normal; in a generated cohort feature k has mean
-``shift[k]`` and standard deviation ``scale``. Generated people have latent numbers that belong to their ids;
-a model adds noise of its own (``own``, 0 to 1), so two cohorts of the same ids are paired as two
+A subject has K features. In the reference they are standard normal; in a generated cohort feature k has mean
+``shift[k]`` and standard deviation ``scale``. Generated subjects have latent numbers that belong to their
+ids; a model adds noise of its own (``own``, 0 to 1), so two cohorts of the same ids are paired as two
 checkpoints run with the same metadata rows and seeds are.
 """
 
@@ -26,8 +26,8 @@ from plausibrain.reports.run_folder import Run
 
 Array = NDArray[np.float64]
 QUESTIONS = (
-    "Whole?", "Right size?", "Right spread?", "Ages as people do?", "Sexes differ as people do?",
-    "Obeys its conditions?", "Looks like a scan?", "Covers the population?", "New people?", "Useful?",
+    "Whole?", "Right size?", "Right spread?", "Ages as subjects do?", "Sexes differ as subjects do?",
+    "Obeys its conditions?", "Looks like a scan?", "Covers the population?", "New subjects?", "Useful?",
 )  # fmt: skip
 STRUCTURES = ("Left-Hippocampus", "Right-Hippocampus", "Left-Amygdala", "Left-Thalamus")
 K = len(STRUCTURES)
@@ -55,18 +55,18 @@ class World:
         own: float = 1.0,
         **more: Any,
     ) -> "MadeRun":
-        """Draw a generated cohort and measure it; ``ids`` names the set of its people."""
+        """Draw a generated cohort and measure it; ``ids`` names the set of its subjects."""
         reference_seed = self.seed if self.reference_seed is None else self.reference_seed
         reference = _rng("reference", reference_seed).standard_normal((self.n_reference, K))
         latent = _rng("latent", self.seed, ids).standard_normal((self.n_generated, K))
         noise = _rng("noise", self.seed, name).standard_normal((self.n_generated, K))
-        people = np.sqrt(1 - own**2) * latent + own * noise
-        generated = np.broadcast_to(shift, K) + scale * people
+        subjects = np.sqrt(1 - own**2) * latent + own * noise
+        generated = np.broadcast_to(shift, K) + scale * subjects
         weights = (
             _weights(_rng("weights", "r", reference_seed), self.n_reference, self.n_draws),
             _weights(_rng("weights", ids, self.seed), self.n_generated, self.n_draws),
         )
-        hashes = (_hash("reference", reference_seed), _hash("people", ids, self.seed))
+        hashes = (_hash("reference", reference_seed), _hash("subjects", ids, self.seed))
         return MadeRun(self, name, reference, generated, weights, hashes, dict(more))
 
 
@@ -101,7 +101,7 @@ class MadeRun:
             {
                 "number": number,
                 "name": name,
-                "verdict": "cannot tell" if number in by_question else "not measured",
+                "verdict": "inconclusive" if number in by_question else "not measured",
                 "reason": "" if number in by_question else "no images in this run",
                 "sentence": "",
                 "headlines": by_question.get(number, []),
@@ -112,7 +112,7 @@ class MadeRun:
             "schema": 1,
             "name": self.name,
             "fingerprint": _hash(json.dumps(dict(self.world.protocol), sort_keys=True)),
-            "verdict": "cannot tell",
+            "verdict": "inconclusive",
             "sentence": "",
             "settings": {"seed": 0, "headsize": "covariate"},
             "questions": questions,
@@ -130,7 +130,7 @@ class MadeRun:
             "n_reference": len(self.reference),
             "n_generated": len(self.generated),
             "null": {"median": 0.0, "low": -0.2, "high": 0.2, "n": 75, "splits": 200},
-            "verdict": "cannot tell",
+            "verdict": "inconclusive",
             "status": "ok",
             "reason": "",
         }
@@ -141,8 +141,8 @@ class MadeRun:
             "schema": 1,
             "created": "2026-11-21T10:00:00+00:00",
             "protocol": dict(self.world.protocol),
-            "reference": {"name": "r", "people_hash": self.hashes[0], "content_hash": self.hashes[0]},
-            "generated": {"name": "g", "people_hash": self.hashes[1], "content_hash": _hash(self.name)},
+            "reference": {"name": "r", "subjects_hash": self.hashes[0], "content_hash": self.hashes[0]},
+            "generated": {"name": "g", "subjects_hash": self.hashes[1], "content_hash": _hash(self.name)},
         }
 
     def snapshot(self, *, structures: bool = False) -> Snapshot:
@@ -177,13 +177,13 @@ class MadeRun:
         table = pd.DataFrame(rows).assign(**constants)
         return table.reindex(columns=[column.name for column in SCHEMAS["results"].columns])
 
-    def people(self) -> pd.DataFrame:
+    def subjects(self) -> pd.DataFrame:
         """Who took part, both cohorts; ages and sexes belong to the ids."""
         parts = []
         for cohort, ids, values in zip(("reference", "generated"), self.hashes, self._values, strict=True):
-            rng = _rng("people", ids)
+            rng = _rng("subjects", ids)
             names = [f"{cohort}-{row}" for row in range(len(values))]
-            table = pd.DataFrame({"cohort": cohort, "participant_id": names, "person": names})
+            table = pd.DataFrame({"cohort": cohort, "participant_id": names, "subject": names})
             parts.append(
                 table.assign(age=rng.uniform(50, 80, len(values)), sex=rng.choice(["F", "M"], len(values)))
             )
@@ -191,9 +191,9 @@ class MadeRun:
 
     def volumes(self) -> pd.DataFrame:
         """Volume of every structure, mm³: 4,000 with a standard deviation of 400 in the reference."""
-        people = self.people()[["cohort", "participant_id"]]
+        subjects = self.subjects()[["cohort", "participant_id"]]
         values = 4000 + 400 * np.concatenate(self._values)
-        return pd.concat([people, pd.DataFrame(values, columns=list(STRUCTURES))], axis=1)
+        return pd.concat([subjects, pd.DataFrame(values, columns=list(STRUCTURES))], axis=1)
 
     @property
     def _values(self) -> tuple[Array, Array]:
@@ -201,7 +201,7 @@ class MadeRun:
 
     def opened(self) -> Run:
         """Return the run as the report would read it."""
-        tables = {"results": self.results(), "people": self.people(), "volumes": self.volumes()}
+        tables = {"results": self.results(), "subjects": self.subjects(), "volumes": self.volumes()}
         return Run(Path(self.name), self.record(), self.scorecard(), tables)
 
     def write(self, folder: Path) -> Path:
@@ -210,7 +210,7 @@ class MadeRun:
         (folder / "run.json").write_text(json.dumps(self.record()), encoding="utf-8")
         (folder / "scorecard.json").write_text(json.dumps(self.scorecard()), encoding="utf-8")
         write_table(self.draws.reset_index(), folder / "tables" / "draws.tsv", SCHEMAS["draws"])
-        write_table(self.people(), folder / "tables" / "people.tsv", SCHEMAS["people"])
+        write_table(self.subjects(), folder / "tables" / "subjects.tsv", SCHEMAS["subjects"])
         write_table(self.volumes(), folder / "tables" / "volumes.tsv", SCHEMAS["volumes"])
         write_table(self.results(), folder / "tables" / "results.tsv", SCHEMAS["results"])
         return folder
@@ -233,7 +233,7 @@ HEADLINES: dict[str, tuple[int, dict[str, Any]]] = {
     "within": (
         8,
         {
-            "label": "Share of people within two SD",
+            "label": "Share of subjects within two SD",
             "unit": "share",
             "better": "higher",
             "ideal": 1.0,

@@ -76,8 +76,8 @@ def test_the_page_answers_which_is_better_on_what_and_whether_it_is_resolved(run
     opening = words[: words.index("By question")]
     assert re.search("new is better on [23] of 3 questions", opening)
     assert "new is nearer to what is wanted, beyond chance, on “Right size?”" in opening
-    assert "300 generated, 150 reference people" in opening
-    assert "Reference people shared by all" in opening
+    assert "300 generated, 150 reference subjects" in opening
+    assert "Reference subjects shared by all" in opening
 
 
 def test_equal_runs_are_not_resolved(tmp_path):
@@ -85,7 +85,7 @@ def test_equal_runs_are_not_resolved(tmp_path):
     folders = [world.run(name, ids=name).write(tmp_path / name) for name in "ab"]
     words = page_of(folders, tmp_path / "out").words
     assert "Not resolved: nothing tells these runs apart" in words
-    assert "within chance at this number of people" in words
+    assert "within chance at this number of subjects" in words
 
 
 def test_runs_better_here_and_there_have_no_winner(tmp_path):
@@ -127,9 +127,9 @@ def test_another_reference_of_the_same_protocol_is_unpaired(tmp_path):
     b = World(seed=1, reference_seed=2).run("b").write(tmp_path / "b")
     words = page_of([a, b], tmp_path / "out").words
     assert "Draws are compared as independent" in words
-    assert "Reference people not shared by all" in words
+    assert "Reference subjects not shared by all" in words
     table = read_table(tmp_path / "out" / "compare.tsv", COMPARE)
-    assert (table.reference_people == "other").all()
+    assert (table.reference_subjects == "other").all()
     assert (table.correlation.abs() < 0.25).all()
 
 

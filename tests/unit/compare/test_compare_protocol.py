@@ -1,4 +1,4 @@
-"""Which runs may be compared, and which people they share."""
+"""Which runs may be compared, and which subjects they share."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Winners, rank stability and structures that moved, with planted truth."""
+"""Winners, rank stability and structures that moved, with injected truth."""
 
 import numpy as np
 import pandas as pd
@@ -15,9 +15,9 @@ N_SIMULATED = 150
 
 
 def compared(*runs: dict, **world):
-    people = World(**world)
+    subjects = World(**world)
     names = [f"run {place}" for place in range(len(runs))]
-    made = [people.run(name, **run).snapshot() for name, run in zip(names, runs, strict=True)]
+    made = [subjects.run(name, **run).snapshot() for name, run in zip(names, runs, strict=True)]
     return compare_snapshots(made, names)
 
 
@@ -138,8 +138,8 @@ def test_numbers_that_depend_on_n_are_shown_beyond_real_against_real():
 
 
 def moved(first: dict, second: dict, *, shared: bool = True, paired: bool = False, **world) -> pd.DataFrame:
-    people = World(n_draws=100, **world)
-    runs = [people.run(name, **run).opened() for name, run in (("a", first), ("b", second))]
+    subjects = World(n_draws=100, **world)
+    runs = [subjects.run(name, **run).opened() for name, run in (("a", first), ("b", second))]
     return moved_structures(*runs, shared_reference=shared, shared_generated=paired)
 
 
@@ -197,52 +197,52 @@ def test_pairing_finds_a_small_change():
 
 
 def test_correlations_are_given_age_sex_and_head_size():
-    """Two cohorts that share nothing but their people's ages, sexes and head sizes have nothing left in "
+    """Two cohorts that share nothing but their subjects's ages, sexes and head sizes have nothing left in "
     "common."""
     made = [World(n_generated=400, n_draws=100).run(name, ids="a").opened() for name in "ab"]
     for seed, run in enumerate(made):
-        people, volumes = run.table("people"), run.table("volumes")
+        subjects, volumes = run.table("subjects"), run.table("volumes")
         male, noise = (
-            (people.sex == "M").astype(float),
-            np.random.default_rng(seed).normal(0, 100, len(people)),
+            (subjects.sex == "M").astype(float),
+            np.random.default_rng(seed).normal(0, 100, len(subjects)),
         )
-        tiv = 1.4e6 + 1e5 * np.random.default_rng(9).standard_normal(len(people))
-        ageing = -40 * (people.age - 65) + 300 * male + 2e-3 * (tiv - 1.4e6) + noise
+        tiv = 1.4e6 + 1e5 * np.random.default_rng(9).standard_normal(len(subjects))
+        ageing = -40 * (subjects.age - 65) + 300 * male + 2e-3 * (tiv - 1.4e6) + noise
         run._tables["volumes"] = volumes.assign(TIV=tiv, **{STRUCTURES[0]: 4000 + ageing})
     found = paired_correlations(*made)
     assert abs(found[STRUCTURES[0]]) < 0.2
     assert found["TIV"] == pytest.approx(1)
 
 
-def test_correlations_need_people_and_spread():
+def test_correlations_need_subjects_and_spread():
     run = World(n_generated=8, n_draws=100).run("a").opened()
     assert paired_correlations(run, run) == {}
     run = World(n_draws=100).run("a").opened()
     run._tables["volumes"] = run.table("volumes").assign(**{STRUCTURES[0]: 4000.0})
     assert STRUCTURES[0] not in paired_correlations(run, run)
-    run._tables["people"] = run.table("people").drop(columns="age")
+    run._tables["subjects"] = run.table("subjects").drop(columns="age")
     assert paired_correlations(run, run) == {}
 
 
-def test_several_images_of_a_person_count_once():
+def test_several_images_of_a_subject_count_once():
     run = World(n_generated=40, n_draws=100).run("a").opened()
-    people = run.table("people")
-    twice = people[people.cohort == "generated"].assign(participant_id=lambda t: t.participant_id + "b")
+    subjects = run.table("subjects")
+    twice = subjects[subjects.cohort == "generated"].assign(participant_id=lambda t: t.participant_id + "b")
     volumes = run.table("volumes")
     extra = volumes[volumes.cohort == "generated"].assign(participant_id=lambda t: t.participant_id + "b")
     double = Run(
         run.path,
         run.record,
         run.scorecard,
-        {"people": pd.concat([people, twice]), "volumes": pd.concat([volumes, extra])},
+        {"subjects": pd.concat([subjects, twice]), "volumes": pd.concat([volumes, extra])},
     )
     found = paired_correlations(run, double)
     assert all(value == pytest.approx(1) for value in found.values())
 
 
 def test_structures_of_only_one_run_are_left_out(tmp_path):
-    people = World()
-    a, b = people.run("a").write(tmp_path / "a"), people.run("b").write(tmp_path / "b")
+    subjects = World()
+    a, b = subjects.run("a").write(tmp_path / "a"), subjects.run("b").write(tmp_path / "b")
     results = pd.read_csv(b / "tables" / "results.tsv", sep="\t", keep_default_na=False)
     results[results.structure != STRUCTURES[0]].to_csv(b / "tables" / "results.tsv", sep="\t", index=False)
     table = moved_structures(read_run(a), read_run(b), shared_reference=True)
@@ -250,8 +250,8 @@ def test_structures_of_only_one_run_are_left_out(tmp_path):
 
 
 def test_no_structures_at_all_give_an_empty_table(tmp_path):
-    people = World()
-    a, b = people.run("a").write(tmp_path / "a"), people.run("b").write(tmp_path / "b")
+    subjects = World()
+    a, b = subjects.run("a").write(tmp_path / "a"), subjects.run("b").write(tmp_path / "b")
     path = b / "tables" / "results.tsv"
     path.write_text(path.read_text(encoding="utf-8").splitlines()[0] + "\n", encoding="utf-8")
     assert moved_structures(read_run(a), read_run(b), shared_reference=True).empty

@@ -33,9 +33,9 @@ def test_at_least_as_many_pairs_as_asked_for(n_pairs):
     assert len(ring_pairs(names(8), n_pairs, np.random.default_rng(0))) >= n_pairs
 
 
-def test_two_images_of_one_person_are_no_pair():
-    persons = np.repeat(names(8), 2)
-    assert all(persons[i] != persons[j] for i, j in ring_pairs(persons, 60, np.random.default_rng(3)))
+def test_two_images_of_one_subject_are_no_pair():
+    subjects = np.repeat(names(8), 2)
+    assert all(subjects[i] != subjects[j] for i, j in ring_pairs(subjects, 60, np.random.default_rng(3)))
 
 
 def test_the_seed_decides():
@@ -54,6 +54,6 @@ def test_pairs_are_drawn_evenly():
     assert np.abs(shares - 0.4).max() < 0.08
 
 
-def test_one_person_has_no_pairs():
-    with pytest.raises(MeasurementError, match="at least two persons"):
+def test_one_subject_has_no_pairs():
+    with pytest.raises(MeasurementError, match="at least two subjects"):
         ring_pairs(np.array(["a", "a"]), 5, np.random.default_rng(0))

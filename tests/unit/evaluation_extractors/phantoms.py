@@ -50,5 +50,5 @@ def image_cohort(folder: Path, n: int, *, seeds: list[int] | None = None) -> tup
         images.append(write_volume(image, folder / f"{row}.nii.gz"))
         labels.append(write_label_map(label, folder / f"{row}_labels.nii.gz"))
     ids = [f"p{row}" for row in range(n)]
-    people = pd.DataFrame({"participant_id": ids, "person": ids, "age": 50.0, "sex": "F"})
-    return Cohort("balls", people, images=tuple(images)), labels
+    subjects = pd.DataFrame({"participant_id": ids, "subject": ids, "age": 50.0, "sex": "F"})
+    return Cohort("balls", subjects, images=tuple(images)), labels

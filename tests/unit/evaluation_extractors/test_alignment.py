@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from makers.estimate_template import estimate_template
 from plausibrain.cohorts.errors import MeasurementError
 from plausibrain.cohorts.volumes import LabelMap
 from plausibrain.evaluation.alignment import (
@@ -12,7 +13,6 @@ from plausibrain.evaluation.alignment import (
     pose,
     template_centres,
 )
-from plausibrain.evaluation.estimate_template import estimate_template
 from tests.unit.evaluation_extractors.phantoms import ball_brain, rigid
 
 

@@ -18,7 +18,7 @@ def balls(tmp_path_factory):
     return image_cohort(tmp_path_factory.mktemp("balls"), 3)
 
 
-def test_features_are_aligned_with_people_and_found_again(balls, tmp_path):
+def test_features_are_aligned_with_subjects_and_found_again(balls, tmp_path):
     cohort, labels = balls
     first = extract_cohort(cohort, labels, out=tmp_path, names=FAST, voxel_mm=4.0)
     assert first.n_fresh == 3
@@ -60,11 +60,11 @@ def test_a_bad_image_is_a_row_of_nan_with_a_reason(balls, tmp_path):
     assert "no structure of the brain" in found.table["reason"][1]
 
 
-def test_excluded_people_and_rows_without_labels_get_no_vector(balls, tmp_path):
+def test_excluded_subjects_and_rows_without_labels_get_no_vector(balls, tmp_path):
     cohort, labels = balls
-    people = cohort.people.assign(status=["ok", "excluded", "ok"])
+    subjects = cohort.subjects.assign(status=["ok", "excluded", "ok"])
     found = extract_cohort(
-        replace(cohort, people=people),
+        replace(cohort, subjects=subjects),
         [*labels[:2], None],
         out=tmp_path,
         names=["low_resolution"],
@@ -91,7 +91,7 @@ def test_what_is_asked_must_exist(balls, tmp_path, arguments, message):
 
 
 def test_labels_must_be_aligned(balls, tmp_path):
-    with pytest.raises(DataError, match="2 label maps for 3 people"):
+    with pytest.raises(DataError, match="2 label maps for 3 subjects"):
         extract_cohort(balls[0], balls[1][:2], out=tmp_path, names=FAST)
 
 

@@ -4,7 +4,7 @@ import numpy as np
 from scipy.ndimage import binary_dilation
 
 from plausibrain.cohorts.volumes import LabelMap, Volume
-from plausibrain.evaluation.conditioning import Scan, condition
+from plausibrain.evaluation.image_normalisation import Scan, condition
 from tests.unit.evaluation_segmenters.phantoms import INTENSITY, make_labels
 
 VOXEL_MM = 3.0

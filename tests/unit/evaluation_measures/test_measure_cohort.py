@@ -39,8 +39,8 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Cohort, list[Path]]
         labels.append(write_label_map(names, folder / f"sub-{k}_dseg.nii.gz"))
     images[2].write_bytes(images[2].read_bytes()[:2000])
     identity = [f"sub-{k}" for k in range(N)]
-    people = pd.DataFrame({"participant_id": identity, "person": identity, "age": 30.0, "sex": "F"})
-    return Cohort("phantoms", people, images=tuple(images)), labels
+    subjects = pd.DataFrame({"participant_id": identity, "subject": identity, "age": 30.0, "sex": "F"})
+    return Cohort("phantoms", subjects, images=tuple(images)), labels
 
 
 @pytest.fixture(scope="module")
@@ -101,8 +101,8 @@ def test_a_damaged_result_and_another_version_are_measured_again(files, store, r
 
 def test_excluded_rows_and_rows_without_files_are_not_opened(files, store):
     cohort, labels = files
-    people = cohort.people.assign(status=["excluded", "ok", "ok", "ok"], reason=["motion", "", "", ""])
-    partial = replace(cohort, people=people, images=(*cohort.images[:2], None, cohort.images[3]))
+    subjects = cohort.subjects.assign(status=["excluded", "ok", "ok", "ok"], reason=["motion", "", "", ""])
+    partial = replace(cohort, subjects=subjects, images=(*cohort.images[:2], None, cohort.images[3]))
     found = measure_cohort(partial, [*labels[:3], None], out=store, voxel_mm=VOXEL_MM)
     assert found.n_fresh == 0
     assert found.cohort.measure_reasons["cjv"].tolist() == [
@@ -112,7 +112,7 @@ def test_excluded_rows_and_rows_without_files_are_not_opened(files, store):
 
 def test_files_and_rows_must_fit(files, tmp_path):
     cohort, labels = files
-    with pytest.raises(DataError, match="4 images and 3 label maps for 4 people"):
+    with pytest.raises(DataError, match="4 images and 3 label maps for 4 subjects"):
         measure_cohort(cohort, labels[:3], out=tmp_path)
     with pytest.raises(DataError, match="0 images and 4 label maps"):
         measure_cohort(replace(cohort, images=None), labels, out=tmp_path)
@@ -130,10 +130,10 @@ def test_memory_does_not_grow_with_the_cohort(files, tmp_path, monkeypatch):
 
     def peak(n: int) -> int:
         rows = [0, 1, 3] * (n // 3)
-        people = pd.DataFrame(
-            {"participant_id": [f"p{i}" for i in range(n)], "person": "p", "age": 30.0, "sex": "F"}
+        subjects = pd.DataFrame(
+            {"participant_id": [f"p{i}" for i in range(n)], "subject": "p", "age": 30.0, "sex": "F"}
         )
-        many = Cohort("many", people, images=tuple(cohort.images[r] for r in rows))
+        many = Cohort("many", subjects, images=tuple(cohort.images[r] for r in rows))
         tracemalloc.start()
         measure_cohort(many, [labels[r] for r in rows], out=tmp_path / str(n), voxel_mm=VOXEL_MM)
         highest = tracemalloc.get_traced_memory()[1]

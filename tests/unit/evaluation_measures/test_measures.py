@@ -146,7 +146,7 @@ class TestSmoothness:
 
 
 class TestShading:
-    def test_a_planted_gain_is_recovered(self):
+    def test_a_injected_gain_is_recovered(self):
         x = np.linspace(-1, 1, N)[:, None, None]
         y = np.linspace(-1, 1, N)[None, :, None]
         log = np.broadcast_to(0.2 * x + 0.1 * y**2, (N, N, N))

@@ -60,7 +60,7 @@ def marked(direction: int) -> np.ndarray:
 @pytest.mark.parametrize(
     ("direction", "plane", "rows", "columns"),
     [
-        (0, slice(0, WIDE), 0.0, 20.0),  # right of the person: right in the plane from above
+        (0, slice(0, WIDE), 0.0, 20.0),  # right of the subject: right in the plane from above
         (1, slice(0, WIDE), -20.0, 0.0),  # front: up in the plane from above
         (2, slice(WIDE, 2 * WIDE), -20.0, 0.0),  # top: up in the plane from the front
         (1, slice(2 * WIDE, None), 0.0, 20.0),  # front: right in the plane from the right

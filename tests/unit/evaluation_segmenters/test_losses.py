@@ -2,8 +2,8 @@ import pytest
 import torch
 from torch.nn import functional
 
+from makers.synthesis.losses import coarse_loss, segmentation_loss
 from plausibrain.evaluation.networks.half_resolution_unet import repeat
-from plausibrain.evaluation.synthesis.losses import coarse_loss, segmentation_loss
 
 N = 19
 

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import torch
 
+from makers.synthesis.anatomy import CHANNELS, N_STRUCTURES
 from plausibrain.cohorts.structures import TIV
 from plausibrain.evaluation.posteriors import (
     Posteriors,
@@ -10,7 +11,6 @@ from plausibrain.evaluation.posteriors import (
     label_ids,
     soft_volumes,
 )
-from plausibrain.evaluation.synthesis.anatomy import CHANNELS, N_STRUCTURES
 
 WHITE, HIPPOCAMPUS, FLUID = 1, 14, 16
 SIDE = 40

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from plausibrain.evaluation.calibrate_quality import JUDGED
+from makers.calibrate_quality import JUDGED
+from makers.synthesis.anatomy import N_STRUCTURES
 from plausibrain.evaluation.posteriors import Posteriors
 from plausibrain.evaluation.quality_score import (
     expected_group_dice,
@@ -18,7 +19,6 @@ from plausibrain.evaluation.quality_score import (
 )
 from plausibrain.evaluation.segmentation import QC_GROUPS
 from plausibrain.evaluation.segmenters.synthseg_style import QUALITY_FILES
-from plausibrain.evaluation.synthesis.anatomy import N_STRUCTURES
 
 WHITE, LATERAL, HORN, CAUDATE, FLUID = 1, 3, 4, 8, 16
 SIDE = 64

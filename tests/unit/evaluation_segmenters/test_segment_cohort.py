@@ -27,8 +27,8 @@ def cohort(tmp_path: Path) -> Cohort:
         paths.append(path)
     paths[2].write_bytes(paths[2].read_bytes()[: paths[2].stat().st_size // 2])
     identity = [f"sub-{k}" for k in range(N)]
-    people = pd.DataFrame({"participant_id": identity, "person": identity, "age": 30.0, "sex": "F"})
-    return Cohort("phantoms", people, images=tuple(paths))
+    subjects = pd.DataFrame({"participant_id": identity, "subject": identity, "age": 30.0, "sex": "F"})
+    return Cohort("phantoms", subjects, images=tuple(paths))
 
 
 def run(cohort: Cohort, out: Path, **more: object) -> object:
@@ -40,8 +40,8 @@ def test_every_image_has_a_row_and_the_broken_one_a_reason(cohort: Cohort, tmp_p
     result = run(cohort, tmp_path / "store")
     assert list(result.table["status"]) == ["ok", "ok", "failed", "ok"]
     assert "sub-2_T1w.nii.gz: " in result.table["reason"].iloc[2]
-    assert list(result.cohort.people["status"]) == ["ok", "ok", "excluded", "ok"]
-    assert result.cohort.people["reason"].iloc[2].startswith("segmentation: ")
+    assert list(result.cohort.subjects["status"]) == ["ok", "ok", "excluded", "ok"]
+    assert result.cohort.subjects["reason"].iloc[2].startswith("segmentation: ")
     assert result.cohort.segmenter == "precomputed"
     volumes = result.cohort.volumes
     assert volumes["Left-Hippocampus"].isna().tolist() == [False, False, True, False]
@@ -104,15 +104,15 @@ def test_two_processes_give_the_same_table_in_the_same_order(cohort: Cohort, tmp
 
 def test_rows_without_an_image_fail_and_the_others_do_not(cohort: Cohort, tmp_path: Path) -> None:
     images = (cohort.images[0], None, cohort.images[2], None)
-    people = cohort.people.drop(columns=["status", "reason"])
-    result = run(Cohort("gaps", people, images=images), tmp_path / "store")
+    subjects = cohort.subjects.drop(columns=["status", "reason"])
+    result = run(Cohort("gaps", subjects, images=images), tmp_path / "store")
     assert list(result.table["status"]) == ["ok", "failed", "failed", "failed"]
     assert result.table["reason"].iloc[1] == "this row has no image"
 
 
 def test_a_cohort_without_images_or_an_unknown_option_is_an_error(cohort: Cohort, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="has no images"):
-        segment_cohort(Cohort("table", cohort.people), out=tmp_path)
+        segment_cohort(Cohort("table", cohort.subjects), out=tmp_path)
     with pytest.raises(DataError, match="did you mean 'synthseg_style'"):
         segment_cohort(cohort, out=tmp_path, segmenter="synthsegstyle")
     with pytest.raises(DataError, match="has no option colour; it has labels, table"):

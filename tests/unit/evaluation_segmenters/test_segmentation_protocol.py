@@ -1,4 +1,4 @@
-"""What of an error is protocol: a planted difference of protocol is found and taken out, an error is not."""
+"""What of an error is protocol: a injected difference of protocol is found and taken out, an error is not."""
 
 import numpy as np
 import pandas as pd
@@ -59,7 +59,7 @@ def test_each_half_is_corrected_by_the_other() -> None:
     assert row["after"] < 0.75
 
 
-def test_scans_of_one_person_share_a_half() -> None:
+def test_scans_of_one_subject_share_a_half() -> None:
     assert halves(["b", "a", "b", "c"]) == [1, 0, 1, 0]
 
 
@@ -73,8 +73,8 @@ def test_families_join_ventricles_and_sides() -> None:
 
 
 def test_the_tables_say_what_was_measured() -> None:
-    people = pd.DataFrame({"age": [60.0, 60.0], "sex": ["M", "F"]})
-    norms = norm_volumes(people)
+    subjects = pd.DataFrame({"age": [60.0, 60.0], "sex": ["M", "F"]})
+    norms = norm_volumes(subjects)
     assert norms["Putamen"] == pytest.approx(4.65 + 4.25)
     ours = pd.DataFrame([norms * 1.1])
     manual = pd.DataFrame([norms / 1.2])

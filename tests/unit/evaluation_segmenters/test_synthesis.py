@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 import torch
 
-from plausibrain.evaluation.synthesis.anatomy import CHANNELS, make_codebook
-from plausibrain.evaluation.synthesis.deformation import draw_codes
-from plausibrain.evaluation.synthesis.fields import blur, gaussian_kernel, smooth_field
-from plausibrain.evaluation.synthesis.labelmaps import read_training_maps
-from plausibrain.evaluation.synthesis.rendering import Recipe, render_example
+from makers.synthesis.anatomy import CHANNELS, make_codebook
+from makers.synthesis.deformation import draw_codes
+from makers.synthesis.fields import blur, gaussian_kernel, smooth_field
+from makers.synthesis.labelmaps import read_training_maps
+from makers.synthesis.rendering import Recipe, render_example
 from tests.unit.evaluation_segmenters.phantoms import write_label_folder
 
 PLAIN = Recipe(

@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from plausibrain.evaluation import train_segmenter
-from plausibrain.evaluation.train_segmenter import Plan, parse_plan, start, train
+from makers import train_segmenter
+from makers.train_segmenter import Plan, parse_plan, start, train
 from tests.unit.evaluation_segmenters.phantoms import write_label_folder
 
 RATE = train_segmenter.learning_rate

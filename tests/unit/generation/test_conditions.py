@@ -25,7 +25,7 @@ from plausibrain.generation.conditions import (
     conditions_sweep,
     reference_conditions,
 )
-from plausibrain.generation.sample_cohort import people_of
+from plausibrain.generation.sample_cohort import subjects_of
 from plausibrain.models import read_conditions
 
 NUMBERS = ["requested_age", VENTRICLE, BRAIN]
@@ -58,14 +58,14 @@ def test_a_longer_table_begins_with_the_shorter(design, reference):
 
 
 @pytest.mark.parametrize("design", DESIGNS)
-def test_tables_are_read_as_people_without_loss(design, reference):
+def test_tables_are_read_as_subjects_without_loss(design, reference):
     table = DESIGNS[design](reference, n=12, seed=0)
-    people = parse_participants(table, source="table").people
-    assert (people["status"] == "ok").all()
-    for column in ("participant_id", "person", "sex", "requested_sex", "seed"):
-        assert people[column].astype(str).tolist() == table[column].astype(str).tolist()
+    subjects = parse_participants(table, source="table").subjects
+    assert (subjects["status"] == "ok").all()
+    for column in ("participant_id", "subject", "sex", "requested_sex", "seed"):
+        assert subjects[column].astype(str).tolist() == table[column].astype(str).tolist()
     for column in ("age", *NUMBERS):
-        np.testing.assert_array_equal(people[column], table[column])
+        np.testing.assert_array_equal(subjects[column], table[column])
 
 
 def test_the_copula_keeps_margins_and_rank_correlations(reference):
@@ -85,16 +85,16 @@ def test_conditions_given_others_follow_the_normal_formula():
     # With normal margins the copula is the bivariate normal: E[y|x] = 0.8 x, SD = 0.6.
     rng = np.random.default_rng(0)
     x = rng.standard_normal(4000)
-    people = pd.DataFrame({"x": x, "y": 0.8 * x + 0.6 * rng.standard_normal(4000)})
-    copula = ConditionCopula.fit(people, ["x", "y"])
+    subjects = pd.DataFrame({"x": x, "y": 0.8 * x + 0.6 * rng.standard_normal(4000)})
+    copula = ConditionCopula.fit(subjects, ["x", "y"])
     drawn = np.array([copula.draw(np.random.default_rng([1, i]), {"x": 1.0})["y"] for i in range(2000)])
     assert abs(drawn.mean() - 0.8) < 0.06  # three standard errors of 0.6 / sqrt(2000) and of the fit
     assert abs(drawn.std() - 0.6) < 0.05
 
 
 def test_conditions_that_do_not_vary_or_repeat_each_other_stay_so():
-    people = pd.DataFrame({"a": np.arange(20.0), "b": 2 * np.arange(20.0), "c": np.full(20, 7.0)})
-    drawn = ConditionCopula.fit(people, ["a", "b", "c"]).draw(np.random.default_rng(0))
+    subjects = pd.DataFrame({"a": np.arange(20.0), "b": 2 * np.arange(20.0), "c": np.full(20, 7.0)})
+    drawn = ConditionCopula.fit(subjects, ["a", "b", "c"]).draw(np.random.default_rng(0))
     assert drawn["c"] == 7.0
     assert drawn["b"] == pytest.approx(2 * drawn["a"])
 
@@ -102,8 +102,8 @@ def test_conditions_that_do_not_vary_or_repeat_each_other_stay_so():
 def test_resampling_takes_everybody_once_before_anybody_twice(reference):
     table = conditions_resampled(reference, n=450, seed=2)
     assert sorted(table[VENTRICLE][:300]) == sorted(reference[VENTRICLE])
-    assert table["person"].value_counts().max() == 2
-    assert (table.groupby("person")[VENTRICLE].nunique() == 1).all()
+    assert table["subject"].value_counts().max() == 2
+    assert (table.groupby("subject")[VENTRICLE].nunique() == 1).all()
     assert table["seed"].is_unique
 
 
@@ -127,8 +127,8 @@ def test_a_sweep_varies_one_condition_and_holds_the_noise(reference):
     sweeps = [Sweep(VENTRICLE, n_levels=5), Sweep("requested_age", n_levels=3)]
     table = conditions_sweep(reference, sweeps, n=40, seed=0)
     assert len(table) == 32  # two whole repetitions of (5 + 3) levels in two sexes
-    assert table.groupby("person")["seed"].nunique().eq(1).all()
-    assert table["person"].nunique() == table["seed"].nunique() == 4
+    assert table.groupby("subject")["seed"].nunique().eq(1).all()
+    assert table["subject"].nunique() == table["seed"].nunique() == 4
     medians = reference.groupby("requested_sex")[NUMBERS].median()
     held = medians.loc[table["requested_sex"]].to_numpy()
     assert ((table[NUMBERS].to_numpy() != held).sum(axis=1) <= 1).all()
@@ -148,10 +148,10 @@ def test_a_sweep_beyond_the_reference_is_flagged_and_stays_positive(reference):
 def test_volumes_are_those_that_question_6_measures():
     names = [s.name for s in STRUCTURES]
     volumes = pd.DataFrame([2.0 ** (np.arange(len(names)) % 40)] * 2, columns=names)
-    people = pd.DataFrame(
-        {"participant_id": ["a", "b"], "person": ["a", "b"], "age": [30.0, 40.0], "sex": ["F", "M"]}
+    subjects = pd.DataFrame(
+        {"participant_id": ["a", "b"], "subject": ["a", "b"], "age": [30.0, 40.0], "sex": ["F", "M"]}
     )
-    found = reference_conditions(Cohort("both", people.assign(status="ok", reason=""), volumes=volumes))
+    found = reference_conditions(Cohort("both", subjects.assign(status="ok", reason=""), volumes=volumes))
     for column, belongs in PARTS.items():
         expected = volumes[[name for name in names if belongs(name)]].sum(axis=1)
         np.testing.assert_allclose(found[column], expected)
@@ -168,7 +168,7 @@ def test_a_reference_without_volumes_gives_age_and_sex_only(reference):
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda r: conditions_like(r.head(10), n=5, seed=0), "at least 8 people of each sex"),
+        (lambda r: conditions_like(r.head(10), n=5, seed=0), "at least 8 subjects of each sex"),
         (lambda r: conditions_like(r, n=0, seed=0), "at least one row, got n = 0"),
         (lambda r: conditions_balanced(r, n=5, seed=0, youngest=60, oldest=50), "got 60 to 50"),
         (lambda r: conditions_sweep(r, [Sweep(BRAIN)], n=17, seed=0), "at least 18 rows, got n = 17"),
@@ -195,7 +195,7 @@ def reference_file(reference, tmp_path):
 def test_the_command_writes_a_table_that_it_reads_again(reference_file, tmp_path):
     out = tmp_path / "asked.tsv"
     line = write_conditions(reference_file, out, n=30, seed=0, sweep=["ventricle"], sex="F", beyond=0.5)
-    assert "27 rows, 3 people; " in line
+    assert "27 rows, 3 subjects; " in line
     assert "go beyond the reference" in line
     again = pd.read_csv(out, sep="\t")
     assert again["sex"].eq("F").all()
@@ -207,15 +207,17 @@ def test_sampling_takes_rows_and_seeds_from_the_table(flags, reference_file, tmp
     out = tmp_path / "asked.tsv"
     write_conditions(reference_file, out, n=400, seed=0, **flags)
     asked = pd.read_csv(out, sep="\t")
-    people = people_of(read_conditions(out, ["age", VENTRICLE, BRAIN]), seed=77)
-    for column in ("participant_id", "person", "seed", *NUMBERS):
-        assert people[column].tolist() == asked[column].tolist()
+    subjects = subjects_of(read_conditions(out, ["age", VENTRICLE, BRAIN]), seed=77)
+    for column in ("participant_id", "subject", "seed", *NUMBERS):
+        assert subjects[column].tolist() == asked[column].tolist()
 
 
 def test_the_command_says_what_the_reference_lacks(reference, tmp_path):
     path = tmp_path / "ages.tsv"
-    people = reference[["requested_age", "requested_sex", BRAIN]]
-    people.assign(participant_id=[f"p{i}" for i in range(len(people))]).to_csv(path, sep="\t", index=False)
+    subjects = reference[["requested_age", "requested_sex", BRAIN]]
+    subjects.assign(participant_id=[f"p{i}" for i in range(len(subjects))]).to_csv(
+        path, sep="\t", index=False
+    )
     line = write_conditions(path, tmp_path / "asked.tsv", n=5, seed=0)
     assert line.endswith("no volumes for requested_ventricle_mm3, segment it first")
 
@@ -224,7 +226,7 @@ def test_the_command_line_makes_the_same_table(reference_file, tmp_path):
     flags = ["--like", str(reference_file), "-n", "12", "--seed", "4", "--balanced", "--oldest", "70"]
     result = CliRunner().invoke(app, ["conditions", *flags, "--out", str(tmp_path / "a.tsv")])
     assert result.exit_code == 0, result.output
-    assert "12 rows, 12 people" in result.output
+    assert "12 rows, 12 subjects" in result.output
     write_conditions(reference_file, tmp_path / "b.tsv", n=12, seed=4, balanced=True, ages=(None, 70.0))
     assert (tmp_path / "a.tsv").read_bytes() == (tmp_path / "b.tsv").read_bytes()
 

@@ -30,9 +30,9 @@ def reference() -> Cohort:
 
 
 def drawn(table: pd.DataFrame) -> Cohort:
-    """Return what a model that obeys exactly makes of a table."""
-    people = table.drop(columns="extrapolated").assign(status="ok", reason="")
-    return Cohort("generated", people, volumes=draw_volumes(table, seed=9), segmenter="truth")
+    """Return what a model that conditioning exactly makes of a table."""
+    subjects = table.drop(columns="extrapolated").assign(status="ok", reason="")
+    return Cohort("generated", subjects, volumes=draw_volumes(table, seed=9), segmenter="truth")
 
 
 @pytest.mark.parametrize(
@@ -57,5 +57,5 @@ def test_a_cohort_is_recognised_as_what_its_table_asked_for(kind, make, referenc
         asked, measured, rows = requested_and_measured(
             column, frame_of(reference, generated).generated.sample
         )
-        assert len(rows) == len(generated.people)
+        assert len(rows) == len(generated.subjects)
         np.testing.assert_allclose(measured, asked)

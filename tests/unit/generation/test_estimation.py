@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from plausibrain.cohorts.errors import DataError
-from plausibrain.generation.simulator.estimation import cortical_depth, estimate_anatomy, patchwork_of, stored
-from plausibrain.generation.simulator.half_space import (
+from makers.anatomy.estimation import cortical_depth, estimate_anatomy, patchwork_of, stored
+from makers.anatomy.half_space import (
     OTHER_SIDE,
     across_midline,
     cut_at_volume,
@@ -14,7 +13,7 @@ from plausibrain.generation.simulator.half_space import (
     side_lookup,
     signed_distance,
 )
-from plausibrain.generation.simulator.registration import (
+from makers.anatomy.registration import (
     CLASSES,
     Round,
     atlas_positions,
@@ -22,6 +21,7 @@ from plausibrain.generation.simulator.registration import (
     reduce_map,
     register,
 )
+from plausibrain.cohorts.errors import DataError
 
 
 def ball_head(centre: tuple[float, float, float], radius: float) -> np.ndarray:

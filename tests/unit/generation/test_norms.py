@@ -1,4 +1,4 @@
-"""People and volumes follow the published norms, and depend on (seed, i) alone."""
+"""Subjects and volumes follow the published norms, and depend on (seed, i) alone."""
 
 import numpy as np
 import pandas as pd
@@ -13,7 +13,7 @@ from plausibrain.generation.norms import (
     PAIRED_TISSUE,
     TISSUE,
     VOLUME_NAMES,
-    draw_people,
+    draw_subjects,
     draw_volumes,
     with_requests,
 )
@@ -23,8 +23,8 @@ N = 3000
 
 @pytest.fixture(scope="module")
 def sixty() -> tuple[pd.DataFrame, pd.DataFrame]:
-    people = draw_people(N, seed=1, age=(60.0, 60.0))
-    return people, draw_volumes(people, seed=1)
+    subjects = draw_subjects(N, seed=1, age=(60.0, 60.0))
+    return subjects, draw_volumes(subjects, seed=1)
 
 
 def total(volumes: pd.DataFrame, family: str) -> pd.Series:
@@ -37,7 +37,7 @@ def total(volumes: pd.DataFrame, family: str) -> pd.Series:
 
 @pytest.mark.parametrize("family", norm_tables().families.index)
 def test_mean_spread_and_sex_difference_at_sixty(sixty, family):
-    people, volumes = sixty
+    subjects, volumes = sixty
     row = norm_tables().families.loc[family]
     unit = 2000.0 if row["unit_of"] == "hemisphere" else 1000.0
     drawn = total(volumes, family)
@@ -45,7 +45,7 @@ def test_mean_spread_and_sex_difference_at_sixty(sixty, family):
     # Standard error of a mean is CV / sqrt(n); three and a half of them, n = 1,500 per sex.
     tolerance = 3.5 * cv / np.sqrt(N / 2)
     for sex, column in (("M", "mean_male_60y_ml"), ("F", "mean_female_60y_ml")):
-        chosen = drawn[people["sex"] == sex]
+        chosen = drawn[subjects["sex"] == sex]
         assert chosen.mean() == pytest.approx(unit * row[column], rel=tolerance)
         # Standard error of a CV is CV / sqrt(2 n), larger where the tail is long.
         assert chosen.std() / chosen.mean() == pytest.approx(cv, rel=0.12)
@@ -58,11 +58,11 @@ def test_left_and_right_correlate(sixty, name):
 
 
 def test_correlations_between_structures_are_the_published_ones(sixty):
-    people, volumes = sixty
+    subjects, volumes = sixty
     tables = norm_tables()
     families = list(tables.families.index)
     log_totals = np.log(pd.DataFrame({name: total(volumes, name) for name in families}))
-    within = log_totals - log_totals.groupby(people["sex"]).transform("mean")
+    within = log_totals - log_totals.groupby(subjects["sex"]).transform("mean")
     # Standard error of a correlation is below 1 / sqrt(n) = .018.
     np.testing.assert_allclose(within.corr().to_numpy(), tables.correlation, atol=0.07)
 
@@ -92,22 +92,22 @@ def test_names_are_structures():
     assert [canonical_name(name) for name in VOLUME_NAMES] == list(VOLUME_NAMES)
 
 
-def test_a_person_depends_on_seed_and_number_alone():
-    few, many = draw_people(5, seed=9), draw_people(50, seed=9)
+def test_a_subject_depends_on_seed_and_number_alone():
+    few, many = draw_subjects(5, seed=9), draw_subjects(50, seed=9)
     pd.testing.assert_frame_equal(few, many.iloc[:5])
     pd.testing.assert_frame_equal(draw_volumes(many.iloc[[3]], seed=9), draw_volumes(few, seed=9).iloc[[3]])
     assert not np.allclose(draw_volumes(few, seed=9), draw_volumes(few, seed=10))
 
 
 def test_requests_are_obeyed_exactly():
-    people = draw_people(4, seed=2).assign(
+    subjects = draw_subjects(4, seed=2).assign(
         requested_tiv_mm3=[1.4e6, 1.6e6, np.nan, np.nan],
         requested_ventricle_mm3=[20_000.0, np.nan, 60_000.0, np.nan],
         requested_brain_mm3=[1.0e6, np.nan, np.nan, 1.1e6],
     )
-    volumes = draw_volumes(people, seed=2)
-    free = draw_volumes(people[["age", "sex"]], seed=2)
-    asked = with_requests(people, volumes)
+    volumes = draw_volumes(subjects, seed=2)
+    free = draw_volumes(subjects[["age", "sex"]], seed=2)
+    asked = with_requests(subjects, volumes)
     np.testing.assert_allclose(volumes["TIV"][:2], [1.4e6, 1.6e6], rtol=1e-9)
     np.testing.assert_allclose(volumes[list(LATERAL_VENTRICLES)].sum(axis=1)[[0, 2]], [20_000.0, 60_000.0])
     np.testing.assert_allclose(volumes[list(TISSUE)].sum(axis=1)[[0, 3]], [1.0e6, 1.1e6])
@@ -124,34 +124,34 @@ def test_expected_volume_by_hand():
 )
 def test_senseless_arguments_are_refused(arguments):
     with pytest.raises(DataError, match="correct the argument"):
-        draw_people(**{"seed": 0, **arguments})
+        draw_subjects(**{"seed": 0, **arguments})
 
 
 def test_missing_age_or_sex_is_refused():
-    people = draw_people(3, seed=0)
+    subjects = draw_subjects(3, seed=0)
     with pytest.raises(DataError, match="sex"):
-        draw_volumes(people.drop(columns="sex"), seed=0)
+        draw_volumes(subjects.drop(columns="sex"), seed=0)
     with pytest.raises(DataError, match=r"rows \[1\]"):
-        draw_volumes(people.assign(age=[20.0, np.nan, 30.0]), seed=0)
+        draw_volumes(subjects.assign(age=[20.0, np.nan, 30.0]), seed=0)
 
 
-def test_no_people_is_an_empty_table():
-    empty = draw_volumes(draw_people(0, seed=0), seed=0)
+def test_no_subjects_is_an_empty_table():
+    empty = draw_volumes(draw_subjects(0, seed=0), seed=0)
     assert empty.shape == (0, len(VOLUME_NAMES))
 
 
 def test_volumes_that_are_asked_for_become_the_cohorts():
-    people = pd.DataFrame(
+    subjects = pd.DataFrame(
         {
             "participant_id": ["sub-a", "sub-b"],
-            "person": ["a", "b"],
+            "subject": ["a", "b"],
             "age": [30.0, 70.0],
             "sex": ["F", "M"],
             "requested_ventricle_mm3": [9e4, np.nan],
         }
     )
-    cohort = asked_cohort(people, seed=3, name="asked")
-    asked = cohort.people["requested_ventricle_mm3"]
+    cohort = asked_cohort(subjects, seed=3, name="asked")
+    asked = cohort.subjects["requested_ventricle_mm3"]
     assert asked[0] == pytest.approx(9e4)
     assert asked[1] == pytest.approx(cohort.volumes[list(LATERAL_VENTRICLES)].sum(axis=1)[1])
-    assert list(cohort.people["drawn_as"]) == ["3:0", "3:1"]
+    assert list(cohort.subjects["drawn_as"]) == ["3:0", "3:1"]

@@ -1,4 +1,4 @@
-"""A simulated person has the volumes asked for, no fold, and depends on (seed, person) alone."""
+"""A simulated subject has the volumes asked for, no fold, and depends on (seed, subject) alone."""
 
 from importlib import resources
 
@@ -13,52 +13,58 @@ from plausibrain.cohorts.errors import DataError
 from plausibrain.cohorts.structures import structure
 from plausibrain.cohorts.volumes import read_label_map
 from plausibrain.generation.demo_cohorts import table_cohort
+from plausibrain.generation.injection import inject
 from plausibrain.generation.norms import (
     LATERAL_VENTRICLES,
     VOLUME_NAMES,
-    draw_people,
+    draw_subjects,
     draw_volumes,
-    person_rng,
+    subject_rng,
 )
-from plausibrain.generation.planting import plant
 from plausibrain.generation.simulator.anatomy import MODEL_FILE, SHAPE, STEP_MM, load_anatomy
-from plausibrain.generation.simulator.cohort import claim_folder, people_shown, simulate_cohort
-from plausibrain.generation.simulator.deformation import flow_of_divergence, person_grid, to_voxels
+from plausibrain.generation.simulator.cohort import claim_folder, simulate_cohort, subjects_shown
+from plausibrain.generation.simulator.deformation import flow_of_divergence, subject_grid, to_voxels
 from plausibrain.generation.simulator.labelling import level_of_volume
-from plausibrain.generation.simulator.person import SHAPE_STREAM, Grid, count_volumes, deform, simulate_person
 from plausibrain.generation.simulator.rendering import draw_scanner
 from plausibrain.generation.simulator.spatial import jacobian_determinant
+from plausibrain.generation.simulator.subject import (
+    SHAPE_STREAM,
+    Grid,
+    count_volumes,
+    deform,
+    simulate_subject,
+)
 
 SEED = 1
 COARSE = Grid(3.0)
 
 
-def test_volumes_are_those_asked_for(people, person):
-    _, volumes = people
-    error = (person.volumes / volumes.loc[0] - 1).abs()
+def test_volumes_are_those_asked_for(subjects, subject):
+    _, volumes = subjects
+    error = (subject.volumes / volumes.loc[0] - 1).abs()
     large = volumes.loc[0] > 20_000
     # A boundary can only move by whole voxels: large structures lie within 1 %, the smallest (300 mm3, eleven
     # voxels of 27 mm3) within two voxels.
     assert error[large].max() < 0.01
-    assert ((person.volumes - volumes.loc[0]).abs()[~large] < 54 + 0.05 * volumes.loc[0][~large]).all()
+    assert ((subject.volumes - volumes.loc[0]).abs()[~large] < 54 + 0.05 * volumes.loc[0][~large]).all()
 
 
-def test_no_fold(person):
-    assert jacobian_determinant(person.displacement / STEP_MM).min() > 0
+def test_no_fold(subject):
+    assert jacobian_determinant(subject.displacement / STEP_MM).min() > 0
 
 
 @pytest.mark.parametrize("number", [363, 455])
-def test_people_whose_volumes_ask_for_too_much_do_not_fold_either(number):
-    """The two of 800 people who did before steering stopped in time."""
-    everybody = draw_people(number + 1, seed=2026)
+def test_subjects_whose_volumes_ask_for_too_much_do_not_fold_either(number):
+    """The two of 800 subjects who did before steering stopped in time."""
+    everybody = draw_subjects(number + 1, seed=2026)
     targets = draw_volumes(everybody.loc[[number]], seed=2026).loc[number].to_dict()
-    rng = person_rng(2026, number, SHAPE_STREAM)
+    rng = subject_rng(2026, number, SHAPE_STREAM)
     displacement = deform(load_anatomy(coarse=True), targets, rng)
     assert jacobian_determinant(displacement / STEP_MM).min() > 0
 
 
-def test_all_structures_are_there_and_large_ones_hang_together(person):
-    labels = person.labels.data
+def test_all_structures_are_there_and_large_ones_hang_together(subject):
+    labels = subject.labels.data
     for name in VOLUME_NAMES[1:]:
         assert (labels == structure(name).index).any(), name
     for name in ("Left-Cerebral-White-Matter", "Right-Putamen", "Brain-Stem", "Left-Thalamus"):
@@ -66,16 +72,20 @@ def test_all_structures_are_there_and_large_ones_hang_together(person):
         assert np.bincount(parts.ravel())[1:].max() / (parts > 0).sum() > 0.95, (name, n)
 
 
-def test_left_lies_on_the_left(person):
-    x = person.labels.affine[0, 0] * np.argwhere(person.labels.data == structure("Left-Putamen").index)[:, 0]
+def test_left_lies_on_the_left(subject):
+    x = (
+        subject.labels.affine[0, 0]
+        * np.argwhere(subject.labels.data == structure("Left-Putamen").index)[:, 0]
+    )
     other = (
-        person.labels.affine[0, 0] * np.argwhere(person.labels.data == structure("Right-Putamen").index)[:, 0]
+        subject.labels.affine[0, 0]
+        * np.argwhere(subject.labels.data == structure("Right-Putamen").index)[:, 0]
     )
     assert x.mean() < other.mean()
 
 
-def test_tissues_are_ordered_as_in_a_t1w(person):
-    image, labels = person.image.data, person.labels.data
+def test_tissues_are_ordered_as_in_a_t1w(subject):
+    image, labels = subject.image.data, subject.labels.data
     mean = {name: image[labels == structure(name).index].mean() for name in VOLUME_NAMES[1:]}
     assert (
         mean["Left-Cerebral-White-Matter"]
@@ -87,23 +97,23 @@ def test_tissues_are_ordered_as_in_a_t1w(person):
     assert image.min() >= 0
 
 
-def test_same_person_again_and_another_one(people, person):
-    table, volumes = people
-    again = simulate_person(0, volumes.loc[0], age=table.loc[0, "age"], seed=SEED, grid=COARSE)
-    np.testing.assert_array_equal(again.labels.data, person.labels.data)
-    np.testing.assert_array_equal(again.image.data, person.image.data)
-    other = simulate_person(1, volumes.loc[0], age=table.loc[0, "age"], seed=SEED, grid=COARSE)
+def test_same_subject_again_and_another_one(subjects, subject):
+    table, volumes = subjects
+    again = simulate_subject(0, volumes.loc[0], age=table.loc[0, "age"], seed=SEED, grid=COARSE)
+    np.testing.assert_array_equal(again.labels.data, subject.labels.data)
+    np.testing.assert_array_equal(again.image.data, subject.image.data)
+    other = simulate_subject(1, volumes.loc[0], age=table.loc[0, "age"], seed=SEED, grid=COARSE)
     cortex = structure("Left-Cerebral-Cortex").index
-    first, second = person.labels.data == cortex, other.labels.data == cortex
+    first, second = subject.labels.data == cortex, other.labels.data == cortex
     assert 2 * (first & second).sum() / (first.sum() + second.sum()) < 0.75
 
 
-def test_large_ventricles_on_request(people):
-    table, volumes = people
+def test_large_ventricles_on_request(subjects):
+    table, volumes = subjects
     wanted = volumes.loc[2].copy()
     factor = 90_000 / wanted[list(LATERAL_VENTRICLES)].sum()
     wanted[list(LATERAL_VENTRICLES)] *= factor
-    drawn = simulate_person(2, wanted, age=table.loc[2, "age"], seed=SEED, grid=COARSE)
+    drawn = simulate_subject(2, wanted, age=table.loc[2, "age"], seed=SEED, grid=COARSE)
     assert drawn.volumes[list(LATERAL_VENTRICLES)].sum() == pytest.approx(90_000, rel=0.05)
     # The ventricles push the caudate aside and do not eat it.
     for name in ("Left-Caudate", "Right-Caudate"):
@@ -111,22 +121,22 @@ def test_large_ventricles_on_request(people):
     assert jacobian_determinant(drawn.displacement / STEP_MM).min() > 0
 
 
-def test_skull_stripping_blanks_the_outside_only(people, person):
-    table, volumes = people
-    stripped = simulate_person(
+def test_skull_stripping_blanks_the_outside_only(subjects, subject):
+    table, volumes = subjects
+    stripped = simulate_subject(
         0, volumes.loc[0], age=table.loc[0, "age"], seed=SEED, grid=COARSE, skull_strip=True
     )
-    outside = person.labels.data > 500
+    outside = subject.labels.data > 500
     assert (stripped.image.data[outside] == 0).all()
-    white = person.labels.data == 2
-    np.testing.assert_array_equal(stripped.image.data[white], person.image.data[white])
+    white = subject.labels.data == 2
+    np.testing.assert_array_equal(stripped.image.data[white], subject.image.data[white])
 
 
-def test_contrast_falls_with_age(people):
-    _, volumes = people
+def test_contrast_falls_with_age(subjects):
+    _, volumes = subjects
 
     def contrast(age: float) -> float:
-        drawn = simulate_person(3, volumes.loc[3], age=age, seed=SEED, grid=COARSE)
+        drawn = simulate_subject(3, volumes.loc[3], age=age, seed=SEED, grid=COARSE)
         image, labels = drawn.image.data, drawn.labels.data
         return float(np.median(image[labels == 2]) / np.median(image[labels == 3]))
 
@@ -139,7 +149,7 @@ def test_sites_differ_and_the_usual_one_does_not():
 
 
 def test_flow_has_the_divergence_asked_for():
-    x = person_grid()
+    x = subject_grid()
     source = torch.exp(-(x**2).sum(0) / (2 * 20.0**2))
     flow = flow_of_divergence(source) / STEP_MM
     # Central differences of a field that varies over 20 mm, at 4 mm: an error of (4/20)^2/6, below 1 %.
@@ -162,10 +172,10 @@ def test_counted_volumes_sum_to_the_head():
 
 
 def test_cohort_on_disk_resumes_and_reads_back(tmp_path):
-    targets = table_cohort(2, seed=5, name="two people")
+    targets = table_cohort(2, seed=5, name="two subjects")
     done: list[int] = []
     cohort = simulate_cohort(
-        targets, tmp_path, seed=5, grid=Grid(4.0), on_person=lambda n_done, n_all: done.append(n_done)
+        targets, tmp_path, seed=5, grid=Grid(4.0), on_subject=lambda n_done, n_all: done.append(n_done)
     )
     stamp = cohort.images[0].stat().st_mtime_ns
     again = simulate_cohort(targets, tmp_path, seed=5, grid=Grid(4.0))
@@ -185,12 +195,12 @@ def test_another_cohort_in_the_same_folder_is_refused(tmp_path):
         claim_folder(tmp_path, nobody, nobody.volumes, {"Seed": 6})
 
 
-def test_repeated_people_show_the_same_person():
-    collapsed = plant("mode_collapse", table_cohort(12, seed=5, name="twelve"), severity=6.0, seed=0)
-    shown = people_shown(collapsed, 0)
+def test_repeated_subjects_show_the_same_subject():
+    collapsed = inject("mode_collapse", table_cohort(12, seed=5, name="twelve"), severity=6.0, seed=0)
+    shown = subjects_shown(collapsed, 0)
     assert len(set(shown)) == 2
     assert {seed for _, seed in shown} == {5}
-    assert people_shown(table_cohort(2, seed=7, name="two"), 0) == [(0, 7), (1, 7)]
+    assert subjects_shown(table_cohort(2, seed=7, name="two"), 0) == [(0, 7), (1, 7)]
 
 
 def test_a_missing_target_is_named(tmp_path):

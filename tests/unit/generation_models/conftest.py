@@ -25,13 +25,13 @@ SHAPE = (24, 24, 24)
 
 
 @pytest.fixture(scope="session")
-def people() -> pd.DataFrame:
+def subjects() -> pd.DataFrame:
     rng = np.random.default_rng(0)
     n = 5
     return pd.DataFrame(
         {
             "participant_id": [f"sub-{i:02d}" for i in range(n)],
-            "person": [f"sub-{i:02d}" for i in range(n)],
+            "subject": [f"sub-{i:02d}" for i in range(n)],
             "age": np.linspace(30, 70, n),
             "sex": ["M", "F", "F", "M", "F"],
             "requested_ventricle_mm3": rng.uniform(1e4, 5e4, n),
@@ -52,12 +52,12 @@ def prepared(tmp_path_factory) -> tuple[Path, ...]:
 
 
 @pytest.fixture
-def tiny_training(monkeypatch, people, prepared):
+def tiny_training(monkeypatch, subjects, prepared):
     """Return a function that trains the tiny preset with given changes to its plan."""
     monkeypatch.setitem(preprocessing.PRESETS, "tiny", Preset(SHAPE, 20.0))
     monkeypatch.setattr(training, "prepare_cohort", lambda *args, **kwargs: prepared)
     monkeypatch.setattr(ldm_training, "SHOWN_STEPS", 2)
-    cohort = Cohort("invented", people)
+    cohort = Cohort("invented", subjects)
 
     def run(out: Path, **changes) -> Checkpoint:
         plan = {"model": "ldm", "preset": "tiny", "grid": "tiny", "n_held_out": 1, "device": "cpu"} | changes
@@ -67,7 +67,7 @@ def tiny_training(monkeypatch, people, prepared):
 
 
 @pytest.fixture(scope="session")
-def tiny_checkpoint(tmp_path_factory, people) -> Path:
+def tiny_checkpoint(tmp_path_factory, subjects) -> Path:
     """A checkpoint of the tiny preset with random weights."""
     architecture = architecture_of(TINY, 4, (16, 16, 16))
     with seeded(7):
@@ -76,7 +76,7 @@ def tiny_checkpoint(tmp_path_factory, people) -> Path:
             for parameter in networks[name].parameters():
                 torch.nn.init.normal_(parameter, std=0.1)
     grid = Preset((16, 16, 16), 10.0).grid
-    checkpoint = Checkpoint("ldm", architecture, grid, ConditionScaler.fit(people), {"n_trained_on": 0})
+    checkpoint = Checkpoint("ldm", architecture, grid, ConditionScaler.fit(subjects), {"n_trained_on": 0})
     folder = tmp_path_factory.mktemp("checkpoint")
     write_checkpoint(folder, checkpoint, networks)
     return folder

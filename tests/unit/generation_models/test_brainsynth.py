@@ -31,22 +31,22 @@ STEPS, SEEDS = 4, [11, 12, 2**63 - 1]
 
 
 @pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory, people):
+def checkpoint(tmp_path_factory, subjects):
     """A checkpoint of the tiny preset with random weights."""
     architecture = architecture_of(TINY, (16, 16, 16), 4)
     with seeded(7):
         networks = build_networks(architecture)
         networks["autoencoder"].effect.weights.normal_()
     grid = Preset((16, 16, 16), 10.0).grid
-    described = Checkpoint("brainsynth", architecture, grid, ConditionScaler.fit(people))
+    described = Checkpoint("brainsynth", architecture, grid, ConditionScaler.fit(subjects))
     folder = tmp_path_factory.mktemp("brainsynth")
     write_checkpoint(folder, described, networks)
     return folder
 
 
 @pytest.fixture(scope="module")
-def rows(people):
-    return people.iloc[:3].reset_index(drop=True)
+def rows(subjects):
+    return subjects.iloc[:3].reset_index(drop=True)
 
 
 @pytest.fixture(scope="module")

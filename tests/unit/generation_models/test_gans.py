@@ -279,10 +279,10 @@ def trained(request, tmp_path_factory):
     return request.param, folder
 
 
-def test_a_sample_depends_on_its_row_and_seed_alone(trained, people):
+def test_a_sample_depends_on_its_row_and_seed_alone(trained, subjects):
     name, folder = trained
     drawn_by = MODELS[name](folder)
-    rows, seeds = people.iloc[:4], [5, 6, 7, 2**63 - 1]
+    rows, seeds = subjects.iloc[:4], [5, 6, 7, 2**63 - 1]
     together = list(drawn_by.sample(rows, seeds))
     backwards = list(drawn_by.sample(rows[::-1], seeds[::-1]))[::-1]
     alone = [next(drawn_by.sample(rows[i : i + 1], seeds[i : i + 1])) for i in range(4)]
@@ -297,10 +297,10 @@ def test_a_sample_depends_on_its_row_and_seed_alone(trained, people):
     assert np.abs(same_seed[0] - same_seed[1]).max() > 1e-4
 
 
-def test_without_noise_the_seed_does_not_matter(trained, people):
+def test_without_noise_the_seed_does_not_matter(trained, subjects):
     name, folder = trained
     calm = MODELS[name](folder, truncation=0.0)
-    one, other = (next(calm.sample(people.iloc[:1], [seed])) for seed in (1, 2))
+    one, other = (next(calm.sample(subjects.iloc[:1], [seed])) for seed in (1, 2))
     np.testing.assert_array_equal(one, other)
     assert calm.description["truncation"] == 0.0
     with pytest.raises(DataError, match=r"truncation of 0 or more, got -1\.0"):

@@ -27,8 +27,8 @@ SEEDS = [11, 12, 2**63 - 1]
 
 
 @pytest.fixture(scope="module")
-def rows(people):
-    return people.iloc[:3].reset_index(drop=True)
+def rows(subjects):
+    return subjects.iloc[:3].reset_index(drop=True)
 
 
 @pytest.fixture(scope="module")
@@ -216,7 +216,7 @@ def test_latents_may_be_scaled_at_every_place():
     assert torch.allclose(scale.restore(scaled), means, atol=1e-4)
 
 
-def people_whose_latents_follow_two_conditions():
+def subjects_whose_latents_follow_two_conditions():
     with seeded(4):
         conditions, rest = torch.rand(300, 2), torch.randn(300, 2, 2, 2, 2)
     slopes = torch.arange(32.0).view(2, 2, 2, 2, 2)
@@ -224,7 +224,7 @@ def people_whose_latents_follow_two_conditions():
 
 
 def test_the_mean_of_latents_may_follow_conditions():
-    conditions, means, slopes = people_whose_latents_follow_two_conditions()
+    conditions, means, slopes = subjects_whose_latents_follow_two_conditions()
     scale = LatentScale(2, (2, 2, 2), n_conditions=2)
     scale.fit(means, torch.zeros_like(means), conditions)
     scaled = scale.normalise(means, conditions)

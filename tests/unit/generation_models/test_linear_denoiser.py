@@ -15,7 +15,7 @@ from plausibrain.generation.noise import seeded
 CELLS = (2, 3, 2)
 
 
-def people(n=400, n_modes=3):
+def subjects(n=400, n_modes=3):
     """Return latents of mean 0 whose covariance is three modes and a rest."""
     rng = np.random.default_rng(7)
     size = 2 * int(np.prod(CELLS))
@@ -28,7 +28,7 @@ def people(n=400, n_modes=3):
 
 
 def test_the_guess_is_the_posterior_mean_of_a_gaussian():
-    latents = people()
+    latents = subjects()
     # All 24 modes are kept, so the covariance is that of the data.
     denoiser = LinearDenoiser(24, 2, CELLS)
     denoiser.fit(latents)
@@ -46,7 +46,7 @@ def test_the_guess_is_the_posterior_mean_of_a_gaussian():
 
 
 def test_few_modes_are_the_largest_and_the_rest_has_what_is_left():
-    latents = people()
+    latents = subjects()
     denoiser = LinearDenoiser(3, 2, CELLS)
     denoiser.fit(latents)
     # Population variances 81, 25 and 9; their standard error is sqrt(2 / 400) of them: 7 %.
@@ -57,12 +57,12 @@ def test_few_modes_are_the_largest_and_the_rest_has_what_is_left():
     assert torch.allclose(kept @ kept.T, torch.eye(3), atol=1e-5)
 
 
-def test_modes_that_few_people_cannot_show_have_no_variance():
+def test_modes_that_few_subjects_cannot_show_have_no_variance():
     denoiser = LinearDenoiser(5, 2, CELLS)
-    denoiser.fit(people(n=3))
+    denoiser.fit(subjects(n=3))
     assert (denoiser.variances > 0).tolist() == [True, True, False, False, False]
     guess = denoiser(
-        people(n=3), torch.tensor(0.5).view(1, 1, 1, 1, 1), torch.tensor(0.8).view(1, 1, 1, 1, 1)
+        subjects(n=3), torch.tensor(0.5).view(1, 1, 1, 1, 1), torch.tensor(0.8).view(1, 1, 1, 1, 1)
     )
     assert guess.isfinite().all()
 
@@ -75,10 +75,10 @@ class Silent(nn.Module):
         return torch.zeros_like(x[:, :2])
 
 
-def informed_by_people(prediction):
+def informed_by_subjects(prediction):
     with seeded(5):
         conditions = torch.rand(40, 2)
-        means = people(40) + 4 * conditions[:, :1, None, None, None]
+        means = subjects(40) + 4 * conditions[:, :1, None, None, None]
     latents = LatentScale(2, CELLS, n_conditions=2, n_modes=3)
     latents.fit(means, torch.zeros_like(means), conditions)
     return (
@@ -91,7 +91,7 @@ def informed_by_people(prediction):
 
 @pytest.mark.parametrize("prediction", ["epsilon", "v_prediction"])
 def test_alone_the_start_of_an_informed_network_is_the_guess(prediction):
-    network, latents, means, conditions = informed_by_people(prediction)
+    network, latents, means, conditions = informed_by_subjects(prediction)
     schedule, time = network.schedule, 600
     clean = latents.normalise(means, conditions)[:4]
     noisy = schedule.noisy(clean, torch.randn_like(clean), torch.full((4,), time))

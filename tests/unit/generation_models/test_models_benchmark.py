@@ -1,4 +1,4 @@
-"""Models are scored on the same people; what lies there is used again; the page says what the tables say."""
+"""Models are scored on the same subjects; results are used again; the page says what the tables say."""
 
 import json
 from dataclasses import replace
@@ -25,7 +25,7 @@ SETTINGS = Settings(n_resamples=100, n_splits=20, wasabi_repeats=10)
 
 @pytest.fixture
 def plan(tmp_path, monkeypatch) -> Plan:
-    """People without drawings; a segmenter that knows the truth, and errs for what a model drew."""
+    """Subjects without drawings; a segmenter that knows the truth, and errs for what a model drew."""
     plan = Plan(tmp_path / "work", N, 70, "truth", 1, SETTINGS)
     truth = {place: table_cohort(N, seed=70 + k, name=place) for k, place in enumerate((REFERENCE, ASKED))}
 
@@ -47,21 +47,23 @@ def test_the_page_says_what_the_tables_say(plan, tiny_checkpoint, tmp_path):
     said = {"n": N, "seed": 70, "segmenter": "truth", "n_pairs": 10}
     page = write_page(rows, plan.work / "comparison", tmp_path / "page.md", said).read_text()
     lines = [line for line in page.splitlines() if line.startswith("| Latent diffusion (checkpoint")]
-    people = read_cohort(plan.folder("segmented", rows[1].run.name))
-    measured = people.volumes[list(LATERAL_VENTRICLES)].sum(axis=1)
-    r = np.corrcoef(people.people["requested_ventricle_mm3"], measured)[0, 1]
+    subjects = read_cohort(plan.folder("segmented", rows[1].run.name))
+    measured = subjects.volumes[list(LATERAL_VENTRICLES)].sum(axis=1)
+    r = np.corrcoef(subjects.subjects["requested_ventricle_mm3"], measured)[0, 1]
     assert f"| {r:.3g} [" in lines[1]
     assert lines[0].endswith(f"{NOTHING} | {NOTHING} | {NOTHING} |")
-    assert f"{NOTHING}: not measured in these runs; no real against real in these runs." in page
+    assert f"{NOTHING}: not measured in these runs; no split-half reference in these runs." in page
     assert f"**{rows[1].label}.** " in page
     for row, run in zip(("| Held-out", "| Latent"), rows, strict=True):
         card = json.loads((run.run / "scorecard.json").read_text())
         assert any(line.startswith(row) for line in page.splitlines())
-        sentences = [h["sentence"] for q in card["questions"] for h in q["headlines"] if h["verdict"] == "no"]
+        sentences = [
+            h["sentence"] for q in card["questions"] for h in q["headlines"] if h["verdict"] == "fail"
+        ]
         assert all(f"- {sentence}" in page for sentence in sentences)
     assert (plan.work / "comparison/compare.html").exists()
-    assert list(people.people["participant_id"]) == list(
-        table_cohort(N, seed=71, name="x").people["participant_id"]
+    assert list(subjects.subjects["participant_id"]) == list(
+        table_cohort(N, seed=71, name="x").subjects["participant_id"]
     )
 
 
@@ -98,24 +100,24 @@ def test_models_are_called_by_their_folders(tiny_checkpoint, tmp_path):
         contestants([str(tmp_path)], {})
 
 
-def test_training_people_are_not_held_out(plan, tmp_path):
+def test_training_subjects_are_not_held_out(plan, tmp_path):
     write_cohort(table_cohort(4, seed=71, name="seen"), tmp_path / "seen")
     with pytest.raises(DataError, match="simulated with seed 70 or 71"):
         benchmark._training(plan, tmp_path / "seen", ImageGrid.of((2, 2, 2), np.eye(4)))
 
 
-def test_the_same_people_are_shown_of_every_model(tmp_path):
-    people = table_cohort(5, seed=1, name="asked")
-    ages = people.people["age"].to_numpy()
-    rows = by_age(people, 3)
+def test_the_same_subjects_are_shown_of_every_model(tmp_path):
+    subjects = table_cohort(5, seed=1, name="asked")
+    ages = subjects.subjects["age"].to_numpy()
+    rows = by_age(subjects, 3)
     assert list(ages[rows]) == [ages.min(), np.median(ages), ages.max()]
     folders = {}
-    for title, grey in (("People", 0.2), ("Model", 0.9)):
+    for title, grey in (("Subjects", 0.2), ("Model", 0.9)):
         folders[title] = tmp_path / title
-        for name in people.people["participant_id"].iloc[rows]:
+        for name in subjects.subjects["participant_id"].iloc[rows]:
             path = image_path(folders[title], str(name))
             write_volume(Volume(np.full((8, 9, 10), grey, dtype=np.float32), np.eye(4)), path)
-    picture = plt.imread(draw_examples(folders, people, tmp_path / "docs/samples.png"))
+    picture = plt.imread(draw_examples(folders, subjects, tmp_path / "docs/samples.png"))
     left, right = np.array_split(picture[:, :, 0], 2, axis=1)
     assert np.median(left[left < 1]) == pytest.approx(0.2, abs=0.01)
     assert np.median(right[right < 1]) == pytest.approx(0.9, abs=0.01)

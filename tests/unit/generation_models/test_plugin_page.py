@@ -65,7 +65,7 @@ def test_the_commands_of_the_page_draw_what_was_asked(installed, monkeypatch):
         run(command)
     cohort = read_cohort(installed / "ball_cohort")
     assert len(cohort) == 6
-    for path, asked in zip(cohort.images, cohort.people["requested_brain_mm3"], strict=True):
+    for path, asked in zip(cohort.images, cohort.subjects["requested_brain_mm3"], strict=True):
         drawn = (read_volume(path).data > 0.5).sum() * 5.0**3
         assert drawn == pytest.approx(asked, rel=0.02)  # one voxel in a hundred lies on the edge
     said = json.loads((installed / "ball_cohort/dataset_description.json").read_text())["GeneratedBy"][0]

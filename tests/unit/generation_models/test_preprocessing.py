@@ -11,10 +11,10 @@ from plausibrain.cohorts.structures import structure
 from plausibrain.cohorts.volumes import LabelMap, Volume, write_label_map, write_volume
 from plausibrain.generation.alignment import atlas_centroids, rigid_to_atlas
 from plausibrain.generation.model import ImageGrid
-from plausibrain.generation.norms import draw_people, draw_volumes
+from plausibrain.generation.norms import draw_subjects, draw_volumes
 from plausibrain.generation.preprocessing import PRESETS, prepare
 from plausibrain.generation.scaler import ConditionScaler
-from plausibrain.generation.simulator.person import Grid, simulate_person
+from plausibrain.generation.simulator.subject import Grid, simulate_subject
 from plausibrain.generation.training.data import PreparedImages, prepare_cohort
 
 
@@ -110,9 +110,9 @@ def test_images_without_brain_or_contrast_are_refused(phantom):
 
 
 def test_an_adult_of_the_simulator_fits_the_grid():
-    adults = draw_people(1, seed=1)
+    adults = draw_subjects(1, seed=1)
     volumes = draw_volumes(adults, seed=1)
-    labels = simulate_person(0, volumes.iloc[0], age=40.0, seed=1, grid=Grid(4.0)).labels
+    labels = simulate_subject(0, volumes.iloc[0], age=40.0, seed=1, grid=Grid(4.0)).labels
     transform = rigid_to_atlas(labels)
     brain = np.argwhere((labels.data > 0) & (labels.data < 500) & (labels.data != 24))
     world = brain @ (transform @ labels.affine)[:3, :3].T + (transform @ labels.affine)[:3, 3]
@@ -123,15 +123,15 @@ def test_an_adult_of_the_simulator_fits_the_grid():
         assert outside.mean() < 0.004
 
 
-def test_cohorts_are_prepared_once(phantom, people, tmp_path):
+def test_cohorts_are_prepared_once(phantom, subjects, tmp_path):
     from plausibrain.cohorts.cohort import Cohort
 
     image, labels = phantom
     paths = []
-    for name in people["participant_id"][:2]:
+    for name in subjects["participant_id"][:2]:
         paths.append(write_volume(image, tmp_path / f"{name}_T1w.nii.gz"))
         write_label_map(labels, tmp_path / f"{name}_dseg.nii.gz")
-    cohort = Cohort("two", people[:2], images=tuple(paths))
+    cohort = Cohort("two", subjects[:2], images=tuple(paths))
     told = []
     grid = PRESETS["4mm"].grid
     files = prepare_cohort(cohort, grid, tmp_path / "p", progress=lambda done, of: told.append((done, of)))
@@ -139,13 +139,13 @@ def test_cohorts_are_prepared_once(phantom, people, tmp_path):
     assert told == [(1, 2), (2, 2)]
     again = prepare_cohort(cohort, grid, tmp_path / "p")
     assert [path.stat().st_mtime_ns for path in again] == times
-    scaler = ConditionScaler.fit(people[:2].assign(sex=["F", "M"]), ("sex", "age"))
-    batch = PreparedImages(files, scaler(people[:2])).batch([1, 0])
+    scaler = ConditionScaler.fit(subjects[:2].assign(sex=["F", "M"]), ("sex", "age"))
+    batch = PreparedImages(files, scaler(subjects[:2])).batch([1, 0])
     assert batch.images.shape == (2, 1, 40, 48, 40)
     assert batch.conditions[:, 1].tolist() == [1.0, 0.0]
 
 
-def test_a_table_of_segment_names_the_label_maps(phantom, people, tmp_path):
+def test_a_table_of_segment_names_the_label_maps(phantom, subjects, tmp_path):
     from plausibrain.cohorts.cohort import Cohort
     from plausibrain.generation.training.data import label_files
 
@@ -155,26 +155,26 @@ def test_a_table_of_segment_names_the_label_maps(phantom, people, tmp_path):
     pd.DataFrame({"participant_id": ["sub-00"], "labels": ["store/x.nii.gz"]}).to_csv(
         tmp_path / "segmentation.tsv", sep="\t", index=False
     )
-    cohort = Cohort("one", people[:1], images=(path,))
+    cohort = Cohort("one", subjects[:1], images=(path,))
     assert label_files(cohort, tmp_path / "segmentation.tsv") == [tmp_path / "store" / "x.nii.gz"]
     with pytest.raises(DataError, match="expected a table with participant_id and labels"):
         label_files(cohort, tmp_path / "none.tsv")
 
 
-def test_the_scaler_maps_physical_units_and_back_to_data(people):
-    scaler = ConditionScaler.fit(people, ("sex", "age"))
-    scaled = scaler(people)
+def test_the_scaler_maps_physical_units_and_back_to_data(subjects):
+    scaler = ConditionScaler.fit(subjects, ("sex", "age"))
+    scaled = scaler(subjects)
     assert scaled.min(0).tolist() == [0, 0]
     assert scaled.max(0).tolist() == [1, 1]
-    older = scaler(people[:1].assign(age=110.0))  # range 30 to 70: extrapolated, not clipped
+    older = scaler(subjects[:1].assign(age=110.0))  # range 30 to 70: extrapolated, not clipped
     assert older[0, 1] == pytest.approx(2.0)
     assert ConditionScaler.of(scaler.as_data()) == scaler
     with pytest.raises(DataError, match="same in everybody"):
-        ConditionScaler.fit(people.assign(age=5.0), ("age",))
+        ConditionScaler.fit(subjects.assign(age=5.0), ("age",))
     with pytest.raises(DataError, match="'weight' is missing"):
-        ConditionScaler.fit(people, ("weight",))
+        ConditionScaler.fit(subjects, ("weight",))
     with pytest.raises(DataError, match="'sex' has no usable value in row 0"):
-        scaler(people.assign(sex="X"))
+        scaler(subjects.assign(sex="X"))
     with pytest.raises(DataError, match="low below its high"):
         ConditionScaler.of({"columns": ["age"], "low": [5], "high": [5]})
 

@@ -59,31 +59,31 @@ def test_a_broken_curve_is_refused(asked, told):
         RequestCurve(asked, told)
 
 
-def test_the_scaler_tells_the_network_what_the_curve_says(people):
-    plain = ConditionScaler.fit(people)
+def test_the_scaler_tells_the_network_what_the_curve_says(subjects):
+    plain = ConditionScaler.fit(subjects)
     curve = RequestCurve((1e4, 5e4), (0.0, 8e4))
     scaler = ConditionScaler(plain.columns, plain.low, plain.high, {VENTRICLE: curve})
-    told = people.assign(**{VENTRICLE: curve(people[VENTRICLE].to_numpy())})
-    assert np.array_equal(scaler(people), plain(told))
+    told = subjects.assign(**{VENTRICLE: curve(subjects[VENTRICLE].to_numpy())})
+    assert np.array_equal(scaler(subjects), plain(told))
     assert ConditionScaler.of(json.loads(json.dumps(scaler.as_data()))) == scaler
     assert "curves" not in plain.as_data()
 
 
-def test_a_curve_of_no_condition_is_refused(people):
-    data = ConditionScaler.fit(people).as_data() | {"curves": {"tiv": {"asked": [0, 1], "told": [0, 1]}}}
+def test_a_curve_of_no_condition_is_refused(subjects):
+    data = ConditionScaler.fit(subjects).as_data() | {"curves": {"tiv": {"asked": [0, 1], "told": [0, 1]}}}
     with pytest.raises(DataError, match="a curve for 'tiv', which is no condition"):
         ConditionScaler.of(data)
 
 
-def test_a_checkpoint_with_curves_draws_what_the_plain_one_is_told(tiny_checkpoint, tmp_path, people):
+def test_a_checkpoint_with_curves_draws_what_the_plain_one_is_told(tiny_checkpoint, tmp_path, subjects):
     curve = RequestCurve((1e4, 5e4), (0.0, 8e4))
     written = with_curves(tiny_checkpoint, tmp_path / "curved", {VENTRICLE: curve})
     plain = read_checkpoint(tiny_checkpoint)
     assert written.hash != plain.hash
     assert all(torch.equal(value, plain.weights[name]) for name, value in written.weights.items())
-    told = people.assign(**{VENTRICLE: curve(people[VENTRICLE].to_numpy())})
-    asked_image = next(ldm(tmp_path / "curved", steps=2).sample(people, [1] * len(people)))
-    assert np.array_equal(asked_image, next(ldm(tiny_checkpoint, steps=2).sample(told, [1] * len(people))))
+    told = subjects.assign(**{VENTRICLE: curve(subjects[VENTRICLE].to_numpy())})
+    asked_image = next(ldm(tmp_path / "curved", steps=2).sample(subjects, [1] * len(subjects)))
+    assert np.array_equal(asked_image, next(ldm(tiny_checkpoint, steps=2).sample(told, [1] * len(subjects))))
     back = with_curves(tmp_path / "curved", tmp_path / "curved", {})
     assert back.hash == plain.hash
 

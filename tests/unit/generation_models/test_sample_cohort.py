@@ -33,8 +33,8 @@ class Painter:
 
 
 @pytest.fixture
-def table(people):
-    return people
+def table(subjects):
+    return subjects
 
 
 def contents(folder):
@@ -44,8 +44,8 @@ def contents(folder):
 def test_the_cohort_reads_back_with_provenance(table, tmp_path):
     cohort = sample_cohort(Painter(), table, tmp_path / "out", seed=3)
     read = read_cohort(tmp_path / "out")
-    assert list(read.people["participant_id"]) == list(table["participant_id"])
-    assert list(read.people["seed"]) == [seed_of(3, name) for name in table["participant_id"]]
+    assert list(read.subjects["participant_id"]) == list(table["participant_id"])
+    assert list(read.subjects["seed"]) == [seed_of(3, name) for name in table["participant_id"]]
     image = read_volume(read.images[1])
     expected = table["age"][1] + (seed_of(3, "sub-01") % 1000) / 1000
     assert image.data == pytest.approx(expected)
@@ -54,7 +54,7 @@ def test_the_cohort_reads_back_with_provenance(table, tmp_path):
     assert said["Model"] == "painter"
     assert said["CheckpointSHA256"] == "c0ffee"
     assert (said["Scheduler"], said["Steps"]) == ("DDIM", 7)
-    assert cohort.people["seed"].is_unique
+    assert cohort.subjects["seed"].is_unique
 
 
 def test_a_stopped_run_goes_on_and_ends_the_same(table, tmp_path):
@@ -110,16 +110,16 @@ def test_a_folder_of_another_cohort_is_refused(change, table, tmp_path):
 
 
 def test_the_seed_of_a_row_does_not_depend_on_its_place(table, tmp_path):
-    forward = sample_cohort(Painter(), table, tmp_path / "a", seed=0).people
-    backward = sample_cohort(Painter(), table.iloc[::-1], tmp_path / "b", seed=0).people
+    forward = sample_cohort(Painter(), table, tmp_path / "a", seed=0).subjects
+    backward = sample_cohort(Painter(), table.iloc[::-1], tmp_path / "b", seed=0).subjects
     assert list(forward["seed"]) == list(backward["seed"][::-1])
     assert seed_of(0, "sub-00") != seed_of(1, "sub-00")
 
 
-def test_given_seeds_are_kept_and_may_be_shared_within_a_person(table, tmp_path):
-    sweep = table.assign(person="one", seed=5)
-    assert set(sample_cohort(Painter(), sweep, tmp_path / "sweep", seed=0).people["seed"]) == {5}
-    with pytest.raises(DataError, match="5 stands with 5 different people"):
+def test_given_seeds_are_kept_and_may_be_shared_within_a_subject(table, tmp_path):
+    sweep = table.assign(subject="one", seed=5)
+    assert set(sample_cohort(Painter(), sweep, tmp_path / "sweep", seed=0).subjects["seed"]) == {5}
+    with pytest.raises(DataError, match="5 stands with 5 different subjects"):
         sample_cohort(Painter(), table.assign(seed=5), tmp_path / "shared", seed=0)
     with pytest.raises(DataError, match="whole seeds"):
         sample_cohort(Painter(), table.assign(seed=-1), tmp_path / "negative", seed=0)

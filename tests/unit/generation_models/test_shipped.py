@@ -14,7 +14,7 @@ from plausibrain.generation.shipped import shipped_checkpoint, shipped_models
 from plausibrain.models import load_model
 
 LIMIT_MB = 60
-PEOPLE = pd.DataFrame(
+SUBJECTS = pd.DataFrame(
     {"sex": ["F", "M"], "age": [30.0, 75.0], "requested_ventricle_mm3": [1.2e4, 5e4],
      "requested_brain_mm3": [1.05e6, 1.15e6]}
 )  # fmt: skip
@@ -38,7 +38,7 @@ def test_a_shipped_model_draws_heads_by_name_alone(name):
     assert model.grid == PRESETS["2mm"].grid
     facts = json.loads((shipped_checkpoint(name) / DESCRIPTION).read_text())["facts"]
     assert facts["n_trained_on"] > 500
-    young, old = model.sample(PEOPLE, [1, 2])
+    young, old = model.sample(SUBJECTS, [1, 2])
     for image in (young, old):
         assert image.shape == model.grid.shape
         assert np.isfinite(image).all()

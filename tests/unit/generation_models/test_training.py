@@ -233,12 +233,12 @@ def test_the_held_out_are_not_trained_on():
         split(1, 1, seed=0)
 
 
-def test_missing_label_maps_are_named(tmp_path, people):
+def test_missing_label_maps_are_named(tmp_path, subjects):
     from plausibrain.cohorts.cohort import Cohort
 
-    images = tuple(tmp_path / f"{name}_T1w.nii.gz" for name in people["participant_id"])
+    images = tuple(tmp_path / f"{name}_T1w.nii.gz" for name in subjects["participant_id"])
     with pytest.raises(DataError, match=r"sub-00_dseg\.nii\.gz: no such label map \(5 of 5 missing\)"):
-        label_files(Cohort("c", people, images=images), None)
+        label_files(Cohort("c", subjects, images=images), None)
 
 
 def test_the_checkpoint_reads_back(tiny_training, tmp_path):

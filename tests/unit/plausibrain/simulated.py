@@ -9,7 +9,7 @@ import pandas as pd
 from plausibrain.cohorts.bids import label_path
 from plausibrain.cohorts.cohort import Cohort, write_cohort
 from plausibrain.cohorts.volumes import read_label_map
-from plausibrain.generation.simulator.person import count_volumes
+from plausibrain.generation.simulator.subject import count_volumes
 
 VOXEL_MM = 4.0
 
@@ -22,7 +22,7 @@ def segment_by_truth(cohort: Cohort, out: Path, **options: Any) -> Cohort:
     measured = replace(cohort, volumes=volumes, segmenter=options["segmenter"])
     write_cohort(measured, out)
     record = pd.DataFrame(
-        {"participant_id": cohort.people["participant_id"], "image": images, "labels": labels}
+        {"participant_id": cohort.subjects["participant_id"], "image": images, "labels": labels}
     )
     record.to_csv(out / "segmentation.tsv", sep="\t", index=False)
     return measured

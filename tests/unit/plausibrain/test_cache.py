@@ -12,9 +12,9 @@ from plausibrain.cohorts.volumes import Volume, read_volume, write_label_map, wr
 from plausibrain.config import ImageSettings, RunConfig, Source, read_config
 from plausibrain.evaluation import extraction, measure_cohort, segment_files, standard_brain
 from plausibrain.features import extract_features
+from plausibrain.flags import config_from_flags
 from plausibrain.imaging import measured
 from plausibrain.quality import measure_quality
-from plausibrain.requests import config_from_flags
 from tests.unit.evaluation_segmenters.phantoms import make_image, make_labels
 from tests.unit.plausibrain.test_features import images_of
 
@@ -108,8 +108,8 @@ def test_a_reference_of_images_is_segmented_once(tmp_path, opened, monkeypatch):
     for k in range(2):
         write_label_map(make_labels(3.0), labels / f"sub-{k}_dseg.nii.gz")
     ids = ["sub-0", "sub-1"]
-    people = pd.DataFrame({"participant_id": ids, "person": ids, "age": 50.0, "sex": "F"})
-    cohort = Cohort("heads", people, images=tuple(paths), source=folder)
+    subjects = pd.DataFrame({"participant_id": ids, "subject": ids, "age": 50.0, "sex": "F"})
+    cohort = Cohort("heads", subjects, images=tuple(paths), source=folder)
     found = []
     for run in ("a", "b"):
         found.append(

@@ -42,14 +42,14 @@ def test_both_models_of_the_demo_have_the_same_images_for_other_requests(
     page = run_demo(tmp_path, n=N, quiet=True, say=said.append)
     assert page.is_file()
     assert (tmp_path / "check" / "check.md").is_file() or said[-1].startswith("check")
-    people = {
+    subjects = {
         name: pd.read_csv(tmp_path / "cohorts" / name / "participants.tsv", sep="\t").set_index(
             "participant_id"
         )
         for name in ("sound", "defective")
     }
-    assert sorted(people["sound"]["age"]) == sorted(people["defective"]["age"])
-    assert (people["sound"]["age"] != people["defective"]["age"]).any()
+    assert sorted(subjects["sound"]["age"]) == sorted(subjects["defective"]["age"])
+    assert (subjects["sound"]["age"] != subjects["defective"]["age"]).any()
     tables = {
         name: pd.read_csv(tmp_path / name / "tables" / "measures.tsv", sep="\t")
         for name in ("sound", "defective")
@@ -64,7 +64,7 @@ def test_both_models_of_the_demo_have_the_same_images_for_other_requests(
         for name in ("sound", "defective")
     }
     assert cards["sound"]["image_distance"] == pytest.approx(cards["defective"]["image_distance"])
-    assert cards["sound"]["obeys_brain"] > 0.8 > cards["defective"]["obeys_brain"]
+    assert cards["sound"]["conditioning_brain"] > 0.8 > cards["defective"]["conditioning_brain"]
     images = written(tmp_path / "cohorts", "*.nii.gz")
     assert len(images) == 2 * 2 * N, "images and labels of two cohorts, none of the third"
     run_demo(tmp_path, n=N, quiet=True, say=said.append)
@@ -72,7 +72,7 @@ def test_both_models_of_the_demo_have_the_same_images_for_other_requests(
 
 
 def refuse_blur(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the segmentation of blurred images fail for all people but one."""
+    """Let the segmentation of blurred images fail for all subjects but one."""
 
     def segment(cohort: Cohort, out: Path, **options: Any) -> Cohort:
         measured = segment_by_truth(cohort, out, **options)
@@ -99,13 +99,13 @@ def test_the_audit_on_images_judges_every_kind_of_defect_and_resumes(
 
     page = audit()
     table = pd.read_csv(tmp_path / "audit_images.tsv", sep="\t")
-    assert set(table["control"]) == {"none", *only}
-    assert set(table.loc[table["control"] == "noise", "level"]) == {"image"}
+    assert set(table["defect"]) == {"none", *only}
+    assert set(table.loc[table["defect"] == "noise", "level"]) == {"image"}
     assert {"image_distance", "pair_similarity"} & set(table["headline"].dropna())
-    assert set(table.loc[table["control"] == "blur", "verdict"]) == {"refused"}
+    assert set(table.loc[table["defect"] == "blur", "verdict"]) == {"refused"}
     assert "refused" in page.read_text()
-    assert "--control regional_atrophy --control noise" in page.read_text()
-    assert any("planting" in what for what in told)
+    assert "--defect regional_atrophy --defect noise" in page.read_text()
+    assert any("injecting" in what for what in told)
     reports = written(tmp_path / "runs", "report.html")
     (tmp_path / "runs" / "noise" / ".audit-key").unlink()
     audit()

@@ -1,4 +1,4 @@
-"""Features and pairs of a run: both cohorts alike or not at all, and the people trained on."""
+"""Features and pairs of a run: both cohorts alike or not at all, and the subjects trained on."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +14,7 @@ from plausibrain.cohorts.volumes import write_label_map, write_volume
 from plausibrain.config import ImageSettings, read_config
 from plausibrain.evaluation import extraction
 from plausibrain.features import extract_features
-from plausibrain.requests import config_from_flags
+from plausibrain.flags import config_from_flags
 from tests.unit.evaluation_extractors.phantoms import ball_brain, rigid
 
 VOXEL_MM = 4.0
@@ -29,8 +29,8 @@ def images_of(folder: Path, n: int, seed: int) -> Cohort:
         paths.append(write_volume(image, folder / f"sub-{row}_T1w.nii.gz"))
         write_label_map(labels, folder / f"sub-{row}_dseg.nii.gz")
     ids = [f"{folder.name}{row}" for row in range(n)]
-    people = pd.DataFrame({"participant_id": ids, "person": ids, "age": 50.0, "sex": "F"})
-    return Cohort(folder.name, people, images=tuple(paths), source=folder)
+    subjects = pd.DataFrame({"participant_id": ids, "subject": ids, "age": 50.0, "sex": "F"})
+    return Cohort(folder.name, subjects, images=tuple(paths), source=folder)
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +69,7 @@ def test_several_processes_give_the_same_and_results_lie_beside_the_segmentation
     folder = cohorts[0].images[0].parent
     rows = [
         f"{name}\t{image}\t{image.with_name(image.name.replace('T1w', 'dseg'))}"
-        for name, image in zip(cohorts[0].people["participant_id"], cohorts[0].images, strict=True)
+        for name, image in zip(cohorts[0].subjects["participant_id"], cohorts[0].images, strict=True)
     ]
     (folder / "segmentation.tsv").write_text("\n".join(["participant_id\timage\tlabels", *rows]) + "\n")
     settings = ImageSettings(n_pairs=0)
@@ -111,7 +111,7 @@ def test_no_pairs_when_none_are_wanted_and_a_note_for_a_broken_image(cohorts, tm
     assert note.message.startswith("no features: ")
 
 
-def test_training_people_are_given_by_flag_or_by_file(tmp_path):
+def test_training_subjects_are_given_by_flag_or_by_file(tmp_path):
     file = tmp_path / "run.yaml"
     file.write_text("reference: a\ngenerated: b\ntraining: c\nout: o\nimages: {n_pairs: 5}\n")
     config = read_config(file)

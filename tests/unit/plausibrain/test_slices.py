@@ -7,19 +7,19 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from plausibrain.choices import N_COPIES, N_TWINS, Choice, choices
 from plausibrain.cohorts.cohort import Cohort
 from plausibrain.cohorts.schemas import CASES, NEAREST, SLICES
 from plausibrain.cohorts.tables import read_table, write_table
+from plausibrain.image_selection import N_COPIES, N_NEAR_DUPLICATES, Choice, choices
 from plausibrain.slices import write_slices
 from tests.unit.plausibrain.test_features import images_of
 
 IMAGE, NETWORK = "low_resolution:12345678", "segmenter_bottleneck:12345678"
 
 
-def people(n: int) -> Cohort:
+def subjects(n: int) -> Cohort:
     ids = [f"g{row}" for row in range(n)]
-    return Cohort("g", pd.DataFrame({"participant_id": ids, "person": ids, "age": 50.0, "sex": "F"}))
+    return Cohort("g", pd.DataFrame({"participant_id": ids, "subject": ids, "age": 50.0, "sex": "F"}))
 
 
 def nearest_rows(similarity: list[float], distance: list[float], to: list[str]) -> pd.DataFrame:
@@ -32,7 +32,7 @@ def nearest_rows(similarity: list[float], distance: list[float], to: list[str]) 
             "copy": (np.array(similarity) >= 0.8).astype(float), "limit": 0.8,
             "nearest_held_out": [f"r{row}" for row in range(n)], "similarity_held_out": 0.3,
             "nearest_generated": to, "distance_generated": distance,
-            "twin": (np.array(distance) < 2).astype(float), "limit_generated": 2.0,
+            "near_duplicate": (np.array(distance) < 2).astype(float), "limit_generated": 2.0,
         }
     )  # fmt: skip
     other = table.assign(extractor=NETWORK, similarity=table["similarity"].to_numpy()[::-1])
@@ -40,7 +40,7 @@ def nearest_rows(similarity: list[float], distance: list[float], to: list[str]) 
 
 
 def alike(group: str, nearest: pd.DataFrame, n: int = 6) -> list[Choice]:
-    generated = people(n)
+    generated = subjects(n)
     found = choices(generated, np.ones(n, dtype=bool), CASES.empty(), nearest, seed=0)
     return [choice for choice in found if choice.group == group]
 
@@ -57,19 +57,19 @@ def test_the_most_similar_are_shown_with_training_and_held_out_image():
     assert found[2].beside[0].verdict == "not a copy"
 
 
-def test_twins_are_pairs_each_shown_once():
+def test_near_duplicates_are_pairs_each_shown_once():
     distance = [1.0, 1.0, 3.0, 1.5, 1.5, 9.0]
-    found = alike("twins", nearest_rows([0.1] * 6, distance, ["g1", "g0", "g0", "g4", "g3", "g2"]))
+    found = alike("near_duplicates", nearest_rows([0.1] * 6, distance, ["g1", "g0", "g0", "g4", "g3", "g2"]))
     assert [(c.row, c.beside[0].participant_id, c.beside[0].verdict) for c in found] == [
-        (0, "g1", "twin"), (3, "g4", "twin"), (2, "g0", "not a twin"),
-    ][:N_TWINS]  # fmt: skip
+        (0, "g1", "near-duplicate"), (3, "g4", "near-duplicate"), (2, "g0", "not a near-duplicate"),
+    ][:N_NEAR_DUPLICATES]  # fmt: skip
 
 
-def test_without_training_images_there_are_twins_and_no_copies():
+def test_without_training_images_there_are_near_duplicates_and_no_copies():
     nearest = nearest_rows([np.nan] * 6, [1.0] * 6, ["g1", "g0", "g3", "g2", "g5", "g4"])
     assert alike("copies", nearest) == []
-    assert len(alike("twins", nearest)) == N_TWINS
-    assert alike("twins", NEAREST.empty()) == []
+    assert len(alike("near_duplicates", nearest)) == N_NEAR_DUPLICATES
+    assert alike("near_duplicates", NEAREST.empty()) == []
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +78,9 @@ def cohorts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Cohort]:
     return {name: images_of(folder / name, 3, seed) for name, seed in (("r", 10), ("g", 20), ("t", 30))}
 
 
-def test_pictures_of_copies_twins_and_volumes_to_look_around_in(cohorts: dict[str, Cohort], tmp_path: Path):
+def test_pictures_of_copies_near_duplicates_and_volumes_to_look_around_in(
+    cohorts: dict[str, Cohort], tmp_path: Path
+):
     nearest = nearest_rows([0.9, 0.3, 0.2], [1.0, 1.0, 4.0], ["g1", "g0", "g0"])
     ids, scores = ["g0", "g1", "g2"], [0.5, 2.0, 1.0]
     cases = pd.DataFrame({"cohort": "generated", "participant_id": ids, "question": 2, "score": scores})
@@ -96,13 +98,15 @@ def test_pictures_of_copies_twins_and_volumes_to_look_around_in(cohorts: dict[st
     first = next(iter(copies))[1]
     assert first["participant_id"].tolist() == ["g0", "t0", "r0"]
     assert first["verdict"].fillna("").tolist() == ["", "copy", ""]
-    twins = table[table["group"] == "twins"].groupby("pair")["participant_id"].agg(list).tolist()
-    assert twins == [["g0", "g1"], ["g2", "g0"]]
+    near_duplicates = (
+        table[table["group"] == "near_duplicates"].groupby("pair")["participant_id"].agg(list).tolist()
+    )
+    assert near_duplicates == [["g0", "g1"], ["g2", "g0"]]
     assert not table["reason"].fillna("").str.contains("no ").any()
     written = {path.name for path in (tmp_path / "slices").iterdir()}
     volumes = table[table["volume"].fillna("") != ""]
     assert written == set(table["file"]) | set(volumes["volume"])
-    # the most unusual and the most typical person, each with a real neighbour
+    # the most unusual and the most typical subject, each with a real neighbour
     assert volumes["group"].tolist() == ["worst", "worst", "typical", "typical"]
     assert volumes["participant_id"].tolist()[::2] == ["g1", "g0"]
 
@@ -126,6 +130,6 @@ def test_a_picture_that_cannot_be_aligned_says_so(cohorts: dict[str, Cohort], tm
     generated = replace(cohorts["g"], images=(path, *cohorts["g"].images[1:]))
     nearest = nearest_rows([0.9, 0.3, 0.2], [1.0, 1.0, 4.0], ["g1", "g0", "g0"])
     table = write_slices(cohorts["r"], generated, CASES.empty(), tmp_path, seed=0, nearest=nearest)
-    lost = table[(table["group"] == "twins") & (table["participant_id"] == "g0")]
+    lost = table[(table["group"] == "near_duplicates") & (table["participant_id"] == "g0")]
     assert set(lost["reason"]) == {"no label map to align the brain by"}
     assert not any((tmp_path / "slices" / name).exists() for name in lost["file"])

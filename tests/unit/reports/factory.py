@@ -1,4 +1,4 @@
-"""A plausible run folder made of random people, in the shape described in docs/architecture.md."""
+"""A plausible run folder made of random subjects, in the shape described in docs/architecture.md."""
 
 import json
 import struct
@@ -47,7 +47,7 @@ class Names:
     run: str = "ldm-1 against clinic-a"
     reference: str = "clinic-a"
     generated: str = "ldm-1"
-    person: str = "sub-{cohort}{row:04d}"
+    subject: str = "sub-{cohort}{row:04d}"
     structures: dict[str, str] = field(default_factory=dict)
     reason: str = "missing age"
 
@@ -71,15 +71,17 @@ class RunFactory:
         chosen = [s for s in STRUCTURES if s.atlas in atlases][: n_structures - 1]
         self.regions = {self.names.structures.get(s.name, s.name): s.region for s in chosen}
         self.structures = [TIV, *self.regions]
-        self.people = pd.concat([self._people("reference"), self._people("generated")], ignore_index=True)
+        self.subjects = pd.concat(
+            [self._subjects("reference"), self._subjects("generated")], ignore_index=True
+        )
         self.volumes = self._volumes()
 
-    def _people(self, cohort: str) -> pd.DataFrame:
+    def _subjects(self, cohort: str) -> pd.DataFrame:
         rng, n = self.rng, self.n
-        ids = [self.names.person.format(cohort=cohort[0], row=row) for row in range(n)]
+        ids = [self.names.subject.format(cohort=cohort[0], row=row) for row in range(n)]
         excluded = np.arange(n) % 40 == 7
-        people = pd.DataFrame({"cohort": cohort, "participant_id": ids, "person": ids})
-        return people.assign(
+        subjects = pd.DataFrame({"cohort": cohort, "participant_id": ids, "subject": ids})
+        return subjects.assign(
             age=rng.normal(63 if cohort == "reference" else 58, 8, n).clip(44, 88).round(1),
             sex=rng.choice(["F", "M"], n),
             site=rng.choice(["a", "b"], n),
@@ -88,18 +90,18 @@ class RunFactory:
         )
 
     def _volumes(self) -> pd.DataFrame:
-        people, rng = self.people, self.rng
-        generated, male = (people.cohort == "generated").to_numpy(), (people.sex == "M").to_numpy()
+        subjects, rng = self.subjects, self.rng
+        generated, male = (subjects.cohort == "generated").to_numpy(), (subjects.sex == "M").to_numpy()
         head = rng.normal(0, np.where(generated, 0.06, 0.09)) + 0.1 * male
         columns: dict[str, np.ndarray] = {TIV: 1460e3 * np.exp(head - 0.03 * generated)}
         for name, region in self.regions.items():
             typical, slope = TYPICAL.get(region, OTHERS)
-            noise = rng.normal(0, 0.35 if slope > 1 else 0.08, len(people))
+            noise = rng.normal(0, 0.35 if slope > 1 else 0.08, len(subjects))
             noise = noise * np.where(generated, rng.uniform(0.5, 1.1), 1)
-            growth = slope / 100 * (people.age.to_numpy() - 60) * np.where(generated, 0.7, 1)
+            growth = slope / 100 * (subjects.age.to_numpy() - 60) * np.where(generated, 0.7, 1)
             bias = np.where(generated, rng.normal(0, 0.04), 0)
             columns[name] = 1e3 * typical * np.exp(0.8 * head + growth + noise + bias)
-        return pd.concat([people[["cohort", "participant_id"]], pd.DataFrame(columns)], axis=1)
+        return pd.concat([subjects[["cohort", "participant_id"]], pd.DataFrame(columns)], axis=1)
 
     def _curves(self) -> pd.DataFrame:
         rows = []
@@ -121,7 +123,7 @@ class RunFactory:
         return pd.DataFrame(rows, columns=["structure_a", "structure_b", "reference", "generated"])
 
     def _dose(self) -> pd.DataFrame:
-        ids = self.people.participant_id[self.people.cohort == "generated"].to_numpy()
+        ids = self.subjects.participant_id[self.subjects.cohort == "generated"].to_numpy()
         frames = []
         for condition, (unit, middle, spread, slope) in CONDITIONS.items():
             requested = self.rng.normal(middle, spread, self.n)
@@ -134,9 +136,9 @@ class RunFactory:
         return pd.concat(frames, ignore_index=True)
 
     def _balance(self) -> pd.DataFrame:
-        ages = self.people.groupby("cohort").age
+        ages = self.subjects.groupby("cohort").age
         mean, sd = ages.mean(), ages.std()
-        men = (self.people.sex == "M").groupby(self.people.cohort).mean()
+        men = (self.subjects.sex == "M").groupby(self.subjects.cohort).mean()
         smd = (mean.generated - mean.reference) / sd.reference
         rows = [
             ["age", "", mean.reference, mean.generated, sd.reference, sd.generated, smd],
@@ -146,9 +148,9 @@ class RunFactory:
         return pd.DataFrame(rows, columns=columns).assign(n_reference=self.n, n_generated=self.n)
 
     def _notes(self) -> pd.DataFrame:
-        person = self.people.participant_id[0]
+        subject = self.subjects.participant_id[0]
         rows = [
-            ["reference", "duplicate", "participant_id", 3.0, person, "the first of two rows is kept"],
+            ["reference", "duplicate", "participant_id", 3.0, subject, "the first of two rows is kept"],
             ["reference", "coerced", "sex", np.nan, "1", "1 was read as M as asked"],
             ["generated", "excluded", "age", 7.0, "", self.names.reason],
             ["generated", "warning", "", np.nan, self.names.generated, "only 13 requested ages"],
@@ -169,7 +171,7 @@ class RunFactory:
         return pd.concat(frames, ignore_index=True)
 
     def _measures(self) -> pd.DataFrame:
-        rows = self.people[["cohort", "participant_id"]]
+        rows = self.subjects[["cohort", "participant_id"]]
         parts = [
             rows.assign(metric=metric, structure=part, unit=unit, status="ok", reason="").assign(
                 value=self.rng.normal(1, 0.1, len(rows)) + shift * (rows.cohort == "generated")
@@ -192,14 +194,14 @@ class RunFactory:
             [(0, "random", ""), (0, "random", ""), (7, "worst", "fwhm_mean")]
         ):
             for cohort in ("generated", "reference"):
-                person = self.people[self.people.cohort == cohort].iloc[pair]
+                subject = self.subjects[self.subjects.cohort == cohort].iloc[pair]
                 own = cohort == "generated" and about != ""
                 name = f"{pair:02d}-{cohort}.png"
                 drawn = (pair, cohort) != (2, "reference")
                 if drawn:
                     (folder / "slices" / name).write_bytes(b"\x89PNG made up")
                 stands_out = [about, 4.2] if own else ["", np.nan]
-                who = [cohort, person.participant_id, person.age, person.sex]
+                who = [cohort, subject.participant_id, subject.age, subject.sex]
                 reason = "" if drawn else "the file is broken"
                 volume = f"{pair:02d}-{cohort}.vol" if question else ""
                 if volume:
@@ -209,7 +211,7 @@ class RunFactory:
         return pd.DataFrame([*rows, *self._alike(folder, pair=3)], columns=columns)
 
     def _alike(self, folder: Path, *, pair: int) -> list[list[Any]]:
-        """Return a generated image, the training image that it copies and a held-out person."""
+        """Return a generated image, the training image that it copies and a held-out subject."""
         rows: list[list[Any]] = []
         for cohort, likeness in (
             ("generated", [np.nan, np.nan, ""]),
@@ -225,9 +227,9 @@ class RunFactory:
     def write(self, folder: Path) -> Path:
         """Write the run folder and return it."""
         tables = {
-            "people": self.people,
+            "subjects": self.subjects,
             "volumes": self.volumes,
-            "results": Results(self.people, self.volumes, self.structures).table(),
+            "results": Results(self.subjects, self.volumes, self.structures).table(),
             "balance": self._balance(),
             "curves": self._curves(),
             "correlations": self._correlations(),

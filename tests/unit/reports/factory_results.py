@@ -16,22 +16,22 @@ QUALITY = (("fwhm_mean", "mm", 0.9), ("cjv", "", 0.0), ("snr_gm", "", -0.08))
 
 
 def verdict(estimate: float, se: float, low: float | None, high: float | None) -> str:
-    """Yes, no or cannot tell, as the house decides."""
+    """Yes, no or inconclusive, as the house decides."""
     low, high = -np.inf if low is None else low, np.inf if high is None else high
     if low < estimate - 1.64 * se and estimate + 1.64 * se < high:
-        return "yes"
-    return "no" if estimate - 1.96 * se > high or estimate + 1.96 * se < low else "cannot tell"
+        return "pass"
+    return "fail" if estimate - 1.96 * se > high or estimate + 1.96 * se < low else "inconclusive"
 
 
 class Results:
     """Builds the rows; standard errors are rough."""
 
-    def __init__(self, people: pd.DataFrame, volumes: pd.DataFrame, structures: list[str]) -> None:
+    def __init__(self, subjects: pd.DataFrame, volumes: pd.DataFrame, structures: list[str]) -> None:
         self.structures = structures
         self.sides = {}
         for cohort in ("reference", "generated"):
-            rows = (people.cohort == cohort).to_numpy()
-            self.sides[cohort] = people[rows].reset_index(drop=True), volumes[rows].reset_index(drop=True)
+            rows = (subjects.cohort == cohort).to_numpy()
+            self.sides[cohort] = subjects[rows].reset_index(drop=True), volumes[rows].reset_index(drop=True)
         self.n = len(self.sides["reference"][0])
         self.se = float(np.sqrt(2 / self.n))
 
@@ -101,9 +101,9 @@ class Results:
     def _age(self) -> Iterator[dict[str, Any]]:
         for name in self.structures[1:]:
             values = {}
-            for cohort, (people, volumes) in self.sides.items():
+            for cohort, (subjects, volumes) in self.sides.items():
                 z = volumes[name].to_numpy() / self._values(name)[0].std()
-                values[cohort] = 10 * float(np.polyfit(people.age, z, 1)[0])
+                values[cohort] = 10 * float(np.polyfit(subjects.age, z, 1)[0])
                 yield self._row(
                     4, "age_beta", values[cohort], 0.1, structure=name, cohort=cohort, unit="SD per decade"
                 )
@@ -112,8 +112,8 @@ class Results:
 
     def _sex(self) -> Iterator[dict[str, Any]]:
         for name in self.structures[1:]:
-            for cohort, (people, volumes) in self.sides.items():
-                male, values = (people.sex == "M").to_numpy(), volumes[name].to_numpy()
+            for cohort, (subjects, volumes) in self.sides.items():
+                male, values = (subjects.sex == "M").to_numpy(), volumes[name].to_numpy()
                 d = float((values[male].mean() - values[~male].mean()) / values.std())
                 yield self._row(5, "sex_d_adjusted", d, self.se, structure=name, cohort=cohort)
 
@@ -135,5 +135,5 @@ class Results:
                 yield self._row(1, "excluded", 0.025, 0.01, **more)
         reason = "mean of 100 subsamples; not a confidence interval"
         yield self._row(8, "wasabi_published", 3.9, 0.2, unit="1e-4", headsize="share", reason=reason)
-        failed = {"status": "failed", "reason": "undefined on these people"}
+        failed = {"status": "failed", "reason": "undefined on these subjects"}
         yield self._row(8, "wasabi_plain", np.nan, np.nan, unit="1e-4", headsize="share", **failed)

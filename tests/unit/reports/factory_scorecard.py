@@ -7,13 +7,13 @@ import numpy as np
 from tests.unit.reports.factory_results import verdict
 
 QUESTIONS = (
-    "Whole?", "Right size?", "Right spread?", "Ages as people do?", "Sexes differ as people do?",
-    "Obeys its conditions?", "Looks like a scan?", "Covers the population?", "New people?", "Useful?",
+    "Whole?", "Right size?", "Right spread?", "Ages as subjects do?", "Sexes differ as subjects do?",
+    "Obeys its conditions?", "Looks like a scan?", "Covers the population?", "New subjects?", "Useful?",
 )  # fmt: skip
 NOT_MEASURED = {
     7: "needs images of both cohorts",
-    9: "needs images of training people",
-    10: "needs images of held-out people",
+    9: "needs images of training subjects",
+    10: "needs images of held-out subjects",
 }
 RATIO = {"unit": "ratio of SDs", "ideal": 1.0, "margin_low": 0.8, "margin_high": 1.25}
 AGAINST_NULL = {"against_null": True, "judged": 0.11}
@@ -31,7 +31,7 @@ def headline(n: int, name: str, label: str, estimate: float, se: float, **more: 
         "name": name, "label": label, "estimate": estimate, "ci_low": estimate - 1.96 * se,
         "ci_high": estimate + 1.96 * se, "ci_level": 0.95, "unit": "SD", "ideal": ideal, "better": "closer",
         "margin_low": low, "margin_high": high, "mde": 2.8 * se, "se": se, "null": null, "matched": matched,
-        "n_reference": n, "n_generated": n, "sentence": f"{label}: {estimate:.2f}. Real against real: 0.",
+        "n_reference": n, "n_generated": n, "sentence": f"{label}: {estimate:.2f}. Split-half reference: 0.",
         "verdict": verdict(estimate, se, low, high), "caveat": "", "status": "ok", "reason": "",
     } | more  # fmt: skip
 
@@ -57,8 +57,9 @@ def headlines(n: int) -> dict[int, list[dict[str, Any]]]:
         4: [headline(n, "ageing", "Age effects recovered", 0.7, 0.09, **RATIO)],
         5: [headline(n, "sex_raw", "Sex differences recovered", 0.95, 0.16, **RATIO)],
         6: [
-            headline(n, "obeys_ventricle", "Ventricles, measured per requested", 0.6, 0.03, **RATIO),
-            headline(n, "obeys_brain", "Brain volume, measured per requested", 0.4, 0.1, **RATIO) | absent,
+            headline(n, "conditioning_ventricle", "Ventricles, measured per requested", 0.6, 0.03, **RATIO),
+            headline(n, "conditioning_brain", "Brain volume, measured per requested", 0.4, 0.1, **RATIO)
+            | absent,
         ],
         8: [
             headline(
@@ -79,7 +80,7 @@ def headlines(n: int) -> dict[int, list[dict[str, Any]]]:
 def _question(number: int, name: str, found: list[dict[str, Any]]) -> dict[str, Any]:
     verdicts = {h["verdict"] for h in found if h["status"] == "ok"}
     reason = NOT_MEASURED.get(number, "")
-    judged = "no" if "no" in verdicts else "yes" if verdicts == {"yes"} else "cannot tell"
+    judged = "fail" if "fail" in verdicts else "pass" if verdicts == {"pass"} else "inconclusive"
     return {
         "number": number,
         "name": name,
@@ -95,7 +96,7 @@ def scorecard(n: int, name: str, reference: str, generated: str) -> dict[str, An
     found = headlines(n)
     numbered = enumerate(QUESTIONS, start=1)
     return {
-        "schema": 1, "name": name, "fingerprint": "5f2c9ad1e07b44aa", "verdict": "no",
+        "schema": 1, "name": name, "fingerprint": "5f2c9ad1e07b44aa", "verdict": "fail",
         "sentence": "Head size is too small and too uniform.",
         "reference": {"name": reference, "segmenter": "synthseg", "n_rows": n},
         "generated": {"name": generated, "segmenter": "synthseg", "n_rows": n},

@@ -13,11 +13,11 @@ from plausibrain.reports.audit_images import USUAL, write_image_audit_page
 
 
 def row(
-    control: str, question: int, verdict: str, *, declared: int = 0, headline: str = ""
+    defect: str, question: int, verdict: str, *, declared: int = 0, headline: str = ""
 ) -> dict[str, object]:
     return {
-        "control": control, "label": {"none": "No defect", "blur": "Blur"}[control], "severity": 2.0,
-        "unit": "mm (SD)", "level": "image", "people": 24, "question": question, "declared": declared,
+        "defect": defect, "label": {"none": "No defect", "blur": "Blur"}[defect], "severity": 2.0,
+        "unit": "mm (SD)", "level": "image", "subjects": 24, "question": question, "declared": declared,
         "headline": headline, "headline_label": headline.upper(), "verdict": verdict, "estimate": 5.0,
         "ci_low": 4.0, "ci_high": 6.0, "null_low": 1.0, "null_high": 4.5,
     }  # fmt: skip
@@ -26,15 +26,15 @@ def row(
 @pytest.fixture
 def page(tmp_path: Path) -> str:
     rows = [
-        row("none", 2, "cannot tell"),
-        row("none", 7, "yes"),
+        row("none", 2, "inconclusive"),
+        row("none", 7, "pass"),
         row("none", 9, "not measured"),
-        row("none", 8, "yes", headline=USUAL[0]) | {"estimate": 2.0},
-        row("blur", 2, "yes"),
-        row("blur", 7, "no", declared=1),
+        row("none", 8, "pass", headline=USUAL[0]) | {"estimate": 2.0},
+        row("blur", 2, "pass"),
+        row("blur", 7, "fail", declared=1),
         row("blur", 9, "not measured"),
-        row("blur", 7, "no", headline="sharpness"),
-        row("blur", 8, "yes", headline=USUAL[0]),
+        row("blur", 7, "fail", headline="sharpness"),
+        row("blur", 8, "pass", headline=USUAL[0]),
         row("blur", 8, "not measured", headline=USUAL[1]) | {"estimate": np.nan},
     ]
     write_table(pd.DataFrame(rows), tmp_path / "audit_images.tsv", AUDIT_IMAGES)
@@ -45,8 +45,8 @@ def page(tmp_path: Path) -> str:
 
 def test_verdicts_stand_in_a_grid_and_declared_ones_are_bold(page: str) -> None:
     assert "| defect | 2 | 7 | 9 |" in page.replace(" 8 |", "")
-    assert "| No defect | cannot tell | yes | — |" in page
-    assert "| Blur (2 mm (SD)) | yes | **no** | — |" in page
+    assert "| No defect | inconclusive | yes | — |" in page
+    assert "| Blur (2 mm (SD)) | yes | **fail** | — |" in page
     assert "**1 of 1 defects are seen by a question that declares them.**" in page
 
 

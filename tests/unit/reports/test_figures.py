@@ -65,7 +65,7 @@ def test_figures_of_a_question_come_in_order(run: Run) -> None:
     assert [figure.name for figure in figures_of(run, 2)] == ["size_forest", "volume_distributions"]
 
 
-def test_one_person_is_enough_to_draw(run: Run) -> None:
+def test_one_subject_is_enough_to_draw(run: Run) -> None:
     table = FIGURES["volume_distributions"].options["select"](run).head(1)
     with drawing("x"):
         FIGURES["volume_distributions"].function(table, ax=Figure().add_subplot())

@@ -84,4 +84,4 @@ def test_typographic_leaves_words_and_ranges_alone() -> None:
 
 
 def test_plain_answer_is_never_empty() -> None:
-    assert f.plain_answer("Real against real: 1.") == "Real against real: 1."
+    assert f.plain_answer("Split-half reference: 1.") == "Split-half reference: 1."

@@ -20,16 +20,16 @@ def changed(run: Run, **tables: object) -> Run:
 
 
 def test_cohorts_are_counted_as_analysed(run: Run) -> None:
-    people = run.table("people")
-    kept = people[(people.cohort == "reference") & (people.status == "ok")]
+    subjects = run.table("subjects")
+    kept = subjects[(subjects.cohort == "reference") & (subjects.status == "ok")]
     text = text_of(run)
     assert f"has {len(kept)} rows in the analysis" in text
     assert re.search(r"3 rows were excluded: 3 for “missing age”", text)
 
 
-def test_repeated_people_are_stated(run: Run) -> None:
-    people = run.table("people").assign(person="same")
-    assert "rows of 1 people in the analysis" in text_of(changed(run, people=people))
+def test_repeated_subjects_are_stated(run: Run) -> None:
+    subjects = run.table("subjects").assign(subject="same")
+    assert "rows of 1 subjects in the analysis" in text_of(changed(run, subjects=subjects))
 
 
 @pytest.mark.parametrize(
@@ -66,8 +66,8 @@ def test_excess_over_the_null_is_claimed_only_where_it_decides(run: Run) -> None
     questions = [question | {"headlines": []} for question in run.questions if question["number"] != 2]
     other = [question for question in run.questions if question["number"] == 2]
     without = dataclasses.replace(run, scorecard={**run.scorecard, "questions": [*questions, *other]})
-    assert "excess over real against real" in text_of(run)
-    assert "excess over real against real" not in text_of(without)
+    assert "excess over split-half reference" in text_of(run)
+    assert "excess over split-half reference" not in text_of(without)
 
 
 def test_segmenter_is_named_only_when_both_cohorts_share_it(run: Run) -> None:
@@ -84,5 +84,5 @@ def test_noise_in_the_margin_is_stated(run: Run) -> None:
 
 def test_what_was_not_measured_is_said(run: Run) -> None:
     text = text_of(run)
-    assert "“New people?” was not measured: needs images of training people." in text
+    assert "“New subjects?” was not measured: needs images of training subjects." in text
     assert "1 estimate could not be made" in text

@@ -106,14 +106,14 @@ def test_all_ten_questions_have_a_section(parsed: Page) -> None:
 
 def test_verdicts_are_words_beside_their_shape(parsed: Page) -> None:
     words = {e.text for e in parsed.all("span") if e.attributes.get("class") == "word"}
-    assert {"yes", "no", "cannot tell", "not measured"} <= words
+    assert {"pass", "fail", "inconclusive", "not measured"} <= words
 
 
 def test_missing_numbers_show_a_dash_and_their_reason(html: str) -> None:
     assert re.search(r'class="missing">– <span class="why">no brain volume requested', html)
     assert '<p class="missing">No brain volume requested.</p>' in html
-    assert "needs images of training people" in html
-    assert "undefined on these people" in html
+    assert "needs images of training subjects" in html
+    assert "undefined on these subjects" in html
     assert not re.search(r">\s*(nan|None|NaN|inf)\s*<", html)
 
 
@@ -148,7 +148,7 @@ def test_write_report_writes_where_it_is_told(run_folder: Path, html: str, tmp_p
 def hostile(tmp_path_factory: pytest.TempPathFactory) -> str:
     names = Names(
         run=EVIL, reference=EVIL, generated=EVIL, reason=EVIL,
-        person=EVIL.replace("{", "{{").replace("}", "}}") + "{cohort}{row}",
+        subject=EVIL.replace("{", "{{").replace("}", "}}") + "{cohort}{row}",
          structures={"Left-Hippocampus": EVIL, "Left-Thalamus": "мозг 脳 \u202e"},
     )  # fmt: skip
     return page(read_run(make_run(tmp_path_factory.mktemp("hostile"), n=60, names=names)))

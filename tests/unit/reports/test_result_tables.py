@@ -21,7 +21,7 @@ def test_one_row_per_structure_with_the_run_s_own_convention(run: Run) -> None:
     # Head size cannot be adjusted for itself, so it stands among the conventions only.
     assert len(found.rows) == 32
     assert "head size as covariate" in found.note
-    assert set(column(found, "Close enough?")) <= {"yes", "no", "cannot tell"}
+    assert set(column(found, "Close enough?")) <= {"pass", "fail", "inconclusive"}
 
 
 def test_columns_without_any_number_are_left_out(run: Run) -> None:
@@ -55,7 +55,7 @@ def test_strata_have_n_and_detectable_effect(run: Run) -> None:
     assert set(column(found, "n ref. / gen.")) == {"40 / 120"}
     assert MISSING not in column(found, "Smallest detectable")
     tallies = [
-        sum(int(row[found.columns.index(word)].text) for word in ("Yes", "Cannot tell", "No"))
+        sum(int(row[found.columns.index(word)].text) for word in ("Yes", "Inconclusive", "No"))
         for row in found.rows
     ]
     assert tallies == [33] * 4
@@ -71,7 +71,7 @@ def test_failed_estimates_show_their_reason_and_notes_are_kept(run: Run) -> None
     found = table(run, 8, "Numbers of the whole brain")
     published, plain = found.rows
     assert plain[found.columns.index("Estimate (×10⁻⁴)")].text == MISSING
-    assert plain[found.columns.index("Estimate (×10⁻⁴)")].below == "undefined on these people"
+    assert plain[found.columns.index("Estimate (×10⁻⁴)")].below == "undefined on these subjects"
     assert "not a confidence interval" in published[-1].text
 
 

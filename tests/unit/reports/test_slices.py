@@ -30,9 +30,9 @@ def test_a_generated_image_stands_above_its_real_neighbour(run: Run) -> None:
 
 def test_the_caption_says_who_it_is_and_what_stands_out(run: Run) -> None:
     ((generated, real),) = slices_of(run, 7)[0].pairs
-    person = run.table("slices").iloc[4]
+    subject = run.table("slices").iloc[4]
     assert generated.caption.startswith(
-        f"Generated {person.participant_id}, {person.age:.0f} years, {person.sex}. "
+        f"Generated {subject.participant_id}, {subject.age:.0f} years, {subject.sex}. "
     )
     assert generated.caption.endswith("The fwhm_mean +4.2 SD")
     assert real.caption.endswith("the file is broken")
@@ -60,7 +60,7 @@ def test_a_run_without_pictures_has_no_place_for_them(run: Run) -> None:
     assert [slices_of(bare, question) for question in range(11)] == [[]] * 11
 
 
-def test_a_copy_stands_beside_the_training_image_and_a_held_out_person(run: Run) -> None:
+def test_a_copy_stands_beside_the_training_image_and_a_held_out_subject(run: Run) -> None:
     (group,) = slices_of(run, 9)
     assert group.alike
     assert [[s.cohort for s in shown] for shown in group.pairs] == [["generated", "training", "reference"]]
@@ -69,32 +69,35 @@ def test_a_copy_stands_beside_the_training_image_and_a_held_out_person(run: Run)
         "Generated sub-generated, 51 years, F",
         "Training sub-training, 51 years, F. Nearest training image, correlation 0.83: copy "
         "(copies from 0.61)",
-        "Real sub-reference, 51 years, F. Nearest held-out person, correlation 0.44",
+        "Real sub-reference, 51 years, F. Nearest held-out subject, correlation 0.44",
     ]
     assert not slices_of(run, 0)[0].alike
     assert "brought into the position" in group.note
     assert "nearest in age" in slices_of(run, 0)[0].note
 
 
-def test_twins_are_told_by_their_distance(run: Run) -> None:
+def test_near_duplicates_are_told_by_their_distance(run: Run) -> None:
     table = run.table("slices")
-    alike = table[table.group == "copies"].head(2).assign(group="twins", cohort="generated")
-    alike.loc[alike.index[1], ["likeness", "limit", "verdict"]] = [2.5, 3.25, "twin"]
+    alike = table[table.group == "copies"].head(2).assign(group="near_duplicates", cohort="generated")
+    alike.loc[alike.index[1], ["likeness", "limit", "verdict"]] = [2.5, 3.25, "near_duplicate"]
     (group,) = slices_of(Run(run.path, run.record, run.scorecard, {"slices": alike}), 9)
     assert group.title == "Most like each other"
-    assert group.pairs[0][1].caption.endswith("Distance 2.50: twin (twins lie below 3.25)")
+    assert group.pairs[0][1].caption.endswith(
+        "Distance 2.50: near-duplicate (near-duplicates lie below 3.25)"
+    )
 
 
 def test_volumes_are_named_and_kept_within_their_budget(run: Run, monkeypatch) -> None:
     volumes = volumes_of(run)
-    person, real = run.table("slices").iloc[4], run.table("slices").iloc[5]
+    subject, real = run.table("slices").iloc[4], run.table("slices").iloc[5]
     assert volumes[0].name == (
-        f"Images that stand out most: Generated {person.participant_id}, {person.age:.0f} years, {person.sex}"
+        f"Images that stand out most: Generated {subject.participant_id}, {subject.age:.0f} years, "
+        f"{subject.sex}"
     )
     assert volumes[1].name.startswith(
         f"Images that stand out most: beside it: Real {real.participant_id}, {real.age:.0f} years"
     )
-    packed = (run.path / "slices" / person.volume).read_bytes()
+    packed = (run.path / "slices" / subject.volume).read_bytes()
     assert base64.b64decode(volumes[0].packed) == packed
     monkeypatch.setattr(slices, "VOLUME_BUDGET_BYTES", len(packed))
     assert volumes_of(run) == volumes[:1]
@@ -159,7 +162,7 @@ const report = () => console.log(JSON.stringify({
 
 @pytest.mark.skipif(shutil.which("node") is None, reason="node runs the script of the page")
 def test_the_script_unpacks_the_volume_and_cuts_the_right_planes(tmp_path: Path) -> None:
-    """Numpy cuts the same planes, upright; the left of the first two is the left of the person."""
+    """Numpy cuts the same planes, upright; the left of the first two is the left of the subject."""
     shape = (5, 6, 4)
     content = packed_volume(seed=3, shape=shape)
     volume = np.random.default_rng(3).integers(0, 256, shape[::-1], dtype=np.uint8).transpose(2, 1, 0)

@@ -77,6 +77,6 @@ def test_palette_is_that_of_the_style_sheet() -> None:
     stated = dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6})", light))
     assert stated["generated"] == svg.GENERATED
     assert stated["ink"] == svg.INK
-    assert {name: stated[name] for name in ("yes", "no", "cannot-tell")} == {
-        "yes": svg.YES, "no": svg.NO, "cannot-tell": svg.CANNOT_TELL,
+    assert {name: stated[name] for name in ("pass", "fail", "inconclusive")} == {
+        "pass": svg.PASS, "fail": svg.FAIL, "inconclusive": svg.INCONCLUSIVE,
     }  # fmt: skip

@@ -1,0 +1,121 @@
+"""What two cohorts allow: the reason a headline does not apply, or nothing."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from plausibrain.analysis.conditions import measured_structures, own_variation
+from plausibrain.analysis.feature_samples import FEATURE_SPACE, IMAGE_SPACE, chosen_extractor, present
+from plausibrain.analysis.homologues import homologous
+from plausibrain.analysis.joint_design import Frame
+from plausibrain.analysis.memorisation import MIN_HELD_OUT, held_out_rows
+from plausibrain.analysis.pair_similarity import similarity_names
+
+MIN_EACH_SEX = 5
+MIN_AGE_SPREAD_YEARS = 2.0
+MIN_OWN_VARIATION = 0.02
+MIN_COMMON_YEARS = 10.0
+MIN_VECTORS = 20
+
+
+def missing_capability(name: str, frame: Frame) -> str:
+    """Return why a capability is missing, in words for the report; empty when it is there."""
+    return _CHECKS[name](frame)
+
+
+def _head_size(frame: Frame) -> str:
+    return "" if frame.has_tiv else "head size (TIV) is not in both tables"
+
+
+def _age(frame: Frame) -> str:
+    for role in ("reference", "generated"):
+        sample = getattr(frame, role).sample
+        if sample.age.std() < MIN_AGE_SPREAD_YEARS:
+            return (
+                f"all subjects of the {role} cohort have nearly the same age ({sample.age.mean():.0f} years)"
+            )
+    if not len(frame.common_ages) or np.ptp(frame.common_ages) < MIN_COMMON_YEARS:
+        return "the two cohorts have hardly any ages in common"
+    return ""
+
+
+def _sex(frame: Frame) -> str:
+    for role in ("reference", "generated"):
+        male = getattr(frame, role).sample.male
+        men, women = int(male.sum()), int((1 - male).sum())
+        if min(men, women) < MIN_EACH_SEX:
+            return f"the {role} cohort has {men} men and {women} women; {MIN_EACH_SEX} of each are needed"
+    return ""
+
+
+def _pairs(frame: Frame) -> str:
+    return "" if homologous(frame.structures) else "no structure is measured on both sides of the brain"
+
+
+def _several(frame: Frame) -> str:
+    return "" if len(frame.structures) >= 3 else "fewer than three structures are measured"
+
+
+def _image_quality(frame: Frame) -> str:
+    return "" if frame.measures else "needs images of both cohorts"
+
+
+def _features(wanted: tuple[str, ...]) -> Callable[[Frame], str]:
+    def check(frame: Frame) -> str:
+        name = chosen_extractor(frame, wanted)
+        if not name:
+            return "needs images of both cohorts"
+        n = min(int(present(p, name).sum()) for p in (frame.reference, frame.generated))
+        return "" if n >= MIN_VECTORS else f"{n} images with features; at least {MIN_VECTORS} are needed"
+
+    return check
+
+
+def _image_pairs(frame: Frame) -> str:
+    return "" if "ms_ssim" in similarity_names(frame) else "needs pairs of images of both cohorts"
+
+
+def _training(frame: Frame) -> str:
+    name = chosen_extractor(frame, IMAGE_SPACE)
+    if not name:
+        return "needs images of both cohorts"
+    if frame.training is None:
+        return "needs the images that the model was trained on (--training)"
+    if name not in frame.training.features:
+        return f"the training images have no features {name}"
+    n = len(held_out_rows(frame))
+    few = f"{n} subjects of the reference were not trained on; at least {MIN_HELD_OUT} are needed"
+    return "" if n >= MIN_HELD_OUT else few
+
+
+def _requested(column: str, label: str) -> Callable[[Frame], str]:
+    def check(frame: Frame) -> str:
+        subjects = frame.generated.sample.subjects
+        if column not in subjects or subjects[column].notna().sum() == 0:
+            return f"the generated table has no requested {label} (column {column})"
+        values = subjects[column].dropna().to_numpy(dtype=float)
+        if np.ptp(values) == 0:
+            return f"every image was requested with the same {label}"
+        if not measured_structures(column, frame.structures):
+            return f"no structure that makes up the {label} is measured in both cohorts"
+        if own_variation(column, frame) < MIN_OWN_VARIATION:
+            return f"the requested {label} is fixed by age, sex and the other requests"
+        return ""
+
+    return check
+
+
+_CHECKS: dict[str, Callable[[Frame], str]] = {
+    "head size": _head_size,
+    "age": _age,
+    "sex": _sex,
+    "left and right": _pairs,
+    "several structures": _several,
+    "image quality": _image_quality,
+    "image features": _features(FEATURE_SPACE),
+    "low-resolution images": _features(IMAGE_SPACE),
+    "pairs of images": _image_pairs,
+    "training images": _training,
+    "requested ventricle volume": _requested("requested_ventricle_mm3", "ventricle volume"),
+    "requested brain volume": _requested("requested_brain_mm3", "brain volume"),
+}

@@ -1,0 +1,92 @@
+"""Question 6: requested against measured, for every condition that the table carries."""
+
+import numpy as np
+import pandas as pd
+
+from plausibrain.analysis.applicability import missing_capability
+from plausibrain.analysis.conditions import LABELS, requested_and_measured, weighted_line
+from plausibrain.analysis.evaluate import Pairs
+from plausibrain.analysis.pair import Pair
+from plausibrain.analysis.results import ESTIMATES, estimate_rows, subjects_in
+
+REACH = (0.05, 0.95)
+QUANTITIES = (  # quantity, unit, value without an effect
+    ("slope", "mm³ per mm³", 1.0),
+    ("r", "r", 0.0),
+    ("mean_error", "mm³", 0.0),
+    ("mean_absolute_error", "mm³", None),
+)
+
+
+@ESTIMATES.register(label="Requested against measured", unit="mm³", source=("Pinaya2022",))
+def conditioning(pairs: Pairs) -> pd.DataFrame:
+    """Return slope, offset, correlation, error and reach of every requested volume."""
+    tables = [
+        _condition(pairs, column)
+        for column, label in LABELS.items()
+        if not missing_capability(f"requested {label}", pairs.full.frame)
+    ]
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
+
+
+def _condition(pairs: Pairs, column: str) -> pd.DataFrame:
+    settings, name = pairs.full.frame.settings, LABELS[column].replace(" ", "_")
+    x, y, rows = requested_and_measured(column, pairs.full.generated.prepared.sample)
+
+    def values(pair: Pair) -> np.ndarray:
+        w = pair.generated.weights[:, rows]
+        slope, _, r = weighted_line(x, y, w)
+        n = w.sum(axis=1, dtype=float)
+        error = (w.astype(float) @ (y - x)) / n
+        absolute = (w.astype(float) @ np.abs(y - x)) / n
+        return np.column_stack([slope, r, error, absolute])
+
+    estimate, draws = values(pairs.full)[0], values(pairs.bootstrap)
+    n = subjects_in(pairs.full)[1]
+    tables = []
+    for i, (quantity, unit, no_effect) in enumerate(QUANTITIES):
+        table = estimate_rows(
+            question=6, analysis="conditioning", quantity=f"{name}_{quantity}", structures=[""],
+            estimate=estimate[i : i + 1], draws=draws[:, i : i + 1], settings=settings, unit=unit, n=(0, n),
+            cohort="generated", no_effect=no_effect,
+        )  # fmt: skip
+        tables.append(table)
+    return pd.concat([*tables, _reach(x, y, name, n)], ignore_index=True)
+
+
+def _reach(x: np.ndarray, y: np.ndarray, name: str, n: int) -> pd.DataFrame:
+    """Central 90 % of what was requested and of what was measured."""
+    rows = []
+    for what, values in (("requested", x), ("measured", y)):
+        low, median, high = np.quantile(values, [REACH[0], 0.5, REACH[1]])
+        row = {
+            "question": 6, "analysis": "conditioning", "quantity": f"{name}_{what}_range", "structure": "",
+            "stratum": "all", "headsize": "none", "cohort": "generated", "estimate": median, "ci_low": low,
+            "ci_high": high, "n_reference": 0, "n_generated": n, "unit": "mm³", "verdict": "", "status": "ok",
+            "reason": "central 90 % of the images, not a confidence interval",
+        }  # fmt: skip
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def dose_table(pairs: Pairs) -> pd.DataFrame:
+    """Return requested and measured values of every image and condition."""
+    sample = pairs.full.generated.prepared.sample
+    tables = []
+    for column in LABELS:
+        if missing_capability(f"requested {LABELS[column]}", pairs.full.frame):
+            continue
+        x, y, rows = requested_and_measured(column, sample)
+        ids = sample.subjects["participant_id"].to_numpy()[rows]
+        tables.append(
+            pd.DataFrame(
+                {
+                    "participant_id": ids,
+                    "condition": LABELS[column],
+                    "requested": x,
+                    "measured": y,
+                    "unit": "mm³",
+                }
+            )
+        )
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()

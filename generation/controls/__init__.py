@@ -1,1 +1,0 @@
-"""Planted defects: one file each, found by `plausibrain.generation.planting`."""

@@ -1,0 +1,1 @@
+"""Injected defects: one file each, found by `plausibrain.generation.injection`."""

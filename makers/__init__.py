@@ -1,0 +1,1 @@
+"""Makers of what ships: training of the segmenter, estimation of the anatomy, calibrations. Not packaged."""

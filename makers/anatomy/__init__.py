@@ -1,0 +1,1 @@
+"""Estimation of the simulator's anatomy from label maps."""

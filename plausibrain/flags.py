@@ -1,0 +1,97 @@
+"""From command-line flags to a configuration."""
+
+import math
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from plausibrain.analysis.noise import NOISE, estimate_noise
+from plausibrain.analysis.settings import Settings
+from plausibrain.cohorts.cohort import read_cohort
+from plausibrain.cohorts.errors import DataError
+from plausibrain.cohorts.tables import read_table, write_table
+from plausibrain.config import RunConfig, describe, read_config
+
+
+def config_from_flags(
+    config: Path | None,
+    sources: Mapping[str, Mapping[str, Any]],
+    settings: Mapping[str, Any],
+    *,
+    out: Path | None,
+    name: str | None,
+    noise: Path | None,
+    generator: Mapping[str, Any] | None = None,
+    cache: Path | None = None,
+) -> RunConfig:
+    """Return the configuration of `plausibrain run`; flags go before the file.
+
+    Raises
+    ------
+    DataError
+        When a cohort or the output folder is given in neither, or a value is wrong.
+    """
+    base = read_config(config).model_dump() if config else {}
+    drawn = _given(generator or {})
+    if drawn or base.get("generator"):
+        seed = _given({"seed": settings.get("seed")})
+        base["generator"] = (base.get("generator") or {}) | seed | drawn
+    required = ("reference",) if base.get("generator") else ("reference", "generated")
+    for role, flags in sources.items():
+        if role not in required and not flags.get("path") and not base.get(role):
+            continue
+        base[role] = (base.get(role) or {}) | _given(flags)
+        if "path" not in base[role]:
+            raise DataError(
+                f"no {role} cohort: give --{role} PATH{_or_draw(role)}, or a YAML file with a field {role!r}"
+            )
+    base["settings"] = (base.get("settings") or {}) | _given(settings)
+    if noise is not None:
+        base["settings"]["noise"] = read_noise(noise)
+    base |= _given({"out": out, "name": name, "cache": cache})
+    if "out" not in base:
+        raise DataError("no run folder: give --out FOLDER, or a YAML file with a field 'out'")
+    try:
+        return RunConfig.model_validate(base)
+    except ValidationError as error:
+        raise DataError(describe(error)) from error
+
+
+def _or_draw(role: str) -> str:
+    return " or --generator MODEL" if role == "generated" else ""
+
+
+def _given(flags: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in flags.items() if value is not None}
+
+
+def name_value_pairs(pairs: Iterable[str]) -> dict[str, str]:
+    """Return options given as `name=value`.
+
+    Examples
+    --------
+    >>> name_value_pairs(["device=cuda"])
+    {'device': 'cuda'}
+    """
+    found = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals or not name:
+            raise DataError(f"option {pair!r}: expected name=value")
+        found[name] = value
+    return found
+
+
+def read_noise(path: Path) -> dict[str, float]:
+    """Return noise per structure, in standard deviations between subjects, from a table of `write_noise`."""
+    table = read_table(path, NOISE)
+    pairs = zip(table["structure"].astype(str), table["noise_sd"].astype(float), strict=True)
+    return {structure: value for structure, value in pairs if math.isfinite(value)}
+
+
+def write_noise(first: Path, second: Path, out: Path, *, sex_coding: str | None = None) -> Path:
+    """Estimate measurement noise from two visits and write it as a table."""
+    visits = [read_cohort(path, sex_coding=sex_coding) for path in (first, second)]
+    return write_table(estimate_noise(visits[0], visits[1], Settings()), out, NOISE)

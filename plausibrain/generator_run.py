@@ -1,0 +1,117 @@
+"""A run whose generated cohort a model draws: reference on the model's grid, subjects to ask for, images."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from plausibrain.cohorts.bids import label_path
+from plausibrain.cohorts.cohort import Cohort
+from plausibrain.config import Generator, RunConfig
+from plausibrain.generation.conditions import conditions_resampled, reference_conditions
+from plausibrain.generation.model import ImageGrid, Model
+from plausibrain.generation.sample_cohort import sample_cohort
+from plausibrain.imaging import DEFAULT_SEGMENTER, Progress, measured
+from plausibrain.model_grid import prepare
+from plausibrain.models import load_model, read_conditions
+
+#: Voxels from here on are segmented at 2 mm: an answer at 1 mm would be interpolation.
+COARSE_MM, COARSE_SEGMENTER = 1.5, "synthseg_style_2mm"
+
+
+def draw_and_measure(
+    config: RunConfig, generator: Generator, *, n_processes: int = 1, progress: Progress | None = None
+) -> dict[str, Cohort]:
+    """Draw a cohort with a model, and measure it and those it is compared with in the same way.
+
+    Parameters
+    ----------
+    config : RunConfig
+    generator : Generator
+    n_processes : int
+        Processes that segment.
+    progress : callable, optional
+
+    Returns
+    -------
+    dict of str to Cohort
+        ``reference``, ``generated`` and, where the run has them, ``training``, measured. Images that were not
+        drawn are first brought onto the model's grid, like those that it was trained on; a table of volumes
+        stays as it is.
+
+    Raises
+    ------
+    DataError
+        When the model, the conditions or a cohort cannot be used.
+    """
+    model = load_model(generator.model, generator.checkpoint, generator.options)
+    segmenter = config.reference.segmenter or segmenter_for(model.grid)
+    known = config.reference.read("reference")
+
+    measure = partial(measured, cache=config.cache, n_processes=n_processes, progress=progress)
+
+    def to_grid(cohort: Cohort, role: str) -> Cohort:
+        return on_grid(
+            cohort, model.grid, config.out, role, segmenter=segmenter, measure=measure, progress=progress
+        )
+
+    reference = to_grid(known, "reference")
+    asked = known if known.volumes is not None or known.images is None else reference
+    drawn = _draw(model, generator, asked, config.out / "generated", progress)
+    place = config.out / "segmented" / "generated"
+    cohorts = {
+        "reference": reference,
+        "generated": measure(drawn, place, segmenter=segmenter),
+    }
+    if config.training is not None:
+        cohorts["training"] = to_grid(config.training.read("training"), "training")
+    return cohorts
+
+
+def segmenter_for(grid: ImageGrid) -> str:
+    """Return the segmenter of ours that answers at about the resolution of a grid."""
+    voxel_mm = float(np.linalg.norm(grid.matrix[:3, :3], axis=0).max())
+    return COARSE_SEGMENTER if voxel_mm >= COARSE_MM else DEFAULT_SEGMENTER
+
+
+def on_grid(
+    cohort: Cohort,
+    grid: ImageGrid,
+    out: Path,
+    role: str,
+    *,
+    segmenter: str,
+    measure: Callable[..., Cohort],
+    progress: Progress | None = None,
+) -> Cohort:
+    """Return a cohort measured on images brought onto a grid; one without images is returned as it is.
+
+    `measure` is `plausibrain.imaging.measured` with all but cohort, folder and segmenter filled in. Where no
+    label maps lie beside the images, they are segmented once before, to know where the head lies.
+    """
+    if cohort.images is None:
+        return cohort
+    labels = None
+    if not all(image is not None and label_path(image).is_file() for image in cohort.included.images or ()):
+        as_given = out / "segmented" / f"{role}-as-given"
+        cohort = measure(replace(cohort, volumes=None), as_given)
+        labels = as_given / "segmentation.tsv"
+    on_its_grid = prepare(cohort, out / role, grid, labels=labels, progress=progress)
+    return measure(on_its_grid, out / "segmented" / role, segmenter=segmenter)
+
+
+def _draw(model: Model, generator: Generator, asked: Cohort, out: Path, progress: Progress | None) -> Cohort:
+    if generator.conditions is not None:
+        texts = getattr(model, "columns", ())
+        rows = read_conditions(generator.conditions, model.conditions, texts=texts)
+    else:
+        subjects = reference_conditions(asked)
+        rows = conditions_resampled(subjects, n=generator.n or len(subjects), seed=generator.seed)
+
+    def tell(done: int, of: int) -> None:
+        if progress is not None:
+            progress("drawing images", done, of)
+
+    return sample_cohort(model, rows, out, seed=generator.seed, name=generator.model, on_image=tell)
