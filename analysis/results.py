@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.stats import false_discovery_defect, norm
+from scipy.stats import false_discovery_control, norm
 
 from plausibrain.analysis.pair import Pair
 from plausibrain.analysis.settings import Settings
@@ -166,7 +166,7 @@ def benjamini_hochberg(p: np.ndarray) -> np.ndarray:
     q = np.full(len(p), np.nan)
     known = np.isfinite(p)
     if known.any():
-        q[known] = false_discovery_defect(p[known], method="bh")
+        q[known] = false_discovery_control(p[known], method="bh")
     return q
 
 

@@ -1,16 +1,16 @@
-"""What other subjects call the columns that describe a subject. Letter case and punctuation do not matter."""
+"""What other programs call the columns that describe a subject. Letter case and punctuation do not matter."""
 
 import re
 from collections.abc import Iterable
 
 SYNONYMS: dict[str, tuple[str, ...]] = {
     "participant_id": (
-        "participant_id", "participantid", "subject_id", "subjectid", "sub_id", "subid", "subject", "subj_id",
-        "subj", "sub", "scan_id", "image_id", "bids_id", "src_subject_id", "eid", "ptid", "id", "participant",
+        "participant_id", "participantid", "scan_id", "image_id", "bids_id", "subject_id", "subjectid", "sub_id",
+        "subid", "subject", "subj_id", "subj", "sub", "src_subject_id", "eid", "ptid", "id", "participant",
         "person", "person_id", "measure_volume", "lh_aparc_volume", "rh_aparc_volume", "subjects", "filename",
         "file", "name",
     ),
-    "subject": ("person", "person_id", "participant", "individual"),
+    "subject": ("subject", "person", "person_id", "participant", "individual"),
     "age": (
         "age", "age_years", "age_in_years", "age_yrs", "age_y", "age_at_scan", "age_at_visit", "age_at_mri",
         "scan_age",

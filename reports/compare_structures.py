@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.stats import false_discovery_defect, norm
+from scipy.stats import false_discovery_control, norm
 
 from plausibrain.reports.baseline_snapshot import Headline
 from plausibrain.reports.compare_pairing import paired_correlations
@@ -173,7 +173,7 @@ def _moved(both: pd.DataFrame) -> pd.DataFrame:
     z = np.divide(np.abs(change), error, out=np.where(change == 0, 0.0, np.inf), where=error > 0)
     p = 2 * norm.sf(z)
     half = norm.ppf(0.5 + LEVEL / 2) * error
-    q = false_discovery_defect(p) if len(p) else p
+    q = false_discovery_control(p) if len(p) else p
     nearer = np.where(q < 1 - LEVEL, np.where(np.abs(d_second) < np.abs(d_first), 2, 1), 0)
     table = pd.DataFrame(
         {

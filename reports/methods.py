@@ -243,8 +243,8 @@ def _verdicts(run: Run) -> Iterator[str]:
     )
     if any(headline.get("against_null") for headline in measured_headlines(run)):
         yield (
-            "Numbers that depend on n even for a perfect generator are judged by their excess over real "
-            "against real at the same n."
+            "Numbers that depend on n even for a perfect generator are judged by their excess over "
+            "split-half reference at the same n."
         )
     if not is_missing(margin):
         yield f"The margin for standardised differences is {bound(margin)} SD{_noise(run)}."

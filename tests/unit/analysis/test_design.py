@@ -93,7 +93,7 @@ def test_ages_that_the_reference_does_not_cover():
     )
     frame = frame_of(young, old)
     found = describe_design(frame)
-    assert "100% of the generated subjects (60 to 85 years)" in found.violated["shared ages"]
+    assert "100% of generated subjects (60 to 85 years)" in found.violated["shared ages"]
     assert missing_capability("age", frame) == "the two cohorts have hardly any ages in common"
     entries = {h["name"]: h for q in judge(young, old, QUICK)["questions"] for h in q["headlines"]}
     verdicts = {name: h["verdict"] for name, h in entries.items()}

@@ -45,8 +45,8 @@ def page(tmp_path: Path) -> str:
 
 def test_verdicts_stand_in_a_grid_and_declared_ones_are_bold(page: str) -> None:
     assert "| defect | 2 | 7 | 9 |" in page.replace(" 8 |", "")
-    assert "| No defect | inconclusive | yes | — |" in page
-    assert "| Blur (2 mm (SD)) | yes | **fail** | — |" in page
+    assert "| No defect | inconclusive | pass | — |" in page
+    assert "| Blur (2 mm (SD)) | pass | **fail** | — |" in page
     assert "**1 of 1 defects are seen by a question that declares them.**" in page
 
 

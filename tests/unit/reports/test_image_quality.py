@@ -26,9 +26,9 @@ def test_structures_keep_their_names(run: Run) -> None:
 
 def test_far_and_near_differences_are_told_with_their_true_numbers(run: Run) -> None:
     table = FIGURES.discover("plausibrain.reports.figures")["quality_forest"].options["select"](run)
-    assert "to The fwhm_mean: 9.00 SD (8.75 to 9.25) – no." in FIGURES["quality_forest"].options["describe"](
-        table
-    )
+    assert "to The fwhm_mean: 9.00 SD (8.75 to 9.25) – fail." in FIGURES["quality_forest"].options[
+        "describe"
+    ](table)
     with drawing("x"):
         ax = FIGURES["quality_forest"].function(table, ax=Figure().add_subplot())
     assert ax.get_xlim()[1] > 9.25

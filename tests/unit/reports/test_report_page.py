@@ -84,7 +84,7 @@ def test_headings_skip_no_level(parsed: Page) -> None:
 
 def test_document_states_language_title_and_skip_link(parsed: Page) -> None:
     assert parsed.all("html")[0].attributes["lang"] == "en"
-    assert parsed.all("title")[0].text == "ldm-1 against clinic-a: no"
+    assert parsed.all("title")[0].text == "ldm-1 against clinic-a: fail"
     first_link = parsed.all("a")[0]
     assert first_link.attributes["href"] == "#content"
     assert parsed.all("main")[0].attributes["id"] == "content"

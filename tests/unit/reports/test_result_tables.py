@@ -55,7 +55,7 @@ def test_strata_have_n_and_detectable_effect(run: Run) -> None:
     assert set(column(found, "n ref. / gen.")) == {"40 / 120"}
     assert MISSING not in column(found, "Smallest detectable")
     tallies = [
-        sum(int(row[found.columns.index(word)].text) for word in ("Yes", "Inconclusive", "No"))
+        sum(int(row[found.columns.index(word)].text) for word in ("Pass", "Inconclusive", "Fail"))
         for row in found.rows
     ]
     assert tallies == [33] * 4

@@ -79,7 +79,7 @@ def test_a_copy_stands_beside_the_training_image_and_a_held_out_subject(run: Run
 def test_near_duplicates_are_told_by_their_distance(run: Run) -> None:
     table = run.table("slices")
     alike = table[table.group == "copies"].head(2).assign(group="near_duplicates", cohort="generated")
-    alike.loc[alike.index[1], ["likeness", "limit", "verdict"]] = [2.5, 3.25, "near_duplicate"]
+    alike.loc[alike.index[1], ["likeness", "limit", "verdict"]] = [2.5, 3.25, "near-duplicate"]
     (group,) = slices_of(Run(run.path, run.record, run.scorecard, {"slices": alike}), 9)
     assert group.title == "Most like each other"
     assert group.pairs[0][1].caption.endswith(
