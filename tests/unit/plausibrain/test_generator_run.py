@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from pydantic import ValidationError
 
-from plausibrain import generator_run, prepared
+from plausibrain import generator_run, model_grid
 from plausibrain.cohorts.cohort import Cohort, read_cohort
 from plausibrain.cohorts.errors import DataError
 from plausibrain.cohorts.volumes import read_volume
@@ -54,9 +54,9 @@ class Copier:
 
 def test_images_are_prepared_once_and_again_when_they_change(drawn, tmp_path, monkeypatch):
     cohort, made = read_cohort(drawn), []
-    one = prepared.prepare_files
+    one = model_grid.prepare_files
     monkeypatch.setattr(
-        prepared, "prepare_files", lambda *args, **kwargs: made.append(args[0]) or one(*args, **kwargs)
+        model_grid, "prepare_files", lambda *args, **kwargs: made.append(args[0]) or one(*args, **kwargs)
     )
     blind = prepare(cohort, tmp_path / "out", GRID)
     assert blind.volumes is None  # they belong to the images as they were
