@@ -7,8 +7,8 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
     "participant_id": (
         "participant_id", "participantid", "scan_id", "image_id", "bids_id", "subject_id", "subjectid",
         "sub_id", "subid", "subject", "subj_id", "subj", "sub", "src_subject_id", "eid", "ptid", "id",
-        "participant", "person", "person_id", "measure_volume", "lh_aparc_volume", "rh_aparc_volume", "subjects",
-        "filename", "file", "name",
+        "participant", "person", "person_id", "measure_volume", "lh_aparc_volume", "rh_aparc_volume",
+        "subjects", "filename", "file", "name",
     ),
     "subject": ("subject", "person", "person_id", "participant", "individual"),
     "age": (
