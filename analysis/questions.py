@@ -1,11 +1,22 @@
-"""The ten questions, and why one may stay unanswered."""
+"""The ten questions: the field's term as title, the question as subtitle, and what an answer needs."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Question:
-    """One of the ten questions of the scorecard."""
+    """One of the ten questions of the scorecard.
+
+    Attributes
+    ----------
+    number : int
+    name : str
+        Title: the term of the field.
+    asks : str
+        Subtitle: the question in plain words.
+    needs : str
+        What must be there for an answer.
+    """
 
     number: int
     name: str
@@ -16,40 +27,43 @@ class Question:
 _TABLES = "volumes of both cohorts"
 _IMAGES = "images of both cohorts"
 QUESTIONS = (
-    Question(1, "Whole?", "Are the brains complete and measurable?", "a table of volumes or images"),
-    Question(2, "Right size?", "Are regions and heads as large as in comparable subjects?", _TABLES),
-    Question(3, "Right spread?", "Do subjects differ from each other as real ones do?", _TABLES),
+    Question(1, "Usable images", "Are the images whole and measurable?", "a table of volumes or images"),
+    Question(2, "Regional volumes", "Are regions and heads as large as in comparable subjects?", _TABLES),
+    Question(3, "Variability", "Do subjects differ from each other as those of the reference do?", _TABLES),
     Question(
         4,
-        "Ages as subjects do?",
-        "Do structures change with age as in subjects?",
+        "Ageing effects",
+        "Do structures change with age as in the reference?",
         "ages that vary in both cohorts",
     ),
     Question(
         5,
-        "Sexes differ as subjects do?",
-        "Do men and women differ as real ones do?",
+        "Sex differences",
+        "Do men and women differ as those of the reference do?",
         "both sexes in both cohorts",
     ),
     Question(
         6,
-        "Obeys its conditions?",
+        "Conditioning",
         "Does the image show what was requested?",
         "requested volumes in the generated table",
     ),
-    Question(7, "Looks like a scan?", "Is the image quality that of real scans?", _IMAGES),
+    Question(7, "Image quality", "Do the images look like scans of the reference?", _IMAGES),
     Question(
-        8, "Covers the population?", "Is the cohort as a whole distributed like real subjects?", _TABLES
+        8,
+        "Distribution and coverage",
+        "Is the cohort as a whole distributed like the reference?",
+        _TABLES,
     ),
     Question(
         9,
-        "New subjects?",
-        "Are the generated subjects not copies of training subjects?",
+        "Memorisation and diversity",
+        "Are the generated subjects new and different from each other?",
         "images of both cohorts; for copies also the images that the model was trained on (--training)",
     ),
     Question(
         10,
-        "Useful?",
+        "Downstream utility",
         "Does a model trained on generated images work on real ones?",
         "images of both cohorts and held-out subjects",
     ),

@@ -12,7 +12,8 @@ from plausibrain.analysis.pair import full_pair
 from plausibrain.analysis.questions import QUESTIONS, Question
 from plausibrain.analysis.settings import Settings
 
-PASS, FAIL, INCONCLUSIVE, NOT_MEASURED = "pass", "fail", "inconclusive", "not measured"
+PASS, FAIL, INCONCLUSIVE = "pass", "fail", "inconclusive"
+NOT_JUDGED, NOT_MEASURED = "not judged", "not measured"
 
 
 def build_scorecard(headlines: Sequence[Headline], design: Design, settings: Settings) -> dict[str, Any]:
@@ -41,19 +42,19 @@ def build_scorecard(headlines: Sequence[Headline], design: Design, settings: Set
 
 
 def combine(verdicts: Sequence[str]) -> str:
-    """Return *fail* if one says no, *pass* if all that were measured do, else *inconclusive*.
+    """Return the verdict on several: the first of *fail*, *inconclusive*, *not judged* and *pass* among them.
+
+    What was not measured does not count; when nothing was, neither is the whole.
 
     Examples
     --------
     >>> combine(["pass", "inconclusive"]), combine(["pass", "not measured"]), combine([])
     ('inconclusive', 'pass', 'not measured')
+    >>> combine(["pass", "not judged"]), combine(["inconclusive", "not judged"])
+    ('not judged', 'inconclusive')
     """
-    measured = [v for v in verdicts if v != NOT_MEASURED]
-    if not measured:
-        return NOT_MEASURED
-    if FAIL in measured:
-        return FAIL
-    return PASS if all(v == PASS for v in measured) else INCONCLUSIVE
+    order = (FAIL, INCONCLUSIVE, NOT_JUDGED, PASS)
+    return next((verdict for verdict in order if verdict in verdicts), NOT_MEASURED)
 
 
 def headline_entry(h: Headline, design: Design, settings: Settings, n_judged: int) -> dict[str, Any]:
@@ -89,7 +90,7 @@ def headline_entry(h: Headline, design: Design, settings: Settings, n_judged: in
 def _verdict(h: Headline, design: Design, settings: Settings, n_judged: int) -> tuple[str, str]:
     broken = [design.violated[a] for a in h.plugin.options["assumes"] if a in design.violated]
     if broken:
-        return INCONCLUSIVE, f"the design does not support a verdict: {'; '.join(broken)}"
+        return NOT_JUDGED, f"the design does not support a verdict: {'; '.join(broken)}"
     return h.verdict(settings.alpha, n_judged), h.too_few
 
 
@@ -137,10 +138,12 @@ def _sentence(h: Headline, entry: dict[str, Any], verdict: str, caveat: str) -> 
     if entry["null"]:
         median = show(entry["null"]["median"], percent=percent)
         text += f" Split-half reference at n = {entry['null']['n']}: {median}."
-    if caveat:
+    if verdict == NOT_JUDGED:
+        text += f" Not judged: {caveat}."
+    elif caveat:
         text += " There is no verdict: see the caveat."
     elif verdict == INCONCLUSIVE:
-        text += " This n inconclusive whether that matters."
+        text += " The interval includes both acceptable and unacceptable differences."
     return text
 
 
@@ -163,13 +166,14 @@ def _why(question: Question, entries: list[dict[str, Any]]) -> str:
 
 def _overall(verdict: str, questions: list[dict[str, Any]]) -> str:
     groups = {
-        v: [q["name"].rstrip("?").lower() for q in questions if q["verdict"] == v]
-        for v in (FAIL, INCONCLUSIVE, PASS)
+        v: [q["name"].lower() for q in questions if q["verdict"] == v]
+        for v in (FAIL, INCONCLUSIVE, NOT_JUDGED, PASS)
     }
     words = {
-        FAIL: "Different from real subjects",
-        INCONCLUSIVE: "Undecided at this n",
-        PASS: "Like real subjects",
+        FAIL: "Fails (unlike the reference)",
+        INCONCLUSIVE: "Inconclusive at this n",
+        NOT_JUDGED: "Not judged (the design of the requests or the overlap of ages does not carry it)",
+        PASS: "Passes (like the reference)",
     }
     parts = [f"{words[v]}: {', '.join(names)}." for v, names in groups.items() if names]
     unmeasured = sum(q["verdict"] == NOT_MEASURED for q in questions)

@@ -116,7 +116,7 @@ RESULTS = Schema(
         Column("margin_high", "float", "Upper end of the equivalence margin"),
         Column("mde", "float", "Smallest effect that this n detects with 80 % power"),
         Column("unit", "str", "Unit of estimate, interval, null and margin"),
-        Column("verdict", "str", "yes, no, inconclusive, or empty"),
+        Column("verdict", "str", "pass, fail, inconclusive, or empty"),
         _STATUS,
         _REASON,
     ),
@@ -323,9 +323,7 @@ AUDIT_IMAGES = Schema(
         Column("declared", "int", "1 when the defect declares that this question must see it"),
         Column("headline", "str", "Name of the headline; empty for a question as a whole"),
         Column("headline_label", "str", "What the headline or the question is called"),
-        Column(
-            "verdict", "str", "yes, no, inconclusive, not measured, or refused: too few subjects were left"
-        ),
+        Column("verdict", "str", "pass, fail, inconclusive, not judged, not measured, or refused (too few)"),
         Column("estimate", "float", "Value of the headline"),
         Column("ci_low", "float", "Lower end of its interval"),
         Column("ci_high", "float", "Upper end of its interval"),

@@ -26,7 +26,7 @@ from plausibrain.reports.rules import Rule, Rules
 
 Outcome = Literal["pass", "fail", "inconclusive", "missing", "watched", "left out"]
 Status = Literal["pass", "fail", "inconclusive", "missing"]
-STRUCTURES_TITLE = "2. Right size? Single structures"
+STRUCTURES_TITLE = "2. Regional volumes: single structures"
 EXIT_CODES: dict[str, int] = {"pass": 0, "fail": 1, "inconclusive": 3, "missing": 3}
 ORDER: tuple[Outcome, ...] = ("fail", "missing", "inconclusive", "watched", "pass", "left out")
 

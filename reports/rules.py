@@ -18,8 +18,8 @@ from plausibrain.cohorts.errors import DataError
 from plausibrain.reports.baseline_snapshot import Headline
 from plausibrain.reports.compare_structures import PREFIX
 
-VERDICTS = ("pass", "fail", "inconclusive", "not measured")
-Verdict = Literal["pass", "fail", "inconclusive", "not measured"]
+VERDICTS = ("pass", "fail", "inconclusive", "not judged", "not measured")
+Verdict = Literal["pass", "fail", "inconclusive", "not judged", "not measured"]
 
 
 def _as_tuple(value: object) -> object:

@@ -28,7 +28,13 @@ PAPER, RULE, RULE_STRONG, GRID, BAND = "#fdfdfb", "#deded7", "#b9b9b0", "#e6e6e0
 REFERENCE, GENERATED = "#56616e", "#6a3fc4"
 PASS, FAIL, INCONCLUSIVE, NOT_MEASURED = "#00695f", "#b3261e", "#8a5a00", "#6a717c"
 COHORT_COLOURS = {"reference": REFERENCE, "generated": GENERATED}
-VERDICT_COLOURS = {"pass": PASS, "fail": FAIL, "inconclusive": INCONCLUSIVE, "": NOT_MEASURED}
+VERDICT_COLOURS = {
+    "pass": PASS,
+    "fail": FAIL,
+    "inconclusive": INCONCLUSIVE,
+    "not judged": NOT_MEASURED,
+    "": NOT_MEASURED,
+}
 _VARIABLES = {
     INK: "ink", INK_2: "ink-2", INK_3: "ink-3", PAPER: "paper", RULE: "rule", RULE_STRONG: "rule-strong",
     GRID: "grid", BAND: "band", REFERENCE: "reference", GENERATED: "generated", PASS: "pass", FAIL: "fail",

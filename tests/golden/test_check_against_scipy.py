@@ -36,7 +36,7 @@ def snapshot(name: str, values: np.ndarray, weights: np.ndarray) -> Snapshot:
         "name": name,
         "fingerprint": "f",
         "reference": {"subjects_hash": "r", "content_hash": "r"},
-        "questions": [{"number": 1, "name": "Whole?", "headlines": [headline]}],
+        "questions": [{"number": 1, "name": "Usable images", "headlines": [headline]}],
     }
     return Snapshot(Facts.model_validate(facts), Path(name), pd.DataFrame({"mean": draws}))
 

@@ -52,7 +52,7 @@ def test_one_factor_at_a_time():
     card = judge(REFERENCE, one_factor(), QUICK)
     entries = {h["name"]: h for q in card["questions"] for h in q["headlines"]}
     for name in ("spread_structures", "covariation", "energy", "wasabi", "ageing"):
-        assert entries[name]["verdict"] == "inconclusive"
+        assert entries[name]["verdict"] == "not judged"
         assert "the design does not support a verdict" in entries[name]["caveat"]
     assert entries["size_head"]["caveat"] == ""
 

@@ -14,6 +14,7 @@ from plausibrain.analysis.registry import all_headlines
 from plausibrain.analysis.scorecard import (
     FAIL,
     INCONCLUSIVE,
+    NOT_JUDGED,
     NOT_MEASURED,
     PASS,
     combine,
@@ -26,7 +27,7 @@ from tests.unit.analysis.factory import QUICK, normal_cohort, with_subjects, wit
 
 REFERENCE, GENERATED = normal_cohort(120, 1, name="r"), normal_cohort(110, 2, name="g")
 CARD = judge(REFERENCE, GENERATED, QUICK)
-VERDICTS = (PASS, FAIL, INCONCLUSIVE, NOT_MEASURED)
+VERDICTS = (PASS, FAIL, INCONCLUSIVE, NOT_JUDGED, NOT_MEASURED)
 
 
 def entries(card):
@@ -102,7 +103,7 @@ def test_a_defect_reaches_the_first_line():
     large = with_volume(GENERATED, "TIV", GENERATED.volumes["TIV"] * 1.3)
     card = judge(REFERENCE, large, QUICK)
     assert card["verdict"] == FAIL
-    assert "Different from real subjects: right size" in card["sentence"]
+    assert "Fails (unlike the reference): regional volumes" in card["sentence"]
     assert next(q for q in card["questions"] if q["number"] == 2)["sentence"].startswith("Heads differ by")
 
 

@@ -67,7 +67,7 @@ def test_a_single_structure_fails_where_headlines_hide_it():
     result = hidden(n_generated=600)
     assert result.status == "fail"
     assert [row.name for row in result.rows if row.outcome == "fail"] == [f"structure:{STRUCTURES[2]}"]
-    assert row_of(result, f"structure:{STRUCTURES[2]}").question == "2. Right size? Single structures"
+    assert row_of(result, f"structure:{STRUCTURES[2]}").question == "2. Regional volumes: single structures"
 
 
 def test_what_is_only_watched_does_not_hold_up_a_check():

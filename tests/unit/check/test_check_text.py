@@ -139,7 +139,7 @@ def test_a_failing_markdown_says_what_how_much_how_sure_and_what_next(worse, bas
     block = text.split("### Worse than allowed")[1].split("###")[0]
     for part in (
         "Size of Left-Hippocampus, d",
-        "2. Right size?",
+        "2. Regional volumes",
         "Baseline:",
         "Run:",
         "ideal 0",

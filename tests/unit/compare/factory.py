@@ -26,8 +26,9 @@ from plausibrain.reports.run_folder import Run
 
 Array = NDArray[np.float64]
 QUESTIONS = (
-    "Whole?", "Right size?", "Right spread?", "Ages as subjects do?", "Sexes differ as subjects do?",
-    "Obeys its conditions?", "Looks like a scan?", "Covers the population?", "New subjects?", "Useful?",
+    "Usable images", "Regional volumes", "Variability", "Ageing effects", "Sex differences",
+    "Conditioning", "Image quality", "Distribution and coverage", "Memorisation and diversity",
+    "Downstream utility",
 )  # fmt: skip
 STRUCTURES = ("Left-Hippocampus", "Right-Hippocampus", "Left-Amygdala", "Left-Thalamus")
 K = len(STRUCTURES)

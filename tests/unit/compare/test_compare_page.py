@@ -75,7 +75,7 @@ def test_the_page_answers_which_is_better_on_what_and_whether_it_is_resolved(run
     words = page_of(runs[:n], tmp_path).words
     opening = words[: words.index("By question")]
     assert re.search("new is better on [23] of 3 questions", opening)
-    assert "new is nearer to what is wanted, beyond chance, on “Right size?”" in opening
+    assert "new is nearer to what is wanted, beyond chance, on “Regional volumes”" in opening
     assert "300 generated, 150 reference subjects" in opening
     assert "Reference subjects shared by all" in opening
 
@@ -103,7 +103,7 @@ def test_runs_told_apart_without_a_winner_are_ordered(tmp_path):
     ]
     words = page_of(folders, tmp_path / "out").words
     assert "No single winner" in words
-    assert "On “Right size?”: a and b over c." in words
+    assert "On “Regional volumes”: a and b over c." in words
 
 
 def test_runs_without_a_common_number_say_so(tmp_path):

@@ -7,8 +7,9 @@ import numpy as np
 from tests.unit.reports.factory_results import verdict
 
 QUESTIONS = (
-    "Whole?", "Right size?", "Right spread?", "Ages as subjects do?", "Sexes differ as subjects do?",
-    "Obeys its conditions?", "Looks like a scan?", "Covers the population?", "New subjects?", "Useful?",
+    "Usable images", "Regional volumes", "Variability", "Ageing effects", "Sex differences",
+    "Conditioning", "Image quality", "Distribution and coverage", "Memorisation and diversity",
+    "Downstream utility",
 )  # fmt: skip
 NOT_MEASURED = {
     7: "needs images of both cohorts",

@@ -84,5 +84,5 @@ def test_noise_in_the_margin_is_stated(run: Run) -> None:
 
 def test_what_was_not_measured_is_said(run: Run) -> None:
     text = text_of(run)
-    assert "“New subjects?” was not measured: needs images of training subjects." in text
+    assert "“Memorisation and diversity” was not measured: needs images of training subjects." in text
     assert "1 estimate could not be made" in text

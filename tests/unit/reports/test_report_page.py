@@ -93,7 +93,8 @@ def test_document_states_language_title_and_skip_link(parsed: Page) -> None:
 def test_the_answer_comes_first(html: str) -> None:
     start = html.index("<body>")
     places = [
-        html.index(text, start) for text in ("Anatomically plausible?", "Head size is too small", "Whole?")
+        html.index(text, start)
+        for text in ("Anatomically plausible?", "Head size is too small", "Usable images")
     ]
     assert places == sorted(places)
     assert places[-1] < html.index('id="scorecard"')
