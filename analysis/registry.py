@@ -52,7 +52,7 @@ def headline(
         Value of a perfect generator.
     margin : callable or None
         Lowest and highest value that still count as good. None for headlines judged against
-        split-half, whose margin is the distance made by a injected difference of `Settings.margin`.
+        split-half, whose margin is the distance made by an injected difference of `Settings.margin`.
     sentence : str
         Plain-language reading; `{estimate}`, and `{which}` where that is given, are filled in.
     needs : tuple of str
@@ -67,7 +67,7 @@ def headline(
     interval : callable or None
         `f(frame, level)` when something better than the bootstrap exists.
     both_sides : bool
-        Of a injected margin: as far below split-half reference is as bad as above.
+        Of an injected margin: as far below split-half reference is as bad as above.
     fixed_scores : bool
         A bootstrap resamples what was computed once and misses part of the noise; its spread is that of
         statistics computed anew on half-samples, where that is larger.

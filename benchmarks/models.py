@@ -41,7 +41,7 @@ from plausibrain.models import load_model
 from plausibrain.pipeline import run
 from plausibrain.progress import progress_bar
 from plausibrain.provenance import METRIC_VERSION
-from plausibrain.reports.compare import compare_runs
+from plausibrain.reports.compare.compare import compare_runs
 
 REFERENCE, ASKED, TRAINING = "reference", "held-out", "training"
 ASKED_COLUMNS = (

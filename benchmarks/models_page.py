@@ -17,7 +17,7 @@ from plausibrain.analysis.feature_samples import FEATURE_SPACE
 from plausibrain.cohorts.store import write_text_atomic
 from plausibrain.cohorts.tables import read_table
 from plausibrain.evaluation.diversity.pair_table import all_similarities
-from plausibrain.reports.compare_tables import RANKS
+from plausibrain.reports.compare.tables import RANKS
 from plausibrain.reports.run_folder import Run, read_run
 
 NOTHING = "–"
@@ -68,7 +68,7 @@ def write_page(
     rows : sequence of Row
         The held-out subjects first.
     comparison : Path
-        Folder that `plausibrain.reports.compare.compare_runs` wrote of the same runs.
+        Folder that `plausibrain.reports.compare.compare.compare_runs` wrote of the same runs.
     out : Path
     said : mapping
         ``n``, ``segmenter`` and further settings, as they are to be printed.

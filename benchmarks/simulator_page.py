@@ -238,7 +238,7 @@ def pictures(folder: Path, seed: int) -> None:
 
 
 def one_factor(seed: int) -> dict[str, list[np.ndarray]]:
-    """Return slices of one subject: younger, older, with wide ventricles, with a injected defect."""
+    """Return slices of one subject: younger, older, with wide ventricles, with an injected defect."""
     subjects = draw_subjects(1, seed=seed, age=(30.0, 30.0))
     old = subjects.assign(age=80.0)
     wide = subjects.assign(requested_ventricle_mm3=60_000.0)

@@ -3,7 +3,7 @@
     python -m benchmarks.validate_images --scans DS002748 --cache FOLDER > docs/images.md
 
 Sixteen scans are too few for verdicts, so the page shows what verdicts rest on: how far two halves of the
-real cohort lie apart by chance, and how far a half with a injected fault lies from the other. Segmentations
+real cohort lie apart by chance, and how far a half with an injected fault lies from the other. Segmentations
 and measurements are kept in the cache; nothing is measured twice.
 """
 

@@ -25,7 +25,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 def defect(
     *, label: str, unit: str, detects: Sequence[int], severities: Sequence[float], level: Level = "table"
 ) -> Callable[[Function], Function]:
-    """Register a injected defect.
+    """Register an injected defect.
 
     Parameters
     ----------

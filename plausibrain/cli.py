@@ -373,7 +373,7 @@ def compare(
     out: Out,
 ) -> None:
     """Compare runs of several models on one page."""
-    from plausibrain.reports.compare import compare_runs
+    from plausibrain.reports.compare.compare import compare_runs
 
     print(compare_runs(runs, out))
 
@@ -388,8 +388,8 @@ def check(
     as_json: AsJson = False,
 ) -> None:
     """Check a new checkpoint against a baseline. Exit: 0 pass, 1 fail, 2 error, 3 inconclusive or missing."""
-    from plausibrain.reports.check import check_run
-    from plausibrain.reports.check_text import as_json as to_json
+    from plausibrain.reports.check.check import check_run
+    from plausibrain.reports.check.text import as_json as to_json
 
     result = check_run(folder, baseline=baseline, rules=rules, out=out)
     print(to_json(result) if as_json else result.text)

@@ -20,8 +20,8 @@ from plausibrain.generation.demo_cohorts import table_cohort
 from plausibrain.generation.injection import inject
 from plausibrain.pipeline import measure_run, report_run, run_cohorts
 from plausibrain.progress import progress_bar
-from plausibrain.reports.check import check_run
-from plausibrain.reports.compare import compare_runs
+from plausibrain.reports.check.check import check_run
+from plausibrain.reports.compare.compare import compare_runs
 from plausibrain.simulated_images import draw_and_segment, processes
 
 IMAGE_DEFECTS = (("shuffled_conditions", 1.0),)

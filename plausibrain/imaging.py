@@ -128,7 +128,7 @@ def simulate(
     severity: float = 0.0,
     progress: Progress | None = None,
 ) -> Cohort:
-    """Draw a simulated cohort of images with exact labels, optionally with a injected defect.
+    """Draw a simulated cohort of images with exact labels, optionally with an injected defect.
 
     Parameters
     ----------

@@ -1,6 +1,6 @@
 """Read a run or a baseline file, and write the baseline file of a run.
 
-A baseline file is one JSON file that can be kept under version defect: name, date, n, estimates with
+A baseline file is one JSON file that can be kept under version control: name, date, n, estimates with
 intervals and standard errors, protocol, fingerprint, hashes of the subjects, and the bootstrap draws as
 32-bit floats (relative rounding 6e-8), compressed. With the draws a later check can still compare draw by
 draw.
@@ -23,7 +23,7 @@ from plausibrain.cohorts.schemas import DRAWS
 from plausibrain.cohorts.store import write_text_atomic
 from plausibrain.cohorts.tables import read_table
 from plausibrain.reports.baseline_snapshot import Facts, Snapshot
-from plausibrain.reports.compare_structures import structure_headlines
+from plausibrain.reports.compare.structures import structure_headlines
 from plausibrain.reports.run_folder import read_run
 
 KIND = "plausibrain baseline"

@@ -202,7 +202,7 @@ def _intervals(run: Run) -> Iterator[str]:
         )
     results = usable(run.table("results"))
     if results.q.notna().any():
-        yield "q values defect the false discovery rate over structures [@Benjamini1995]."
+        yield "q values control the false discovery rate over structures [@Benjamini1995]."
     if results.mde.notna().any():
         yield "The smallest detectable effect is what a two-sided test would find with 80 % power."
 

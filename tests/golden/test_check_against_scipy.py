@@ -15,8 +15,8 @@ import pytest
 from scipy import stats
 
 from plausibrain.reports.baseline_snapshot import Facts, Snapshot
-from plausibrain.reports.check_outcomes import judge
-from plausibrain.reports.rules import Rules
+from plausibrain.reports.check.outcomes import judge
+from plausibrain.reports.check.rules import Rules
 
 N, N_DRAWS = 400, 4000
 

@@ -1,4 +1,4 @@
-"""The audit through the command line: a injected defect is seen, and a repeated audit repeats nothing."""
+"""The audit through the command line: an injected defect is seen, and a repeated audit repeats nothing."""
 
 import json
 from pathlib import Path

@@ -9,7 +9,7 @@ import pytest
 
 from plausibrain.cohorts.errors import DataError
 from plausibrain.reports.baseline import read_snapshot, write_baseline
-from plausibrain.reports.check import check_run
+from plausibrain.reports.check.check import check_run
 
 
 def test_a_baseline_file_stands_for_its_run(worse, baseline, tmp_path):

@@ -7,9 +7,9 @@ import pytest
 
 from plausibrain.cohorts.errors import DataError
 from plausibrain.reports.baseline import write_baseline
-from plausibrain.reports.check import check_run
-from plausibrain.reports.check_outcomes import judge
-from plausibrain.reports.rules import Rules, read_rules
+from plausibrain.reports.check.check import check_run
+from plausibrain.reports.check.outcomes import judge
+from plausibrain.reports.check.rules import Rules, read_rules
 from tests.unit.compare.factory import HEADLINES, STRUCTURES, World
 
 
@@ -164,7 +164,7 @@ def test_rules_that_match_nothing_do_not_pass():
 
 
 def _as_json(result) -> str:
-    from plausibrain.reports.check_text import as_json
+    from plausibrain.reports.check.text import as_json
 
     return as_json(result)
 

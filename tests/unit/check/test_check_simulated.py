@@ -6,8 +6,8 @@ from statistics import NormalDist
 import numpy as np
 import pytest
 
-from plausibrain.reports.check_outcomes import CheckResult, judge
-from plausibrain.reports.rules import Rules, read_rules
+from plausibrain.reports.check.outcomes import CheckResult, judge
+from plausibrain.reports.check.rules import Rules, read_rules
 from tests.unit.compare.factory import World
 
 N_SIMULATED = 200

@@ -6,11 +6,11 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from plausibrain.reports.check import check_run
-from plausibrain.reports.check_outcomes import CheckResult, judge
-from plausibrain.reports.check_text import as_json, markdown, markdown_error, plain
-from plausibrain.reports.junit import junit, junit_error
-from plausibrain.reports.rules import Rules
+from plausibrain.reports.check.check import check_run
+from plausibrain.reports.check.junit import junit, junit_error
+from plausibrain.reports.check.outcomes import CheckResult, judge
+from plausibrain.reports.check.rules import Rules
+from plausibrain.reports.check.text import as_json, markdown, markdown_error, plain
 from tests.unit.compare.factory import World
 
 HOSTILE = "a|b`c` <script>alert(1)</script> & \x00\x1b[31m\n# [x](y) *z* @all \u202e"

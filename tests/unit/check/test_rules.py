@@ -9,7 +9,7 @@ import yaml
 
 from plausibrain.cohorts.errors import DataError
 from plausibrain.reports.baseline_snapshot import Headline
-from plausibrain.reports.rules import Rule, Rules, read_rules
+from plausibrain.reports.check.rules import Rule, Rules, read_rules
 
 RATIO = {"ideal": 1.0, "estimate": 0.9, "logarithmic": True}
 

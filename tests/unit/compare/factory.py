@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from plausibrain.cohorts.schemas import SCHEMAS
 from plausibrain.cohorts.tables import write_table
 from plausibrain.reports.baseline_snapshot import Facts, Snapshot
-from plausibrain.reports.compare_structures import structure_headlines
+from plausibrain.reports.compare.structures import structure_headlines
 from plausibrain.reports.run_folder import Run
 
 Array = NDArray[np.float64]

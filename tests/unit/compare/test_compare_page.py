@@ -11,8 +11,8 @@ import pytest
 
 from plausibrain.cohorts.errors import DataError
 from plausibrain.cohorts.tables import read_table
-from plausibrain.reports.compare import compare_runs
-from plausibrain.reports.compare_tables import COMPARE, MOVED, RANKS
+from plausibrain.reports.compare.compare import compare_runs
+from plausibrain.reports.compare.tables import COMPARE, MOVED, RANKS
 from tests.unit.compare.factory import HEADLINES, World
 
 HOSTILE = "<script>alert(1)</script>\"'&{{ 7*7 }} | x"

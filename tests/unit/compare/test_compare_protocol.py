@@ -5,7 +5,7 @@ import pytest
 
 from plausibrain.cohorts.errors import DataError
 from plausibrain.reports.baseline_snapshot import Snapshot
-from plausibrain.reports.compare_protocol import (
+from plausibrain.reports.compare.protocol import (
     joint_draws,
     pairing,
     protocol_differences,

@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from plausibrain.reports.compare_pairing import paired_correlations
-from plausibrain.reports.compare_results import compare_snapshots
-from plausibrain.reports.compare_structures import moved_structures
-from plausibrain.reports.compare_tables import COMPARE, compare_table, rank_table
+from plausibrain.reports.compare.pairing import paired_correlations
+from plausibrain.reports.compare.results import compare_snapshots
+from plausibrain.reports.compare.structures import moved_structures
+from plausibrain.reports.compare.tables import COMPARE, compare_table, rank_table
 from plausibrain.reports.run_folder import Run, read_run
 from tests.unit.compare.factory import HEADLINES, STRUCTURES, World
 

@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import norm
 
 from plausibrain.reports.baseline_snapshot import Headline
-from plausibrain.reports.compare_statistics import (
+from plausibrain.reports.compare.statistics import (
     Joint,
     difference_interval,
     difference_p,

@@ -7,12 +7,12 @@ from pathlib import Path
 from plausibrain.cohorts.errors import DataError
 from plausibrain.cohorts.store import write_text_atomic
 from plausibrain.reports.baseline import read_snapshot
-from plausibrain.reports.check_outcomes import CheckResult, judge
-from plausibrain.reports.check_text import as_json, markdown, markdown_error, plain
-from plausibrain.reports.compare_pairing import paired_correlations
-from plausibrain.reports.compare_protocol import Pairing, pairing, require_same_protocol
-from plausibrain.reports.junit import junit, junit_error
-from plausibrain.reports.rules import read_rules
+from plausibrain.reports.check.junit import junit, junit_error
+from plausibrain.reports.check.outcomes import CheckResult, judge
+from plausibrain.reports.check.rules import read_rules
+from plausibrain.reports.check.text import as_json, markdown, markdown_error, plain
+from plausibrain.reports.compare.pairing import paired_correlations
+from plausibrain.reports.compare.protocol import Pairing, pairing, require_same_protocol
 from plausibrain.reports.run_folder import read_run
 
 Writer = Callable[[CheckResult], str]

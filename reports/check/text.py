@@ -10,8 +10,8 @@ import re
 from collections.abc import Sequence
 
 from plausibrain.cohorts.tables import finite_or_none
-from plausibrain.reports.check_outcomes import CheckResult, Outcome, Row
-from plausibrain.reports.compare_structures import PREFIX
+from plausibrain.reports.check.outcomes import CheckResult, Outcome, Row
+from plausibrain.reports.compare.structures import PREFIX
 from plausibrain.reports.formatting import (
     count,
     decimals_for,

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 
 from plausibrain.reports.baseline_snapshot import Headline, Snapshot
-from plausibrain.reports.compare_equal_n import at_equal_n
-from plausibrain.reports.compare_protocol import joint_draws
-from plausibrain.reports.compare_statistics import (
+from plausibrain.reports.compare.equal_n import at_equal_n
+from plausibrain.reports.compare.protocol import joint_draws
+from plausibrain.reports.compare.statistics import (
     Draws,
     Interval,
     Joint,

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from plausibrain.cohorts.tables import Column, Schema, write_table
-from plausibrain.reports.compare_protocol import pairing
-from plausibrain.reports.compare_results import NOT_RESOLVED, Comparison, Group, Line, Pair
+from plausibrain.reports.compare.protocol import pairing
+from plausibrain.reports.compare.results import NOT_RESOLVED, Comparison, Group, Line, Pair
 
 _QUESTION = Column("question", "int", "Question of the scorecard, 1 to 10")
 _HEADLINE = Column("headline", "str", "Name of the headline; empty for a whole question")

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from plausibrain.reports.baseline_snapshot import Headline
-from plausibrain.reports.compare_results import Line
+from plausibrain.reports.compare.results import Line
 from plausibrain.reports.formatting import estimate, number
 
 #: Colour and shape of each run, so that neither is needed alone; the first run is the quiet one.
@@ -97,7 +97,7 @@ def dumbbells(table: pd.DataFrame) -> list[dict[str, Any]]:
     Parameters
     ----------
     table : DataFrame
-        Rows of :func:`plausibrain.reports.compare_structures.moved_structures` with a ``label``.
+        Rows of :func:`plausibrain.reports.compare.structures.moved_structures` with a ``label``.
 
     Returns
     -------

@@ -9,9 +9,10 @@ from typing import Literal
 import pandas as pd
 
 from plausibrain.reports.baseline_snapshot import Headline, Snapshot
-from plausibrain.reports.compare_equal_n import at_equal_n
-from plausibrain.reports.compare_protocol import Pairing, joint_draws, pairing
-from plausibrain.reports.compare_statistics import (
+from plausibrain.reports.check.rules import Rule, Rules
+from plausibrain.reports.compare.equal_n import at_equal_n
+from plausibrain.reports.compare.protocol import Pairing, joint_draws, pairing
+from plausibrain.reports.compare.statistics import (
     POWER,
     Interval,
     Joint,
@@ -20,9 +21,8 @@ from plausibrain.reports.compare_statistics import (
     on_scale,
     upper_quantile,
 )
-from plausibrain.reports.compare_structures import PREFIX, join_structure
+from plausibrain.reports.compare.structures import PREFIX, join_structure
 from plausibrain.reports.formatting import shown_unit
-from plausibrain.reports.rules import Rule, Rules
 
 Outcome = Literal["pass", "fail", "inconclusive", "missing", "watched", "left out"]
 Status = Literal["pass", "fail", "inconclusive", "missing"]

@@ -10,11 +10,11 @@ from plausibrain.cohorts.errors import DataError
 from plausibrain.cohorts.store import write_text_atomic
 from plausibrain.reports.baseline import read_snapshot
 from plausibrain.reports.baseline_snapshot import Snapshot
-from plausibrain.reports.compare_page import comparison_page
-from plausibrain.reports.compare_protocol import pairing, require_same_protocol
-from plausibrain.reports.compare_results import compare_snapshots
-from plausibrain.reports.compare_structures import moved_structures
-from plausibrain.reports.compare_tables import write_comparison
+from plausibrain.reports.compare.page import comparison_page
+from plausibrain.reports.compare.protocol import pairing, require_same_protocol
+from plausibrain.reports.compare.results import compare_snapshots
+from plausibrain.reports.compare.structures import moved_structures
+from plausibrain.reports.compare.tables import write_comparison
 from plausibrain.reports.run_folder import Run, read_run
 
 PAGE = "compare.html"

@@ -16,7 +16,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from plausibrain.cohorts.errors import DataError
 from plausibrain.reports.baseline_snapshot import Headline
-from plausibrain.reports.compare_structures import PREFIX
+from plausibrain.reports.compare.structures import PREFIX
 
 VERDICTS = ("pass", "fail", "inconclusive", "not judged", "not measured")
 Verdict = Literal["pass", "fail", "inconclusive", "not judged", "not measured"]
@@ -137,7 +137,7 @@ def read_rules(path: Path | None = None) -> Rules:
     Parameters
     ----------
     path : Path or None
-        YAML file; None reads the rules that are shipped (``reports/rules_default.yaml``).
+        YAML file; None reads the rules that are shipped (``reports/check/rules_default.yaml``).
 
     Returns
     -------
@@ -149,7 +149,7 @@ def read_rules(path: Path | None = None) -> Rules:
     DataError
         The file is missing, no YAML, or holds a key or value that no rule has.
     """
-    source = path or files("plausibrain.reports") / "rules_default.yaml"
+    source = path or files("plausibrain.reports.check") / "rules_default.yaml"
     try:
         content = yaml.safe_load(source.read_text(encoding="utf-8"))
         return Rules.model_validate(content)

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from scipy.stats import false_discovery_control, norm
 
 from plausibrain.reports.baseline_snapshot import Headline
-from plausibrain.reports.compare_pairing import paired_correlations
-from plausibrain.reports.compare_statistics import Joint
+from plausibrain.reports.compare.pairing import paired_correlations
+from plausibrain.reports.compare.statistics import Joint
 from plausibrain.reports.run_folder import Run
 from plausibrain.reports.selection import select_results
 from plausibrain.reports.structure_names import structure_label

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from plausibrain.reports.compare_figures import MARKS, dumbbells, scale_rows
-from plausibrain.reports.compare_protocol import pairing
-from plausibrain.reports.compare_results import MIXED, NOT_RESOLVED, Comparison, Group, Line, Pair
+from plausibrain.reports.compare.marks import MARKS, dumbbells, scale_rows
+from plausibrain.reports.compare.protocol import pairing
+from plausibrain.reports.compare.results import MIXED, NOT_RESOLVED, Comparison, Group, Line, Pair
 from plausibrain.reports.environment import render
 from plausibrain.reports.formatting import estimate, interval, listing, number, shown_unit
 from plausibrain.reports.structure_names import structure_label

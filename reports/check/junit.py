@@ -9,8 +9,8 @@ import re
 from datetime import UTC, datetime
 from xml.etree import ElementTree as ET  # only writes; nothing foreign is parsed
 
-from plausibrain.reports.check_outcomes import CheckResult, Outcome, Row
-from plausibrain.reports.check_text import facts_of
+from plausibrain.reports.check.outcomes import CheckResult, Outcome, Row
+from plausibrain.reports.check.text import facts_of
 
 SKIPPED: tuple[Outcome, ...] = ("inconclusive", "watched", "left out")
 # Everything outside the character range of XML 1.0 (https://www.w3.org/TR/xml/#charsets).

@@ -1,0 +1,1 @@
+"""Regression check of a run against a baseline: rules, outcomes and their texts."""
