@@ -140,7 +140,7 @@ class CodebookAverages(nn.Module):
         dead = self.counts[book] < self.dead_share * mean_count
         n_dead = int(dead.sum())
         if n_dead:
-            chance = (parts - own).pow(2).sum(dim=1).double().cpu() + 1e-12
+            chance = (parts - own).pow(2).sum(dim=1).double().to(generator.device) + 1e-12
             places = torch.multinomial(chance, n_dead, replacement=True, generator=generator)
             self.counts[book][dead] = mean_count
             self.sums[book][dead] = mean_count * parts[places.to(parts.device)]

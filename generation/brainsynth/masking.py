@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from plausibrain.cohorts.errors import DataError
+from plausibrain.generation.noise import uniform
 
 
 @dataclass(frozen=True)
@@ -35,10 +36,10 @@ class AbsorbingDiffusion:
     def hide(self, codes: Tensor, times: Tensor, generator: torch.Generator) -> Tensor:
         """Return codes, (B, …), some of them masked: a draw of q(x_t | x_0) at times t, (B,).
 
-        Noise is drawn on the CPU.
+        Noise is drawn where the generator is.
         """
         share = self.visible(times).float().view(-1, *[1] * (codes.ndim - 1))
-        draws = torch.rand(codes.shape, generator=generator).to(codes.device)
+        draws = uniform(codes.shape, generator, codes.device)
         return torch.where(draws < share.to(codes.device), codes, self.mask)
 
     def posterior(self, codes: Tensor, probabilities: Tensor, time: int, before: int) -> Tensor:
@@ -79,8 +80,8 @@ class AbsorbingDiffusion:
     def step(
         self, codes: Tensor, probabilities: Tensor, time: int, before: int, generator: torch.Generator
     ) -> Tensor:
-        """Return a draw of x_s, in the shape of x_t, with noise drawn on the CPU in one fixed order."""
-        which, when = (torch.rand(codes.shape, generator=generator).to(codes.device) for _ in range(2))
+        """Return a draw of x_s, in the shape of x_t, with noise of the generator in one fixed order."""
+        which, when = (uniform(codes.shape, generator, codes.device) for _ in range(2))
         summed = probabilities.double().cumsum(dim=-1)
         drawn = (summed < (which.double() * summed[..., -1])[..., None]).sum(dim=-1).clamp_max(self.mask - 1)
         shown = when < self.chance_to_show(time, before)

@@ -24,9 +24,9 @@ from plausibrain.generation.brainsynth.presets import (
 from plausibrain.generation.brainsynth.sampling import draw_codes
 from plausibrain.generation.brainsynth.transformer import CodeTransformer
 from plausibrain.generation.ldm.losses import PatchAdversary, RandomFeatures
-from plausibrain.generation.ldm.training import as_array
+from plausibrain.generation.ldm.training import ENCODED_TOGETHER, as_array
 from plausibrain.generation.networks.metadata_effect import EffectStatistics
-from plausibrain.generation.noise import seeded
+from plausibrain.generation.noise import batches, seeded, uniform
 from plausibrain.generation.training.data import ArrayExamples
 from plausibrain.generation.training.plans import adjusted_plans, adjusted_rates, check_options
 from plausibrain.generation.training.task import Batch, Examples, Objective, Request, Task
@@ -193,27 +193,28 @@ class CodeDiffusionTask:
         device = next(self.autoencoder.parameters()).device
         codes, conditions = [], []
         lit = torch.zeros(self.autoencoder.cells, dtype=torch.bool)
-        for number in range(len(images)):
-            batch = images.batch([number])
+        for part in batches(len(images), 1 if device.type == "cpu" else ENCODED_TOGETHER):
+            batch = images.batch(range(len(images))[part])
             coded = self.autoencoder.encode(batch.images.to(device), batch.conditions.to(device))
             codes.append(coded.indices)
-            conditions.append(batch.conditions)
-            lit |= functional.max_pool3d(batch.images, self.autoencoder.stride)[0, 0] > DARK
+            conditions.append(batch.conditions.cpu())
+            brightest = functional.max_pool3d(batch.images, self.autoencoder.stride)[:, 0]
+            lit |= (brightest > DARK).any(dim=0).cpu()
         every = torch.cat(codes)
         if not self.chosen:
-            self.transformer.use(lit, every.mode(dim=0).values)
+            self.transformer.use(lit.to(device), every.mode(dim=0).values)
             self.chosen = True
         return ArrayExamples(self.transformer.narrow(every).int().cpu(), torch.cat(conditions))
 
     def step(self, batch: Batch, generator: torch.Generator, step: int) -> Iterator[Objective]:
         """Yield the cross-entropy of masked codes; times are spread evenly over the batch."""
         codes, n_times = batch.images.long(), self.diffusion.n_steps
-        offset = torch.rand(1, generator=generator)
-        shares = (torch.arange(len(codes)) / len(codes) + offset) % 1
+        offset = uniform((1,), generator, codes.device)
+        shares = (torch.arange(len(codes), device=codes.device) / len(codes) + offset) % 1
         times = (shares * n_times).long().clamp_max(n_times - 1) + 1
-        told = torch.rand(len(codes), 1, generator=generator) >= self.untold
+        told = uniform((len(codes), 1), generator, codes.device) >= self.untold
         hidden = self.diffusion.hide(codes, times, generator)
-        scores = self.transformer(hidden, batch.conditions, told.expand_as(batch.conditions).to(codes.device))
+        scores = self.transformer(hidden, batch.conditions, told.expand_as(batch.conditions))
         loss, right = masked_cross_entropy(scores, codes, hidden == self.transformer.mask)
         yield Objective("transformer", loss, {"share of masked codes found": right})
 

@@ -7,6 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from plausibrain.generation.ldm.folding import fold, unfold
+
 
 class AttentionBlock(nn.Module):
     """Self-attention and a perceptron, each after a normalisation of single tokens.
@@ -41,8 +43,9 @@ class AttentionBlock(nn.Module):
 class CodeTransformer(nn.Module):
     """Predict every code of a grid from those that are visible and from metadata, which may be masked too.
 
-    Only cells in use are tokens; in the others, where no training image shows anything, the usual code
-    stands.
+    Neighbouring cells, `patch` along each axis, are one token, so that fine cells cost no more attention than
+    coarse ones. Only tokens in use take part; in the others, where no training image shows anything, the
+    usual code stands.
     A cell is one token: the sum of the embeddings of its codes (or of the mask) and of its place. Each
     condition is a token too: a learned function of its value, or a learned vector for "not told". Their sum
     is also added to every cell. The share of masked codes tells the time of the diffusion, so no time is
@@ -56,6 +59,8 @@ class CodeTransformer(nn.Module):
         Codes per cell, and kinds of each.
     n_conditions : int
     width, depth, n_heads : int
+    patch : int
+        Cells along each edge of a token.
     """
 
     in_use: Tensor
@@ -71,9 +76,13 @@ class CodeTransformer(nn.Module):
         width: int,
         depth: int,
         n_heads: int,
+        patch: int = 1,
     ) -> None:
         super().__init__()
-        self.n_books, self.n_codes, self.cells = n_books, n_codes, tuple(cells)
+        if any(size % patch for size in cells):
+            raise ValueError(f"{tuple(cells)} cells cannot be shared by tokens of {patch} along each axis")
+        n_books, cells = n_books * patch**3, [size // patch for size in cells]
+        self.n_books, self.n_codes, self.patch, self.tokens = n_books, n_codes, patch, tuple(cells)
         self.register_buffer("in_use", torch.ones(prod(cells), dtype=torch.bool))
         self.register_buffer("usual", torch.zeros(n_books, prod(cells), dtype=torch.int64))
         self.codes = nn.Parameter(torch.randn(n_books, n_codes + 1, width) * 0.1)
@@ -92,19 +101,24 @@ class CodeTransformer(nn.Module):
         return self.n_codes
 
     def use(self, in_use: Tensor, usual: Tensor) -> None:
-        """Choose the cells in use, (i, j, k), bool, and the usual codes, (n_books, i, j, k)."""
-        self.in_use.copy_(in_use.flatten())
-        self.usual.copy_(usual.flatten(1))
+        """Choose the cells in use, (i, j, k), bool, and the usual codes, (books of a cell, i, j, k)."""
+        self.in_use.copy_(self._tokens(in_use[None, None]).any(dim=1).flatten())
+        self.usual.copy_(self._tokens(usual[None])[0].flatten(1))
 
     def narrow(self, codes: Tensor) -> Tensor:
-        """Return the codes of the cells in use, (B, n_books, n), of a whole grid, (B, n_books, i, j, k)."""
-        return codes.flatten(2)[:, :, self.in_use]
+        """Return the codes of the tokens in use, (B, n_books, n), of a whole grid, (B, …, i, j, k)."""
+        return self._tokens(codes).flatten(2)[:, :, self.in_use]
 
     def widen(self, codes: Tensor) -> Tensor:
-        """Return the codes of the whole grid, (B, n_books, i, j, k): undo `narrow`."""
+        """Return the codes of the whole grid, (B, …, i, j, k): undo `narrow`."""
         grid = self.usual.repeat(len(codes), 1, 1)
         grid[:, :, self.in_use] = codes
-        return grid.unflatten(2, self.cells)
+        blocks = grid.unflatten(2, self.tokens).flatten(0, 1).unflatten(0, (-1, self.patch**3))
+        return unfold(blocks, self.patch)[:, 0].unflatten(0, (len(codes), -1))
+
+    def _tokens(self, codes: Tensor) -> Tensor:
+        """Return (B, books of a cell, i, j, k) as (B, n_books, …), with the cells of a token as books."""
+        return fold(codes.flatten(0, 1)[:, None], self.patch).unflatten(0, (len(codes), -1)).flatten(1, 2)
 
     def forward(self, codes: Tensor, conditions: Tensor, told: Tensor | None = None) -> Tensor:
         """Return scores (log-odds) of the codes, (B, n_books, n, n_codes), float32.

@@ -21,9 +21,9 @@ from plausibrain.generation.networks.critic import Critic
 from plausibrain.generation.networks.volume_generator import VolumeGenerator
 from plausibrain.generation.training.task import Batch, Examples, Objective, Request, Task
 
-#: Weight of the guessed conditions beside the adversarial loss. A generator for which they count more paints
-#: patterns that the critic reads as conditions before it draws a brain.
-CRITIC_GUESS_WEIGHT, GUESS_WEIGHT = 5.0, 1.0
+#: Weight of the guessed conditions beside the adversarial loss. A generator for which they count paints
+#: patterns that the critic reads as conditions; it learns them from the critic's projection instead.
+CRITIC_GUESS_WEIGHT, GUESS_WEIGHT = 5.0, 0.5
 
 
 class LsganTask:

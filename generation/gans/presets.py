@@ -63,6 +63,12 @@ PRESETS = {
         steps={"lsgan": 1500, "vae_gan": 500}, batch_size={"lsgan": 2, "vae_gan": 2},
         rate=3e-4, warm_up=20, averaging=0.99,
     ),
+    # The same on a GPU.
+    "plain": Preset(
+        channels=(160, 96, 64, 32), critic_channels=(48, 96, 192), n_latent=48, width=128, fold=2,
+        steps={"lsgan": 8000, "vae_gan": 6000}, batch_size={"lsgan": 8, "vae_gan": 8},
+        rate=2e-4, warm_up=100, averaging=0.998,
+    ),
     # For tests: 24 x 24 x 24 voxels or so.
     "tiny": Preset(
         channels=(8, 8), critic_channels=(8, 8), n_latent=4, width=8, fold=2,

@@ -93,7 +93,8 @@ def fit_to_images(networks: Mapping[str, nn.Module], images: Examples) -> None:
 
 def random_shift(generator: torch.Generator) -> tuple[int, int, int]:
     """Return a shift for the critic, voxels along each axis."""
-    i, j, k = (torch.randint(2 * MOST_SHIFT, (3,), generator=generator) - MOST_SHIFT).tolist()
+    drawn = torch.randint(2 * MOST_SHIFT, (3,), generator=generator, device=generator.device)
+    i, j, k = (drawn - MOST_SHIFT).tolist()
     return i, j, k
 
 

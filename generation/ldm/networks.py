@@ -59,6 +59,12 @@ class FoldedAutoencoder(nn.Module):
         """Channels of the latents."""
         return int(self.network.latent_channels)
 
+    @property
+    def last_weight(self) -> Tensor:
+        """Weights of the decoder's last convolution."""
+        weight: Tensor = self.network.decoder.blocks[-1].conv.weight
+        return weight
+
     def encode(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Return mean and standard deviation of the latents, (B, C, i, j, k), of images, (B, 1, I, J, K)."""
         mean, spread = self.network.encode(fold(images, self.fold))
@@ -163,11 +169,12 @@ class LatentScale(nn.Module):
         of each channel moves the image, in squares: channels then keep their share of it, with a mean
         variance of 1, so that the diffusion settles what matters most first and fine detail last.
         """
+        means, spreads = means.to(self.mean), spreads.to(self.mean)
         if self.linear is not None:
             self.centre.copy_(means.mean(dim=(0, 2, 3, 4), keepdim=True))
             self.typical.copy_(means.std(dim=(0, 2, 3, 4), keepdim=True).clamp_min(1e-6))
         if self.effect is not None:
-            told = _told(conditions)
+            told = _told(conditions).to(self.mean)
             self.effect.fit(told, means)
             means = means - self.effect(told)
         places = () if self.mean.shape[2:] == means.shape[2:] and means.shape[2:] != (1, 1, 1) else (2, 3, 4)
@@ -178,7 +185,7 @@ class LatentScale(nn.Module):
         typical = variance.mean(dim=(2, 3, 4), keepdim=True)
         self.spread.copy_(variance.clamp_min(1e-12).maximum(typical / 400).sqrt())
         if energies is not None:
-            share = energies.view(1, -1, 1, 1, 1) * typical
+            share = energies.to(self.mean).view(1, -1, 1, 1, 1) * typical
             self.spread.div_((share / share.mean()).clamp_min(1e-6).sqrt())
         if self.linear is not None:
             self.linear.fit((means - self.mean) / self.spread)

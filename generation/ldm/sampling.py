@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from plausibrain.cohorts.arithmetic import choose_precision
 from plausibrain.cohorts.errors import DataError
 from plausibrain.generation.ldm.networks import predict
-from plausibrain.generation.ldm.schedule import SAMPLERS, Schedule, ddim_timesteps, timestep_pairs
+from plausibrain.generation.ldm.schedule import SAMPLERS, Schedule, timestep_pairs
 from plausibrain.generation.model import ImageGrid, check_rows
 from plausibrain.generation.noise import batches, fixed_threads, generator_of, noise_like
 
@@ -157,7 +157,7 @@ class LatentDiffusion:
         return data
 
     def _ddim(self, latents: Tensor, conditions: Tensor) -> Tensor:
-        for timestep, before in timestep_pairs(ddim_timesteps(self.schedule.n_steps, self.settings.steps)):
+        for timestep, before in timestep_pairs(self.schedule.ddim_timesteps(self.settings.steps)):
             output = self._output(latents, timestep, conditions)
             latents = self.schedule.ddim_step(output, latents, timestep, before)
         return latents

@@ -17,6 +17,7 @@ from plausibrain.cohorts.errors import DataError
 PREDICTIONS = ("epsilon", "v_prediction")
 SCHEDULES = ("scaled_linear", "linear")
 SAMPLERS = ("ddim", "ddpm")
+SPACINGS = ("leading", "trailing")
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,12 @@ class Schedule:
     schedule : {"scaled_linear", "linear"}
         Whether the square roots of the betas, or the betas, are spaced evenly.
     prediction : {"epsilon", "v_prediction"}
+    zero_terminal : bool
+        Whether the signal is gone at the last step, after Lin2024, algorithm 1. Otherwise a hundredth of it
+        is left there, from which a network reads the size of a head, and samples, which start from noise,
+        shrink towards the mean whatever they are asked for. Needs the velocity as prediction.
+    spacing : {"leading", "trailing"}
+        Which steps DDIM takes: as the published checkpoint was released, or from the last one down.
 
     Raises
     ------
@@ -43,9 +50,16 @@ class Schedule:
     beta_end: float = 0.0205
     schedule: str = "scaled_linear"
     prediction: str = "epsilon"
+    zero_terminal: bool = False
+    spacing: str = "leading"
 
     def __post_init__(self) -> None:
-        known = self.schedule in SCHEDULES and self.prediction in PREDICTIONS
+        known = self.schedule in SCHEDULES and self.prediction in PREDICTIONS and self.spacing in SPACINGS
+        if self.zero_terminal and self.prediction == "epsilon":
+            raise DataError(
+                "the noise is no prediction where no signal is left; expected prediction v_prediction with "
+                "zero_terminal"
+            )
         if not known or not 0 < self.beta_start < self.beta_end < 1 or self.n_steps < 2:
             raise DataError(
                 f"no noise schedule: {self}; expected 0 < beta_start < beta_end < 1, a schedule of "
@@ -60,6 +74,8 @@ class Schedule:
             "beta_end": self.beta_end,
             "schedule": self.schedule,
             "prediction": self.prediction,
+            "zero_terminal": self.zero_terminal,
+            "spacing": self.spacing,
         }
 
     @cached_property
@@ -68,7 +84,8 @@ class Schedule:
         power = 0.5 if self.schedule == "scaled_linear" else 1.0
         ends = self.beta_start**power, self.beta_end**power
         even = torch.linspace(*ends, self.n_steps, dtype=torch.float32)
-        return even**2 if self.schedule == "scaled_linear" else even
+        betas = even**2 if self.schedule == "scaled_linear" else even
+        return without_signal_at_end(betas) if self.zero_terminal else betas
 
     @cached_property
     def alphas(self) -> Tensor:
@@ -127,14 +144,26 @@ class Schedule:
         variance = torch.clamp((1 - earlier) / (1 - signal) * beta, min=1e-20)
         return mean + (variance**0.5) * noise
 
+    def ddim_timesteps(self, n_steps: int) -> list[int]:
+        """Return the timesteps of DDIM in the spacing of this schedule, from noisy to clean."""
+        return ddim_timesteps(self.n_steps, n_steps, spacing=self.spacing)
+
     def scales(self, like: Tensor, timesteps: Tensor) -> tuple[Tensor, Tensor]:
         """Return what clean latents, (B, …), and noise are multiplied by at timesteps; (B, 1, …) both."""
         kept = self.kept.to(like.device)[timesteps].view(-1, *[1] * (like.dim() - 1))
         return kept**0.5, (1 - kept) ** 0.5
 
 
-def ddim_timesteps(n_train: int, n_steps: int) -> list[int]:
-    """Return the timesteps of DDIM, from noisy to clean: multiples of ``n_train // n_steps``.
+def without_signal_at_end(betas: Tensor) -> Tensor:
+    """Return betas after which nothing of the signal is left; the first stays (Lin2024, algorithm 1)."""
+    root = torch.cumprod(1.0 - betas.double(), dim=0).sqrt()
+    root = (root - root[-1]) * root[0] / (root[0] - root[-1])
+    kept = root**2
+    return (1.0 - torch.cat((kept[:1], kept[1:] / kept[:-1]))).float()
+
+
+def ddim_timesteps(n_train: int, n_steps: int, *, spacing: str = "leading") -> list[int]:
+    """Return the timesteps of DDIM, from noisy to clean: multiples of ``n_train // n_steps``, or trailing.
 
     Raises
     ------
@@ -150,9 +179,13 @@ def ddim_timesteps(n_train: int, n_steps: int) -> list[int]:
     --------
     >>> ddim_timesteps(1000, 5)
     [800, 600, 400, 200, 0]
+    >>> ddim_timesteps(1000, 5, spacing="trailing")
+    [999, 799, 599, 399, 199]
     """
     if not 1 <= n_steps <= n_train:
         raise DataError(f"expected 1 to {n_train} sampling steps, got {n_steps}")
+    if spacing == "trailing":
+        return [round(n_train * (n_steps - index) / n_steps) - 1 for index in range(n_steps)]
     stride = n_train // n_steps
     return [index * stride for index in reversed(range(n_steps))]
 

@@ -16,14 +16,17 @@ from plausibrain.generation.ldm.build import build_networks, informed
 from plausibrain.generation.ldm.losses import PatchAdversary, RandomFeatures, kl_divergence
 from plausibrain.generation.ldm.networks import FoldedAutoencoder, LatentScale, predict
 from plausibrain.generation.ldm.presets import AUTOENCODER, DIFFUSION, Preset, architecture_of, preset_of
-from plausibrain.generation.ldm.schedule import Schedule, ddim_timesteps, timestep_pairs
-from plausibrain.generation.noise import seeded
+from plausibrain.generation.ldm.schedule import Schedule, timestep_pairs
+from plausibrain.generation.noise import batches, normal_like, seeded
 from plausibrain.generation.training.data import ArrayExamples
 from plausibrain.generation.training.plans import adjusted_plans, adjusted_rates, check_options
 from plausibrain.generation.training.task import Batch, Examples, Objective, Request, Task
 
 SHOWN_STEPS = 25
-ENCODING_SEED = 0
+#: Images that a GPU encodes at once.
+ENCODED_TOGETHER = 8
+#: Largest factor by which the adversary's loss is raised to pull as hard as the other terms.
+MOST_BALANCE = 100.0
 
 
 class LatentDiffusionRecipe:
@@ -104,8 +107,7 @@ class AutoencoderTask:
     def step(self, batch: Batch, generator: torch.Generator, step: int) -> Iterator[Objective]:
         """Yield the loss of the autoencoder, then that of the adversary once it takes part."""
         mean, spread = self.autoencoder.encode(batch.images)
-        noise = torch.randn(mean.shape, generator=generator).to(mean.device)
-        images = self.autoencoder.decode(mean + noise * spread)
+        images = self.autoencoder.decode(mean + normal_like(mean, generator) * spread)
         l1 = (images.float() - batch.images).abs().mean()
         perceptual = self.perceptual.to(images.device)(images, batch.images)
         kl = kl_divergence(mean, spread)
@@ -113,12 +115,22 @@ class AutoencoderTask:
         adversarial = step >= self.adversary_starts
         if adversarial:
             fooled = (self.adversary(images).float() - 1).pow(2).mean()
-            loss = loss + self.weights.adversarial * fooled
+            loss = loss + self.weights.adversarial * self._balance(l1, perceptual, fooled) * fooled
         yield Objective("autoencoder", loss, {"l1": l1, "perceptual": perceptual, "kl": kl})
         if adversarial:
             real = (self.adversary(batch.images).float() - 1).pow(2).mean()
             made = self.adversary(images.detach()).float().pow(2).mean()
             yield Objective("adversary", (real + made) / 2)
+
+    def _balance(self, l1: Tensor, perceptual: Tensor, fooled: Tensor) -> Tensor | float:
+        """Return by how much stronger the other terms pull the last layer than the adversary does."""
+        if not self.weights.balanced:
+            return 1.0
+        last = self.autoencoder.last_weight
+        rebuilt = l1 + self.weights.perceptual * perceptual.float()
+        (of_rebuilt,) = torch.autograd.grad(rebuilt, last, retain_graph=True)
+        (of_fooled,) = torch.autograd.grad(fooled, last, retain_graph=True)
+        return (of_rebuilt.norm() / (of_fooled.norm() + 1e-6)).clamp_max(MOST_BALANCE).detach()
 
     def validate(self, batch: Batch, generator: torch.Generator) -> dict[str, float]:
         """Return L1 and peak signal-to-noise ratio of reconstructions from mean latents."""
@@ -186,9 +198,7 @@ class DiffusionTask:
         if not self.fitted:
             means, spreads = self._latents(encoded.images)
             energies = self.autoencoder.energies()
-            self.latents.fit(
-                means, spreads, encoded.conditions, energies=None if energies is None else energies.cpu()
-            )
+            self.latents.fit(means, spreads, encoded.conditions, energies=energies)
             self.fitted = True
         return encoded
 
@@ -208,9 +218,8 @@ class DiffusionTask:
         """Return samples for the conditions of held-out subjects."""
         shown = []
         for number, condition in enumerate(batch.conditions):
-            latents = torch.randn(self._latents(batch.images[:1])[0].shape, generator=generator)
-            latents = latents.to(batch.images.device)
-            for time, before in timestep_pairs(ddim_timesteps(self.schedule.n_steps, SHOWN_STEPS)):
+            latents = normal_like(self._latents(batch.images[:1])[0], generator)
+            for time, before in timestep_pairs(self.schedule.ddim_timesteps(SHOWN_STEPS)):
                 at = torch.tensor([time], device=latents.device)
                 output = predict(self.unet, latents, at, condition[None]).float()
                 latents = self.schedule.ddim_step(output, latents, time, before)
@@ -220,10 +229,12 @@ class DiffusionTask:
 
     def _loss(self, batch: Batch, generator: torch.Generator, times: Tensor | None = None) -> Tensor:
         mean, spread = self._latents(batch.images)
-        draws = [torch.randn(mean.shape, generator=generator).to(mean.device) for _ in range(2)]
+        draws = [normal_like(mean, generator) for _ in range(2)]
         clean = self.latents.normalise(mean + draws[0] * spread, batch.conditions)
         if times is None:
-            times = torch.randint(self.schedule.n_steps, (len(mean),), generator=generator)
+            times = torch.randint(
+                self.schedule.n_steps, (len(mean),), generator=generator, device=generator.device
+            )
         times = times.to(mean.device)
         noisy = self.schedule.noisy(clean, draws[1], times)
         output = predict(self.unet, noisy, times, batch.conditions)
@@ -236,10 +247,10 @@ class DiffusionTask:
     def _encode_all(self, images: Examples) -> ArrayExamples:
         device = next(self.autoencoder.parameters()).device
         parts, conditions = [], []
-        for number in range(len(images)):
-            batch = images.batch([number])
+        for part in batches(len(images), 1 if device.type == "cpu" or self.cache else ENCODED_TOGETHER):
+            batch = images.batch(range(len(images))[part])
             parts.append(self._encode(batch.images, device))
-            conditions.append(batch.conditions)
+            conditions.append(batch.conditions.cpu())
         return ArrayExamples(torch.cat(parts), torch.cat(conditions))
 
     def _encode(self, image: Tensor, device: torch.device) -> Tensor:

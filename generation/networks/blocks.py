@@ -147,5 +147,5 @@ def without_checkerboard(volumes: Tensor) -> Tensor:
 
 
 def normal(shape: Any, generator: torch.Generator, device: torch.device) -> Tensor:
-    """Return standard normal noise, drawn on the CPU and moved."""
-    return torch.randn(tuple(shape), generator=generator).to(device)
+    """Return standard normal noise, drawn where the generator is and moved."""
+    return torch.randn(tuple(shape), generator=generator, device=generator.device).to(device)

@@ -68,7 +68,7 @@ class MetadataEffect(nn.Module):
         """
         if self.knots is not None:
             shares = torch.tensor(knot_shares(self.knots.shape[1]))
-            self.knots.copy_(conditions.float().cpu().quantile(shares, dim=0).T)
+            self.knots.copy_(conditions.float().quantile(shares.to(conditions.device), dim=0).T)
         n_pieces = 1 if self.knots is None else 1 + self.knots.shape[1]
         given = self.predictors(conditions.double())
         cross = (given.T @ features.double().flatten(1)) / len(given)

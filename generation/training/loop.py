@@ -64,12 +64,15 @@ class Watch:
         Called with the state, networks holding their averages, after each validation.
     stop_after : int, optional
         Leave after this many steps of this call, as a kill would (for tests).
+    deadline : float, optional
+        Write the state and leave at the first step after this time of `time.monotonic`.
     """
 
     on_row: Callable[[StageState, Row], None] | None = None
     on_validation: Callable[[StageState, Row], None] | None = None
     stop_after: int | None = None
-    sums: dict[str, list[float]] = field(default_factory=dict)
+    deadline: float = math.inf
+    sums: dict[str, list[Tensor | float]] = field(default_factory=dict)
 
 
 def train_stage(
@@ -101,7 +104,7 @@ def train_stage(
     Returns
     -------
     StageState
-        The same object.
+        The same object; `is_finished` tells whether the stage has ended or only this call.
 
     Raises
     ------
@@ -115,7 +118,7 @@ def train_stage(
     every = max(1, plan.steps // ROWS_PER_STAGE)
     validate_every = max(every, plan.steps // VALIDATIONS_PER_STAGE // every * every)
     saved, began, left = time.monotonic(), time.monotonic(), watch.stop_after
-    while state.step < plan.steps and left != 0:
+    while not is_finished(state, plan) and left != 0 and time.monotonic() < watch.deadline:
         parts = train_step(state, plan, examples, settings, devices)
         state.step += 1
         update_averages(state, plan.averaging)
@@ -123,7 +126,7 @@ def train_stage(
             watch.sums.setdefault(name, []).append(value)
         left = None if left is None else left - 1
         state.seconds, began = state.seconds + time.monotonic() - began, time.monotonic()
-        last = state.step == plan.steps
+        last = is_finished(state, plan)
         if state.step % every == 0 or last:
             _add_row(state, watch)
             if state.step % validate_every == 0 or last:
@@ -131,20 +134,27 @@ def train_stage(
             if devices.is_main and (last or time.monotonic() - saved >= settings.save_every_s):
                 save_state(state, path, facts)
                 saved = time.monotonic()
+    if devices.is_main and time.monotonic() >= watch.deadline and not is_finished(state, plan):
+        save_state(state, path, facts)
     devices.wait()
     return state
 
 
+def is_finished(state: StageState, plan: StagePlan) -> bool:
+    """Return whether a stage has had all its steps, or all its time where that is limited."""
+    return state.step >= plan.steps or 0 < plan.seconds <= state.seconds
+
+
 def train_step(
     state: StageState, plan: StagePlan, examples: Examples, settings: LoopSettings, devices: Devices
-) -> dict[str, float]:
-    """Move all weights once; return the losses.
+) -> dict[str, Tensor | float]:
+    """Move all weights once; return the losses, not yet fetched from the device.
 
     A gradient that is not finite moves nothing of its optimiser: bf16 convolutions of some CPU builds return
     one now and then for very small feature maps.
     """
     task, step = state.task, state.step
-    _set_rates(task, plan, step)
+    _set_rates(task, rate(plan, step, state.seconds))
     n_micro = math.lcm(plan.accumulate, devices.world)
     if plan.batch_size % n_micro:
         raise DataError(
@@ -154,14 +164,14 @@ def train_step(
     numbers = example_numbers(len(examples), plan.batch_size, step, settings)
     size = plan.batch_size // n_micro
     gradients: dict[str, list[Tensor]] = {}
-    parts: dict[str, float] = {}
+    parts: dict[str, Tensor | float] = {}
     for micro in range(devices.rank, n_micro, devices.world):
         batch = examples.batch(numbers[micro * size : (micro + 1) * size]).to(devices.device)
         entropy = (settings.seed, settings.stage, NOISE_STREAM, step, micro)
         with seeded(*entropy):
-            steps = task.step(batch, generator_of(*entropy), step)
+            steps = task.step(batch, generator_of(*entropy, device=devices.device), step)
             for name, value in _accumulate(steps, task, gradients, n_micro, settings, devices.device):
-                parts[name] = parts.get(name, 0.0) + value
+                parts[name] = parts[name] + value if name in parts else value
     for name, values in gradients.items():
         devices.sum_(values)
         _move(task.optimizers[name], values, plan.clip)
@@ -177,7 +187,7 @@ def _accumulate(
     n_micro: int,
     settings: LoopSettings,
     device: torch.device,
-) -> Iterator[tuple[str, float]]:
+) -> Iterator[tuple[str, Tensor | float]]:
     while True:
         with torch.autocast(device.type, torch.bfloat16, enabled=settings.precision == "bf16"):
             objective = next(objectives, None)
@@ -196,9 +206,9 @@ def _accumulate(
             gradients[objective.optimizer] = list(found)
         else:
             torch._foreach_add_(known, list(found))
-        yield objective.optimizer, float(objective.loss.detach()) / n_micro
+        yield objective.optimizer, objective.loss.detach() / n_micro
         for name, value in objective.parts.items():
-            yield name, float(torch.as_tensor(value).detach()) / n_micro
+            yield name, (value.detach() if isinstance(value, Tensor) else value) / n_micro
 
 
 def parameters_of(optimizer: torch.optim.Optimizer) -> list[Tensor]:
@@ -216,27 +226,33 @@ def example_numbers(n: int, batch_size: int, step: int, settings: LoopSettings) 
     return numbers
 
 
-def rate(plan: StagePlan, step: int) -> float:
-    """Return the share of the full learning rate at a step: up, level, down to 2 %."""
+def rate(plan: StagePlan, step: int, seconds: float = 0.0) -> float:
+    """Return the share of the full learning rate at a step: up, level, down to 2 %.
+
+    Where the time of a stage is limited, the rate falls with whichever of steps and time is further on.
+    """
     up = min(1.0, (step + 1) / max(1, plan.warm_up))
-    down = min(1.0, (plan.steps - step) / max(1.0, plan.steps * plan.fall))
+    left = plan.steps - step
+    if plan.seconds > 0:
+        left = min(left, plan.steps * (1 - seconds / plan.seconds))
+    down = min(1.0, left / max(1.0, plan.steps * plan.fall))
     return up * max(0.02, down)
 
 
-def _set_rates(task: Task, plan: StagePlan, step: int) -> None:
+def _set_rates(task: Task, share: float) -> None:
     for optimizer in task.optimizers.values():
         for group in optimizer.param_groups:
             group.setdefault("full_lr", group["lr"])
-            group["lr"] = group["full_lr"] * rate(plan, step)
+            group["lr"] = group["full_lr"] * share
 
 
 def _move(optimizer: torch.optim.Optimizer, gradients: Sequence[Tensor], clip: float) -> None:
-    norm = torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(g) for g in gradients]))
+    norm = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(list(gradients))))
     if not torch.isfinite(norm):
         return
-    scale = torch.clamp(clip / (norm + 1e-6), max=1.0)
+    torch._foreach_mul_(list(gradients), torch.clamp(clip / (norm + 1e-6), max=1.0))
     for parameter, gradient in zip(parameters_of(optimizer), gradients, strict=True):
-        parameter.grad = gradient * scale
+        parameter.grad = gradient
     optimizer.step()
     optimizer.zero_grad(set_to_none=True)
 
@@ -251,7 +267,8 @@ def _share_buffers(task: Task, devices: Devices) -> None:
 
 
 def _add_row(state: StageState, watch: Watch) -> None:
-    row = {"step": float(state.step)} | {k: sum(v) / len(v) for k, v in sorted(watch.sums.items())}
+    means = {name: float(sum(values)) / len(values) for name, values in sorted(watch.sums.items())}
+    row = {"step": float(state.step)} | means
     watch.sums.clear()
     state.history.append(row)
     if watch.on_row is not None:
@@ -272,7 +289,7 @@ def _validate(
         for number in range(len(held_out)):
             batch = held_out.batch([number]).to(devices.device)
             with torch.autocast(devices.device.type, torch.bfloat16, enabled=settings.precision == "bf16"):
-                found = state.task.validate(batch, generator_of(*entropy, number))
+                found = state.task.validate(batch, generator_of(*entropy, number, device=devices.device))
             for name, value in found.items():
                 totals[name] = totals.get(name, 0.0) + value / len(held_out)
         row = {"step": float(state.step)} | {f"held-out {name}": v for name, v in totals.items()}
@@ -288,7 +305,7 @@ def _facts(plan: StagePlan, settings: LoopSettings, n_examples: int, task: Task)
     }
     return {
         "stage": plan.name,
-        **asdict(plan),
+        **{name: value for name, value in asdict(plan).items() if name != "seconds"},
         **rates,
         "seed": settings.seed,
         "precision": settings.precision,

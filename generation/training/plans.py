@@ -9,6 +9,7 @@ from plausibrain.generation.training.task import Request, StagePlan
 
 _FIELDS: dict[str, type] = {
     "batch_size": int, "accumulate": int, "averaging": float, "warm_up": int, "fall": float, "clip": float,
+    "seconds": float,
 }  # fmt: skip
 
 

@@ -59,11 +59,10 @@ def update_averages(state: StageState, decay: float) -> None:
     with torch.no_grad():
         for name, average in state.averages.items():
             network = state.task.networks[name]
-            parameters = {key for key, _ in network.named_parameters()}
+            weights = dict(network.named_parameters())
+            torch._foreach_lerp_([average[key] for key in weights], list(weights.values()), share)
             for key, value in network.state_dict().items():
-                if key in parameters:
-                    average[key].lerp_(value, share)
-                else:
+                if key not in weights:
                     average[key].copy_(value)
 
 

@@ -142,6 +142,9 @@ class StagePlan:
         Share of the steps, at the end, over which the learning rate falls linearly to 2 %.
     clip : float
         Largest norm of the gradient of one optimiser.
+    seconds : float
+        Time after which the stage ends though steps are left; 0 for no limit. How many steps fit depends on
+        the machine, so the same weights come out only where it is 0.
     """
 
     name: str
@@ -152,6 +155,7 @@ class StagePlan:
     warm_up: int = 50
     fall: float = 0.5
     clip: float = 1.0
+    seconds: float = 0.0
 
 
 class Recipe(Protocol):
