@@ -30,10 +30,6 @@ class Layout:
         What the networks' list of channels is called.
     autoencoder, unet : str
         Files of the weights.
-    schedule_key : str
-        What the scheduler's argument for the betas is called.
-    schedules : mapping of str to str
-        Its values -> those of `plausibrain.generation.ldm.schedule.Schedule`.
     """
 
     name: str
@@ -41,8 +37,6 @@ class Layout:
     channels: str
     autoencoder: str
     unet: str
-    schedule_key: str
-    schedules: Mapping[str, str]
 
 
 ORIGINAL = Layout(
@@ -51,8 +45,6 @@ ORIGINAL = Layout(
     channels="num_channels",
     autoencoder="models/autoencoder.pth",
     unet="models/diffusion_model.pth",
-    schedule_key="beta_schedule",
-    schedules={"scaled_linear": "scaled_linear", "linear": "linear"},
 )
 PORT = Layout(
     name="port",
@@ -60,10 +52,16 @@ PORT = Layout(
     channels="channels",
     autoencoder="models/autoencoder.pt",
     unet="models/model.pt",
-    schedule_key="schedule",
-    schedules={"scaled_linear_beta": "scaled_linear", "linear_beta": "linear"},
 )
 LAYOUTS = (ORIGINAL, PORT)
+#: How the betas are spelt -> `plausibrain.generation.ldm.schedule.Schedule`. GenerativeModels wrote
+#: ``beta_schedule`` until 30 May 2023 and ``schedule`` from then on, as MONAI core does.
+SCHEDULES: Mapping[tuple[str, str], str] = {
+    ("beta_schedule", "scaled_linear"): "scaled_linear",
+    ("beta_schedule", "linear"): "linear",
+    ("schedule", "scaled_linear_beta"): "scaled_linear",
+    ("schedule", "linear_beta"): "linear",
+}
 
 _AUTOENCODER = {
     "spatial_dims", "in_channels", "out_channels", "latent_channels", "num_res_blocks", "norm_num_groups",
@@ -120,7 +118,16 @@ def read_config(folder: Path) -> BundleConfig:
     layout = _layout(sections["autoencoder_def"], path)
     autoencoder = _arguments(sections["autoencoder_def"], layout, "AutoencoderKL", _AUTOENCODER, path)
     unet = _arguments(sections["diffusion_def"], layout, "DiffusionModelUNet", _UNET, path)
-    return BundleConfig(layout, autoencoder, unet, _schedule(sections["scheduler"], layout, path))
+    return BundleConfig(layout, autoencoder, unet, _schedule(sections["scheduler"], path))
+
+
+def find_bundle(folder: Path) -> Path:
+    """Return the folder that holds the configuration: the one given, or a folder of the bundle's name in it.
+
+    ``python -m monai.bundle download --bundle_dir DIR`` makes the latter.
+    """
+    inside = folder / NAME
+    return inside if not (folder / CONFIG).exists() and (inside / CONFIG).exists() else folder
 
 
 def _read_json(path: Path) -> dict[str, Any]:
@@ -165,16 +172,19 @@ def _arguments(
     return {**given, "channels": channels}
 
 
-def _schedule(section: Mapping[str, Any], layout: Layout, path: Path) -> Schedule:
+def _schedule(section: Mapping[str, Any], path: Path) -> Schedule:
     if section["_target_"].rpartition(".")[2] != "DDIMScheduler":
         raise DataError(f"{path}: expected a DDIMScheduler, found {section['_target_']!r}")
     given = _constants(section, path)
-    _exactly(given, _SCHEDULER | {layout.schedule_key}, "DDIMScheduler", path)
-    spacing = layout.schedules.get(given[layout.schedule_key])
+    keys = {key for key, _ in SCHEDULES}
+    key = next((name for name in given if name in keys), "schedule")
+    _exactly(given, _SCHEDULER | {key}, "DDIMScheduler", path)
+    spacing = SCHEDULES.get((key, given[key]))
     if spacing is None or given["clip_sample"] is not False:
+        known = " or ".join(value for name, value in SCHEDULES if name == key)
         raise DataError(
-            f"{path}: expected clip_sample false and {layout.schedule_key} {' or '.join(layout.schedules)}, "
-            f"found {given['clip_sample']!r} and {given[layout.schedule_key]!r}"
+            f"{path}: expected clip_sample false and {key} {known}, found {given['clip_sample']!r} and "
+            f"{given[key]!r}"
         )
     return Schedule(given["num_train_timesteps"], given["beta_start"], given["beta_end"], spacing)
 

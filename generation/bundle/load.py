@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from plausibrain.cohorts.errors import DataError
 from plausibrain.cohorts.store import Store, hash_file
-from plausibrain.generation.bundle.layout import BundleConfig, read_config
+from plausibrain.generation.bundle.layout import BundleConfig, find_bundle, read_config
 from plausibrain.generation.bundle.weights import load_strictly, read_weights
 from plausibrain.generation.ldm.decoding import decoder_for
 from plausibrain.generation.ldm.fast import speed_up
@@ -56,6 +56,7 @@ def from_bundle(folder: Path, settings: Settings, *, raw: bool = False) -> Laten
     DataError
         When a file is missing, broken, hostile, or does not fit the configuration.
     """
+    folder = find_bundle(folder)
     config = read_config(folder)
     _check_conditioning(config, folder)
     autoencoder = FoldedAutoencoder(config.autoencoder)

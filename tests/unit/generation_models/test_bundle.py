@@ -58,8 +58,11 @@ def networks():
     return autoencoder.eval(), unet.eval()
 
 
-def config_of(layout):
-    schedule = next(key for key, value in layout.schedules.items() if value == "scaled_linear")
+SPELLINGS = {ORIGINAL: ("beta_schedule", "scaled_linear"), PORT: ("schedule", "scaled_linear_beta")}
+
+
+def config_of(layout, spelling=None):
+    key, schedule = spelling or SPELLINGS[layout]
     return {
         "imports": ["$import os"],
         "bundle_root": ".",
@@ -72,7 +75,7 @@ def config_of(layout):
         "scheduler": {
             "_target_": f"{layout.module}.schedulers.DDIMScheduler", "_requires_": ["@load_diffusion"],
             "beta_start": 0.0015, "beta_end": 0.0205, "num_train_timesteps": 1000, "clip_sample": False,
-            layout.schedule_key: schedule,
+            key: schedule,
         },
         "noise": "$__import__('os').abort()",
         "sample": "$@sampler.sampling_fn(@noise)",
@@ -239,6 +242,55 @@ def test_the_configuration_that_fetch_writes_is_the_published_one(tmp_path):
     assert config.unet["channels"] == [256, 512, 768]
     assert config.unet["num_head_channels"] == [0, 512, 768]
     assert config.autoencoder["channels"] == [64, 128, 128, 128]
+
+
+RELEASED_AUTOENCODER = {
+    "spatial_dims": 3, "in_channels": 1, "out_channels": 1, "latent_channels": 3, "num_res_blocks": 2,
+    "norm_num_groups": 32, "norm_eps": 1e-6, "attention_levels": [False] * 4,
+    "with_encoder_nonlocal_attn": False, "with_decoder_nonlocal_attn": False,
+}  # fmt: skip
+RELEASED_UNET = {
+    "spatial_dims": 3, "in_channels": 7, "out_channels": 3, "num_res_blocks": 2,
+    "attention_levels": [False, True, True], "norm_num_groups": 32, "norm_eps": 1e-6,
+    "resblock_updown": True, "num_head_channels": [0, 512, 768], "with_conditioning": True,
+    "transformer_num_layers": 1, "cross_attention_dim": 4, "upcast_attention": True,
+    "use_flash_attention": False,
+}  # fmt: skip
+#: As in ``configs/inference.json`` of GenerativeModels (025973aa, e9e2df0d) and of the model-zoo (17e7879c).
+RELEASES = {
+    "025973aa": (ORIGINAL, ("beta_schedule", "scaled_linear")),
+    "e9e2df0d": (ORIGINAL, ("schedule", "scaled_linear_beta")),
+    "17e7879c": (PORT, ("schedule", "scaled_linear_beta")),
+}
+
+
+@pytest.mark.parametrize("release", RELEASES)
+def test_configurations_are_read_as_released(release, tmp_path):
+    layout, spelling = RELEASES[release]
+    config = config_of(layout, spelling)
+    config["autoencoder_def"] |= RELEASED_AUTOENCODER | {layout.channels: [64, 128, 128, 128]}
+    config["diffusion_def"] |= RELEASED_UNET | {layout.channels: [256, 512, 768]}
+    config |= {"load_old": 1, "network_def": "@autoencoder_def", "run": "$@saver(@sample[0][0])"}
+    (tmp_path / "configs").mkdir()
+    (tmp_path / "configs/inference.json").write_text(json.dumps(config))
+    read = read_config(tmp_path)
+    assert read.layout is layout
+    assert read.schedule == PUBLISHED.schedule
+    assert read.unet == RELEASED_UNET | {"channels": [256, 512, 768]}
+    assert read.autoencoder == RELEASED_AUTOENCODER | {"channels": [64, 128, 128, 128]}
+
+
+def test_an_unknown_spelling_of_the_betas_is_refused(tmp_path):
+    (tmp_path / "configs").mkdir()
+    config = config_of(ORIGINAL, ("schedule", "scaled_linear"))
+    (tmp_path / "configs/inference.json").write_text(json.dumps(config))
+    with pytest.raises(DataError, match="schedule scaled_linear_beta or linear_beta"):
+        read_config(tmp_path)
+
+
+def test_the_folder_that_a_download_was_made_into_is_a_checkpoint(networks, tmp_path):
+    inside = write_bundle(tmp_path / "brain_image_synthesis_latent_diffusion_model", PORT, networks)
+    assert monai_bundle(tmp_path).checkpoint_hash == monai_bundle(inside).checkpoint_hash
 
 
 def test_without_a_connection_fetch_says_what_to_place(tmp_path):
