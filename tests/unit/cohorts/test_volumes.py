@@ -133,6 +133,7 @@ RGB = np.dtype([("R", "u1"), ("G", "u1"), ("B", "u1")])
     ("data", "message"),
     [
         (np.ones((2, 3, 4, 5), np.float32), "holds 5 volumes .*extract one"),
+        (np.ones((3, 4, 1, 2), np.float32), "holds 2 slices of 3 x 4 .*move the last axis to the front"),
         (np.ones((2, 3), np.float32), "has shape 2 x 3; expected three axes"),
         (np.ones((2, 3, 4), np.complex64), "holds complex values"),
         (np.zeros((2, 3, 4), RGB), "holds colour values"),
