@@ -176,8 +176,8 @@ def _check_shape(shape: tuple[int, ...], path: Path) -> None:
         raise DataError(
             f"{path}: holds {shape[3]} slices of {shape[0]} x {shape[1]} ({said}), as MONAI's SaveImage "
             "writes a volume whose first axis it takes for channels (the port of the brain bundle does so); "
-            "move the last axis to the front and state an affine, or sample with `plausibrain generate --model "
-            "monai_bundle`"
+            "move the last axis to the front and state an affine, or sample with `plausibrain generate "
+            "--model monai_bundle`"
         )
     if math.prod(shape[3:]) != 1:
         raise DataError(

@@ -172,8 +172,19 @@ def _seeds(subjects: pd.DataFrame, seed: int) -> list[int]:
         raise DataError(
             f"expected whole seeds from 0 to 2**53 - 1, found {found!r}; correct or empty the cell"
         )
+    if _names_the_run(subjects):
+        return own
     _check_shared(subjects[subjects["seed"].notna()])
     return [mine if pd.isna(said) else int(said) for mine, said in zip(own, subjects["seed"], strict=True)]
+
+
+def _names_the_run(subjects: pd.DataFrame) -> bool:
+    """Return whether one seed stands in every row of several subjects, as in a simulated cohort.
+
+    Then it is the seed that the cohort was made with, and says nothing of the noise of a subject.
+    """
+    everywhere = bool(subjects["seed"].notna().all()) and subjects["seed"].nunique() == 1
+    return everywhere and subjects["subject"].nunique() > 1
 
 
 def _check_shared(subjects: pd.DataFrame) -> None:

@@ -119,10 +119,17 @@ def test_the_seed_of_a_row_does_not_depend_on_its_place(table, tmp_path):
 def test_given_seeds_are_kept_and_may_be_shared_within_a_subject(table, tmp_path):
     sweep = table.assign(subject="one", seed=5)
     assert set(sample_cohort(Painter(), sweep, tmp_path / "sweep", seed=0).subjects["seed"]) == {5}
-    with pytest.raises(DataError, match="5 stands with 5 different subjects"):
-        sample_cohort(Painter(), table.assign(seed=5), tmp_path / "shared", seed=0)
+    partly = table.assign(seed=[5, 5, 6, 7, 8])
+    with pytest.raises(DataError, match="5 stands with 2 different subjects"):
+        sample_cohort(Painter(), partly, tmp_path / "shared", seed=0)
     with pytest.raises(DataError, match="whole seeds"):
         sample_cohort(Painter(), table.assign(seed=-1), tmp_path / "negative", seed=0)
+
+
+def test_one_seed_in_every_row_names_the_run_and_not_the_noise(table, tmp_path):
+    named = sample_cohort(Painter(), table.assign(seed=77), tmp_path / "named", seed=0).subjects
+    plain = sample_cohort(Painter(), table, tmp_path / "plain", seed=0).subjects
+    assert list(named["seed"]) == list(plain["seed"])
 
 
 @pytest.mark.parametrize("identity", ["../../etc", "a/b", "..", "x\n"])
