@@ -20,6 +20,7 @@ from plausibrain.generation.ldm.schedule import Schedule, timestep_pairs
 from plausibrain.generation.noise import batches, normal_like, seeded
 from plausibrain.generation.training.data import ArrayExamples
 from plausibrain.generation.training.plans import adjusted_plans, adjusted_rates, check_options
+from plausibrain.generation.training.recompute import recompute_blocks
 from plausibrain.generation.training.task import Batch, Examples, Objective, Request, Task
 
 SHOWN_STEPS = 25
@@ -92,6 +93,9 @@ class AutoencoderTask:
             "autoencoder": AdamW(autoencoder.parameters(), lr=rate, weight_decay=0.0),
             "adversary": AdamW(adversary.parameters(), lr=rate, betas=(0.5, 0.99), weight_decay=0.0),
         }
+        if preset.recomputed:
+            network = autoencoder.network
+            recompute_blocks((*network.encoder.blocks, *network.decoder.blocks))
         self.weights = preset.weighting
         self.adversary_starts = round(self.weights.adversarial_from * steps)
         self.perceptual = RandomFeatures()
