@@ -42,11 +42,14 @@ class Sweep:
     beyond : float
         How far the values go beyond that range on both sides, as a share of it. A volume stops at half of the
         smallest observed one.
+    values : tuple of float
+        The values themselves, where they are given.
     """
 
     column: str
     n_levels: int = 9
     beyond: float = 0.0
+    values: tuple[float, ...] = ()
 
     def levels(self, reference: pd.DataFrame) -> np.ndarray:
         """Return the values, (n_levels,).
@@ -60,6 +63,8 @@ class Sweep:
             raise DataError(
                 f"the reference has no {self.column!r} to vary; it has {', '.join(_numbers(reference))}"
             )
+        if self.values:
+            return np.array(self.values)
         if self.n_levels < 2 or self.beyond < 0:
             raise DataError(
                 f"expected at least 2 levels and a range beyond of 0 or more, got {self.n_levels} "

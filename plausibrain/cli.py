@@ -275,6 +275,47 @@ def conditions(
 
 
 @app.command()
+def sweep(
+    *,
+    out: Out,
+    condition: Annotated[str, typer.Option(help="What varies: age, ventricle or brain.")],
+    generator: Annotated[str, typer.Option(help="A model of `plausibrain metrics`.")] = "ldm",
+    checkpoint: Annotated[
+        Path | None, typer.Option(help="Folder of a trained model or a bundle; the package's by default.")
+    ] = None,
+    values: Annotated[str, typer.Option(help="Years or mL, as 10,40,80; else --levels over the range.")] = "",
+    levels: Annotated[int, typer.Option(min=2, help="Values over the range.")] = 7,
+    beyond: Annotated[float, typer.Option(min=0, help="Beyond the range, as a share of it.")] = 0.25,
+    like: Annotated[
+        Path | None, typer.Option(help="Reference cohort: medians and ranges by sex (default: norms).")
+    ] = None,
+    sex: Annotated[str | None, typer.Option(help="F or M; both by default.")] = None,
+    repeats: Annotated[int, typer.Option(min=1, help="Noises per sex.")] = 1,
+    segmenter: Annotated[str | None, typer.Option(help="As in `segment`.")] = None,
+    option: Annotated[list[str] | None, typer.Option(help="Option of the model, as name=value.")] = None,
+    sex_coding: Annotated[str | None, typer.Option(help='Meaning of sex codes, e.g. "1=M,0=F".')] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of the noise.")] = 0,
+    processes: Annotated[int, typer.Option(min=1, help="Processes on CPU.")] = 1,
+    quiet: Quiet = False,
+) -> None:
+    """Sample one subject while one condition varies: slices, requested against measured, leakage."""
+    from plausibrain.flags import name_value_pairs, numbers
+    from plausibrain.progress import progress_bar
+    from plausibrain.sweep import SEXES, SweepPlan, run_sweep
+
+    wanted = SweepPlan(
+        condition, numbers(values, "--values"), levels, beyond, (sex,) if sex else SEXES, repeats, seed
+    )
+    with progress_bar("sweep", quiet=quiet) as progress:
+        line = run_sweep(
+            out, wanted, generator=generator, checkpoint=checkpoint, like=like, segmenter=segmenter,
+            options=name_value_pairs(option or ()), sex_coding=sex_coding, n_processes=processes,
+            progress=progress,
+        )  # fmt: skip
+    print(line)
+
+
+@app.command()
 def prepare(
     cohort: Annotated[Path, typer.Argument(help="BIDS folder of images with label maps.")],
     *,

@@ -95,3 +95,20 @@ def write_noise(first: Path, second: Path, out: Path, *, sex_coding: str | None 
     """Estimate measurement noise from two visits and write it as a table."""
     visits = [read_cohort(path, sex_coding=sex_coding) for path in (first, second)]
     return write_table(estimate_noise(visits[0], visits[1], Settings()), out, NOISE)
+
+
+def numbers(text: str, flag: str) -> tuple[float, ...]:
+    """Return the numbers of a flag such as ``10,40,80``; none of an empty one.
+
+    Raises
+    ------
+    DataError
+        When one is no finite number.
+    """
+    try:
+        found = tuple(float(part) for part in text.split(",") if part.strip())
+    except ValueError as error:
+        raise DataError(f"{flag} {text}: expected numbers with commas between them") from error
+    if not all(math.isfinite(value) for value in found):
+        raise DataError(f"{flag} {text}: expected finite numbers")
+    return found

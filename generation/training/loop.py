@@ -232,7 +232,7 @@ def rate(plan: StagePlan, step: int, seconds: float = 0.0) -> float:
     Where the time of a stage is limited, the rate falls with whichever of steps and time is further on.
     """
     up = min(1.0, (step + 1) / max(1, plan.warm_up))
-    left = plan.steps - step
+    left: float = plan.steps - step
     if plan.seconds > 0:
         left = min(left, plan.steps * (1 - seconds / plan.seconds))
     down = min(1.0, left / max(1.0, plan.steps * plan.fall))
