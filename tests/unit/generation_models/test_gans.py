@@ -213,7 +213,7 @@ def bright_images(n=12):
     return ArrayExamples(images, conditions)
 
 
-@pytest.mark.parametrize(("model", "steps"), [("lsgan", 100), ("vae_gan", 90)])
+@pytest.mark.parametrize(("model", "steps"), [("lsgan", 250), ("vae_gan", 90)])
 def test_a_toy_problem_is_learnt(model, steps, tmp_path):
     task, images = task_of(model), bright_images()
     plan = StagePlan("adversarial", steps=steps, batch_size=4, averaging=0.9, warm_up=5)
