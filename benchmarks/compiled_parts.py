@@ -60,7 +60,7 @@ def _in_training(module: nn.Module, eager: Callable[..., Tensor], last: nn.Modul
         result = (compiled if torch.is_grad_enabled() else eager)(*args, **kwargs)
         return result if last is None else last(result)
 
-    module.forward = forward  # type: ignore[method-assign]
+    module.forward = forward
 
 
 def milliseconds(task: Task, batch: Batch, step: int, device: str) -> float:
@@ -85,11 +85,15 @@ def milliseconds(task: Task, batch: Batch, step: int, device: str) -> float:
     return min(times[1:])
 
 
+def _nothing() -> None:
+    """Undo nothing."""
+
+
 def keep_if_faster(task: Task, batch: Batch, step: int, device: str, log: Callable[[str], None]) -> bool:
     """Compile, and undo it where that fails or a step is no faster."""
     eager = compiled = float("inf")
     began = time.perf_counter()
-    undo: Callable[[], None] = int
+    undo: Callable[[], None] = _nothing
     try:
         eager = milliseconds(task, batch, step, device)
         undo = compile_parts(task)

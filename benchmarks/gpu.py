@@ -14,14 +14,17 @@ import os
 import statistics
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from benchmarks.compiled_parts import compile_parts
 from benchmarks.machine import machine_line
-from plausibrain.generation.ldm.build import build_schedule
+from plausibrain.generation.brainsynth.presets import build_networks as build_codes
+from plausibrain.generation.ldm.build import build_networks, build_schedule
 from plausibrain.generation.ldm.networks import FoldedAutoencoder, build_unet, predict
 from plausibrain.generation.ldm.presets import PRESETS as LDM_PRESETS
 from plausibrain.generation.ldm.presets import architecture_of
@@ -60,7 +63,7 @@ def relative_error(found: Tensor, wanted: Tensor) -> float:
     return float((found - wanted).norm() / wanted.norm())
 
 
-def randomised(network: nn.Module) -> nn.Module:
+def randomised(network: Any) -> Any:
     """Return the network with random numbers also where layers start at zero, so that nothing is hidden."""
     for parameter in network.parameters():
         if not parameter.any():
@@ -104,8 +107,6 @@ def checks(preset: str, device: str) -> dict[str, Callable[[], Row]]:
     }
 
     def ldm(part: str) -> Row:
-        from plausibrain.generation.ldm.build import build_networks
-
         with seeded(3):
             networks = build_networks(recipes["ldm"].architecture)
         autoencoder, unet = (randomised(networks[key]) for key in ("autoencoder", "unet"))
@@ -126,9 +127,7 @@ def checks(preset: str, device: str) -> dict[str, Callable[[], Row]]:
     def brainsynth(part: str) -> Row:
         with seeded(3):
             task = recipes["brainsynth"].task("autoencoder", {})
-            networks = __import__("plausibrain.generation.brainsynth.presets", fromlist=["x"]).build_networks(
-                recipes["brainsynth"].architecture
-            )
+            networks = build_codes(recipes["brainsynth"].architecture)
         transformer = randomised(networks["transformer"])
         codes = torch.randint(
             transformer.n_codes + 1,
@@ -155,18 +154,16 @@ def checks(preset: str, device: str) -> dict[str, Callable[[], Row]]:
         }
         return correctness(f"{model} {part}", network, runs[part], device)
 
-    return {
-        **{f"ldm {part}": lambda part=part: ldm(part) for part in ("encoder", "decoder", "U-Net")},
-        **{
-            f"brainsynth {part}": lambda part=part: brainsynth(part)
-            for part in ("encoder", "decoder", "transformer")
-        },
-        **{
-            f"vae_gan {part}": lambda part=part: adversarial("vae_gan", part)
-            for part in ("generator", "encoder", "critic")
-        },
-        **{f"lsgan {part}": lambda part=part: adversarial("lsgan", part) for part in ("generator", "critic")},
-    }  # fmt: skip
+    work: dict[str, Callable[[], Row]] = {}
+    for part in ("encoder", "decoder", "U-Net"):
+        work[f"ldm {part}"] = partial(ldm, part)
+    for part in ("encoder", "decoder", "transformer"):
+        work[f"brainsynth {part}"] = partial(brainsynth, part)
+    for part in ("generator", "encoder", "critic"):
+        work[f"vae_gan {part}"] = partial(adversarial, "vae_gan", part)
+    for part in ("generator", "critic"):
+        work[f"lsgan {part}"] = partial(adversarial, "lsgan", part)
+    return work
 
 
 def fake_examples(preset: str, n: int, device: str) -> ArrayExamples:
@@ -195,8 +192,8 @@ def training_row(
         arrange(network.to(device).train(), variant)
     with torch.no_grad(), torch.autocast(torch.device(device).type, torch.bfloat16):
         examples = task.examples(fake_examples(preset, max(batch, 4), device))
-    if variant == "compiled" and stage == "diffusion":
-        task.unet.compile(dynamic=False)
+    if variant == "compiled":
+        compile_parts(task)
     state, settings, devices = fresh_state(task), LoopSettings(0, 0, "bf16"), Devices(device)
     state.step = plan.steps // 2  # the adversary takes part
     times = []
@@ -230,13 +227,10 @@ def training_row(
 
 def arrange(network: nn.Module, variant: str) -> None:
     """Order memory and fuse as a variant says: plain, channels_last, fused, compiled."""
-    if variant != "plain":
+    if variant in ("channels_last", "fused"):
         order_channels_last(network)
     if variant == "fused":
         fuse_norms(network)
-    if variant == "compiled" and isinstance(network, FoldedAutoencoder):
-        network.network.encoder.compile(dynamic=False)
-        network.network.decoder.compile(dynamic=False)
 
 
 def sampling_row(preset: str, device: str, *, batch: int) -> Row:
@@ -326,7 +320,8 @@ def main() -> None:
     torch.set_num_threads(max(1, (os.cpu_count() or 2) // 2))
     torch.backends.cuda.matmul.allow_tf32 = False
     torch.backends.cudnn.allow_tf32 = False
-    clock, failures, at = Clock(given.minutes), [], given.device
+    clock, at = Clock(given.minutes), given.device
+    failures: list[str] = []
     right: list[Row] = []
     for name, work in checks(given.preset, at).items():
         right += attempt(work, name, clock, failures, 5)
@@ -345,24 +340,18 @@ def main() -> None:
 
     def train_rows(chosen: list[tuple[str, str, int, str]]) -> None:
         for model, stage, batch, variant in chosen:
-            steps.extend(
-                attempt(
-                    lambda m=model, s=stage, b=batch, v=variant: training_row(
-                        m, s, given.preset, at, batch=b, variant=v
-                    ),
-                    f"{model} {stage} {batch} {variant}", clock, failures, 40 if variant == "compiled" else 8,
-                )
-            )  # fmt: skip
+            need_s = 40 if variant == "compiled" else 8
+            row = partial(training_row, model, stage, given.preset, at, batch=batch, variant=variant)
+            steps.extend(attempt(row, f"{model} {stage} {batch} {variant}", clock, failures, need_s))
 
     train_rows(plans[:N_FIRST])
     sampled: list[Row] = []
     if at == "cuda" and not given.quick:
-        sampled += attempt(lambda: sampling_row("published", at, batch=4), "sampling", clock, failures, 15)
+        row = partial(sampling_row, "published", at, batch=4)
+        sampled += attempt(row, "sampling", clock, failures, 15)
         for stage in ("autoencoder", "diffusion"):
-            steps += attempt(
-                lambda s=stage: training_row("ldm", s, "published", at, batch=1, variant="plain"), f"published {stage}", clock,
-                failures, 15,
-            )  # fmt: skip
+            row = partial(training_row, "ldm", stage, "published", at, batch=1, variant="plain")
+            steps += attempt(row, f"published {stage}", clock, failures, 15)
     train_rows(plans[N_FIRST:])
     page = "\n\n".join(
         [
