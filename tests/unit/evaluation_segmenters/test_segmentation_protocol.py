@@ -1,4 +1,4 @@
-"""What of an error is protocol: an injected difference of protocol is found and taken out, an error is not."""
+"""An injected difference of protocol is detected and removed; an error is not."""
 
 import numpy as np
 import pandas as pd
