@@ -133,7 +133,11 @@ def _add_equivalence(
         beyond = np.minimum(1.0, 2 * norm.sf(np.maximum(estimate - high, low - estimate) / se))
     inside = column_quantiles(draws, [settings.alpha, 1 - settings.alpha])
     same = (low <= inside[0]) & (inside[1] <= high)
-    different = (holm(beyond) < settings.alpha) & ((estimate > high) | (estimate < low))
+    adjusted = holm(beyond)
+    different = (adjusted < settings.alpha) & ((estimate > high) | (estimate < low))
+    table["pass_low"], table["pass_high"] = inside
+    arm = norm.isf(settings.alpha / (2 * holm_divisors(beyond, settings.alpha))) * se
+    table["fail_low"], table["fail_high"] = estimate - arm, estimate + arm
     verdict = np.where(same, "pass", np.where(different, "fail", "inconclusive"))
     table["verdict"] = np.where(np.isfinite(estimate) & np.isfinite(se), verdict, "")
 
@@ -150,7 +154,7 @@ def from_logarithm(table: pd.DataFrame) -> pd.DataFrame:
         "margin_low",
         "margin_high",
     ]
-    columns.append("mde")
+    columns += ["mde", "pass_low", "pass_high", "fail_low", "fail_high"]
     return table.assign(**{name: np.exp(table[name]) for name in columns})
 
 
@@ -184,6 +188,28 @@ def holm(p: np.ndarray) -> np.ndarray:
     factors = np.arange(len(order), 0, -1)
     adjusted[order] = np.minimum(np.maximum.accumulate(p[order] * factors), 1.0)
     return adjusted
+
+
+def holm_divisors(p: np.ndarray, alpha: float) -> np.ndarray:
+    """Return what alpha is divided by for every p value in Holm's procedure, (s,).
+
+    The smallest of K is compared with alpha / K, the next with alpha / (K - 1), until one is kept; all that
+    follow share the divisor of that one.
+
+    Examples
+    --------
+    >>> holm_divisors(np.array([0.001, 0.9, 0.04]), 0.05).tolist()
+    [3.0, 2.0, 2.0]
+    """
+    divisors = np.ones(len(p))
+    known = np.flatnonzero(np.isfinite(p))
+    order = known[np.argsort(p[known], kind="stable")]
+    steps = np.arange(len(order), 0, -1, dtype=float)
+    kept = np.flatnonzero(p[order] * steps >= alpha)
+    if len(kept):
+        steps[kept[0] :] = steps[kept[0]]
+    divisors[order] = steps
+    return divisors
 
 
 def common_columns(pair: Pair, *, question: int, analysis: str) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import pandas as pd
 from plausibrain.cohorts.store import write_text_atomic
 from plausibrain.reports.environment import render
 from plausibrain.reports.figure import Drawn, figures_of
+from plausibrain.reports.findings import answer, biases, faults, unjudged
 from plausibrain.reports.formatting import MISSING, count, fixed, is_missing, listing, percent
 from plausibrain.reports.methods import COHORTS, included, measured_headlines, methods
 from plausibrain.reports.questions import ASKED
@@ -19,6 +20,8 @@ from plausibrain.reports.result_tables import ResultTable, tables_of
 from plausibrain.reports.run_folder import Run, read_run
 from plausibrain.reports.slices import SliceGroup, slices_of, volumes_of
 
+#: The figure of the first screen.
+FIRST_FIGURE = "brain_sizes"
 #: Notes beyond this many are counted, not listed; all stand in the table of notes.
 MAX_NOTES = 200
 
@@ -63,11 +66,17 @@ def write_report(run: Path, out: Path | None = None) -> Path:
 def page(run: Run) -> str:
     """Build the text of the page."""
     bibliography = Bibliography()
+    sections = [_section(run, question) for question in run.questions]
     paragraphs = [(p.title, bibliography.pieces(p.text)) for p in methods(run)]
     return render(
         "report.html",
         card=run.scorecard,
-        sections=[_section(run, question) for question in run.questions],
+        answer=answer(run.scorecard),
+        biases=biases(run),
+        faults=faults(run),
+        unjudged=unjudged(run),
+        brain=next((f for section in sections for f in section.figures if f.name == FIRST_FIGURE), None),
+        sections=[_without_first(section) for section in sections],
         n_judged=len(measured_headlines(run)),
         random_slices=slices_of(run, 0),
         volumes=volumes_of(run),
@@ -81,6 +90,11 @@ def page(run: Run) -> str:
         record=list(_flat(_without_settings(run.record, run.settings))),
         references=bibliography.cited,
     )
+
+
+def _without_first(section: Section) -> Section:
+    """Leave out the figure that the first screen shows."""
+    return replace(section, figures=[f for f in section.figures if f.name != FIRST_FIGURE])
 
 
 def _section(run: Run, question: Mapping[str, Any]) -> Section:

@@ -87,12 +87,19 @@ def _margins(table: pd.DataFrame, y: np.ndarray, ax: Axes) -> None:
 
 def _points(rows: pd.DataFrame, ax: Axes, *, verdict: str, hand: str) -> None:
     colour, y = VERDICT_COLOURS.get(verdict, VERDICT_COLOURS[""]), rows._y + _OFFSETS[hand]
-    ax.hlines(y, rows.ci_low, rows.ci_high, color=colour, linewidth=1.3, zorder=2)
+    for ends, width in ((judged_ends(rows, "fail"), 0.8), (judged_ends(rows, "pass"), 2.4)):
+        ax.hlines(y, *ends, color=colour, linewidth=width, zorder=2)
     (marks,) = ax.plot(
         rows.estimate, y, marker=MARKERS[hand], fillstyle=FILLS.get(verdict, "none"),
         markerfacecoloralt="none", linestyle="none", markersize=6, color=colour, zorder=3,
     )  # fmt: skip
     tip(marks, list(rows.apply(point_text, axis=1)))
+
+
+def judged_ends(rows: pd.DataFrame, verdict: str) -> tuple[pd.Series, pd.Series]:
+    """Return the ends of the interval that decides a verdict; the 95 % interval where nothing is judged."""
+    low, high = rows[f"{verdict}_low"], rows[f"{verdict}_high"]
+    return low.fillna(rows.ci_low), high.fillna(rows.ci_high)
 
 
 def point_text(row: pd.Series) -> str:
@@ -122,7 +129,8 @@ def describe_rows(table: pd.DataFrame) -> str:
 
 def with_axis(table: pd.DataFrame, *, ideal: float) -> pd.DataFrame:
     """Add what all panels of a figure share: limits, and room for the longest label."""
-    ends = table[["estimate", "ci_low", "ci_high", "margin_low", "margin_high"]].to_numpy(dtype=float)
+    names = ["estimate", "ci_low", "ci_high", "margin_low", "margin_high", "fail_low", "fail_high"]
+    ends = table[names].to_numpy(dtype=float)
     low, high = min(np.nanmin(ends), ideal), max(np.nanmax(ends), ideal)
     pad = 0.04 * (high - low)
     longest = int(table.structure.map(region_label).str.len().max())

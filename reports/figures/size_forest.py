@@ -19,14 +19,16 @@ def select(run: Run) -> pd.DataFrame:
 
 
 @figure(
-    label="Difference of each structure from the reference",
+    label="Effect size of each structure",
     question=2,
     order=1,
     select=select,
     describe=describe_rows,
     size=rows_size,
-    caption="Positive: larger in the generated cohort. Lines are intervals; the band is what counts as close "
-    "enough. Structures are sorted by their difference within each group.",
+    caption="Generated minus reference, in standard deviations of the reference, adjusted for age, sex and "
+    "head size; positive: larger in the generated cohort. The band is the equivalence margin: a structure "
+    "passes when its thick line (90 % interval) lies inside the band, and fails when its thin line (interval "
+    "corrected for the number of structures) lies outside it. Structures are sorted within each group.",
     panel="group",
     key="verdicts",
     layout="none",

@@ -26,19 +26,21 @@ def select(run: Run) -> pd.DataFrame:
 
 
 def _logarithmic_axis(table: pd.DataFrame) -> pd.DataFrame:
-    low = float(np.nanmin(table[["estimate", "ci_low", "margin_low"]].to_numpy(dtype=float)))
+    low = float(np.nanmin(table[["estimate", "ci_low", "margin_low", "fail_low"]].to_numpy(dtype=float)))
     return table.assign(axis_low=min(low, 1.0) / 1.05)
 
 
 @figure(
-    label="Spread of each structure against the reference",
+    label="SD ratio of each structure",
     question=3,
     order=1,
     select=select,
     describe=describe_rows,
     size=rows_size,
     caption="Standard deviation in the generated cohort divided by that in the reference, on a ratio scale. "
-    "Below 1 the generated subjects are more alike than real ones; the band is what counts as close enough.",
+    "Below 1, generated subjects vary less than those of the reference. The band is the equivalence margin: "
+    "a structure passes when its thick line (90 % interval) lies inside the band, and fails when its thin "
+    "line (interval corrected for the number of structures) lies outside it.",
     panel="group",
     key="verdicts",
     layout="none",

@@ -5,6 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import statsmodels.api as sm
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 
 from plausibrain.analysis.estimates.ageing_maps import ageing_maps, percent_per_year
 from plausibrain.analysis.estimates.interactions import by_age, by_sex
@@ -12,6 +15,7 @@ from plausibrain.analysis.estimates.sex_maps import adjusted_sex_d, sex_maps
 from plausibrain.analysis.estimates.size import hedges_g, size
 from plausibrain.analysis.estimates.spread import spread
 from plausibrain.analysis.estimates.wasabi_published import regional_shares, rescale, wasabi_published
+from plausibrain.analysis.results import estimate_rows
 from plausibrain.analysis.settings import Settings
 from plausibrain.analysis.transport import assignment_cost
 from tests.unit.analysis.factory import QUICK, normal_cohort, pairs_of, with_subjects, with_volume
@@ -157,3 +161,21 @@ def test_regional_shares_and_rescaling():
 def test_maps_are_left_out_where_they_have_no_meaning():
     assert ageing_maps(pairs_of(REFERENCE, with_subjects(GENERATED, age=50.0))).empty
     assert sex_maps(pairs_of(REFERENCE, with_subjects(GENERATED, sex="F"))).empty
+
+
+@given(
+    estimate=arrays(np.float64, 12, elements=st.floats(-1.5, 1.5)),
+    spread=arrays(np.float64, 12, elements=st.floats(0.01, 0.5)),
+    seed=st.integers(0, 2**16),
+)
+def test_the_judged_intervals_are_the_verdict(estimate: np.ndarray, spread: np.ndarray, seed: int) -> None:
+    """A figure that shows these intervals and the margin cannot contradict the verdict."""
+    draws = estimate + spread * np.random.default_rng(seed).standard_normal((200, 12))
+    table = estimate_rows(
+        question=2, analysis="any", quantity="d", structures=[str(i) for i in range(12)], estimate=estimate,
+        draws=draws, settings=Settings(), unit="SD", n=(50, 50), margin=np.full(12, 0.2),
+    )  # fmt: skip
+    inside = (table.pass_low >= table.margin_low) & (table.pass_high <= table.margin_high)
+    outside = (table.fail_low > table.margin_high) | (table.fail_high < table.margin_low)
+    expected = np.where(inside, "pass", np.where(outside, "fail", "inconclusive"))
+    assert table.verdict.tolist() == expected.tolist()

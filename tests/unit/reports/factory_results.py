@@ -13,6 +13,8 @@ STRATA = ("F", "M", "50-59", "60-69")
 
 #: Measure of image quality, unit, and how much larger it is in the generated cohort.
 QUALITY = (("fwhm_mean", "mm", 0.9), ("cjv", "", 0.0), ("snr_gm", "", -0.08))
+#: Ends of the intervals that decide a pass and a fail.
+JUDGED = ("pass_low", "pass_high", "fail_low", "fail_high")
 
 
 def verdict(estimate: float, se: float, low: float | None, high: float | None) -> str:
@@ -41,7 +43,9 @@ class Results:
         return pd.DataFrame([row for part in parts for row in part])
 
     def _row(self, question: int, quantity: str, estimate: float, se: float, **more: Any) -> dict[str, Any]:
-        numbers = dict.fromkeys(("null_median", "null_low", "null_high", "margin_low", "margin_high"), np.nan)
+        numbers = dict.fromkeys(
+            ("null_median", "null_low", "null_high", "margin_low", "margin_high", *JUDGED), np.nan
+        )
         half = 1.96 * se
         row: dict[str, Any] = {
             "question": question,
@@ -69,6 +73,7 @@ class Results:
         row |= numbers | more
         if not np.isnan(row["margin_high"]):
             row["verdict"] = verdict(estimate, se, row["margin_low"], row["margin_high"])
+            row |= {name: estimate + z * se for name, z in zip(JUDGED, (-1.64, 1.64, -3, 3), strict=True)}
         return row
 
     def _values(self, name: str) -> tuple[np.ndarray, np.ndarray]:

@@ -62,7 +62,9 @@ def test_drawing_leaves_its_table_alone(plugin: Plugin, run: Run) -> None:
 
 
 def test_figures_of_a_question_come_in_order(run: Run) -> None:
-    assert [figure.name for figure in figures_of(run, 2)] == ["size_forest", "volume_distributions"]
+    assert [figure.name for figure in figures_of(run, 2)] == [
+        "brain_sizes", "size_forest", "volume_distributions",
+    ]  # fmt: skip
 
 
 def test_one_subject_is_enough_to_draw(run: Run) -> None:
@@ -105,7 +107,7 @@ def test_margin_of_a_noisy_structure_is_drawn_wider(run: Run) -> None:
 
 
 def test_tooltips_name_structure_and_estimate(run: Run) -> None:
-    panel = figures_of(run, 2)[0].panels[0]
+    panel = figures_of(run, 2)[1].panels[0]
     table = FIGURES["size_forest"].options["select"](run)
     assert f"<title>{'Head size (TIV)'}:" in panel
     assert panel.count("<title>") >= len(table[table.group == table.group.iloc[0]])

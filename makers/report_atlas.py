@@ -1,0 +1,38 @@
+"""Make ``reports/data/atlas.npz``, the brain on which reports paint: ``python -m makers.report_atlas``.
+
+One simulated adult of 60 years with the mean volumes of the norms, at 1 mm, cut down to the brain. Cortical
+parcels are not labelled; the cortex is one structure on each side.
+"""
+
+from pathlib import Path
+
+import numpy as np
+
+from plausibrain.cohorts.structures import STRUCTURES
+from plausibrain.generation.norms import draw_subjects, draw_volumes
+from plausibrain.generation.simulator.subject import Grid, simulate_subject
+
+TARGET = Path(__file__).parents[1] / "reports" / "data" / "atlas.npz"
+AGE, SEED, N_SUBJECTS, PADDING = 60.0, 7, 400, 3
+
+
+def atlas_labels() -> np.ndarray:
+    """Return FreeSurfer labels of the brain, (I, J, K) uint8, RAS+, 1 mm; 0 outside it."""
+    volumes = draw_volumes(draw_subjects(N_SUBJECTS, seed=SEED), seed=SEED).mean()
+    labels = simulate_subject(0, volumes, age=AGE, seed=SEED, grid=Grid(1.0)).labels.data
+    brain = [s.index for s in STRUCTURES if s.atlas != "dk" and 0 < s.index < 256]
+    kept = np.where(np.isin(labels, brain), labels, 0).astype(np.uint8)
+    filled = np.argwhere(kept)
+    low, high = filled.min(axis=0) - PADDING, filled.max(axis=0) + PADDING + 1
+    box = tuple(slice(max(a, 0), b) for a, b in zip(low, high, strict=True))
+    return kept[box]
+
+
+def main() -> None:
+    """Write the atlas."""
+    TARGET.parent.mkdir(exist_ok=True)
+    np.savez_compressed(TARGET, labels=atlas_labels())
+
+
+if __name__ == "__main__":
+    main()
