@@ -1,4 +1,4 @@
-"""The page of an audit: what this benchmark sees, and what it invents."""
+"""The page of an audit: what this benchmark sees, and what it reports without cause."""
 
 import json
 from collections.abc import Iterator
@@ -74,21 +74,24 @@ def audit_markdown(table: pd.DataFrame, settings: dict[str, Any]) -> str:
 
 
 def _head(table: pd.DataFrame, settings: dict[str, Any]) -> Iterator[str]:
-    yield "# Audit: what can this benchmark see?\n"
+    yield "# Audit: which defects does this benchmark detect?\n"
     yield f"Printed by `{settings['command']}` on {settings['date']} ({settings['cores']} cores).\n"
     yield (
-        f"{int(table['subjects'].iloc[0])} subjects per cohort, volumes drawn from published norms, "
+        f"{int(table['subjects'].iloc[0])} subjects per cohort, volumes sampled from published norms, "
         f"{settings['n_resamples']} resamples, {settings['n_splits']} splits. Power is the share of trials "
-        "in which a question said *fail*, with its exact 95 % interval.\n"
+        "in which a question failed, with its exact 95 % interval.\n"
     )
 
 
 def _false_alarms(table: pd.DataFrame) -> Iterator[str]:
     none = table[table["defect"] == NO_DEFECT]
     overall = none[none["question"] == 0].iloc[0]
-    yield "## False alarms: nothing injected\n"
-    yield f"**{overall.n_fail} of {overall.trials} sound cohorts got any *fail*: {_percent(overall)}.**\n"
-    yield "| question | headline | no | yes | inconclusive | false alarms |\n|---|---|---|---|---|---|"
+    yield "## False alarms: no defect injected\n"
+    yield (
+        f"**{overall.n_fail} of {overall.trials} cohorts without a defect failed on some headline: "
+        f"{_percent(overall)}.**\n"
+    )
+    yield "| question | headline | fail | pass | inconclusive | false alarms |\n|---|---|---|---|---|---|"
     for row in none[none["headline"] != ""].itertuples():
         counts = f"{row.n_fail} | {row.n_pass} | {row.n_inconclusive}"
         yield f"| {row.question} | {row.headline} | {counts} | {_percent(row)} |"
@@ -96,30 +99,30 @@ def _false_alarms(table: pd.DataFrame) -> Iterator[str]:
 
 
 def _smallest(table: pd.DataFrame) -> Iterator[str]:
-    yield "## Smallest defect seen with 80 % power\n"
+    yield "## Smallest defect detected with 80 % power\n"
     yield "| defect | severity | unit | question | power |\n|---|---|---|---|---|"
     for row in smallest_seen(table).itertuples():
-        size = f"{float(row.severity):g}" if np.isfinite(float(row.severity)) else "none of the ladder"  # type: ignore[arg-type]
+        size = f"{float(row.severity):g}" if np.isfinite(float(row.severity)) else "none of those tested"  # type: ignore[arg-type]
         yield f"| {row.label} | {size} | {row.unit} | {row.question} | {_percent(row)} |"
     yield ""
 
 
 def _ladder(table: pd.DataFrame) -> Iterator[str]:
-    yield "## Every step of the ladder\n"
-    yield "| defect | severity | question | power | headlines that said no |\n|---|---|---|---|---|"
+    yield "## Every severity\n"
+    yield "| defect | severity | question | power | headlines that failed |\n|---|---|---|---|---|"
     for (defect, severity), group in table.groupby(["defect", "severity"], sort=False):
         if defect == NO_DEFECT:
             continue
         named = group[(group["headline"] != "") & (group["n_fail"] > 0)].sort_values(
             "share_fail", ascending=False
         )
-        said = ", ".join(f"{r.headline} {r.share_fail:.0%}" for r in named.itertuples())
+        failed = ", ".join(f"{r.headline} {r.share_fail:.0%}" for r in named.itertuples())
         for row in group[(group["headline"] == "") & (group["declared"] == 1)].itertuples():
-            yield f"| {row.label} | {severity:g} {row.unit} | {row.question} | {_percent(row)} | {said} |"
+            yield f"| {row.label} | {severity:g} {row.unit} | {row.question} | {_percent(row)} | {failed} |"
     declared = set(table.loc[table["declared"] == 1, "defect"])
     left = table[~table["defect"].isin({*declared, NO_DEFECT})]
     for label in left["label"].unique():
-        yield f"\n{label}: injected too; no question that volumes alone can answer declares to see it."
+        yield f"\n{label}: also injected; no question that volumes alone can answer is expected to detect it."
 
 
 def _percent(row: Any) -> str:

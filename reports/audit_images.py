@@ -1,4 +1,4 @@
-"""The page of an audit on images: what every question said about each injected defect, and what FID said."""
+"""The page of an audit on images: the verdicts on each injected defect, beside FID."""
 
 import json
 from collections.abc import Iterator
@@ -42,14 +42,14 @@ def write_image_audit_page(folder: Path) -> Path:
 
 
 def _head(table: pd.DataFrame, settings: dict[str, Any]) -> Iterator[str]:
-    yield "# Audit on images: what does the whole instrument say about a known defect?\n"
+    yield "# Audit on images: what does the full pipeline report for a known defect?\n"
     yield f"Printed by `{settings['command']}` on {settings['date']} ({settings['cores']} cores).\n"
     yield (
         f"{int(table['subjects'].iloc[0])} simulated subjects per cohort, images of 2 mm, segmented "
-        "and measured "
-        "as anybody's. One cohort per defect at its largest severity: an example of the report, not a "
-        "rate; rates stand in the audit on true volumes. **Bold**: the questions that declare to see the "
-        "defect. — is *not measured*; *refused*: too few subjects could be measured for a report.\n"
+        "and measured like any other cohort. There is one cohort per defect, at its largest severity: an "
+        "example of a report, not a rate; rates are given by the audit on ground-truth volumes. **Bold**: "
+        "questions that are expected to detect the defect. — means *not measured*; *refused* means that too "
+        "few subjects could be measured for a report.\n"
     )
 
 
@@ -66,7 +66,7 @@ def _verdicts(table: pd.DataFrame) -> Iterator[str]:
     seen = questions[(questions["declared"] == 1) & (questions["verdict"] != "not measured")]
     caught = seen[seen["verdict"].isin(("fail", "refused"))]["defect"].nunique()
     n_defects = seen["defect"].nunique()
-    yield f"\n**{caught} of {n_defects} defects are seen by a question that declares them.**\n"
+    yield f"\n**{caught} of {n_defects} defects are detected by a question that is expected to do so.**\n"
 
 
 def _cell(row: Any) -> str:
@@ -75,13 +75,13 @@ def _cell(row: Any) -> str:
 
 
 def _usual(table: pd.DataFrame) -> Iterator[str]:
-    """Show the numbers that are usually reported, with what split-half reference gives."""
+    """Show the metrics that are usually reported, beside the split-half reference."""
     shown = table[table["headline"].isin(USUAL)]
     if shown.empty:
         return
     names = dict(zip(shown["headline"], shown["headline_label"], strict=True))
-    yield "## What the usual numbers say\n"
-    yield "Value, and in brackets the range of split-half reference at the same n.\n"
+    yield "## Commonly reported metrics\n"
+    yield "Value, with the range of the split-half reference at the same n in brackets.\n"
     yield "| defect | " + " | ".join(names.values()) + " |"
     yield "|---|" + "---|" * len(names)
     for defect, group in shown.groupby("defect", sort=False):
@@ -100,12 +100,12 @@ def _value(row: Any) -> str:
 
 
 def _named(table: pd.DataFrame) -> Iterator[str]:
-    yield "## Headlines that said no\n"
+    yield "## Failed headlines\n"
     yield "| defect | headlines |\n|---|---|"
     rows = table[(table["headline"] != "") & (table["verdict"] == "fail")]
     for defect, group in table.groupby("defect", sort=False):
-        said = rows[rows["defect"] == defect]
-        named = "; ".join(f"{row.headline_label} ({row.question})" for row in said.itertuples())
+        failed = rows[rows["defect"] == defect]
+        named = "; ".join(f"{row.headline_label} ({row.question})" for row in failed.itertuples())
         yield f"| {_named_defect(str(defect), group.iloc[0])} | {named or 'none'} |"
 
 

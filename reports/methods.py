@@ -41,13 +41,13 @@ HEADLINES: Mapping[str, str] = MappingProxyType(
         "network, taken from brains that were aligned rigidly by the centres of their structures "
         "[@Kabsch1976], cut out of the head and set to one grey scale; they are adjusted for age and sex.",
         "copies": "A generated image counts as a copy when it correlates with its nearest training image (at "
-        "8 mm, the mean brain removed) more than 95 % of real subjects who were not trained on do "
+        "8 mm, the mean brain removed) more than 95 % of held-out reference subjects do "
         "with theirs, after the rule of Dar et al. [@Dar2025].",
         "near_duplicates": "A generated image has a near-duplicate when another is nearer "
         "than the nearest other subject is for "
-        "95 % of real subjects, at the same n.",
-        "classifier": "The classifier two-sample test [@LopezPaz2017] asks whether a classifier can tell the "
-        "cohorts apart.",
+        "95 % of reference subjects, at the same n.",
+        "classifier": "The classifier two-sample test [@LopezPaz2017] trains a classifier to separate the "
+        "cohorts.",
     }
 )
 #: What was done for a quantity that has rows.
@@ -69,7 +69,7 @@ QUANTITIES: Mapping[str, str] = MappingProxyType(
         "[@Esteban2017] where it has one; differences are adjusted for age and sex and given in standard "
         "deviations of the reference. Measures that need air around the head are left out where the "
         "background is empty.",
-        "ms_ssim": "Diversity is measured among pairs within each cohort, drawn on a random ring so that "
+        "ms_ssim": "Diversity is measured among pairs within each cohort, taken from a random ring so that "
         "every image takes part equally often, by MS-SSIM [@Wang2003] and by the four-component gradient "
         "similarity 4-G-R-SSIM [@Chen2006; @Li2010; @Rouse2008] of the brain LDM paper "
         "[@Pinaya2022]; intervals resample images, not pairs.",
@@ -97,7 +97,7 @@ def methods(run: Run) -> list[Paragraph]:
         "Estimates": _estimates(run),
         "Head size": _head_size(run),
         "Intervals": _intervals(run),
-        "Split-half reference": _real_against_real(run),
+        "Split-half reference": _split_half(run),
         "Verdicts": _verdicts(run),
         "Not measured": _not_measured(run),
     }
@@ -198,7 +198,7 @@ def _intervals(run: Run) -> Iterator[str]:
         yield (
             f"Intervals ({percent(level)}) come from {count(resamples)} bootstrap resamples of "
             "subjects within "
-            "each cohort; several rows of one subject are drawn together."
+            "each cohort; several rows of one subject are resampled together."
         )
     results = usable(run.table("results"))
     if results.q.notna().any():
@@ -207,7 +207,7 @@ def _intervals(run: Run) -> Iterator[str]:
         yield "The smallest detectable effect is what a two-sided test would find with 80 % power."
 
 
-def _real_against_real(run: Run) -> Iterator[str]:
+def _split_half(run: Run) -> Iterator[str]:
     nulls = [h["null"] for h in measured_headlines(run) if isinstance(h.get("null"), Mapping)]
     nulls = [null for null in nulls if not is_missing(null.get("median"))]
     splits = [int(null["splits"]) for null in nulls if not is_missing(null.get("splits"))]
@@ -217,8 +217,8 @@ def _real_against_real(run: Run) -> Iterator[str]:
     times = f" {_span(splits)} times" if splits else ""
     each = f" of {listing([count(n) for n in sizes])} subjects" if sizes else ""
     yield (
-        f"For the calibrated null, the reference was split{times} at random into two disjoint groups{each}, "
-        "and each number was computed between them exactly as between the two cohorts."
+        f"For the split-half reference, the reference was split{times} at random into two disjoint "
+        f"groups{each}, and each number was computed between them exactly as between the two cohorts."
     )
 
 
@@ -233,13 +233,13 @@ def _verdicts(run: Run) -> Iterator[str]:
         return
     alpha = float(stated)  # type: ignore[arg-type]
     yield (
-        f"An answer is yes when the {percent(1 - 2 * alpha)} interval lies inside the margin, that "
-        f"is, when two one-sided tests reject both sides at {percent(alpha)} [@Schuirmann1987; @Lakens2017]."
+        f"A metric passes when its {percent(1 - 2 * alpha)} interval lies inside the equivalence margin, "
+        f"that is, when two one-sided tests (TOST) reject both sides at {percent(alpha)} [@Schuirmann1987; "
+        "@Lakens2017]."
     )
     yield (
-        "It is no when the interval lies outside the margin at a level that keeps the chance of any false "
-        "no in the whole "
-        f"scorecard below {percent(alpha)}, and inconclusive otherwise."
+        "It fails when it lies outside the margin at a level that keeps the chance of any false failure in "
+        f"the whole scorecard below {percent(alpha)}, and is inconclusive otherwise."
     )
     if any(headline.get("against_null") for headline in measured_headlines(run)):
         yield (

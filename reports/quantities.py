@@ -33,7 +33,7 @@ QUANTITIES: Mapping[str, str] = MappingProxyType(
         "quality_sd_ratio": "Spread of image quality, ratio of standard deviations",
         "quality_mean": "Mean of each quality measure, in its own unit",
         "wasabi_published": "WASABI, exactly as published",
-        "wasabi_plain": "WASABI, disjoint draws without rescaling",
+        "wasabi_plain": "WASABI, disjoint subsamples without rescaling",
         "ms_ssim": "MS-SSIM of two images",
         "four_component_gradient": "4-G-R-SSIM of two images",
         "frechet": "Fréchet distance of features",

@@ -14,7 +14,7 @@ from plausibrain.reports.figure import Drawn, figures_of
 from plausibrain.reports.findings import answer, biases, faults, unjudged
 from plausibrain.reports.formatting import MISSING, count, fixed, is_missing, listing, percent
 from plausibrain.reports.methods import COHORTS, included, measured_headlines, methods
-from plausibrain.reports.questions import ASKED
+from plausibrain.reports.questions import QUESTIONS_IN_FULL
 from plausibrain.reports.references import Bibliography
 from plausibrain.reports.result_tables import ResultTable, tables_of
 from plausibrain.reports.run_folder import Run, read_run
@@ -31,7 +31,7 @@ class Section:
     """One question with everything the page shows of it."""
 
     question: Mapping[str, Any]
-    asked: str
+    asks: str
     caveats: list[tuple[str, str]]
     figures: list[Drawn]
     slices: list[SliceGroup]
@@ -103,7 +103,7 @@ def _section(run: Run, question: Mapping[str, Any]) -> Section:
     caveats = _caveats(shown["headlines"])
     return Section(
         shown,
-        ASKED.get(place, ""),
+        QUESTIONS_IN_FULL.get(place, ""),
         caveats,
         figures_of(run, place),
         slices_of(run, place),

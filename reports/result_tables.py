@@ -194,10 +194,10 @@ def _comparison_columns(rows: pd.DataFrame) -> list[Column]:
         ("q", ("q (FDR)", _p_cell("q"))),
         ("p_equivalence", ("p (equivalence)", _p_cell("p_equivalence"))),
         ("n_generated", ("n ref. / gen.", _count_cell)),
-        ("mde", ("Smallest detectable", _mde_cell)),
+        ("mde", ("Minimum detectable", _mde_cell)),
     ]
     kept = [column for name, column in candidates if rows[name].notna().any()]
-    kept += [("Close enough?", _verdict_cell)] if (rows.verdict != "").any() else []
+    kept += [("Verdict", _verdict_cell)] if (rows.verdict != "").any() else []
     explained = (rows.status == "ok") & (rows.reason != "")
     return [*kept, ("Note", _reason_cell)] if explained.any() else kept
 
@@ -245,7 +245,7 @@ def _strata(rows: pd.DataFrame) -> ResultTable:
     columns: list[Column] = [
         ("Stratum", lambda row: Cell(row.stratum, kind="name")),
         ("n ref. / gen.", _count_cell),
-        ("Smallest detectable", _mde_cell),
+        ("Minimum detectable", _mde_cell),
         ("Median estimate", lambda row: _typical_cell(row.typical, row.unit)),
         ("Lowest", lambda row: Cell(row.lowest, kind="text")),
         ("Highest", lambda row: Cell(row.highest, kind="text")),

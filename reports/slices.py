@@ -18,7 +18,7 @@ BUDGET_BYTES = 6_000_000
 VOLUME_BUDGET_BYTES = 2_200_000
 PLANES = "three planes through the middle of the brain, from above, from the front and from the right"
 TITLES = {
-    (0, "random"): ("Drawn at random", "Generated images drawn by seed, not by eye."),
+    (0, "random"): ("Random selection", "Generated images selected at random."),
     (1, "excluded"): ("Excluded images", "The first in the order of the table."),
     (1, "lowest quality"): (
         "Least reliable segmentations",
@@ -26,7 +26,7 @@ TITLES = {
     ),
     (2, "worst"): (
         "Most unusual volumes",
-        "Generated subjects whose most unusual structure is farthest from real subjects of the same "
+        "Generated subjects whose most unusual structure is farthest from reference subjects of the same "
         "age and sex.",
     ),
     (2, "typical"): (
@@ -35,7 +35,7 @@ TITLES = {
     ),
     (7, "worst"): (
         "Images that stand out most",
-        "Generated images whose most unusual quality measure is farthest from real images.",
+        "Generated images whose most unusual quality measure is farthest from reference images.",
     ),
     (7, "typical"): (
         "Image that stands out least",
@@ -43,8 +43,8 @@ TITLES = {
     ),
     (9, "copies"): (
         "Most like a training image",
-        "The generated images most like a training image, each with that image and with the held-out real "
-        "subject whom it is most like.",
+        "The generated images most like a training image, each with that image and with the most similar "
+        "held-out subject of the reference.",
     ),
     (9, "near_duplicates"): (
         "Most like each other",
@@ -53,10 +53,10 @@ TITLES = {
 }
 #: What the pictures of a group show, by whether the images were chosen because they are alike.
 HOW = {
-    False: "Each generated image stands above the real subject of the same sex who is nearest in age. The "
-    "left of the first two planes is the subject’s left; white matter has the same grey in all pictures.",
-    True: "The brains are cut out and brought into the position in which they are compared, so a copy shows "
-    "the same folds in the same places. The left of the first two planes is the subject’s left.",
+    False: "Each generated image is shown above the reference subject of the same sex and nearest age. The "
+    "subject’s left is on the left of the first two planes; white matter has the same grey value throughout.",
+    True: "The brains are stripped and aligned as for the comparison, so that a copy shows the same folds in "
+    "the same places. The subject’s left is on the left of the first two planes.",
 }
 KINDS = {"generated": "Generated", "reference": "Real", "training": "Training"}
 

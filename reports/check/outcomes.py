@@ -284,7 +284,7 @@ def _decide(run: Headline, rule: Rule, low: float, high: float, tolerance: float
     if run.verdict and run.verdict in rule.verdict_not:
         return "fail", f"{FORBIDDEN}: {run.verdict}"
     if not (math.isfinite(low) and math.isfinite(high)):
-        return "missing", "neither draws nor an interval say how sure the numbers are"
+        return "missing", "neither resamples nor an interval give the uncertainty"
     if low > tolerance:
         return "fail", "worse than the baseline by more than is allowed, beyond chance"
     if high <= tolerance:
@@ -297,7 +297,7 @@ def _advice(
     outcome: Outcome, reason: str, change: Interval, run: Headline, tolerance: float, alpha: float
 ) -> str:
     if outcome == "fail" and reason.startswith(FORBIDDEN):
-        return "The report of the run says under this question what differs from real subjects."
+        return "The report of the run shows under this question how the cohort differs from the reference."
     if outcome == "fail":
         return (
             "Compare both runs (`plausibrain compare BASELINE RUN --out DIR`) to see which structures moved. "

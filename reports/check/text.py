@@ -210,7 +210,7 @@ def _cells(row: Row) -> list[str]:
 def _how_to_read(result: CheckResult) -> str:
     bound = result.alpha / max(result.n_tests, 1)
     parts = [
-        "*Worse by* is how much further the run is from what is wanted than the baseline; a negative number "
+        "*Worse by* is how much further the run is from the ideal than the baseline; a negative number "
         f"is an improvement. *At least* is its lower bound with a one-sided error of {bound:.2g}: the chance "
         f"of any false fail among {result.n_tests} comparisons stays below {result.alpha:.0%}. *At most* is "
         f"its upper bound with an error of {result.alpha:.0%}. A number fails when *at least* exceeds "
@@ -229,13 +229,13 @@ def _how_combined(result: CheckResult) -> str:
     parts = []
     if any(row.joint and not row.joint.from_draws for row in joined):
         parts.append(
-            "Where bootstrap draws are absent or do not vary, standard errors are combined as if the runs "
-            "were independent, which is cautious when they share subjects."
+            "Where bootstrap resamples are absent or do not vary, standard errors are combined as if the "
+            "runs were independent, which is cautious when they share subjects."
         )
     if any(row.joint and row.name.startswith(PREFIX) for row in result.rows):
         parts.append(
-            "Single structures are held against this reference itself, with approximate standard errors from "
-            "their intervals."
+            "Single structures are compared with this reference itself, with approximate standard errors "
+            "from their intervals."
         )
     return " ".join(parts)
 

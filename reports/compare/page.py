@@ -13,11 +13,13 @@ from plausibrain.reports.compare.marks import MARKS, dumbbells, scale_rows
 from plausibrain.reports.compare.protocol import pairing
 from plausibrain.reports.compare.results import MIXED, NOT_RESOLVED, Comparison, Group, Line, Pair
 from plausibrain.reports.environment import render
-from plausibrain.reports.formatting import estimate, interval, listing, number, shown_unit
-from plausibrain.reports.structure_names import structure_label
+from plausibrain.reports.formatting import MISSING, estimate, fixed, interval, listing, number, shown_unit
+from plausibrain.reports.structure_names import region_label, structure_label
 
 Moved = Mapping[tuple[int, int], pd.DataFrame]
 FDR = 0.05
+FIRST_STRUCTURES = 4  # per pair on the first screen
+FIRST_RUNS = 3  # other runs whose structures are named there
 SHOWN_STRUCTURES = 12  # per pair before the fold; the rest is in the table below it
 
 
@@ -48,7 +50,7 @@ def comparison_page(comparison: Comparison, moved: Moved) -> str:
     str
         One self-contained HTML document.
     """
-    measured = [group for group in comparison.groups if group.lines]
+    measured = [group for group in comparison.groups if _shown(group)]
     return render(
         "compare.html",
         comparison=comparison,
@@ -56,6 +58,8 @@ def comparison_page(comparison: Comparison, moved: Moved) -> str:
         marks=[MARKS[place % len(MARKS)] for place in range(len(comparison.runs))],
         answer=answer(comparison),
         lede=lede(comparison),
+        first_moved=first_moved(comparison, moved),
+        detectable=detectable,
         questions=[_question(comparison, group) for group in measured],
         unmeasured=_unmeasured(comparison),
         scale=scale_rows(comparison.lines),
@@ -70,7 +74,7 @@ def _unmeasured(comparison: Comparison) -> dict[str, list[str]]:
     """Names of the questions without a headline, by reason."""
     reasons: dict[str, list[str]] = {}
     for group in comparison.groups:
-        if not group.lines:
+        if not _shown(group):
             reasons.setdefault(group.reason, []).append(f"{group.number}. {group.name}")
     return reasons
 
@@ -85,43 +89,131 @@ def wins(comparison: Comparison) -> dict[int, list[str]]:
 
 
 def answer(comparison: Comparison) -> str:
-    """Return which run is better, in a few words."""
+    """Return which run to keep, with the count of questions behind it.
+
+    Questions without a number in two of the runs count as not measured, never as unresolved.
+    """
     if not comparison.n_tests:
         return "Nothing can be compared"
-    won = {place: names for place, names in wins(comparison).items() if names}
-    if len(won) == 1:
-        (place,) = won
-        measured = sum(bool(group.lines) for group in comparison.groups)
-        n_won = f"{len(won[place])} of {measured} questions"
-        return f"{comparison.names[place]} is better on {n_won}"
-    if won:
-        return "None is better throughout" if len(comparison.runs) > 2 else "Neither is better throughout"
-    if any(group.mixed for group in comparison.groups):
-        return "Mixed: better on some headlines, worse on others"
-    if any(_beaten(group) for group in comparison.groups):
-        return "No single winner"
-    return "Not resolved: nothing tells these runs apart"
+    scores = tallies(comparison)
+    leaders = [place for place, score in enumerate(scores) if score.better and not score.worse]
+    best = [p for p in leaders if scores[p].better == max(scores[q].better for q in leaders)]
+    if len(best) == 1:
+        return f"Keep {comparison.names[best[0]]}: {scores[best[0]].text}"
+    if any(score.better for score in scores):
+        parts = [f"{name}: {score.text}" for name, score in zip(comparison.names, scores, strict=True)]
+        return f"No single best run. {'; '.join(parts)}"
+    return f"No difference is resolved: {scores[0].text}"
+
+
+@dataclass(frozen=True)
+class Tally:
+    """How one run does against the others, in questions."""
+
+    better: int
+    worse: int
+    mixed: int
+    unresolved: int
+    unmeasured: int
+
+    @property
+    def text(self) -> str:
+        """The counts in words."""
+        parts = [f"better on {self.better}", f"worse on {self.worse}"]
+        parts += [f"mixed on {self.mixed}"] if self.mixed else []
+        return ", ".join([*parts, f"{self.unresolved} unresolved", f"{self.unmeasured} not measured"])
+
+
+def tallies(comparison: Comparison) -> list[Tally]:
+    """Count per run the questions on which it beats some other run, is beaten by one, or neither.
+
+    A run that beats one run and is beaten by another counts as mixed, as does one that is better than the
+    same run on one metric of a question and worse on another.
+    """
+    return [_tally(comparison, place) for place in range(len(comparison.names))]
+
+
+def _tally(comparison: Comparison, place: int) -> Tally:
+    counts = {"better": 0, "worse": 0, "mixed": 0, "unresolved": 0, "unmeasured": 0}
+    others = [other for other in range(len(comparison.names)) if other != place]
+    for group in comparison.groups:
+        counts[_standing(group, place, others)] += 1
+    return Tally(**counts)
+
+
+def _standing(group: Group, place: int, others: Sequence[int]) -> str:
+    if not _compared(group):
+        return "unmeasured"
+    for_it = any(group.score(place, other)[0] for other in others)
+    against_it = any(group.score(place, other)[1] for other in others)
+    if for_it and against_it:
+        return "mixed"
+    return "better" if for_it else "worse" if against_it else "unresolved"
+
+
+def _shown(group: Group) -> bool:
+    """Tell whether some run measured the question."""
+    return bool(group.lines) and set(group.verdicts) != {"not measured"}
+
+
+def _compared(group: Group) -> bool:
+    return any(line.pairs for line in group.lines)
 
 
 def lede(comparison: Comparison) -> str:
-    """Return on what each run is better and what is not resolved, in full sentences."""
+    """Return on which questions each run is better and which are unresolved, in full sentences."""
     if not comparison.n_tests:
-        return "No headline has a number in two of the runs; each report says why."
+        return "No metric has a number in two of the runs; each report gives the reason."
     parts = [
-        f"{comparison.names[place]} is nearer to what is wanted, beyond chance, on {listing(_quoted(names))}."
+        f"{comparison.names[place]} is significantly better on {listing(_quoted(names))}."
         for place, names in wins(comparison).items()
         if names
     ]
-    measured = [group for group in comparison.groups if group.lines]
+    measured = [group for group in comparison.groups if _compared(group)]
     partly = [group for group in measured if group.winner is None and not group.mixed and _beaten(group)]
     mixed = [group.name for group in measured if group.winner is None and group.mixed]
-    told = [*mixed, *(group.name for group in partly)]
-    still = [group.name for group in measured if group.winner is None and group.name not in told]
+    named = [*mixed, *(group.name for group in partly)]
+    still = [group.name for group in measured if group.winner is None and group.name not in named]
     parts += [f"On “{group.name}”: {_order(comparison, group)}." for group in partly]
     parts += [f"Mixed on {listing(_quoted(mixed))}."] if mixed else []
     if len(still) == len(measured):
         return "On every measured question the difference is within chance at this number of subjects."
-    return " ".join([*parts, f"Not resolved: {listing(_quoted(still))}." if still else ""]).strip()
+    return " ".join([*parts, f"Unresolved: {listing(_quoted(still))}." if still else ""]).strip()
+
+
+def first_moved(comparison: Comparison, moved: Moved) -> list[dict[str, Any]]:
+    """Name the structures that changed most between the first run and each other one, both sides as one."""
+    return [
+        {"first": comparison.names[a], "second": comparison.names[b], "n": len(table), "rows": _named(table)}
+        for (a, b), table in moved.items()
+        if a == 0 and len(table) and b <= FIRST_RUNS
+    ]
+
+
+def _named(table: pd.DataFrame) -> list[dict[str, Any]]:
+    found = table[table.q < FDR]
+    found = found.assign(size=found.difference.abs(), label=found.structure.map(region_label))
+    ordered = found.sort_values("size", ascending=False, kind="stable").drop_duplicates("label")
+    words = {1: "further from the reference", 2: "closer to the reference"}
+    return [
+        {"label": row.label, "nearer": row.nearer,
+         "judgement": words.get(int(str(row.nearer)), "distance unresolved"), "text": f"{estimate(row.difference, row.ci_low, row.ci_high, signed=True)} SD "
+         f"({interval(row.ci_low, row.ci_high, signed=True)}): from {fixed(row.d_first, 2)} to "
+         f"{fixed(row.d_second, 2)} SD"}
+        for row in ordered.head(FIRST_STRUCTURES).itertuples()
+    ]  # fmt: skip
+
+
+def detectable(value: float, unit: str) -> str:
+    """Write a minimum detectable difference; an en dash where it is too small to be one.
+
+    Examples
+    --------
+    >>> detectable(0.0312, "SD"), detectable(0.0, "SD")
+    ('0.031', '–')
+    """
+    text = number(value, unit, significant=2)
+    return text if any(digit in text for digit in "123456789") else MISSING
 
 
 def _quoted(names: Sequence[str]) -> list[str]:
@@ -195,24 +287,25 @@ def _change(comparison: Comparison, line: Line, pair: Pair, nearer: int) -> str:
     ]
     low, high = sorted((abs(change.low), abs(change.high)))
     if pair.ratio:
-        reach = f"nearer by a factor of {interval(math.exp(low), math.exp(high))}"
+        reach = f"closer to the ideal by a factor of {interval(math.exp(low), math.exp(high))}"
     else:
         reach = f"{_WORDS[line.known.better]} by {interval(low, high, unit=unit)}"
     return f"{line.known.title}: {', '.join(values)} {shown_unit(unit)}".rstrip() + f" ({reach})"
 
 
-_WORDS = {"closer": "nearer", "higher": "higher", "lower": "lower"}
+_WORDS = {"closer": "closer to the ideal", "higher": "higher", "lower": "lower"}
 
 
 def _blind(group: Group) -> str:
-    """Say what this n would have seen, or that runs differ without one being nearer."""
+    """Say which difference this n detects, or that runs differ without one being better."""
     pairs = [(line, pair) for line in group.lines for pair in line.pairs]
     for line, pair in pairs:
         if pair.resolved:
-            return f"{line.known.title}: the runs differ, which is nearer is not resolved"
+            return f"{line.known.title}: the runs differ, which one is better is not resolved"
     for line, pair in pairs:
-        seen, unit = number(pair.resolvable, line.known.unit, significant=2), shown_unit(line.known.unit)
-        return f"{line.known.title}: differences from {f'{seen} {unit}'.strip()} would have been seen"
+        smallest, unit = detectable(pair.resolvable, line.known.unit), shown_unit(line.known.unit)
+        if smallest != MISSING:
+            return f"Minimum detectable difference in {line.known.title}: {f'{smallest} {unit}'.strip()}"
     return "; ".join(sorted({problem for line in group.lines for problem in line.problems if problem}))
 
 

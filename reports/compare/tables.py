@@ -45,10 +45,10 @@ COMPARE = Schema(
         Column("worsening_low", "float", "Lower bound, at the same level"),
         Column("worsening_high", "float", "Upper bound, at the same level"),
         Column("nearer_ideal", "str", "Run that is nearer the ideal, or 'not resolved'"),
-        Column("correlation", "float", "Correlation of both estimates over draws: what pairing saves"),
+        Column("correlation", "float", "Correlation of both estimates over resamples: what pairing saves"),
         Column("reference_subjects", "str", "same, other or unknown"),
         Column("generated_subjects", "str", "same, other or unknown"),
-        Column("standard_errors", "str", "joint draws, or independent where draws are absent"),
+        Column("standard_errors", "str", "joint resamples, or independent where resamples are absent"),
         Column("n_generated_first", "float", "Generated subjects of the first run"),
         Column("n_generated_second", "float", "Generated subjects of the second run"),
         Column("status", "str", "ok, or missing"),
@@ -64,7 +64,7 @@ RANKS = Schema(
         _HEADLINE,
         Column("run", "str", "Name of the run"),
         Column("rank", "int", "1 is nearest the ideal"),
-        Column("share", "float", "Share of joint bootstrap draws in which the run has this rank"),
+        Column("share", "float", "Share of joint bootstrap resamples in which the run has this rank"),
     ),
     description="Rank stability per headline, and per question by mean rank over its headlines.",
 )
@@ -173,7 +173,7 @@ def _measured(comparison: Comparison, pair: Pair) -> dict[str, object]:
         "worsening_high": pair.worsening.high,
         "nearer_ideal": NOT_RESOLVED if pair.nearer is None else comparison.names[pair.nearer],
         "correlation": pair.joint.correlation,
-        "standard_errors": "joint draws" if pair.joint.from_draws else "independent",
+        "standard_errors": "joint resamples" if pair.joint.from_draws else "independent",
     }
 
 

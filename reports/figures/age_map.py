@@ -16,7 +16,7 @@ def select(run: Run) -> pd.DataFrame:
 
 
 @figure(
-    label="Does each structure age as in real subjects?",
+    label="Ageing slopes: generated against reference",
     question=4,
     order=2,
     select=select,

@@ -29,13 +29,13 @@ def describe(table: pd.DataFrame) -> str:
         shown_unit(table.unit.iloc[0]),
         table.requested.corr(table.measured) if len(table) > 2 else np.nan,
     )
-    asked, got = (
+    requested, measured = (
         f"{number(table[column].min())} to {number(table[column].max())} {unit}"
         for column in ("requested", "measured")
     )
     return (
-        f"{table.label.iloc[0]}: requested {asked}, measured {got} in {len(table)} images, correlation "
-        f"{fixed(r, 2)}."
+        f"{table.label.iloc[0]}: requested {requested}, measured {measured} in {len(table)} images, "
+        f"correlation {fixed(r, 2)}."
     )
 
 

@@ -31,7 +31,7 @@ def select(run: Run) -> pd.DataFrame:
 
 def describe(table: pd.DataFrame) -> str:
     """Median and middle 95 % of both distributions in words."""
-    words = {"null": "reference against reference", "matched": "generated against reference"}
+    words = {"null": "split-half reference", "matched": "subsampled generated cohort"}
     parts = []
     for kind, values in table.groupby("kind", sort=False).value:
         low, middle, high = (number(q) for q in values.quantile([0.025, 0.5, 0.975]))
@@ -40,7 +40,7 @@ def describe(table: pd.DataFrame) -> str:
 
 
 @figure(
-    label="Distance to the reference, and the reference's distance to itself",
+    label="Distances: generated to reference, and within the reference",
     question=8,
     order=1,
     select=select,

@@ -25,15 +25,15 @@ def select(run: Run) -> pd.DataFrame:
 
 
 @figure(
-    label="Image quality beside real scans",
+    label="Image quality",
     question=7,
     order=1,
     select=select,
     describe=describe_rows,
     size=rows_size,
     caption="Generated minus reference, adjusted for age and sex, in standard deviations of real images; the "
-    "axis is logarithmic beyond 1. Better than real is as wrong as worse. The band is what counts as close "
-    "enough.",
+    "axis is logarithmic beyond 1. Better than the reference is as wrong as worse. The band is the "
+    "equivalence margin.",
     panel="group",
     key="verdicts",
     layout="none",

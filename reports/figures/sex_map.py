@@ -14,7 +14,7 @@ def select(run: Run) -> pd.DataFrame:
 
 
 @figure(
-    label="Does each structure differ between the sexes as in real subjects?",
+    label="Sex differences: generated against reference",
     question=5,
     order=1,
     select=select,

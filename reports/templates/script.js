@@ -5,8 +5,8 @@
   function valueOf(cell) {
     const text = cell ? cell.dataset.value || cell.textContent.trim() : "";
     if (text === "" || text.startsWith("\u2013")) return { missing: true };
-    const found = /^[-+]?\d[\d.]*(e-?\d+)?/.exec(text.replace("\u2212", "-").replaceAll(",", ""));
-    return found && cell.tagName === "TD" ? { number: Number(found[0]) } : { text: text };
+    const start = /^[-+]?\d[\d.]*(e-?\d+)?/.exec(text.replace("\u2212", "-").replaceAll(",", ""));
+    return start && cell.tagName === "TD" ? { number: Number(start[0]) } : { text: text };
   }
 
   function compare(first, second) {

@@ -31,7 +31,7 @@
     return { shape: shape, grey: grey, mm: head.getUint16(6, true) / 100 };
   }
 
-  function draw(plane) {
+  function paint(plane) {
     const { across, up, cut } = plane;
     const [width, height] = [volume.shape[across], volume.shape[up]];
     const strides = [1, volume.shape[0], volume.shape[0] * volume.shape[1]];
@@ -68,7 +68,7 @@
       plane.slider.value = place[plane.cut];
       plane.slider.setAttribute("aria-valuetext", text);
       plane.output.textContent = text;
-      draw(plane);
+      paint(plane);
     }
   }
 

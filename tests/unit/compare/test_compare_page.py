@@ -74,17 +74,17 @@ def page_of(runs: list[Path], out: Path) -> Page:
 def test_the_page_answers_which_is_better_on_what_and_whether_it_is_resolved(runs, n, tmp_path):
     words = page_of(runs[:n], tmp_path).words
     opening = words[: words.index("By question")]
-    assert re.search("new is better on [23] of 3 questions", opening)
-    assert "new is nearer to what is wanted, beyond chance, on “Regional volumes”" in opening
+    assert re.search("Keep new: better on [23], worse on 0, [01] unresolved, 7 not measured", opening)
+    assert "new is significantly better on “Regional volumes”" in opening
     assert "300 generated, 150 reference subjects" in opening
-    assert "Reference subjects shared by all" in opening
+    assert "Reference subjects the same in all runs" in opening
 
 
 def test_equal_runs_are_not_resolved(tmp_path):
     world = World()
     folders = [world.run(name, ids=name).write(tmp_path / name) for name in "ab"]
     words = page_of(folders, tmp_path / "out").words
-    assert "Not resolved: nothing tells these runs apart" in words
+    assert "No difference is resolved: better on 0, worse on 0, 3 unresolved, 7 not measured" in words
     assert "within chance at this number of subjects" in words
 
 
@@ -92,7 +92,7 @@ def test_runs_better_here_and_there_have_no_winner(tmp_path):
     world = World(n_generated=400)
     a = world.run("a", shift=0.8).write(tmp_path / "a")
     b = world.run("b", scale=0.5).write(tmp_path / "b")
-    assert "Neither is better throughout" in page_of([a, b], tmp_path / "out").words
+    assert "No single best run. a: better on" in page_of([a, b], tmp_path / "out").words
 
 
 def test_runs_told_apart_without_a_winner_are_ordered(tmp_path):
@@ -102,7 +102,7 @@ def test_runs_told_apart_without_a_winner_are_ordered(tmp_path):
         world.run(name, ids=name, shift=shift).write(tmp_path / name) for name, shift in shifts.items()
     ]
     words = page_of(folders, tmp_path / "out").words
-    assert "No single winner" in words
+    assert "No single best run." in words
     assert "On “Regional volumes”: a and b over c." in words
 
 
@@ -127,7 +127,7 @@ def test_another_reference_of_the_same_protocol_is_unpaired(tmp_path):
     b = World(seed=1, reference_seed=2).run("b").write(tmp_path / "b")
     words = page_of([a, b], tmp_path / "out").words
     assert "Draws are compared as independent" in words
-    assert "Reference subjects not shared by all" in words
+    assert "Reference subjects not the same in all runs" in words
     table = read_table(tmp_path / "out" / "compare.tsv", COMPARE)
     assert (table.reference_subjects == "other").all()
     assert (table.correlation.abs() < 0.25).all()

@@ -16,6 +16,6 @@ def test_the_committed_page_belongs_to_the_committed_table():
     after = "## False alarms"
     committed = (DOCS / "audit.md").read_text(encoding="utf-8")
     assert committed.partition(after)[2] == page.partition(after)[2]
-    assert "Copied training subjects: injected too" in page, (
+    assert "Copied training subjects: also injected" in page, (
         "a defect that no question here declares is named"
     )

@@ -47,7 +47,7 @@ def test_verdicts_stand_in_a_grid_and_declared_ones_are_bold(page: str) -> None:
     assert "| defect | 2 | 7 | 9 |" in page.replace(" 8 |", "")
     assert "| No defect | inconclusive | pass | — |" in page
     assert "| Blur (2 mm (SD)) | pass | **fail** | — |" in page
-    assert "**1 of 1 defects are seen by a question that declares them.**" in page
+    assert "**1 of 1 defects are detected by a question that is expected to do so.**" in page
 
 
 def test_usual_numbers_stand_beside_real_against_real(page: str) -> None:

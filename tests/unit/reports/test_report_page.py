@@ -191,7 +191,7 @@ def test_a_run_without_optional_tables_has_a_page(run_folder: Path, tmp_path: Pa
         (bare / name).write_bytes((run_folder / name).read_bytes())
     text = page(read_run(bare))
     assert Page.of(text).problems == []
-    assert "Nothing was coerced" in text
+    assert "No rows were excluded or modified" in text
 
 
 def test_a_scorecard_without_optional_fields_has_a_page(run_folder: Path, tmp_path: Path) -> None:

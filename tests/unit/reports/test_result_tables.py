@@ -21,7 +21,7 @@ def test_one_row_per_structure_with_the_run_s_own_convention(run: Run) -> None:
     # Head size cannot be adjusted for itself, so it stands among the conventions only.
     assert len(found.rows) == 32
     assert "head size as covariate" in found.note
-    assert set(column(found, "Close enough?")) <= {"pass", "fail", "inconclusive"}
+    assert set(column(found, "Verdict")) <= {"pass", "fail", "inconclusive"}
 
 
 def test_columns_without_any_number_are_left_out(run: Run) -> None:
@@ -53,7 +53,7 @@ def test_strata_have_n_and_detectable_effect(run: Run) -> None:
     found = table(run, 2, "Adjusted difference: by sex and age")
     assert column(found, "Stratum") == ["F", "M", "50-59", "60-69"]
     assert set(column(found, "n ref. / gen.")) == {"40 / 120"}
-    assert MISSING not in column(found, "Smallest detectable")
+    assert MISSING not in column(found, "Minimum detectable")
     tallies = [
         sum(int(row[found.columns.index(word)].text) for word in ("Pass", "Inconclusive", "Fail"))
         for row in found.rows

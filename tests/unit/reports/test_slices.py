@@ -22,7 +22,7 @@ from tests.unit.reports.page_parser import Page
 
 def test_a_generated_image_stands_above_its_real_neighbour(run: Run) -> None:
     (group,) = slices_of(run, 0)
-    assert group.title == "Drawn at random"
+    assert group.title == "Random selection"
     assert [[s.cohort for s in pair] for pair in group.pairs] == [["generated", "reference"]] * 2
     content = group.pairs[0][0].source.removeprefix("data:image/png;base64,")
     assert base64.b64decode(content) == b"\x89PNG made up"
@@ -44,7 +44,7 @@ def test_the_page_shows_them_where_they_belong(html: str) -> None:
     parsed = Page.of(html)
     assert len(parsed.all("img")) == 8  # three pairs, one of which lacks a picture, and three that are alike
     assert "images" in parsed.values("id")
-    assert html.index("Drawn at random") < html.index("Images that stand out most")
+    assert html.index("Random selection") < html.index("Images that stand out most")
 
 
 def test_pairs_beyond_the_budget_are_left_out_whole(run: Run, monkeypatch) -> None:
@@ -72,8 +72,8 @@ def test_a_copy_stands_beside_the_training_image_and_a_held_out_subject(run: Run
         "Real sub-reference, 51 years, F. Nearest held-out subject, correlation 0.44",
     ]
     assert not slices_of(run, 0)[0].alike
-    assert "brought into the position" in group.note
-    assert "nearest in age" in slices_of(run, 0)[0].note
+    assert "aligned as for the comparison" in group.note
+    assert "same sex and nearest age" in slices_of(run, 0)[0].note
 
 
 def test_near_duplicates_are_told_by_their_distance(run: Run) -> None:
@@ -111,7 +111,7 @@ def test_the_viewer_is_silent_without_its_script_and_absent_without_volumes(run:
     sliders = [e for e in parsed.all("input") if e.attributes.get("type") == "range"]
     assert {e.attributes["data-plane"] for e in sliders} == {"above", "front", "right"}
     assert len([value for value in parsed.values("data-volume") if value]) == 2
-    assert "Without JavaScript" in html
+    assert "The viewer needs JavaScript" in html
     table = run.table("slices").assign(volume="")
     bare = page(Run(run.path, run.record, run.scorecard, {**run._tables, "slices": table}))
     assert "DecompressionStream" not in bare
