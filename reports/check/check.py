@@ -1,4 +1,4 @@
-"""Hold a new run against a baseline and say whether anything got worse."""
+"""Compare a new run with a baseline and say whether anything got worse."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -9,6 +9,7 @@ from plausibrain.cohorts.store import write_text_atomic
 from plausibrain.reports.baseline import read_snapshot
 from plausibrain.reports.check.junit import junit, junit_error
 from plausibrain.reports.check.outcomes import CheckResult, judge
+from plausibrain.reports.check.page import check_page
 from plausibrain.reports.check.rules import read_rules
 from plausibrain.reports.check.text import as_json, markdown, markdown_error, plain
 from plausibrain.reports.compare.pairing import paired_correlations
@@ -21,6 +22,7 @@ WRITERS: dict[str, Writer] = {
     "check.xml": junit,
     "check.json": as_json,
     "check.txt": plain,
+    "check.html": check_page,
 }
 
 
@@ -38,7 +40,8 @@ def check_run(
     rules : Path or None
         Rules file; None for the rules that are shipped.
     out : Path or None
-        Folder for ``check.md``, ``check.xml`` (JUnit), ``check.json`` and ``check.txt``; None writes nothing.
+        Folder for ``check.md``, ``check.xml`` (JUnit), ``check.html``, ``check.json`` and ``check.txt``; None
+        writes nothing.
 
     Returns
     -------
@@ -57,7 +60,7 @@ def check_run(
         if out is not None:
             write_text_atomic(out / "check.md", markdown_error(str(error)))
             write_text_atomic(out / "check.xml", junit_error(run.name, str(error)))
-            for name in ("check.json", "check.txt"):
+            for name in ("check.json", "check.txt", "check.html"):
                 (out / name).unlink(missing_ok=True)  # of an earlier check: it would contradict the others
         raise
     result = replace(result, text=plain(result), markdown=markdown(result))

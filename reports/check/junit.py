@@ -1,8 +1,7 @@
 """A regression check as JUnit XML, the form that Jenkins, GitLab and GitHub actions read.
 
-A *fail* is a ``failure``, a *missing* number an ``error``, and *inconclusive*, *watched* and *left out* are
-``skipped``. Viewers show skipped tests as neither good nor bad, which is what inconclusive means; the exit
-code still stops a pipeline.
+A *fail* is a ``failure``; *missing* and *inconclusive* are an ``error`` of that type, because neither passes;
+*watched* and *left out* are ``skipped``.
 """
 
 import re
@@ -12,7 +11,9 @@ from xml.etree import ElementTree as ET  # only writes; nothing foreign is parse
 from plausibrain.reports.check.outcomes import CheckResult, Outcome, Row
 from plausibrain.reports.check.text import facts_of
 
-SKIPPED: tuple[Outcome, ...] = ("inconclusive", "watched", "left out")
+ERRORS: tuple[Outcome, ...] = ("missing", "inconclusive")
+SKIPPED: tuple[Outcome, ...] = ("watched", "left out")
+TAGS = {"fail": "failure", **dict.fromkeys(ERRORS, "error"), **dict.fromkeys(SKIPPED, "skipped")}
 # Everything outside the character range of XML 1.0 (https://www.w3.org/TR/xml/#charsets).
 FORBIDDEN = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
@@ -38,7 +39,7 @@ def junit(result: CheckResult) -> str:
     counts = {
         "tests": len(result.rows),
         "failures": result.count("fail"),
-        "errors": result.count("missing"),
+        "errors": sum(result.count(outcome) for outcome in ERRORS),
         "skipped": sum(result.count(outcome) for outcome in SKIPPED),
     }
     root = ET.Element("testsuites", name="plausibrain check", time="0")  # Jenkins knows no skipped here
@@ -87,7 +88,11 @@ def _add_case(suite: ET.Element, row: Row) -> None:
         name=_clean(f"{row.name} [{row.rule}]"),
         time="0",
     )
-    tag = "skipped" if row.outcome in SKIPPED else {"fail": "failure", "missing": "error"}.get(row.outcome)
+    tag = (
+        "skipped"
+        if row.outcome in SKIPPED
+        else {"fail": "failure", "missing": "error", "inconclusive": "error"}.get(row.outcome)
+    )
     if tag:
         message = f"{row.outcome}: {row.label}: {row.reason}"
         mark = ET.SubElement(case, tag, message=_clean(message), type=row.outcome)

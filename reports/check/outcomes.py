@@ -56,6 +56,19 @@ class Row:
     advice: str = ""
 
     @property
+    def improved(self) -> bool:
+        """True for a pass that is better than the baseline beyond chance."""
+        return self.outcome == "pass" and self.high < 0
+
+    @property
+    def excess(self) -> float:
+        """How far the worsening surely exceeds what is allowed, in margins; infinite without a number."""
+        known = self.run or self.baseline
+        margin = known.margin if known else math.nan
+        scale = margin if margin > 0 else max(self.tolerance, 1e-12)
+        return (self.low - self.tolerance) / scale if math.isfinite(self.low) else math.inf
+
+    @property
     def label(self) -> str:
         """Label of the headline, or its name where there is none."""
         known = self.run or self.baseline
@@ -109,6 +122,17 @@ class CheckResult:
         """Count the rows with this outcome."""
         return sum(row.outcome == outcome for row in self.rows)
 
+    @property
+    def n_improved(self) -> int:
+        """Passes whose improvement is beyond chance."""
+        return sum(row.improved for row in self.rows)
+
+    @property
+    def culprit(self) -> Row | None:
+        """The first row that keeps the check from passing; None when it passes."""
+        worst = self.rows[0] if self.rows else None
+        return worst if worst is not None and worst.outcome in ("fail", "missing", "inconclusive") else None
+
 
 @dataclass(frozen=True)
 class _Case:
@@ -133,7 +157,7 @@ class _Shared:
 def judge(
     run: Snapshot, baseline: Snapshot, rules: Rules, *, alike: Mapping[str, float] | None = None
 ) -> CheckResult:
-    """Hold a run against a baseline.
+    """Compare a run with a baseline.
 
     Parameters
     ----------
@@ -167,8 +191,16 @@ def judge(
     shared = _Shared(pairing(baseline, run), joint_draws([baseline, run]), dict(alike or {}))
     rows = [_row(case, shared, rules.alpha, n_tests) for case in cases]
     rows += [_unmatched(rule) for rule, mine in table if not mine and rule.required]
-    rows.sort(key=lambda row: (ORDER.index(row.outcome), row.name.startswith(PREFIX)))
+    rows.sort(key=_place)
     return CheckResult(run, baseline, shared.pairing, rules.alpha, n_tests, tuple(rows), _status(rows))
+
+
+def _place(row: Row) -> tuple[int, bool, float]:
+    """Sort key: worst outcome first; among failures single structures first, which name the fault best."""
+    is_structure = row.name.startswith(PREFIX)
+    if row.outcome == "fail":
+        return ORDER.index("fail"), not is_structure, -row.excess
+    return ORDER.index(row.outcome), is_structure, 0.0
 
 
 def _numbers(snapshot: Snapshot) -> dict[str, Headline]:
@@ -290,7 +322,7 @@ def _decide(run: Headline, rule: Rule, low: float, high: float, tolerance: float
     if high <= tolerance:
         return "pass", "not worse than the baseline by more than is allowed"
     outcome: Outcome = "watched" if rule.watch else "inconclusive"
-    return outcome, "its interval reaches both sides of what is allowed"
+    return outcome, "the interval includes both acceptable and unacceptable change"
 
 
 def _advice(

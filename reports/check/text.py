@@ -1,7 +1,7 @@
 """A regression check in words: for a terminal, for a pull request (Markdown) and as JSON.
 
-The Markdown is written for somebody who sees this check for the first time: what got worse, by how much, how
-sure that is, what was allowed, on how many subjects it rests, and what to do next.
+The Markdown opens with a tally and the first culprit, and has at most 40 lines; the page beside it
+(`check.html`) holds every number.
 """
 
 import json
@@ -10,9 +10,11 @@ import re
 from collections.abc import Sequence
 
 from plausibrain.cohorts.tables import finite_or_none
+from plausibrain.reports.baseline_snapshot import Headline
 from plausibrain.reports.check.outcomes import CheckResult, Outcome, Row
 from plausibrain.reports.compare.structures import PREFIX
 from plausibrain.reports.formatting import (
+    MISSING,
     count,
     decimals_for,
     estimate,
@@ -35,7 +37,7 @@ QUIET: tuple[Outcome, ...] = (
     "pass",
     "left out",
 )  # of single structures only counted on a terminal
-MAX_DETAILS = 20  # headlines per outcome in Markdown; GitHub cuts comments at 65,536 characters
+MAX_LINES = 16  # rows in Markdown, which then stays within 40 lines
 SENTENCES = {
     "pass": "Nothing is worse than the baseline by more than is allowed.{watched}",
     "fail": "{fail} of {tested} numbers {are} worse than the baseline by more than is allowed.",
@@ -127,7 +129,8 @@ def _with_unit(text: str, unit: str) -> str:
 def plain(result: CheckResult) -> str:
     """Return the check as lines for a terminal, worst first."""
     lines = [
-        f"{result.status.upper()}  {sentence(result)}",
+        f"{result.status.upper()}  {tally(result)}",
+        *([f"first     {culprit_sentence(result)}"] if result.culprit else [sentence(result)]),
         f"run       {result.run.name}  ({result.run.source})",
     ]
     lines += [f"baseline  {result.baseline.name}  ({result.baseline.source})", result.pairing.sentence, ""]
@@ -150,22 +153,50 @@ def _plain_row(row: Row) -> list[str]:
     return lines
 
 
+def tally(result: CheckResult) -> str:
+    """Count the outcomes of a check in one line: ``8 failed, 0 missing, 1 inconclusive, …``."""
+    counts = {
+        "failed": result.count("fail"),
+        "missing": result.count("missing"),
+        "inconclusive": result.count("inconclusive"),
+        "improved": result.n_improved,
+        "passed": result.count("pass") - result.n_improved,
+        "watched": result.count("watched"),
+        "skipped": result.count("left out"),
+    }
+    return ", ".join(f"{n} {name}" for name, n in counts.items())
+
+
+def culprit_sentence(result: CheckResult) -> str:
+    """Name the first number that keeps the check from passing; empty when it passes."""
+    row = result.culprit
+    if row is None:
+        return ""
+    if row.joint is None:
+        return f"{row.label}: {row.reason}"
+    return f"{row.label}: worse by {worsening(row)}; allowed {allowed(row)}"
+
+
 def markdown(result: CheckResult) -> str:
-    """Return the check as Markdown for a pull request or a job summary."""
+    """Return the check as Markdown of at most 40 lines, for a pull request or a job summary."""
+    bad = [row for row in result.rows if row.outcome in HEADINGS]
+    first = culprit_sentence(result)
     parts = [
         f"## Regression check: {result.status.upper()}",
-        f"**{sentence(result)}**",
+        f"**{tally(result)}**",
+        f"First: **{_escape(first)}**" if first else sentence(result),
         f"Run {_code(result.run.name)} against baseline {_code(result.baseline.name)}"
         + (f" of {_escape(result.baseline.facts.date)}" if result.baseline.facts.date else "")
         + f" · {count(result.run.n_generated)} generated and {count(result.run.n_reference)} reference "
-        "subjects in the "
-        f"run, {count(result.baseline.n_generated)} and {count(result.baseline.n_reference)} in the "
-        "baseline.",
+        f"subjects in the run, {count(result.baseline.n_generated)} and "
+        f"{count(result.baseline.n_reference)} in the baseline.",
     ]
-    for outcome in HEADINGS:
-        parts += _details(outcome, [row for row in result.rows if row.outcome == outcome])
-    parts += ["### All numbers", _table(result.rows), _how_to_read(result)]
-    return "\n\n".join(parts) + "\n"
+    parts += [_table(bad[:MAX_LINES])] if bad else []
+    left = len(bad) - MAX_LINES
+    parts += [f"… and {left} more; every number is in `check.html`."] if left > 0 else []
+    advice = [row.advice for row in bad if row.advice]
+    parts += [f"{NEXT}: {advice[0]}"] if advice else []
+    return "\n\n".join([*parts, _how_to_read(result)]) + "\n"
 
 
 def markdown_error(message: str) -> str:
@@ -175,26 +206,18 @@ def markdown_error(message: str) -> str:
     return f"## Regression check: NOT MADE\n\n**{_escape(first)}**\n" + (f"\n{lines}\n" if rest else "")
 
 
-def _details(outcome: Outcome, rows: Sequence[Row]) -> list[str]:
-    if not rows:
-        return []
-    parts = [f"### {HEADINGS[outcome]}"]
-    advice = {row.advice for row in rows}
-    for row in rows[:MAX_DETAILS]:
-        where = f" ({_escape(row.question)})" if row.question else ""
-        pairs = [(term, text) for term, text in facts(row) if term != NEXT or len(advice) > 1]
-        # The advice is our own text and holds commands; everything else may hold names that others chose.
-        items = "\n".join(f"- {term}: {text if term == NEXT else _escape(text)}" for term, text in pairs)
-        parts.append(f"**{_escape(row.label)}**{where}\n\n{items}")
-    left = len(rows) - MAX_DETAILS
-    parts += [f"… and {left} more in the table below."] if left > 0 else []
-    return parts + ([f"{NEXT}: {advice.pop()}"] if len(advice) == 1 and advice != {""} else [])
-
-
 def _table(rows: Sequence[Row]) -> str:
     lines = ["| Outcome | Headline | Baseline | Run | Worse by | At least | At most | Allowed |"]
     lines += ["| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |"]
     return "\n".join(lines + [f"| {' | '.join(_cells(row))} |" for row in rows])
+
+
+def value_text(headline: Headline | None) -> str:
+    """Return an estimate with its unit; an en dash where there is none."""
+    if headline is None or not headline.usable:
+        return MISSING
+    shown = estimate(headline.estimate, headline.ci_low, headline.ci_high, headline.unit)
+    return _with_unit(shown, shown_unit(headline.unit))
 
 
 def _cells(row: Row) -> list[str]:

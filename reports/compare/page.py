@@ -194,14 +194,19 @@ def _named(table: pd.DataFrame) -> list[dict[str, Any]]:
     found = table[table.q < FDR]
     found = found.assign(size=found.difference.abs(), label=found.structure.map(region_label))
     ordered = found.sort_values("size", ascending=False, kind="stable").drop_duplicates("label")
+    return [_moved_structure(row) for _, row in ordered.head(FIRST_STRUCTURES).iterrows()]
+
+
+def _moved_structure(row: pd.Series) -> dict[str, Any]:
+    change = estimate(row.difference, row.ci_low, row.ci_high, signed=True)
+    ends = interval(row.ci_low, row.ci_high, signed=True)
     words = {1: "further from the reference", 2: "closer to the reference"}
-    return [
-        {"label": row.label, "nearer": row.nearer,
-         "judgement": words.get(int(str(row.nearer)), "distance unresolved"), "text": f"{estimate(row.difference, row.ci_low, row.ci_high, signed=True)} SD "
-         f"({interval(row.ci_low, row.ci_high, signed=True)}): from {fixed(row.d_first, 2)} to "
-         f"{fixed(row.d_second, 2)} SD"}
-        for row in ordered.head(FIRST_STRUCTURES).itertuples()
-    ]  # fmt: skip
+    return {
+        "label": row.label,
+        "nearer": row.nearer,
+        "judgement": words.get(int(row.nearer), "distance unresolved"),
+        "text": f"{change} SD ({ends}): from {fixed(row.d_first, 2)} to {fixed(row.d_second, 2)} SD",
+    }
 
 
 def detectable(value: float, unit: str) -> str:
