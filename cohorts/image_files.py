@@ -17,6 +17,7 @@ from nibabel.spatialimages import HeaderDataError
 
 from plausibrain.cohorts.errors import DataError
 from plausibrain.cohorts.store import write_atomic
+from plausibrain.cohorts.text_files import require_regular_file
 
 MAX_VOXELS = 1_000_000_000
 """About eight times a whole head at 0.5 mm: anything larger is a broken header."""
@@ -58,6 +59,7 @@ def decode(path: Path) -> Decoded:
     """
     ending = image_ending(path)
     try:
+        require_regular_file(path)
         with _open(path, ending) as stream:
             form = _check_header(path, stream.read(540), ending)
         with np.errstate(

@@ -18,9 +18,12 @@ import pandas as pd
 from plausibrain.cohorts.errors import DataError
 from plausibrain.cohorts.notes import Note
 from plausibrain.cohorts.tables import EXACT_FLOATS
+from plausibrain.cohorts.text_files import require_regular_file
 
 MISSING_WORDS = ("", "n/a", "N/A", "NA", "na", "NaN", "nan", "NULL", "null", "None", "none", ".", "#N/A")
 _DELIMITERS = "\t,;|"
+_MAX_BYTES = 4_000_000_000
+_MAX_COLUMNS = 20_000
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
 
@@ -75,7 +78,7 @@ def read_raw_table(
 
 def _decoded(path: Path, encoding: str | None) -> str:
     try:
-        content = path.read_bytes()
+        content = require_regular_file(path, max_bytes=_MAX_BYTES).read_bytes()
     except FileNotFoundError as error:
         raise DataError(f"{path}: no such file; check the path") from error
     except OSError as error:
@@ -116,9 +119,16 @@ def _delimiter(text: str) -> str:
 
 
 def _header(text: str, delimiter: str, path: Path) -> list[str]:
+    first = text.partition("\n")[0]
+    if first.count(delimiter) > 10 * _MAX_COLUMNS:
+        raise DataError(f"{path}: its first line has over {10 * _MAX_COLUMNS:,} columns; check the file")
     if delimiter == r"\s+":
         return text.strip().partition("\n")[0].split()
     header = [name.strip() for name in next(csv.reader(io.StringIO(text), delimiter=delimiter))]
+    if len(header) > _MAX_COLUMNS:
+        raise DataError(
+            f"{path}: its first line has {len(header):,} columns, at most {_MAX_COLUMNS:,} are read"
+        )
     if not any(header):
         raise DataError(f"{path}: its first line names no columns; put a header there")
     return header

@@ -22,6 +22,7 @@ import pandas as pd
 
 from plausibrain.cohorts.errors import DataError, ToolError
 from plausibrain.cohorts.store import write_atomic, write_text_atomic
+from plausibrain.cohorts.text_files import read_json, require_regular_file
 
 DTYPES = ("str", "float", "int", "bool")
 MISSING = "n/a"
@@ -142,7 +143,7 @@ def write_table(table: pd.DataFrame, path: str | os.PathLike[str], schema: Schem
         write_atomic(target, lambda temporary: checked.to_parquet(temporary, index=False))
     else:
         write_atomic(target, lambda temporary: _write_tsv(checked, temporary, schema))
-    dictionary = data_dictionary(schema, checked.columns)
+    dictionary = {**data_dictionary(schema, checked.columns), "TableRows": len(checked)}
     write_text_atomic(
         target.with_suffix(".json"), json.dumps(dictionary, indent=2, ensure_ascii=False) + "\n"
     )
@@ -173,13 +174,31 @@ def read_table(path: str | os.PathLike[str], schema: Schema) -> pd.DataFrame:
     """
     target = Path(path)
     form = _format(target)
-    if not target.is_file():
-        raise DataError(f"{target}: no such table; run the stage that writes it")
+    try:
+        require_regular_file(target)
+    except FileNotFoundError:
+        raise DataError(f"{target}: no such table; run the stage that writes it") from None
     if form == "parquet":
         return _conform(pd.read_parquet(target), schema, target)
     header = _header(target)
     _check_names(header, schema, target)
-    return _conform(_read_tsv(target, header, schema), schema, target)
+    table = _conform(_read_tsv(target, header, schema), schema, target)
+    _check_complete(target, len(table))
+    return table
+
+
+def _check_complete(path: Path, n_rows: int) -> None:
+    """Refuse a table with fewer rows than its data dictionary states: the file was cut off."""
+    try:
+        stated = read_json(path.with_suffix(".json"))
+    except (FileNotFoundError, DataError):
+        return
+    announced = stated.get("TableRows") if isinstance(stated, dict) else None
+    if isinstance(announced, int) and n_rows < announced:
+        raise DataError(
+            f"{path}: has {n_rows:,} rows, but was written with {announced:,}: it is cut off; "
+            "run the stage that writes it again"
+        )
 
 
 def data_dictionary(schema: Schema, names: Iterable[str]) -> dict[str, Any]:

@@ -3,12 +3,12 @@
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from plausibrain.analysis.settings import Settings
 from plausibrain.cohorts.cohort import Cohort, read_cohort
 from plausibrain.cohorts.errors import DataError
+from plausibrain.cohorts.text_files import read_yaml, shown
 
 
 class Source(BaseModel):
@@ -202,11 +202,11 @@ def read_config(path: Path) -> RunConfig:
 
 def _parse(path: Path) -> dict[str, Any]:
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror}); give the path of a YAML file") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: is not YAML ({error})") from error
+        content = read_yaml(path)
+    except FileNotFoundError:
+        raise DataError(
+            f"{path}: cannot be read (No such file or directory); give the path of a YAML file"
+        ) from None
     if not isinstance(content, dict):
         raise DataError(f"{path}: expected fields such as reference, generated, out; see docs/tables.md")
     return content
@@ -222,6 +222,7 @@ def _resolve(content: Any, fields: tuple[str, ...], folder: Path) -> None:
 def describe(error: ValidationError) -> str:
     """Return what is wrong with every field, in one line each."""
     return "; ".join(
-        f"{'.'.join(str(part) for part in e['loc']) or 'settings'}: {e['msg'].lower()} (got {e['input']!r})"
+        f"{'.'.join(str(part) for part in e['loc']) or 'settings'}: {e['msg'].lower()} "
+        f"(got {shown(e['input'])})"
         for e in error.errors(include_url=False)
     )

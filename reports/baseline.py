@@ -22,6 +22,7 @@ from plausibrain.cohorts.errors import DataError
 from plausibrain.cohorts.schemas import DRAWS
 from plausibrain.cohorts.store import write_text_atomic
 from plausibrain.cohorts.tables import read_table
+from plausibrain.cohorts.text_files import read_json, shown
 from plausibrain.reports.baseline_snapshot import Facts, Snapshot
 from plausibrain.reports.compare.structures import structure_headlines
 from plausibrain.reports.run_folder import read_run
@@ -135,11 +136,9 @@ def _read_baseline(path: Path) -> Snapshot:
 
 def _read_json(path: Path) -> dict[str, Any]:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = read_json(path)
     except FileNotFoundError:
         raise DataError(f"{path} is missing: is this a complete run folder?") from None
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise DataError(f"{path} is not readable JSON ({error})") from None
     if not isinstance(content, dict):
         raise DataError(f"{path}: expected a JSON object, but got {type(content).__name__}")
     return content
@@ -151,7 +150,7 @@ def _validate(content: object, path: Path) -> Facts:
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
-        raise DataError(f"{path}: {place}: {first['msg']} (got {first['input']!r})") from None
+        raise DataError(f"{path}: {place}: {first['msg']} (got {shown(first['input'])})") from None
     names = [headline.name for question in facts.questions for headline in question.headlines]
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:

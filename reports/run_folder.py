@@ -1,6 +1,5 @@
 """A run folder as the report reads it: record, scorecard and tables, each checked when it is opened."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +10,7 @@ import pandas as pd
 from plausibrain.cohorts.errors import DataError
 from plausibrain.cohorts.schemas import SCHEMAS
 from plausibrain.cohorts.tables import read_table
+from plausibrain.cohorts.text_files import read_json
 
 SCORECARD_SCHEMA = 1
 N_QUESTIONS = 10
@@ -88,11 +88,11 @@ def read_run(path: Path) -> Run:
 
 def _read_json(path: Path) -> dict[str, Any]:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = read_json(path)
     except FileNotFoundError:
         raise DataError(f"expected {path}, but there is no such file; run the analysis again") from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise DataError(f"{path} is not readable JSON ({error}); run the analysis again") from error
+    except DataError as error:
+        raise DataError(f"{error}; run the analysis again") from error
     if not isinstance(content, dict):
         raise DataError(f"expected one JSON object in {path}, but it holds a {type(content).__name__}")
     return content

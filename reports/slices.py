@@ -3,9 +3,12 @@
 import base64
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import pandas as pd
 
+from plausibrain.cohorts.errors import DataError
+from plausibrain.cohorts.text_files import require_regular_file
 from plausibrain.reports.formatting import fixed, is_missing
 from plausibrain.reports.measure_labels import measure_label
 from plausibrain.reports.run_folder import Run
@@ -156,8 +159,17 @@ def _affordable(run: Run, table: pd.DataFrame) -> set[str]:
 
 
 def _content(run: Run, name: str) -> bytes:
-    path = run.path / FOLDER / name
-    return path.read_bytes() if path.is_file() else b""
+    """Bytes of a picture; nothing where the table names a file outside the folder of pictures."""
+    if not name or name in (".", "..") or "\0" in name or Path(name).name != name:
+        return b""
+    folder = (run.path / FOLDER).resolve()
+    try:
+        path = (folder / name).resolve()
+        if path.parent != folder:  # a link that leads elsewhere
+            return b""
+        return require_regular_file(path, max_bytes=BUDGET_BYTES).read_bytes()
+    except (OSError, RuntimeError, DataError):
+        return b""
 
 
 def _group(run: Run, question: int, name: str, rows: pd.DataFrame) -> SliceGroup:

@@ -1,7 +1,8 @@
 """Features of any network saved as TorchScript: an encoder of your own.
 
 The encoder of the model under test is biased towards it: it was trained to represent exactly what the model
-draws. The archive holds a program; TorchScript runs it without Python, but give it only files you trust.
+draws. The archive holds a program, which can write files while it runs: it is run only when the option
+``run_program=1`` says that you trust it.
 """
 
 import warnings
@@ -18,7 +19,7 @@ from plausibrain.evaluation.networks.medicalnet import features
 
 
 @extractor(label="TorchScript network")
-def torchscript(brain: torch.Tensor, *, weights: str) -> np.ndarray:
+def torchscript(brain: torch.Tensor, *, weights: str, run_program: int = 0) -> np.ndarray:
     """Return what the network makes of a brain, averaged over space where it has any, (c,).
 
     Parameters
@@ -27,7 +28,19 @@ def torchscript(brain: torch.Tensor, *, weights: str) -> np.ndarray:
         Standard brain, given to the network as (1, 1, I, J, K), 0 to 1.
     weights : str
         Path of the archive.
+    run_program : int
+        1 to run the program in the archive.
+
+    Raises
+    ------
+    ToolError
+        Without ``run_program=1``, or when the file is no archive.
     """
+    if int(run_program) != 1:
+        raise ToolError(
+            f"{weights}: a TorchScript archive is a program and can write files when it runs; "
+            "if you trust it, give the extractor torchscript the option run_program=1"
+        )
     return features(_network(weights), brain[None, None].float()).float().numpy()
 
 

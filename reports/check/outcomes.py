@@ -192,7 +192,7 @@ def judge(
     rows = [_row(case, shared, rules.alpha, n_tests) for case in cases]
     rows += [_unmatched(rule) for rule, mine in table if not mine and rule.required]
     rows.sort(key=_place)
-    return CheckResult(run, baseline, shared.pairing, rules.alpha, n_tests, tuple(rows), _status(rows))
+    return CheckResult(run, baseline, shared.pairing, rules.alpha, n_tests, tuple(rows), _status(rows, rules))
 
 
 def _place(row: Row) -> tuple[int, bool, float]:
@@ -219,7 +219,8 @@ def _comparable(case: _Case) -> bool:
     return bool(case.baseline and case.baseline.usable and case.run and case.run.usable)
 
 
-def _status(rows: Sequence[Row]) -> Status:
+def _status(rows: Sequence[Row], rules: Rules) -> Status:
+    """Worst outcome; a pass needs a number that passes under a rule that does not only watch."""
     outcomes = {row.outcome for row in rows}
     if "fail" in outcomes:
         return "fail"
@@ -227,7 +228,10 @@ def _status(rows: Sequence[Row]) -> Status:
         return "missing"
     if "inconclusive" in outcomes:
         return "inconclusive"
-    return "pass" if outcomes & {"pass", "watched"} else "missing"
+    deciding = {rule.title for rule in rules.rules if not rule.watch}
+    if not deciding:
+        return "pass" if outcomes & {"pass", "watched"} else "missing"
+    return "pass" if any(row.outcome == "pass" and row.rule in deciding for row in rows) else "missing"
 
 
 def _unmatched(rule: Rule) -> Row:

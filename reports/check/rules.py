@@ -15,6 +15,7 @@ import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from plausibrain.cohorts.errors import DataError
+from plausibrain.cohorts.text_files import read_yaml, shown
 from plausibrain.reports.baseline_snapshot import Headline
 from plausibrain.reports.compare.structures import PREFIX
 
@@ -151,7 +152,7 @@ def read_rules(path: Path | None = None) -> Rules:
     """
     source = path or files("plausibrain.reports.check") / "rules_default.yaml"
     try:
-        content = yaml.safe_load(source.read_text(encoding="utf-8"))
+        content = read_yaml(path) if path else yaml.safe_load(source.read_text(encoding="utf-8"))
         return Rules.model_validate(content)
     except OSError as error:
         raise DataError(f"cannot read the rules file {source} ({error.strerror})") from None
@@ -165,4 +166,4 @@ def read_rules(path: Path | None = None) -> Rules:
 def _problem(item: dict[str, object]) -> str:
     place = item["loc"]
     where = ".".join(str(part) for part in place) if isinstance(place, tuple) else str(place)
-    return f"{where or 'file'}: {item['msg']} (got {item['input']!r})"
+    return f"{where or 'file'}: {item['msg']} (got {shown(item['input'])})"

@@ -46,13 +46,13 @@ SENTENCES = {
     "subjects to tell.",
 }
 NEXT = "Next"
-NOTHING = "Nothing was compared, and what is missing does not pass."
+NOTHING = "Nothing was compared that decides the check, and what is missing does not pass."
 
 
 def sentence(result: CheckResult) -> str:
     """Return the outcome of a check in one sentence."""
     tested = len(result.rows) - result.count("left out")
-    if not tested:
+    if not tested or (result.status == "missing" and not result.count("missing")):
         return NOTHING
     counts: dict[str, object] = {name: result.count(name) for name in COUNTED}
     n_watched = result.count("watched")

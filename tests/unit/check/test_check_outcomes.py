@@ -85,6 +85,7 @@ def test_a_watched_structure_that_is_gone_is_missing(world, baseline, tmp_path):
     path = run / "tables" / "results.tsv"
     kept = [line for line in path.read_text(encoding="utf-8").splitlines() if STRUCTURES[0] not in line]
     path.write_text("\n".join(kept) + "\n", encoding="utf-8")
+    path.with_suffix(".json").unlink(missing_ok=True)
     result = check_run(run, baseline=baseline)
     assert row_of(result, f"structure:{STRUCTURES[0]}").outcome == "missing"
     assert result.exit_code == 3
@@ -264,3 +265,11 @@ def test_an_error_removes_the_results_of_an_earlier_check(same, baseline, tmp_pa
         check_run(tmp_path / "gone", baseline=baseline, out=tmp_path)
     assert not (tmp_path / "check.json").exists()
     assert "NOT MADE" in (tmp_path / "check.md").read_text(encoding="utf-8")
+
+
+def test_a_check_in_which_no_headline_was_compared_never_passes():
+    """Watched structures alone say nothing about the headlines."""
+    lost = {name: {"status": "failed", "estimate": math.nan} for name in HEADLINES}
+    result = judged(read_rules(), new=lost, old=lost)
+    assert result.count("pass") + result.count("watched") >= len(STRUCTURES)
+    assert (result.status, result.exit_code) == ("missing", 3)

@@ -129,7 +129,7 @@ def test_a_missing_rules_file_is_an_error(tmp_path):
 
 def test_a_rules_file_that_is_no_text_is_an_error(tmp_path):
     (tmp_path / "r.yaml").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(DataError, match="not readable YAML"):
+    with pytest.raises(DataError, match="not UTF-8"):
         read_rules(tmp_path / "r.yaml")
 
 

@@ -157,7 +157,7 @@ def test_absent_files_and_folders_are_named(tmp_path):
     with pytest.raises(DataError, match=r"b\.nii: no such file"):
         read_volume(tmp_path / "b.nii")
     (tmp_path / "c.nii").mkdir()
-    with pytest.raises(DataError, match=r"c\.nii: not a whole, readable image"):
+    with pytest.raises(DataError, match=r"c\.nii: cannot be read \(is a folder"):
         read_volume(tmp_path / "c.nii")
 
 

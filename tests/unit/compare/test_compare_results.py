@@ -245,6 +245,7 @@ def test_structures_of_only_one_run_are_left_out(tmp_path):
     a, b = subjects.run("a").write(tmp_path / "a"), subjects.run("b").write(tmp_path / "b")
     results = pd.read_csv(b / "tables" / "results.tsv", sep="\t", keep_default_na=False)
     results[results.structure != STRUCTURES[0]].to_csv(b / "tables" / "results.tsv", sep="\t", index=False)
+    (b / "tables" / "results.json").unlink()
     table = moved_structures(read_run(a), read_run(b), shared_reference=True)
     assert len(table) == len(STRUCTURES) - 1
 
@@ -254,4 +255,5 @@ def test_no_structures_at_all_give_an_empty_table(tmp_path):
     a, b = subjects.run("a").write(tmp_path / "a"), subjects.run("b").write(tmp_path / "b")
     path = b / "tables" / "results.tsv"
     path.write_text(path.read_text(encoding="utf-8").splitlines()[0] + "\n", encoding="utf-8")
+    path.with_suffix(".json").unlink()
     assert moved_structures(read_run(a), read_run(b), shared_reference=True).empty

@@ -116,8 +116,15 @@ def test_any_torchscript_network_can_be_used(tmp_path):
     path = tmp_path / "mean.pt"
     with pytest.warns(DeprecationWarning, match="torch.jit"):
         torch.jit.script(Mean()).save(str(path))
-    vector = extractors()["torchscript"](brain=brain(), weights=str(path))
+    vector = extractors()["torchscript"](brain=brain(), weights=str(path), run_program=1)
     np.testing.assert_allclose(vector, [float(brain().mean()), float(brain().max())], rtol=1e-5)
     path.write_bytes(b"nothing")
     with pytest.raises(ToolError, match="is no TorchScript archive"):
         extractors()["torchscript"].function.__globals__["_network"].__wrapped__(str(path))
+
+
+def test_a_torchscript_program_runs_only_when_it_is_trusted(tmp_path):
+    path = tmp_path / "program.pt"
+    path.write_bytes(b"never opened")
+    with pytest.raises(ToolError, match="run_program=1"):
+        extractors()["torchscript"](brain=brain(), weights=str(path))

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import os
 import shutil
 import subprocess
 from collections.abc import Sequence
@@ -214,3 +215,24 @@ def in_node(folder: Path, packed: str, events: Sequence[Any] = ()) -> dict[str, 
     )  # fmt: skip
     found: dict[str, Any] = json.loads(done.stdout)
     return found
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["../../secret.txt", "/etc/hostname", "/dev/zero", "..", "a/../../secret.txt", "link.png", "pipe", "x\0"],
+)
+@pytest.mark.parametrize("column", ["file", "volume"])
+def test_a_page_embeds_nothing_from_outside_the_folder_of_pictures(
+    run: Run, name: str, column: str, tmp_path: Path
+) -> None:
+    shutil.copytree(run.path, tmp_path / "run")
+    run = Run(tmp_path / "run", run.record, run.scorecard)
+    folder = run.path / slices.FOLDER
+    (run.path.parent / "secret.txt").write_text("secret")
+    (folder / "link.png").symlink_to(run.path.parent / "secret.txt")
+    os.mkfifo(folder / "pipe")
+    run._tables["slices"] = run.table("slices").assign(**{column: name})
+    found = (
+        volumes_of(run) if column == "volume" else [s for g in slices_of(run, 0) for p in g.pairs for s in p]
+    )
+    assert all(not (one.source if column == "file" else one.packed) for one in found)
