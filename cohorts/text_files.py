@@ -71,7 +71,9 @@ def read_text(path: Path, *, max_bytes: int = MAX_SETTINGS_BYTES) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
-        raise DataError(f"{path}: byte {error.start} is not UTF-8, so it is not readable as text; save the file as UTF-8") from None
+        raise DataError(
+            f"{path}: byte {error.start} is not UTF-8 and not readable as text; save the file as UTF-8"
+        ) from None
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({_why(error)})") from None
 
