@@ -1,8 +1,11 @@
 """Our own segmenter: a U-Net trained by domain randomisation on label maps, shipped with its weights.
 
-It measures 32 structures at 1 mm on T1w images of whole heads or stripped brains. What moves it: resolution
-along thick slices, strong pathology that no label map showed, tissue cut away by skull-stripping (TIV of a
-stripped image has less fluid). How well it does against manual labels stands in ``docs/segmenter.md``.
+It measures 32 structures at 1 mm on T1w images of whole heads, which are stripped first
+(`plausibrain.evaluation.stripping`), or of stripped brains. What moves it: resolution along thick slices,
+strong pathology that no label map showed, tissue cut away by skull-stripping. TIV is the sum of all
+structures, fluid around the brain included as far as the stripping left it: for a whole head what lies inside
+deepbet's mask, for an image that came stripped what the other program kept. How well it does against manual
+labels stands in ``docs/segmenter.md``.
 """
 
 import hashlib
@@ -37,6 +40,7 @@ from plausibrain.evaluation.posteriors import (
 )
 from plausibrain.evaluation.quality_score import quality_features
 from plausibrain.evaluation.segmentation import SEGMENTERS, Segmentation, check_segmentation
+from plausibrain.evaluation.stripping import rule_version, strip
 from plausibrain.evaluation.working_grid import WorkingImage, make_working_image, sample_on, winning_channel
 
 NAME = "synthseg_style"
@@ -77,7 +81,8 @@ def segment_at(image: Volume, answer_mm: int, *, name: str, device: str) -> Segm
         Of the segmenter, for the result.
     device : str
     """
-    working = make_working_image(image)
+    brain = strip(image, device=device)
+    working = make_working_image(brain.image)
     if answer_mm == 2:
         working = with_even_sides(working)
     data = torch.from_numpy(working.data).to(device)
@@ -86,15 +91,17 @@ def segment_at(image: Volume, answer_mm: int, *, name: str, device: str) -> Segm
         load_network(device), data, voxel_mm3, fine=answer_mm == 1, shifts=boundary_shifts(answer_mm)
     )
     posteriors, facts = keep_largest(raw)
-    features, stripped = quality_features(data, posteriors, both)
-    facts["stripped"] = float(stripped)
+    features, _ = quality_features(data, posteriors, both)
+    facts |= brain.facts
     for group, (expected, mirrored) in features.items():
         facts |= {f"expected_dice_{group}": expected, f"mirror_dice_{group}": mirrored}
     maps = torch.cat([posteriors.structures, posteriors.left[None]])
     grid = working.affine if answer_mm == 1 else halved(working.affine)
     labels = LabelMap(label_ids(*sample_on(maps, grid, image)), image.affine)
     qc = predicted_dice(features, answer_mm)
-    result = Segmentation(labels, soft_volumes(posteriors), qc, facts, name, version(answer_mm))
+    result = Segmentation(
+        labels, soft_volumes(posteriors), qc, facts, name, version(answer_mm), reasons=brain.reasons
+    )
     return check_segmentation(result, names("aseg"), image)
 
 
@@ -194,9 +201,10 @@ def round_convolutions(network: torch.nn.Module) -> None:
 
 @cache
 def version(answer_mm: int = 1) -> str:
-    """Return the first digits of the SHA-256 of weights and calibrations, which decide every result."""
+    """Return the first digits of the SHA-256 of what decides every result: weights, lines, stripping."""
     names = (_WEIGHTS, BOUNDARY_FILE, QUALITY_FILES[answer_mm])
-    return hashlib.sha256(b"".join(_resource(name).read_bytes() for name in names)).hexdigest()[:12]
+    content = [*(_resource(name).read_bytes() for name in names), rule_version().encode()]
+    return hashlib.sha256(b"".join(content)).hexdigest()[:12]
 
 
 @cache
