@@ -118,9 +118,36 @@ def _split(table: pd.DataFrame, options: Any) -> Iterator[pd.DataFrame]:
 
 
 def _panel(plugin: Plugin, table: pd.DataFrame, name: str) -> Markup:
-    width, height = plugin.options["size"](table)
     with drawing(name):
-        canvas = Figure((width / PIXELS_PER_INCH, height / PIXELS_PER_INCH), layout=plugin.options["layout"])
-        FigureCanvasSVG(canvas)
-        plugin.function(table, ax=canvas.add_subplot())
-        return to_svg(canvas, name=name, title=plugin.options["describe"](table))
+        return to_svg(_plotted(plugin, table), name=name, title=plugin.options["describe"](table))
+
+
+def _plotted(plugin: Plugin, table: pd.DataFrame) -> Figure:
+    width, height = plugin.options["size"](table)
+    canvas = Figure((width / PIXELS_PER_INCH, height / PIXELS_PER_INCH), layout=plugin.options["layout"])
+    FigureCanvasSVG(canvas)
+    plugin.function(table, ax=canvas.add_subplot())
+    return canvas
+
+
+def panel_figures(plugin: Plugin, run: Run) -> Iterator[tuple[str, Figure]]:
+    """Yield every panel of a figure under the name of its file; the caller saves it before the next one.
+
+    Parameters
+    ----------
+    plugin : Plugin
+    run : Run
+    """
+    tables = list(_split(plugin.options["select"](run), plugin.options))
+    for place, table in enumerate(tables):
+        name = panel_file(plugin.name, place, len(tables))
+        with drawing(name):
+            canvas = _plotted(plugin, table)
+            for artist in canvas.findobj():
+                artist.set_gid(None)  # a tooltip, which only the page reads
+            yield name, canvas
+
+
+def panel_file(name: str, place: int, n_panels: int) -> str:
+    """Name of the file of a panel, without its ending."""
+    return name if n_panels == 1 else f"{name}-{place + 1}"

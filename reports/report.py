@@ -11,6 +11,7 @@ import pandas as pd
 from plausibrain.cohorts.store import write_text_atomic
 from plausibrain.reports.environment import render
 from plausibrain.reports.figure import Drawn, figures_of
+from plausibrain.reports.figure_files import FOLDER, write_figures
 from plausibrain.reports.findings import answer, biases, faults, unjudged
 from plausibrain.reports.formatting import MISSING, count, fixed, is_missing, listing, percent
 from plausibrain.reports.methods import COHORTS, included, measured_headlines, methods
@@ -19,6 +20,8 @@ from plausibrain.reports.references import Bibliography
 from plausibrain.reports.result_tables import ResultTable, tables_of
 from plausibrain.reports.run_folder import Run, read_run
 from plausibrain.reports.slices import SliceGroup, slices_of, volumes_of
+from plausibrain.reports.summary import write_summary
+from plausibrain.reports.texts import write_texts
 
 #: The figure of the first screen.
 FIRST_FIGURE = "brain_sizes"
@@ -39,7 +42,10 @@ class Section:
 
 
 def write_report(run: Path, out: Path | None = None) -> Path:
-    """Write the report of a run folder.
+    """Write the report of a run folder, and what can be taken from it.
+
+    Beside ``report.html`` these are ``figures/`` (SVG, PNG, PDF), ``methods.md``, ``methods.tex``,
+    ``references.bib`` and ``summary.pdf``; with `out`, only the page is written.
 
     Parameters
     ----------
@@ -59,7 +65,12 @@ def write_report(run: Path, out: Path | None = None) -> Path:
         When the folder lacks a file, or a file comes from another version.
     """
     target = out or run / "report.html"
-    write_text_atomic(target, page(read_run(run)))
+    opened = read_run(run)
+    write_text_atomic(target, page(opened))
+    if out is None:
+        write_figures(opened, run / FOLDER)
+        write_texts(opened, run)
+        write_summary(opened, run / "summary.pdf")
     return target
 
 

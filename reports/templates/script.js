@@ -71,6 +71,80 @@
     (table.closest(".scroller") || table).before(tools);
   }
 
+  function deliver(name, content) {
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(content);
+    link.download = name;
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 10000);
+  }
+
+  function button(text, label, action) {
+    const made = document.createElement("button");
+    made.type = "button";
+    made.textContent = text;
+    made.setAttribute("aria-label", label);
+    made.addEventListener("click", action);
+    return made;
+  }
+
+  /* A figure as a file of its own: literal colours in place of those of the page, a font, a size. */
+  function literal(svg) {
+    const copy = svg.cloneNode(true);
+    const box = svg.viewBox.baseVal;
+    copy.setAttribute("xmlns", "http://www.w3.org/2000/svg");
+    copy.setAttribute("xmlns:xlink", "http://www.w3.org/1999/xlink");
+    copy.setAttribute("width", box.width);
+    copy.setAttribute("height", box.height);
+    copy.setAttribute("style", "background: #ffffff; font-family: Helvetica, Arial, 'DejaVu Sans', sans-serif");
+    const ground = document.createElementNS("http://www.w3.org/2000/svg", "rect");
+    ground.setAttribute("width", "100%");
+    ground.setAttribute("height", "100%");
+    ground.setAttribute("fill", "#ffffff");
+    copy.prepend(ground);
+    for (const node of copy.querySelectorAll("[href]")) node.setAttribute("xlink:href", node.getAttribute("href"));
+    return new XMLSerializer().serializeToString(copy).replace(/var\(--[\w-]+, (#[0-9a-f]{6})\)/g, "$1");
+  }
+
+  function saveSvg(svg, name) {
+    deliver(name + ".svg", new Blob([literal(svg)], { type: "image/svg+xml" }));
+  }
+
+  function savePng(svg, name) {
+    const scale = 3;
+    const picture = new Image();
+    picture.addEventListener("load", function () {
+      const canvas = document.createElement("canvas");
+      canvas.width = svg.viewBox.baseVal.width * scale;
+      canvas.height = svg.viewBox.baseVal.height * scale;
+      canvas.getContext("2d").drawImage(picture, 0, 0, canvas.width, canvas.height);
+      canvas.toBlob((content) => deliver(name + ".png", content), "image/png");
+    });
+    picture.src = "data:image/svg+xml;charset=utf-8," + encodeURIComponent(literal(svg));
+  }
+
+  function csvOf(table) {
+    const cell = (node) => '"' + node.textContent.trim().replace(/\s+/g, " ").replaceAll('"', '""') + '"';
+    return Array.from(table.rows, (row) => Array.from(row.cells, cell).join(",")).join("\r\n") + "\r\n";
+  }
+
+  document.querySelectorAll(".panel[data-name]").forEach(function (panel) {
+    const [svg, name] = [panel.querySelector("svg"), panel.dataset.name];
+    const tools = document.createElement("div");
+    tools.className = "save";
+    tools.append(button("SVG", "Save " + name + " as SVG", () => saveSvg(svg, name)), button("PNG", "Save " + name + " as PNG", () => savePng(svg, name)));
+    panel.append(tools);
+  });
+  document.querySelectorAll("main table").forEach(function (table, place) {
+    const title = (table.caption && table.caption.textContent.trim()) || "table " + (place + 1);
+    const name = title.toLowerCase().replace(/[^a-z0-9]+/g, "-").slice(0, 60).replace(/^-|-$/g, "") || "table";
+    const tools = document.createElement("div");
+    tools.className = "save";
+    const text = () => deliver(name + ".csv", new Blob(["\ufeff" + csvOf(table)], { type: "text/csv" }));
+    tools.append(button("CSV", "Save the table as CSV: " + title, text));
+    (table.closest(".scroller") || table).after(tools);
+  });
+
   /* What scrolls sideways can be reached by keyboard; what fits is no stop on the way. */
   function markScrollers() {
     for (const box of document.querySelectorAll(".scroller")) {
