@@ -92,17 +92,14 @@
   function literal(svg) {
     const copy = svg.cloneNode(true);
     const box = svg.viewBox.baseVal;
-    copy.setAttribute("xmlns", "http://www.w3.org/2000/svg");
-    copy.setAttribute("xmlns:xlink", "http://www.w3.org/1999/xlink");
     copy.setAttribute("width", box.width);
     copy.setAttribute("height", box.height);
     copy.setAttribute("style", "background: #ffffff; font-family: Helvetica, Arial, 'DejaVu Sans', sans-serif");
-    const ground = document.createElementNS("http://www.w3.org/2000/svg", "rect");
+    const ground = document.createElementNS(svg.namespaceURI, "rect");
     ground.setAttribute("width", "100%");
     ground.setAttribute("height", "100%");
     ground.setAttribute("fill", "#ffffff");
     copy.prepend(ground);
-    for (const node of copy.querySelectorAll("[href]")) node.setAttribute("xlink:href", node.getAttribute("href"));
     return new XMLSerializer().serializeToString(copy).replace(/var\(--[\w-]+, (#[0-9a-f]{6})\)/g, "$1");
   }
 
