@@ -30,6 +30,8 @@ def _head_size(frame: Frame) -> str:
 def _age(frame: Frame) -> str:
     for role in ("reference", "generated"):
         sample = getattr(frame, role).sample
+        if not sample.has_age:
+            return "one of the cohorts states no ages"
         if sample.age.std() < MIN_AGE_SPREAD_YEARS:
             return (
                 f"all subjects of the {role} cohort have nearly the same age ({sample.age.mean():.0f} years)"
@@ -41,7 +43,10 @@ def _age(frame: Frame) -> str:
 
 def _sex(frame: Frame) -> str:
     for role in ("reference", "generated"):
-        male = getattr(frame, role).sample.male
+        sample = getattr(frame, role).sample
+        if not sample.has_sex:
+            return "one of the cohorts states no sexes"
+        male = sample.male
         men, women = int(male.sum()), int((1 - male).sum())
         if min(men, women) < MIN_EACH_SEX:
             return f"the {role} cohort has {men} men and {women} women; {MIN_EACH_SEX} of each are needed"

@@ -60,7 +60,7 @@ def _complete(column: str, subjects: pd.DataFrame) -> bool:
 
 
 def _not_a_population(subjects: pd.DataFrame, requested: list[str], kind: str) -> str:
-    combos = len(subjects[["age", *requested]].drop_duplicates())
+    combos = len(_factors(subjects, requested).drop_duplicates())
     how = (
         "one condition at a time was varied" if kind == "one_factor" else "a grid of conditions was requested"
     )
@@ -68,6 +68,11 @@ def _not_a_population(subjects: pd.DataFrame, requested: list[str], kind: str) -
         f"{how} ({combos} combinations for {len(subjects)} images), so the mix of conditions is not that of "
         "a population and spread, covariation and distance between cohorts partly reflect the requests"
     )
+
+
+def _factors(subjects: pd.DataFrame, requested: list[str]) -> pd.DataFrame:
+    """Return what was varied: the requests, and age where it is stated."""
+    return subjects[[*(["age"] if subjects["age"].notna().any() else []), *requested]]
 
 
 def _ages_apart(frame: Frame) -> dict[str, str]:
@@ -88,6 +93,8 @@ def _share_outside(real: np.ndarray, generated: np.ndarray) -> float:
 
 
 def _sexes_apart(frame: Frame) -> list[str]:
+    if not frame.reference.sample.has_sex:
+        return []
     if "sex" in frame.columns or np.ptp(frame.reference.sample.male) or np.ptp(frame.generated.sample.male):
         return []
     men = [bool(p.sample.male[0]) for p in (frame.reference, frame.generated)]
@@ -102,7 +109,7 @@ def _sexes_apart(frame: Frame) -> list[str]:
 def _kind(subjects: pd.DataFrame, requested: list[str]) -> str:
     if not requested:
         return "unconditional"
-    factors = subjects[["age", *requested]]
+    factors = _factors(subjects, requested)
     if len(factors.drop_duplicates()) * MIN_REPEATS > len(factors):
         return "population"
     moved = sum((factors[c] != factors[c].mode().iloc[0]).to_numpy().astype(int) for c in factors)

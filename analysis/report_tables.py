@@ -13,6 +13,10 @@ from plausibrain.analysis.sample import Sample
 from plausibrain.cohorts.structures import TIV
 
 CURVE_POINTS = 25
+BALANCE_COLUMNS = [
+    "variable", "level", "reference", "generated", "reference_sd", "generated_sd", "smd", "n_reference",
+    "n_generated",
+]  # fmt: skip
 
 
 def balance_table(reference: Sample, generated: Sample) -> pd.DataFrame:
@@ -22,15 +26,14 @@ def balance_table(reference: Sample, generated: Sample) -> pd.DataFrame:
     ----------
     Austin 2009, section 2 (key Austin2009): the difference over the root of the mean variance.
     """
-    rows = [
-        _balance_row("age", "", reference.age, generated.age),
-        _balance_row("sex", "M", reference.male, generated.male),
-    ]
+    rows = [_balance_row("age", "", reference.age, generated.age)] if reference.has_age else []
+    if reference.has_sex:
+        rows.append(_balance_row("sex", "M", reference.male, generated.male))
     if "site" in reference.subjects and "site" in generated.subjects:
         sites = [s.subjects["site"].astype("string").fillna("") for s in (reference, generated)]
         for level in sorted((set(sites[0]) | set(sites[1])) - {""}):
             rows.append(_balance_row("site", level, *((s == level).to_numpy(dtype=float) for s in sites)))
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=BALANCE_COLUMNS)
 
 
 def _balance_row(
@@ -56,7 +59,7 @@ def curve_table(pairs: Pairs) -> pd.DataFrame:
 
 def _sexes(frame: Frame, role: Role) -> list[str]:
     sample = getattr(frame, role).sample
-    if np.ptp(sample.age) == 0:
+    if np.ptp(sample.age) == 0 or not sample.has_sex:
         return []
     return sorted(sample.subjects["sex"].unique())
 

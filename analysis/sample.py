@@ -38,6 +38,8 @@ class Sample:
         Feature vectors of images that both cohorts have; a NaN row where there is none.
     pairs : DataFrame or None
         Similarity of pairs of images, as in `plausibrain.cohorts.cohort.Cohort`.
+    has_age, has_sex : bool
+        Whether both cohorts state ages, or sexes. Where one does not, nothing is adjusted for them.
     """
 
     name: str
@@ -48,6 +50,8 @@ class Sample:
     quality: pd.DataFrame = field(default_factory=pd.DataFrame)
     features: Mapping[str, np.ndarray] = field(default_factory=dict)
     pairs: pd.DataFrame | None = None
+    has_age: bool = True
+    has_sex: bool = True
 
     def __len__(self) -> int:
         return len(self.subjects)
@@ -59,12 +63,16 @@ class Sample:
 
     @cached_property
     def age(self) -> np.ndarray:
-        """Age in years, (n,)."""
+        """Age in years, (n,); zero for everybody without ages, a constant that leaves every design."""
+        if not self.has_age:
+            return np.zeros(len(self))
         return self.subjects["age"].to_numpy(dtype=float)
 
     @cached_property
     def male(self) -> np.ndarray:
-        """1 for men, 0 for women, (n,)."""
+        """1 for men, 0 for women, (n,); zero for everybody without sexes, which leaves every design."""
+        if not self.has_sex:
+            return np.zeros(len(self))
         return (self.subjects["sex"] == "M").to_numpy(dtype=float)
 
     def take(self, rows: np.ndarray) -> "Sample":
@@ -153,9 +161,10 @@ def prepare_samples(
     measures, told = common_measures(reference, generated)
     notes += told
     parts = {"reference": reference, "generated": generated}
+    stated = _stated(parts, notes)
     samples, rows = {}, []
     for role, cohort in parts.items():
-        samples[role], status = _complete(cohort, structures, measures, use_tiv=use_tiv)
+        samples[role], status = _complete(cohort, structures, measures, stated, use_tiv=use_tiv)
         rows.append(status.assign(cohort=role))
         _check_enough(role, cohort, samples[role], min_subjects)
     return Samples(
@@ -251,19 +260,43 @@ def _ok(cohort: Cohort) -> np.ndarray:
     return (cohort.subjects["status"] == OK).to_numpy()
 
 
-def _known(cohort: Cohort) -> np.ndarray:
-    """Tell for which rows age and sex are known."""
-    age = np.isfinite(cohort.subjects["age"].to_numpy(dtype=float, na_value=np.nan))
-    return age & cohort.subjects["sex"].isin(["M", "F"]).to_numpy()
+def _stated(parts: Mapping[str, Cohort], notes: list[tuple[str, Note]]) -> dict[str, bool]:
+    """Tell whether both cohorts state ages, and sexes; note which does not and what follows."""
+    stated = {}
+    for name, what in (("age", "ages"), ("sex", "sexes")):
+        without = [role for role, cohort in parts.items() if not cohort.subjects[name].notna().any()]
+        stated[name] = not without
+        for role in without:
+            message = (
+                f"the {role} cohort states no {what}: nothing is adjusted for {name}, and questions "
+                f"that need {what} do not apply"
+            )
+            notes.append((role, Note("warning", name, message=message)))
+    return stated
+
+
+def _known(cohort: Cohort, stated: Mapping[str, bool]) -> np.ndarray:
+    """Tell for which rows age and sex are known, as far as both cohorts state them."""
+    known = np.ones(len(cohort.subjects), dtype=bool)
+    if stated["age"]:
+        known &= np.isfinite(cohort.subjects["age"].to_numpy(dtype=float, na_value=np.nan))
+    if stated["sex"]:
+        known &= cohort.subjects["sex"].isin(["M", "F"]).to_numpy()
+    return known
 
 
 def _complete(
-    cohort: Cohort, structures: tuple[str, ...], measures: list[str], *, use_tiv: bool
+    cohort: Cohort,
+    structures: tuple[str, ...],
+    measures: list[str],
+    stated: Mapping[str, bool],
+    *,
+    use_tiv: bool,
 ) -> tuple[Sample, pd.DataFrame]:
     wanted = [*structures, *([TIV] if use_tiv else [])]
     values = _volumes(cohort)[wanted].to_numpy(dtype=float)
     complete = np.isfinite(values).all(axis=1)
-    known = _known(cohort)
+    known = _known(cohort, stated)
     keep = _ok(cohort) & complete & known
     status = cohort.subjects[["participant_id", "subject", "age", "sex"]].copy()
     status["excluded"] = ~keep
@@ -275,7 +308,10 @@ def _complete(
     tiv = values[keep, -1] if use_tiv else None
     volumes, quality = values[keep][:, : len(structures)], filled_measures(cohort, measures, keep)
     kept = cohort.select(keep)
-    sample = Sample(cohort.name, subjects, volumes, structures, tiv, quality, kept.features, kept.pairs)
+    sample = Sample(
+        cohort.name, subjects, volumes, structures, tiv, quality, kept.features, kept.pairs,
+        has_age=stated["age"], has_sex=stated["sex"],
+    )  # fmt: skip
     return sample, status
 
 

@@ -24,8 +24,10 @@ def decade(age: np.ndarray) -> np.ndarray:
 def strata_of(sample: Sample) -> dict[str, np.ndarray]:
     """Return membership masks of every stratum present in a sample."""
     sexes, decades = sample.subjects["sex"].to_numpy(dtype=str), decade(sample.age)
-    masks = {sex: sexes == sex for sex in np.unique(sexes)}
-    masks |= {d: decades == d for d in np.unique(decades)}
+    masks = {sex: sexes == sex for sex in np.unique(sexes)} if sample.has_sex else {}
+    masks |= {d: decades == d for d in np.unique(decades)} if sample.has_age else {}
+    if not (sample.has_age and sample.has_sex):
+        return masks
     both = {f"{s} {d}": (sexes == s) & (decades == d) for s in np.unique(sexes) for d in np.unique(decades)}
     return masks | both
 

@@ -13,6 +13,7 @@ from plausibrain.cohorts.assembly import Reading, assemble
 from plausibrain.cohorts.bids import write_bids
 from plausibrain.cohorts.errors import DataError
 from plausibrain.cohorts.from_images import checked_features, checked_pairs, checked_reasons, pairs_among
+from plausibrain.cohorts.import_notes import import_notes
 from plausibrain.cohorts.locations import locate
 from plausibrain.cohorts.notes import Note, notes_table
 from plausibrain.cohorts.structures import TIV
@@ -205,7 +206,7 @@ def read_cohort(
         images=parts.images,
         segmenter=segmenter or parts.segmenter,
         source=source,
-        notes=parts.notes,
+        notes=(*parts.notes, *import_notes(source)),
     )
     _check_enough(cohort, min_subjects)
     return cohort

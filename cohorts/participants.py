@@ -81,7 +81,7 @@ def _check_columns(columns: dict[str, str], raw: pd.DataFrame, source: str) -> N
         found = ", ".join(map(str, raw.columns[:20])) + (", …" if len(raw.columns) > 20 else "")
         raise DataError(
             f"{source}: no column for {' and '.join(missing)}; found {found}; rename a column ({known}), "
-            "or give a table of subjects with participants=..."
+            "or give a table of subjects with participants=...; a cohort that has none gets a column of n/a"
         )
 
 
@@ -203,6 +203,10 @@ def _add_status(
         given = as_text(raw[columns["reason"]]) if "reason" in columns else reason
         reason = reason.mask(excluded, given.fillna("excluded in the table"))
     for name in ("age", "sex"):
+        if subjects[name].isna().all() and name in columns:
+            message = f"column {columns[name]!r} is empty in every row: the cohort states no {name}"
+            notes.append(Note("warning", columns[name], None, "", message))
+            continue
         missing = subjects[name].isna() & (reason == "")
         reason = reason.mask(missing, f"{name} is missing")
         if missing.any():

@@ -445,6 +445,48 @@ def baseline(folder: Annotated[Path, typer.Argument(help="Run folder.")], *, out
     print(write_baseline(folder, out))
 
 
+@app.command(name="import")
+def import_(
+    folder: Annotated[Path, typer.Argument(help="Folder into which a generator wrote images.")],
+    *,
+    out: Out,
+    preset: Annotated[
+        str | None, typer.Option(help="What the files mean: monai_bundle, brlp, wdm_3d, …, or a YAML file.")
+    ] = None,
+    pattern: Annotated[
+        str | None, typer.Option(help='File names with named parts, e.g. "sample_{sex}_{age}.nii.gz".')
+    ] = None,
+    ignore: Annotated[list[str] | None, typer.Option(help="Part of the pattern that means nothing.")] = None,
+    table: Annotated[
+        Path | None, typer.Option(help="Conditions: CSV, TSV or a JSON list, one row per image.")
+    ] = None,
+    map_: Annotated[
+        list[str] | None, typer.Option("--map", help="Column of the table, e.g. age=prompt_age.")
+    ] = None,
+    voxel: Annotated[str | None, typer.Option(help="Voxel size, mm, e.g. 0.94,0.94,1.36.")] = None,
+    orientation: Annotated[str | None, typer.Option(help="Where the axes lead, e.g. LPS.")] = None,
+    scale: Annotated[
+        list[str] | None, typer.Option(help="What 0 and 1 of a condition stand for, e.g. age=44:82.")
+    ] = None,
+    sex_coding: Annotated[str | None, typer.Option(help='Meaning of sex codes, e.g. "1=M,0=F".')] = None,
+) -> None:
+    """Turn the images of a generator, as it wrote them, into a cohort that states what was assumed."""
+    from plausibrain.cohorts.import_images import import_images
+    from plausibrain.cohorts.import_recipe import read_recipe
+    from plausibrain.flags import name_value_pairs, numbers_of, ranges_of
+
+    stated = {
+        "pattern": pattern, "ignore": ignore, "orientation": orientation, "sex_coding": sex_coding,
+        "voxel": None if voxel is None else numbers_of(voxel, ","),
+        "scale": ranges_of(scale) if scale else None,
+    }  # fmt: skip
+    recipe = read_recipe(preset, stated)
+    n, remarks = import_images(folder, out, recipe, table=table, columns=name_value_pairs(map_ or ()))
+    print(f"{n} images in {out}")
+    for remark in remarks:
+        print(f"assumed: {remark}")
+
+
 @app.command()
 def noise(
     first: Annotated[Path, typer.Argument(help="Table of the first visit.")],

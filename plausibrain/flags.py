@@ -84,6 +84,28 @@ def name_value_pairs(pairs: Iterable[str]) -> dict[str, str]:
     return found
 
 
+def numbers_of(text: str, separator: str) -> tuple[float, ...]:
+    """Return the numbers of a text such as ``0.94,0.94,1.36``.
+
+    Raises
+    ------
+    DataError
+        When a part is no finite number.
+    """
+    try:
+        numbers = tuple(float(part) for part in text.split(separator))
+    except ValueError:
+        numbers = ()
+    if not numbers or not all(math.isfinite(number) for number in numbers):
+        raise DataError(f"{text!r}: expected numbers separated by {separator!r}")
+    return numbers
+
+
+def ranges_of(pairs: Iterable[str]) -> dict[str, tuple[float, ...]]:
+    """Return ranges given as ``name=low:high``."""
+    return {name: numbers_of(text, ":") for name, text in name_value_pairs(pairs).items()}
+
+
 def read_noise(path: Path) -> dict[str, float]:
     """Return noise per structure, in standard deviations between subjects, from a table of `write_noise`."""
     table = read_table(path, NOISE)

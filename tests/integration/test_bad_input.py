@@ -37,7 +37,10 @@ REFUSED: dict[str, tuple[Damage, list[str]]] = {
     "no volumes": (lambda t: t[["participant_id", "age", "sex"]], ["volumes"]),
     "one subject": (lambda t: t.head(1), ["1"]),
     "nobody": (lambda t: t.head(0), ["generated.csv"]),
-    "every age missing": (_all("age", np.nan), ["age"]),
+    "every row without age or sex": (
+        lambda t: t.assign(age=t["age"].where(t.index % 2 == 0), sex=t["sex"].where(t.index % 2 == 1)),
+        ["age", "sex"],
+    ),
     "no common structure": (
         lambda t: t[["participant_id", "age", "sex"]].assign(**{"ctx-lh-insula": 7000.0 + np.arange(len(t))}),
         ["structure"],

@@ -201,7 +201,13 @@ def test_rows_without_age_or_sex_stay_as_excluded():
 
 def test_nothing_left_is_an_error():
     with pytest.raises(DataError, match=r"p\.tsv: none of 3 rows has both age and sex"):
-        parse(age=[None] * 3)
+        parse(age=[None, 30, None], sex=["M", None, "F"])
+
+
+def test_ages_that_nobody_has_are_stated_missing_and_exclude_nobody():
+    subjects, notes = parse(age=[None] * 3)
+    assert subjects["status"].tolist() == ["ok"] * 3
+    assert any("states no age" in note.message for note in notes)
 
 
 @pytest.mark.parametrize("name", ["a/b", "..", "../x", "a..b", "a\\b", "a\nb", "a\x1b[2J", "x" * 129, "."])
@@ -356,8 +362,8 @@ def test_any_table_gives_checked_subjects_or_a_clear_error(rows):
     if subjects is not None:
         included = subjects[subjects["status"] == "ok"]
         assert len(subjects) == len(rows)
-        assert included["age"].between(0, 120).all()
-        assert included["sex"].isin(["M", "F"]).all()
+        assert included["age"].between(0, 120).all() or subjects["age"].isna().all()
+        assert included["sex"].isin(["M", "F"]).all() or subjects["sex"].isna().all()
         assert subjects["participant_id"].is_unique
         assert (subjects.loc[subjects["status"] != "ok", "reason"] != "").all()
 

@@ -1,0 +1,1 @@
+"""What the files of public generators mean: one YAML file each."""

@@ -1,0 +1,1 @@
+"""Outputs of public generators, rebuilt and imported."""
