@@ -63,7 +63,7 @@ RETEST = (("1003", "1023"), ("1004", "1024"))
 _FLUID = 24
 LARGE = ("Cerebral-White-Matter", "Cerebral-Cortex", "Cerebellum-Cortex", "Brain-Stem", "Thalamus", TIV)
 
-INTRO = """# How wrong is the ruler? `synthseg_style` on real brains
+INTRO = """# How accurate is the segmenter? `synthseg_style` on real brains
 
 None of these scans was used for training; four were looked at to decide whether to ship (`segmenter.md`). Manual labels: 19 skull-stripped T1w scans of
 subjects aged 18 to 34 (OASIS; labels by Neuromorphometrics, Inc.). Protocols differ from FreeSurfer's, which

@@ -176,7 +176,7 @@ def _unpack(packed: object, path: Path) -> pd.DataFrame:
         values = np.frombuffer(_inflate(parts.data, 4 * shape[0] * shape[1]), dtype="<f4").reshape(shape)
     except (ValidationError, ValueError, zlib.error, binascii.Error) as error:
         raise DataError(
-            f"{path}: its bootstrap draws cannot be read ({error}); write the baseline again"
+            f"{path}: its bootstrap resamples cannot be read ({error}); write the baseline again"
         ) from None
     return pd.DataFrame(values.astype(np.float64), index=list(parts.draw), columns=list(parts.columns))
 

@@ -23,7 +23,7 @@ COMPARE = Schema(
         _HEADLINE,
         Column("label", "str", "The headline in words"),
         Column("unit", "str", "Unit of every number of the row but p, correlation and levels"),
-        Column("better", "str", "What is wanted: closer to the ideal, higher or lower"),
+        Column("better", "str", "Direction: closer to the ideal, higher or lower"),
         Column("ideal", "float", "Ideal value"),
         _FIRST,
         _SECOND,

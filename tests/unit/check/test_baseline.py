@@ -107,7 +107,7 @@ def damaged(baseline, tmp_path, **change: object):
     ids=["no base64", "no zlib", "too short", "a bomb", "cut off"],
 )
 def test_damaged_draws_are_an_error(data, baseline, tmp_path):
-    with pytest.raises(DataError, match="bootstrap draws cannot be read"):
+    with pytest.raises(DataError, match="bootstrap resamples cannot be read"):
         read_snapshot(damaged(baseline, tmp_path, data=data))
 
 

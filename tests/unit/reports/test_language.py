@@ -1,0 +1,52 @@
+"""Pages, their texts and the documentation use the words of docs/glossary.md, not those it replaces."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+OLD = re.compile(
+    r"\b(real people|people|real subjects|twins?|planted|plants|obeys?|obedience|asked|told|"
+    r"cannot tell|real against real|whole instrument|ruler|close enough|what is wanted|"
+    r"coercions|found odd|(?:images?|volumes?|subjects?|cohorts?) drawn|joint draws|bootstrap draws)\b",
+    re.IGNORECASE,
+)
+#: Pages that describe models and simulations in their makers' words, and the list of old words itself.
+OTHER_DOCS = {"glossary.md", "decisions.md"}
+OTHER_PREFIXES = ("models", "simulator", "plugin", "segmenter", "validation")
+DOCS = [
+    path
+    for path in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+    if path.name not in OTHER_DOCS and not path.name.startswith(OTHER_PREFIXES)
+]
+TEMPLATES = sorted((ROOT / "reports" / "templates").glob("*"))
+SOURCES = sorted((ROOT / "reports").rglob("*.py"))
+
+
+def _strings(path: Path) -> Iterator[str]:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    kinds = (ast.Module, ast.ClassDef, ast.FunctionDef)
+    first = [n.body[0] for n in ast.walk(tree) if isinstance(n, kinds) and n.body]
+    docstrings = {id(e.value) for e in first if isinstance(e, ast.Expr)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docstrings:
+            yield node.value
+
+
+@pytest.mark.parametrize("path", [*TEMPLATES, *DOCS], ids=lambda path: path.name)
+def test_templates_and_documentation_use_the_words_of_the_glossary(path: Path) -> None:
+    lines = path.read_text(encoding="utf-8").splitlines()
+    assert not [f"{n}: {line}" for n, line in enumerate(lines, start=1) if OLD.search(line)]
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_texts_of_pages_use_the_words_of_the_glossary(path: Path) -> None:
+    assert not [text for text in _strings(path) if OLD.search(text)]
+
+
+@pytest.mark.parametrize("word", ["real people", "twins", "told", "cannot tell", "the whole instrument"])
+def test_an_old_word_is_found(word: str) -> None:
+    assert OLD.search(f"A sentence with {word} in it.")
