@@ -7,7 +7,7 @@ from plausibrain.cohorts.cells import as_numbers
 from plausibrain.cohorts.errors import DataError
 from plausibrain.cohorts.notes import Note
 
-PER_YEAR = {"years": 1.0, "months": 12.0, "days": 365.25}
+PER_YEAR = {"years": 1.0, "months": 12.0, "weeks": 365.25 / 7, "days": 365.25}
 _OLDEST = 120.0
 _DICOM = {"Y": "years", "M": "months", "D": "days"}
 
@@ -37,7 +37,7 @@ def parse_ages(values: pd.Series, *, source: str, unit: str | None, notes: list[
         For text, negative ages, ages above 120 years, and columns that are in months or scaled to 0..1.
     """
     if unit is not None and unit not in PER_YEAR:
-        raise DataError(f"age_unit={unit!r} is unknown; use years, months or days")
+        raise DataError(f"age_unit={unit!r} is unknown; use years, months, weeks or days")
     numbers = as_numbers(values)
     unread = values.notna() & numbers.isna()
     if unread.any():
@@ -47,7 +47,7 @@ def parse_ages(values: pd.Series, *, source: str, unit: str | None, notes: list[
     _check_unit(numbers, unit, source)
     years = numbers / PER_YEAR[unit or "years"]
     _check_range(years, values, source)
-    if unit in ("months", "days"):
+    if unit in ("months", "weeks", "days"):
         notes.append(_note(values, f"{int(years.notna().sum())} ages converted from {unit} to years"))
     return years
 

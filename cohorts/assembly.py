@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from plausibrain.cohorts.cells import as_text
+from plausibrain.cohorts.data_dictionary import read_dictionary
 from plausibrain.cohorts.errors import DataError
 from plausibrain.cohorts.identity import bids_name, match_ids
 from plausibrain.cohorts.locations import Locations, image_stem
@@ -72,13 +73,14 @@ def assemble(files: Locations, reading: Reading) -> Parts:
         For anything missing, broken or ambiguous.
     """
     main, notes = _read(files.subjects, reading)
+    stated = read_dictionary(files.subjects, find_columns(main.content.rest.columns))
     subjects, more = parse_participants(
         main.content.rest,
         source=str(files.subjects),
-        sex_coding=reading.sex_coding,
-        age_unit=reading.age_unit,
+        sex_coding=reading.sex_coding or stated.sex_coding,
+        age_unit=reading.age_unit or stated.age_unit,
     )
-    notes = [*notes, *more]
+    notes = [*notes, *stated.notes, *more]
     subjects = _excluded(subjects.reset_index(drop=True), main.content.reason.to_numpy(dtype=object))
     volumes = None if main.content.volumes.empty else main.content.volumes.reset_index(drop=True)
     qc = None if main.content.qc is None else main.content.qc.reset_index(drop=True)

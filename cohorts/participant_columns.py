@@ -20,8 +20,8 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
     "site": ("site", "site_id", "scanner", "scanner_id", "center", "centre", "acquisition_site"),
     "diagnosis": ("diagnosis", "dx", "group", "diagnostic_group", "dx_group", "clinical_group"),
     "session": (
-        "session", "session_id", "ses", "visit", "visit_id", "timepoint", "time_point", "wave", "run",
-        "run_id",
+        "session", "session_id", "visit", "visit_id", "timepoint", "time_point", "wave", "run", "run_id",
+        "ses",
     ),
     "seed": ("seed", "noise_seed", "random_seed", "sample_seed"),
     "requested_age": ("requested_age", "prompt_age", "age_requested"),
@@ -76,7 +76,8 @@ def find_columns(header: Iterable[str]) -> dict[str, str]:
     names = [str(name) for name in header]
     by_plain: dict[str, str] = {}
     for name in names:
-        by_plain.setdefault(plain(name), name)
+        if name.strip() != "SES":  # socioeconomic status, as OASIS and ADNI call it
+            by_plain.setdefault(plain(name), name)
     found: dict[str, str] = {}
     for purpose, synonyms in SYNONYMS.items():
         free = (by_plain[s] for s in synonyms if s in by_plain and by_plain[s] not in found.values())
