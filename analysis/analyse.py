@@ -4,13 +4,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from plausibrain.analysis import report_tables
 from plausibrain.analysis.design import describe_design
 from plausibrain.analysis.estimates.conditioning import dose_table
 from plausibrain.analysis.evaluate import Pairs, evaluate_headline, evaluate_headlines
-from plausibrain.analysis.joint_design import build_frame
+from plausibrain.analysis.joint_design import Frame, build_frame
 from plausibrain.analysis.nearest_table import nearest_table
 from plausibrain.analysis.registry import all_headlines
 from plausibrain.analysis.results import COLUMNS, ESTIMATES
@@ -107,7 +108,7 @@ def analyse(
         "notes": _notes(samples, reference, generated),
     }
     scorecard = build_scorecard(headlines, describe_design(frame), settings)
-    return Analysis(scorecard, tables, _protocol(settings, frame.structures, reference, headline_plugins))
+    return Analysis(scorecard, tables, protocol_of(frame, reference, headline_plugins))
 
 
 def judge(reference: Cohort, generated: Cohort, settings: Settings | None = None) -> dict[str, Any]:
@@ -152,12 +153,22 @@ def _notes(samples: Samples, reference: Cohort, generated: Cohort) -> pd.DataFra
     return pd.concat([p for p in parts if len(p)] or parts[:1], ignore_index=True)
 
 
-def _protocol(
-    settings: Settings, structures: tuple[str, ...], reference: Cohort, plugins: list[Any]
-) -> dict[str, Any]:
+def protocol_of(frame: Frame, reference: Cohort, plugins: list[Any]) -> dict[str, Any]:
+    """Return what decides the numbers and verdicts of an analysis: settings, structures, segmenter, margins.
+
+    Margins are listed as they apply, so that a metric whose margin changes has another fingerprint even
+    where no setting did.
+    """
+    margins = {plugin.name: plugin.options["margin"] for plugin in plugins}
     return {
-        "settings": settings.model_dump(mode="json"),
-        "structures": sorted(structures),
+        "settings": frame.settings.model_dump(mode="json"),
+        "structures": sorted(frame.structures),
         "segmenter": reference.segmenter,
         "headlines": [plugin.name for plugin in plugins],
+        "margins": {name: None if of is None else _numbers(of(frame)) for name, of in margins.items()},
     }
+
+
+def _numbers(margin: tuple[float, float]) -> list[float | None]:
+    """Return a margin as JSON holds it; an open side is None."""
+    return [float(side) if np.isfinite(side) else None for side in margin]

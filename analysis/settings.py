@@ -26,6 +26,15 @@ class Settings(BaseModel):
     quality_margin : float
         Largest difference of image quality that still counts as the same, in standard deviations of real
         images; at 0.5 a typical image ranks 69th of 100 real ones instead of 50th.
+    conditioning_margin : float
+        Largest departure from 1 of the slope of measured on requested volume.
+    exclusion_margin : float
+        Largest excess share of excluded rows.
+    similarity_margin : float
+        Largest excess of MS-SSIM among generated pairs; the published LDM sampled in 50 steps is 0.017 more
+        alike than real images (Pinaya et al. 2022, table 1), and was taken for as diverse.
+    copies_margin : float
+        Largest share of generated images taken for copies, as a multiple of the share of new subjects.
     alpha : float
         Chance of a false *fail* in the whole scorecard, and of a false *pass* per headline.
     confidence : float
@@ -56,6 +65,10 @@ class Settings(BaseModel):
     recovery_margin: float = Field(1.33, gt=1)
     share_margin: float = Field(0.1, gt=0, lt=1)
     quality_margin: float = Field(0.5, gt=0, le=3)
+    conditioning_margin: float = Field(0.2, gt=0, lt=1)
+    exclusion_margin: float = Field(0.05, gt=0, lt=1)
+    similarity_margin: float = Field(0.02, gt=0, lt=1)
+    copies_margin: float = Field(2.0, ge=1)
     alpha: float = Field(0.05, gt=0, lt=0.5)
     confidence: float = Field(0.95, gt=0.5, lt=1)
     n_resamples: int = Field(2000, ge=100)

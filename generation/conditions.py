@@ -99,10 +99,10 @@ def reference_conditions(cohort: Cohort) -> pd.DataFrame:
     """
     included = cohort.included
     table = pd.DataFrame({AGE: included.subjects["age"], SEX: included.subjects["sex"]})
-    for column, belongs in ((VENTRICLE, _is_ventricle), (BRAIN, _is_tissue)):
-        names = [] if included.volumes is None else [n for n in included.volumes if belongs(str(n))]
-        if names and included.volumes is not None:
-            table[column] = included.volumes[names].sum(axis=1, skipna=False)
+    for column in (VENTRICLE, BRAIN):
+        own = None if included.volumes is None else requested_volume(included.volumes, column)
+        if own is not None:
+            table[column] = own
         elif column in included.subjects:
             table[column] = included.subjects[column]
     complete = table[table[SEX].isin(SEXES)].dropna().reset_index(drop=True)
@@ -287,6 +287,27 @@ def _numbers(table: pd.DataFrame) -> list[str]:
 def _check_size(n: int) -> None:
     if n < 1:
         raise DataError(f"expected at least one row, got n = {n}")
+
+
+def requested_volume(volumes: pd.DataFrame, column: str) -> pd.Series | None:
+    """Return the sum of structures that a request for a volume means, mm3, row by row.
+
+    Parameters
+    ----------
+    volumes : DataFrame
+        Columns are structure names, mm3.
+    column : str
+        ``requested_ventricle_mm3`` or ``requested_brain_mm3``.
+
+    Returns
+    -------
+    Series or None
+        NaN where a structure is missing; None when the column means no volume or its structures are not in
+        the table.
+    """
+    belongs = {VENTRICLE: _is_ventricle, BRAIN: _is_tissue}.get(column)
+    names = [] if belongs is None else [name for name in volumes if belongs(str(name))]
+    return volumes[names].sum(axis=1, skipna=False) if names else None
 
 
 def _is_ventricle(name: str) -> bool:

@@ -147,7 +147,16 @@ class RunConfig(BaseModel):
     @model_validator(mode="after")
     def _one_generated_cohort(self) -> "RunConfig":
         if (self.generated is None) == (self.generator is None):
-            raise ValueError("give either a generated cohort or a generator that draws one")
+            raise ValueError("give either a generated cohort or a generator that samples one")
+        return self
+
+    @model_validator(mode="after")
+    def _enough_images(self) -> "RunConfig":
+        wanted = self.generator.n if self.generator is not None else None
+        if wanted is not None and wanted < self.settings.min_subjects:
+            raise ValueError(
+                f"{wanted} generated images are too few; at least {self.settings.min_subjects} are needed"
+            )
         return self
 
 

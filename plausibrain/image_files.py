@@ -75,7 +75,7 @@ def _recorded(cohort: Cohort, record: Path) -> Files | None:
     }
     found = [rows.get(_subject(name), {}) for name in cohort.subjects["participant_id"]]
     labels = [_label_file(row.get("labels", ""), record.parent) for row in found]
-    images = cohort.images or [_existing(row.get("image", "")) for row in found]
+    images = cohort.images or [_existing(row.get("image", ""), record.parent) for row in found]
     return (tuple(images), tuple(labels)) if any(labels) and any(images) else None
 
 
@@ -91,14 +91,14 @@ def _label_file(written: str, folder: Path) -> Path | None:
     """Label map where it was written, or in the store of a folder that has moved since."""
     if written in ("", "n/a"):
         return None
-    path = Path(written)
+    path = folder / written
     return (
         path if path.is_file() else Store(folder / "store").get(path.name.removesuffix(".nii.gz"), ".nii.gz")
     )
 
 
-def _existing(written: str) -> Path | None:
-    path = Path(written)
+def _existing(written: str, folder: Path) -> Path | None:
+    path = folder / written
     return path if written not in ("", "n/a") and path.is_file() else None
 
 

@@ -1,5 +1,6 @@
 """Image cohorts: drawing them with the simulator, and measuring them with a segmenter."""
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -82,12 +83,25 @@ def segment(
         progress=tell,
     )
     write_cohort(result.cohort, out)
-    images = ["" if path is None else str(path.resolve()) for path in cohort.images or ()]
-    record = result.table.assign(image=images)
+    record = result.table.assign(
+        image=[path_in_table(path, out) for path in cohort.images or ()],
+        labels=[path_in_table(Path(text) if text else None, out) for text in result.table["labels"]],
+    )
     for name, table in (("segmentation", record), ("topology", result.facts)):
         text = table.to_csv(sep="\t", index=False, na_rep="n/a", lineterminator="\n")
         write_atomic(out / f"{name}.tsv", lambda path, text=text: path.write_text(text, encoding="utf-8"))  # type: ignore[misc]
     return result.cohort
+
+
+def path_in_table(path: Path | None, folder: Path) -> str:
+    """Return a path as a table in a folder names it: relative to that folder, so that both may be moved.
+
+    Examples
+    --------
+    >>> path_in_table(Path("runs/a/store/b.nii.gz"), Path("runs/a"))
+    'store/b.nii.gz'
+    """
+    return "" if path is None else os.path.relpath(path.resolve(), folder.resolve())
 
 
 def _words(state: Any) -> str:

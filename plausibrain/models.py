@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from plausibrain.cohorts.bids import bids_id
 from plausibrain.cohorts.cohort import Cohort, read_cohort
 from plausibrain.cohorts.errors import DataError
 from plausibrain.cohorts.participants import parse_participants
@@ -49,14 +50,36 @@ def train_model(
     plan = TrainingPlan(model=model, out=out, steps=_whole_numbers(steps or {}), **choices)
     if conditions:
         plan = replace(plan, conditions=tuple(conditions))
-    subjects = with_columns(read_cohort(cohort, sex_coding=sex_coding, min_subjects=2), plan.conditions)
+    subjects = read_cohort(cohort, sex_coding=sex_coding, min_subjects=2)
+    if subjects.volumes is None and plan.labels is not None:
+        subjects = with_measured_volumes(subjects, plan.labels.parent)
+    subjects = with_columns(subjects, plan.conditions)
     checkpoint = train(subjects, plan, progress=progress)
     seconds = sum(stage["seconds"] for stage in checkpoint.facts["stages"].values())
     return f"{out}: {model} trained on {checkpoint.facts['n_trained_on']} images in {clock(seconds)}"
 
 
+def with_measured_volumes(cohort: Cohort, segmented: Path) -> Cohort:
+    """Return the cohort with the volumes that `plausibrain segment` wrote into a folder, joined by id."""
+    measured = read_cohort(segmented, min_subjects=1)
+    if measured.volumes is None:
+        return cohort
+    by_id = measured.volumes.set_index(measured.subjects["participant_id"].map(_bids_name))
+    names = cohort.subjects["participant_id"].map(_bids_name)
+    return replace(cohort, volumes=by_id.reindex(names).reset_index(drop=True))
+
+
+def _bids_name(participant_id: object) -> str:
+    return bids_id(str(participant_id))
+
+
 def with_columns(cohort: Cohort, columns: Sequence[str]) -> Cohort:
-    """Return the cohort with further columns of its table, or volumes, added to its subjects."""
+    """Return the cohort with further columns of its table, or volumes, added to its subjects.
+
+    A requested volume that nobody has written down is that of the subject's own structures.
+    """
+    from plausibrain.generation.conditions import requested_volume
+
     subjects = cohort.subjects.copy()
     missing = [name for name in columns if name not in subjects]
     for name in missing:
@@ -71,6 +94,10 @@ def with_columns(cohort: Cohort, columns: Sequence[str]) -> Cohort:
             for name in still:
                 if name in by_id:
                     subjects[name] = subjects["participant_id"].map(by_id[name])
+    for name in [name for name in missing if name not in subjects and cohort.volumes is not None]:
+        own = requested_volume(cohort.volumes, name)
+        if own is not None:
+            subjects[name] = own
     return replace(cohort, subjects=subjects)
 
 

@@ -18,7 +18,7 @@ from plausibrain.analysis.registry import headline
     question=6,
     ideal=1.0,
     better="closer",
-    margin=lambda frame: (0.8, 1.2),
+    margin=lambda frame: (1 - frame.settings.conditioning_margin, 1 + frame.settings.conditioning_margin),
     sentence="Each requested millilitre of ventricle adds {estimate} measured millilitres.",
     needs=("requested ventricle volume",),
     source=("Pinaya2022",),

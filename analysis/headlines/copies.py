@@ -21,7 +21,7 @@ from plausibrain.analysis.registry import headline
     question=9,
     ideal=CHANCE,
     better="lower",
-    margin=lambda frame: (-np.inf, 2 * CHANCE),
+    margin=lambda frame: (-np.inf, frame.settings.copies_margin * CHANCE),
     sentence="{estimate} of the generated images are copies of training subjects; of new subjects, 5 % are.",
     needs=("training images",),
     source=("Dar2025",),

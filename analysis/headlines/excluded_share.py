@@ -18,7 +18,7 @@ from plausibrain.analysis.registry import headline
     question=1,
     ideal=0.0,
     better="lower",
-    margin=lambda frame: (-np.inf, 0.05),
+    margin=lambda frame: (-np.inf, frame.settings.exclusion_margin),
     sentence="{estimate} more of the generated rows than of the real ones had to be left out.",
     interval=newcombe,
     from_counts=True,

@@ -12,10 +12,6 @@ from plausibrain.analysis.pair import Pair
 from plausibrain.analysis.pair_similarity import mean_similarity
 from plausibrain.analysis.registry import headline
 
-#: The published LDM drawn in 50 steps is 0.017 more alike than real images (Pinaya et al. 2022, table 1),
-#: and was taken for as diverse.
-MARGIN = 0.02
-
 
 @headline(
     label="Similarity of two images, beyond real pairs",
@@ -23,7 +19,7 @@ MARGIN = 0.02
     question=8,
     ideal=0.0,
     better="closer",
-    margin=lambda frame: (-MARGIN, MARGIN),
+    margin=lambda frame: (-frame.settings.similarity_margin, frame.settings.similarity_margin),
     sentence="Two generated images are {estimate} more alike (MS-SSIM) than two real ones.",
     needs=("pairs of images",),
     source=("Wang2003", "Pinaya2022"),

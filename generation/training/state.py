@@ -120,7 +120,7 @@ def load_state(state: StageState, path: Path, settings: Mapping[str, Any]) -> No
             f"{path} is no whole training state ({str(error).splitlines()[0]}); delete it to "
             "train this stage again"
         ) from error
-    changed = _difference(content["settings"], settings)
+    changed = _difference(_lengthened(content, settings), settings)
     if changed:
         raise DataError(
             f"{path} belongs to a training with other settings ({changed}); repeat the command it was "
@@ -135,6 +135,14 @@ def load_state(state: StageState, path: Path, settings: Mapping[str, Any]) -> No
             value.copy_(content["averages"][name][key])
     state.step, state.history = content["step"], content["history"]
     state.seconds = content["seconds"]
+
+
+def _lengthened(content: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings of a file, with a larger number of steps where that is wanted now."""
+    there = dict(content["settings"])
+    if int(settings.get("steps", 0)) > int(there.get("steps", 0)):
+        there["steps"] = settings["steps"]
+    return there
 
 
 def _difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:

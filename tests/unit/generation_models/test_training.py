@@ -79,6 +79,15 @@ def test_a_folder_of_another_training_is_refused(tiny_training, tmp_path):
         tiny_training(tmp_path, precision="fp32")
 
 
+def test_a_training_can_be_lengthened_and_not_shortened(tiny_training, tmp_path):
+    short = tiny_training(tmp_path, steps={"diffusion": 2})
+    longer = tiny_training(tmp_path, steps={"diffusion": 4})
+    assert longer.facts["stages"]["diffusion"]["steps"] == 4
+    assert not same_weights(short.weights, longer.weights)
+    with pytest.raises(DataError, match="steps: 4 there, 3 here"):
+        tiny_training(tmp_path, steps={"diffusion": 3})
+
+
 def test_a_truncated_state_is_refused(tiny_training, tmp_path):
     tiny_training(tmp_path)
     path = tmp_path / "states" / "autoencoder.pt"
