@@ -7,6 +7,7 @@ import numpy as np
 from plausibrain.analysis.conditions import measured_structures, own_variation
 from plausibrain.analysis.feature_samples import FEATURE_SPACE, IMAGE_SPACE, chosen_extractor, present
 from plausibrain.analysis.homologues import homologous
+from plausibrain.analysis.identical_rows import none_identical
 from plausibrain.analysis.joint_design import Frame
 from plausibrain.analysis.memorisation import MIN_HELD_OUT, held_out_rows
 from plausibrain.analysis.pair_similarity import similarity_names
@@ -24,7 +25,8 @@ def missing_capability(name: str, frame: Frame) -> str:
 
 
 def _head_size(frame: Frame) -> str:
-    return "" if frame.has_tiv else "head size (TIV) is not in both tables"
+    why = "head size (TIV) is missing in many rows of a table, or the same throughout the reference"
+    return "" if frame.has_tiv else why
 
 
 def _age(frame: Frame) -> str:
@@ -112,6 +114,7 @@ def _requested(column: str, label: str) -> Callable[[Frame], str]:
 
 _CHECKS: dict[str, Callable[[Frame], str]] = {
     "head size": _head_size,
+    "identical rows": none_identical,
     "age": _age,
     "sex": _sex,
     "left and right": _pairs,

@@ -11,12 +11,14 @@ from plausibrain.analysis.applicability import missing_capability
 from plausibrain.analysis.joint_design import Frame
 from plausibrain.analysis.pair import Pair, bootstrap_pair, full_pair, half_pair, split_pairs
 from plausibrain.analysis.results import MAX_UNDEFINED_SHARE, POWER
+from plausibrain.analysis.structure_maps import MapTest, joint_test
 from plausibrain.cohorts.errors import MeasurementError
 from plausibrain.cohorts.registry import Plugin
 
 MAX_DRAWN_LEVEL = 0.99
 SUBJECTS_PER_COLUMN = 3
 MAX_HALVES = 40
+LOG_SMALLEST_P, BISECTIONS = math.log(1e-12), 40
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,8 @@ class Headline:
         What the verdict is about: the estimate, or its excess over the null.
     margin : tuple of float
         For `judged`.
+    structures : MapTest or None
+        The map that the headline is the largest deviation of.
     """
 
     plugin: Plugin
@@ -69,6 +73,7 @@ class Headline:
     matched: np.ndarray = field(default_factory=lambda: np.empty(0))
     judged: float = math.nan
     margin: tuple[float, float] = (math.nan, math.nan)
+    structures: MapTest | None = None
 
     @property
     def se(self) -> float:
@@ -109,25 +114,74 @@ class Headline:
         return low + shift, high + shift
 
     def verdict(self, alpha: float, n_headlines: int) -> str:
-        """Return `yes`, `no` or `inconclusive`.
+        """Return `pass`, `fail`, `inconclusive` or `not measured`.
 
         Parameters
         ----------
         alpha : float
-            Chance of any false *fail* over all headlines; each gets an equal part. A *pass* is two one-sided
-            tests at `alpha`.
+            Chance of any false *fail* over all headlines. A *pass* is two one-sided tests at `alpha`.
         n_headlines : int
+            What `alpha` is divided by for this headline (`plausibrain.analysis.decisions.divisors`).
         """
         if self.status != "ok":
             return "not measured"
         if self.too_few:
             return "inconclusive"
+        if self.p <= alpha / n_headlines:
+            return "fail"
         low, high = self.judged_interval(1 - 2 * alpha)
-        if self.margin[0] <= low and high <= self.margin[1]:
-            return "pass"
-        low, high = self.judged_interval(1 - alpha / n_headlines)
-        outside = low > self.margin[1] or high < self.margin[0]
-        return "fail" if outside and self._beyond_null() else "inconclusive"
+        return "pass" if self.margin[0] <= low and high <= self.margin[1] else "inconclusive"
+
+    @property
+    def p(self) -> float:
+        """The p value of *fail*; 1 where the estimate lies within the margin, NaN without a verdict.
+
+        A map fails through one of its structures. A number whose ideal holds at any n is tested against that
+        ideal, once its estimate lies beyond the margin. A number that depends on n is tested against the edge
+        of its margin, once its matched value lies outside split-half reference.
+        """
+        if self.status != "ok" or self.too_few:
+            return math.nan
+        if self.structures is not None:
+            return self.structures.smallest_p
+        low, high = self.margin
+        if not (self.judged < low or self.judged > high):
+            return 1.0
+        if self.plugin.options["against_null"]:
+            edge = high if self.judged > high else low
+            return self._p_of(edge) if self._beyond_null() else 1.0
+        return self._p_of(self.plugin.options["ideal"])
+
+    @property
+    def differs(self) -> bool:
+        """Whether the interval of what is judged excludes the ideal at 95 %, whatever the margin."""
+        ideal = 0.0 if self.plugin.options["against_null"] else self.plugin.options["ideal"]
+        low, high = self.judged_interval(0.95)
+        return bool(low > ideal or high < ideal) and (
+            not self.plugin.options["against_null"] or self._beyond_null()
+        )
+
+    def _p_of(self, value: float) -> float:
+        """Return the two-sided p value of a value of `judged`: the level at which the interval reaches it."""
+        if self.plugin.options["interval"] is not None:
+            return self._p_of_interval(value)
+        low, high = self._central(0.95)
+        arm = (self.estimate - low) if value < self.judged else (high - self.estimate)
+        z = abs(self.judged - value) / arm * norm.ppf(0.975) if arm > 0 else math.inf
+        return float(2 * norm.sf(z))
+
+    def _p_of_interval(self, value: float) -> float:
+        def excluded(log_p: float) -> bool:
+            low, high = self.judged_interval(1 - math.exp(log_p))
+            return low > value or high < value
+
+        below, above = LOG_SMALLEST_P, 0.0  # the answer lies between
+        if excluded(below):
+            return math.exp(below)
+        for _ in range(BISECTIONS):
+            middle = (below + above) / 2
+            below, above = (below, middle) if excluded(middle) else (middle, above)
+        return math.exp(above)
 
     @property
     def too_few(self) -> str:
@@ -154,10 +208,34 @@ class Headline:
         return matched < low or matched > high
 
     def detectable(self, alpha: float, n_headlines: int) -> float:
-        """Return the smallest distance from the ideal that would be called *fail* with 80 % power."""
+        """Return the smallest distance from the ideal that would be called *fail* with 80 % power.
+
+        Of a map: of its typical structure.
+        """
+        test = self.structures
+        if test is not None:
+            z, se = norm.ppf(1 - alpha / (2 * n_headlines * test.n_effective)), np.nanmedian(test.se)
+            return float(max((z + norm.ppf(POWER)) * se, np.nanmedian(test.margin) + norm.ppf(POWER) * se))
         edges = [abs(edge) for edge in self._margin_distances() if math.isfinite(edge)]
-        z = norm.ppf(1 - alpha / (2 * n_headlines)) + norm.ppf(POWER)
-        return max(edges, default=math.nan) + z * self.se
+        edge, z = max(edges, default=math.nan), norm.ppf(1 - alpha / (2 * n_headlines))
+        if self.plugin.options["against_null"]:
+            return edge + (z + norm.ppf(POWER)) * self.se
+        return max((z + norm.ppf(POWER)) * self.se, edge + norm.ppf(POWER) * self.se)
+
+    def needed(self, alpha: float, n_headlines: int) -> float:
+        """Return how many times as many subjects would decide, if the estimate were the truth; NaN if none.
+
+        Within the margin for a *pass*, beyond it for a *fail*.
+        """
+        low, high = self.margin
+        inside = min(high - self.judged, self.judged - low)
+        if inside > 0:
+            return float((norm.ppf(1 - alpha) * self.se / inside) ** 2)
+        ideal = 0.0 if self.plugin.options["against_null"] else self.plugin.options["ideal"]
+        away = -inside if self.plugin.options["against_null"] else abs(self.judged - ideal)
+        return (
+            float((norm.ppf(1 - alpha / (2 * n_headlines)) * self.se / away) ** 2) if away > 0 else math.nan
+        )
 
     def _margin_distances(self) -> tuple[float, float]:
         ideal = 0.0 if self.plugin.options["against_null"] else self.plugin.options["ideal"]
@@ -205,7 +283,9 @@ def _compute(plugin: Plugin, pairs: Pairs) -> Headline:
         edges = margin(frame) if margin else _injected_margin(plugin, pairs, null)
     else:
         edges = margin(frame)
-    return Headline(plugin, frame, "ok", "", estimate, draws, null, matched, judged, edges)
+    one = plugin.options["structures"]
+    test = None if one is None else joint_test(one, pairs.full, pairs.bootstrap)
+    return Headline(plugin, frame, "ok", "", estimate, draws, null, matched, judged, edges, test)
 
 
 def _widened(draws: np.ndarray, estimate: float, halves: np.ndarray) -> np.ndarray:

@@ -22,6 +22,8 @@ from plausibrain.analysis.weights import Clusters, ones, subjects_rng
 from plausibrain.cohorts.cohort import Cohort
 
 LARGEST_LEVERAGE = 0.9
+AGE_TOLERANCE_YEARS = 2.0
+LEAST_SHARED_ROWS = 20
 SPREAD_LIMITS = (0.25, 4.0)
 SHRINKAGE = 4.0  # a slope of two standard errors is shrunk to nothing
 
@@ -48,7 +50,8 @@ class Prepared:
     residuals : ndarray, (n, s)
         Deviations from the cohort's own prediction for age, sex and head size, for correlations.
     pairwise_rows : ndarray of int
-        Rows that take part in statistics over pairs: all, or a seeded sample of a large cohort.
+        Rows that take part in statistics over pairs: those of ages that both cohorts cover, of a large
+        cohort a seeded sample.
     quality : ndarray, (n, k)
         Measures of image quality, in reference standard deviations from the reference mean; k is 0 without
         images.
@@ -116,6 +119,8 @@ class Frame:
         Contrast of the design columns: linear trend per decade of a fitted age curve over `common_ages`.
     training : Cohort or None
         Subjects that the generator was trained on.
+    missing : DataFrame
+        As `Samples.missing`.
     cache : dict
         Distance matrices that several headlines share.
     """
@@ -131,6 +136,7 @@ class Frame:
     common_ages: np.ndarray
     trend: np.ndarray
     training: Cohort | None = None
+    missing: pd.DataFrame = field(default_factory=pd.DataFrame)
     cache: dict[object, Any] = field(default_factory=dict, repr=False)
 
     @property
@@ -163,6 +169,11 @@ class Frame:
         return self.outcome_names if headsize == "none" else self.structures
 
     @cached_property
+    def shared_ages(self) -> tuple[float, float]:
+        """Lowest and highest age that both cohorts cover, with a little beyond, years."""
+        return shared_ages(self.reference.sample, self.generated.sample)
+
+    @cached_property
     def split_size(self) -> int:
         """Subjects per half in split-half splits."""
         return min(len(self.reference.clusters) // 2, len(self.generated.clusters))
@@ -191,7 +202,8 @@ def build_frame(samples: Samples, settings: Settings) -> Frame:
     regions = _deviations(
         x, [r if r is not None else v[:, :s] for r, v in zip(shares, scaled, strict=True)], columns
     )
-    rows = [_pairwise_rows(sample, settings) for sample in both]
+    ages = shared_ages(*both)
+    rows = [_pairwise_rows(sample, settings, ages) for sample in both]
     clouds = deviating_clouds(x, [s.features for s in both], rows, columns)
     prepared = [
         Prepared(
@@ -209,13 +221,13 @@ def build_frame(samples: Samples, settings: Settings) -> Frame:
         )
         for i in range(2)
     ]
-    ages = common_ages(*both)
-    trend = dict(zip(AGE_COLUMNS, trend_weights(covariates.age_columns(ages)), strict=True))
+    covered = common_ages(*both)
+    trend = dict(zip(AGE_COLUMNS, trend_weights(covariates.age_columns(covered)), strict=True))
     return Frame(
         settings=settings, structures=samples.reference.structures, columns=columns,
         reference=prepared[0], generated=prepared[1], center=center, scale=scale, excluded=samples.excluded,
-        common_ages=ages, trend=np.array([trend.get(name, 0.0) for name in columns]),
-        training=samples.training,
+        common_ages=covered, trend=np.array([trend.get(name, 0.0) for name in columns]),
+        training=samples.training, missing=samples.missing,
     )  # fmt: skip
 
 
@@ -288,6 +300,21 @@ def _own_residuals(design: np.ndarray, outcomes: np.ndarray) -> np.ndarray:
     return ((outcomes - design @ fitted.beta[0]) / np.where(sd > 0, sd, 1.0)).astype(np.float32)
 
 
-def _pairwise_rows(sample: Sample, settings: Settings) -> np.ndarray:
+def shared_ages(reference: Sample, generated: Sample) -> tuple[float, float]:
+    """Return the ages that both cohorts cover, years, with a little beyond on either side.
+
+    Empty (low above high) when they share none.
+    """
+    low = max(reference.age.min(), generated.age.min()) - AGE_TOLERANCE_YEARS
+    high = min(reference.age.max(), generated.age.max()) + AGE_TOLERANCE_YEARS
+    return float(low), float(high)
+
+
+def _pairwise_rows(sample: Sample, settings: Settings, ages: tuple[float, float]) -> np.ndarray:
+    """Rows of ages that both cohorts cover; all rows where hardly any are, for nothing is judged then."""
     rng = subjects_rng(sample.clusters.ids, settings.seed, "pairwise rows")
-    return sample.some_rows(settings.max_pairwise, rng)
+    within = (sample.age >= ages[0]) & (sample.age <= ages[1])
+    if within.all() or within.sum() < LEAST_SHARED_ROWS:
+        return sample.some_rows(settings.max_pairwise, rng)
+    rows = sample.order[within[sample.order]]
+    return np.sort(rows[rng.permutation(len(rows))[: settings.max_pairwise]])

@@ -7,6 +7,7 @@ import numpy as np
 
 from plausibrain.analysis.joint_design import Frame
 from plausibrain.analysis.pair import Pair
+from plausibrain.analysis.structure_maps import StructureMap
 from plausibrain.cohorts.registry import UNBOUNDED, Plugin, Registry
 
 HEADLINES = Registry("headlines")
@@ -39,6 +40,8 @@ def headline(
     bounds: tuple[float, float] = UNBOUNDED,
     percent: bool = False,
     which: Callable[[Pair], str] | None = None,
+    structures: StructureMap | None = None,
+    words: tuple[str, str] | None = None,
 ) -> Callable[[HeadlineFunction], HeadlineFunction]:
     """Register a headline: a function of a `Pair` that returns one number per replicate, (B,).
 
@@ -54,7 +57,8 @@ def headline(
         Lowest and highest value that still count as good. None for headlines judged against
         split-half, whose margin is the distance made by an injected difference of `Settings.margin`.
     sentence : str
-        Plain-language reading; `{estimate}`, and `{which}` where that is given, are filled in.
+        Plain-language reading; `{estimate}`, and `{which}` and `{direction}` where they are given, are filled
+        in; interval and split-half reference follow by themselves.
     needs : tuple of str
         Capabilities (`plausibrain.analysis.applicability`) without which the headline does not apply.
     against_null : bool
@@ -83,12 +87,18 @@ def headline(
         Whether pages should print the number as a percentage.
     which : callable or None
         `f(pair) -> str`, called with the pair of the estimate: names what the number is about.
+    structures : StructureMap or None
+        The map whose largest deviation the headline is: it fails when a structure fails after correction.
+    words : tuple of str or None
+        What a negative and a positive estimate mean, for `{direction}` in the sentence; the estimate then
+        stands there without its sign.
     """
     options: dict[str, Any] = {
         "question": question, "ideal": ideal, "margin": margin, "sentence": sentence, "needs": needs,
         "against_null": against_null, "null": null, "max_splits": max_splits, "interval": interval,
         "both_sides": both_sides, "fixed_scores": fixed_scores, "from_counts": from_counts,
         "logarithmic": logarithmic, "assumes": assumes, "percent": percent, "which": which,
+        "structures": structures, "words": words,
     }  # fmt: skip
     return HEADLINES.register(
         label=label, unit=unit, better=better, bounds=bounds, source=source, options=options

@@ -106,7 +106,10 @@ def _grid(prepared: Prepared, frame: Frame, sex: str, columns: list[int]) -> tup
 def correlation_table(frame: Frame) -> pd.DataFrame:
     """Return correlations between structures given age, sex and head size, in both cohorts."""
     upper = np.triu_indices(len(frame.structures), k=1)
-    matrices = [np.corrcoef(p.residuals.astype(float).T) for p in (frame.reference, frame.generated)]
+    matrices = []
+    for prepared in (frame.reference, frame.generated):
+        with np.errstate(divide="ignore", invalid="ignore"):  # a structure without variance has none
+            matrices.append(np.atleast_2d(np.corrcoef(prepared.residuals.astype(float).T)))
     names = np.array(frame.structures)
     return pd.DataFrame(
         {"structure_a": names[upper[0]], "structure_b": names[upper[1]],

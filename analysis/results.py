@@ -20,7 +20,8 @@ ESTIMATES = Registry("estimates")
 
 def centred(draws: np.ndarray, estimate: np.ndarray) -> np.ndarray:
     """Move bootstrap draws (B, s) so that their median is the estimate (s,)."""
-    return draws - column_quantiles(draws, [0.5])[0] + estimate
+    with np.errstate(invalid="ignore"):  # an infinite estimate has no distance from its draws
+        return draws - column_quantiles(draws, [0.5])[0] + estimate
 
 
 def column_quantiles(draws: np.ndarray, levels: Sequence[float]) -> np.ndarray:

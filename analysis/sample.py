@@ -1,4 +1,4 @@
-"""A cohort as the statistics see it: subjects, head size and regional volumes without gaps."""
+"""A cohort as the statistics see it: subjects, head size and regional volumes, gaps filled."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from plausibrain.analysis.image_measures import common_measures, filled_measures
+from plausibrain.analysis.missing_cells import filled, rows_with_enough
 from plausibrain.analysis.weights import Clusters
 from plausibrain.cohorts.cohort import OK, Cohort, Note
 from plausibrain.cohorts.errors import DataError
@@ -122,6 +123,8 @@ class Samples:
     notes : tuple of (role, Note)
     training : Cohort or None
         Subjects that the generator was trained on, with feature vectors of their images.
+    missing : DataFrame
+        One row per structure of both tables: in how many rows of each cohort it is empty or zero.
     """
 
     reference: Sample
@@ -129,6 +132,7 @@ class Samples:
     excluded: pd.DataFrame
     notes: tuple[tuple[str, Note], ...]
     training: Cohort | None = None
+    missing: pd.DataFrame = field(default_factory=pd.DataFrame)
 
 
 def prepare_samples(
@@ -165,6 +169,7 @@ def prepare_samples(
     samples, rows = {}, []
     for role, cohort in parts.items():
         samples[role], status = _complete(cohort, structures, measures, stated, use_tiv=use_tiv)
+        _note_filled(role, cohort, [*structures, *([TIV] if use_tiv else [])], status, notes)
         rows.append(status.assign(cohort=role))
         _check_enough(role, cohort, samples[role], min_subjects)
     return Samples(
@@ -173,7 +178,25 @@ def prepare_samples(
         pd.concat(rows, ignore_index=True),
         tuple(notes),
         None if training is None else training.included,
+        missing_table(reference, generated),
     )
+
+
+def missing_table(reference: Cohort, generated: Cohort) -> pd.DataFrame:
+    """Return in how many usable rows of each cohort every structure is empty or zero.
+
+    Returns
+    -------
+    DataFrame
+        Columns `structure`, `missing_reference`, `n_reference`, `missing_generated`, `n_generated`.
+    """
+    names = [name for name in _analysed(reference) if name in _analysed(generated)]
+    table = pd.DataFrame({"structure": names})
+    for role, cohort in (("reference", reference), ("generated", generated)):
+        values = _volumes(cohort).loc[_ok(cohort), names].to_numpy(dtype=float)
+        table[f"missing_{role}"] = (~(np.nan_to_num(values) > 0)).sum(axis=0)
+        table[f"n_{role}"] = len(values)
+    return table
 
 
 def _check_comparable(reference: Cohort, generated: Cohort) -> None:
@@ -203,7 +226,7 @@ def _use_tiv(reference: Cohort, generated: Cohort, notes: list[tuple[str, Note]]
     both = [TIV in _volumes(c).columns for c in (reference, generated)]
     if all(both) and _usable(TIV, reference, generated, notes):
         return True
-    message = "head size (TIV) is missing: head-size conventions are left out"
+    message = "head size (TIV) cannot be compared: head-size conventions are left out"
     notes.append(("both", Note("warning", TIV, message=message)))
     return False
 
@@ -247,8 +270,8 @@ def _usable(name: str, reference: Cohort, generated: Cohort, notes: list[tuple[s
             message = (
                 f"{name} is missing in {len(values) - len(present)} of {len(values)} rows and is left out"
             )
-        elif len(present) > 1 and np.ptp(present) == 0:
-            message = f"{name} is the same ({present[0]:g} mm³) in every row and is left out"
+        elif role == "reference" and len(present) > 1 and np.ptp(present) == 0:
+            message = f"{name} is the same ({present[0]:g} mm³) in every row of the reference and is left out"
         else:
             continue
         notes.append((role, Note("ignored", name, message=message)))
@@ -294,15 +317,15 @@ def _complete(
     use_tiv: bool,
 ) -> tuple[Sample, pd.DataFrame]:
     wanted = [*structures, *([TIV] if use_tiv else [])]
-    values = _volumes(cohort)[wanted].to_numpy(dtype=float)
-    complete = np.isfinite(values).all(axis=1)
+    values = _volumes(cohort)[wanted].to_numpy(dtype=float, copy=True)
     known = _known(cohort, stated)
-    keep = _ok(cohort) & complete & known
+    keep = _ok(cohort) & rows_with_enough(values) & known
+    values[keep] = _filled(cohort, values, keep)
     status = cohort.subjects[["participant_id", "subject", "age", "sex"]].copy()
     status["excluded"] = ~keep
     status["qc_lowest"] = np.nan if cohort.qc is None else cohort.qc.min(axis=1).to_numpy()
     given = cohort.subjects["reason"].fillna("").astype(str)
-    found = np.where(known, "a volume is missing", "age or sex is missing")
+    found = np.where(known, "most volumes are missing", "age or sex is missing")
     status["reason"] = np.where(keep, "", np.where(_ok(cohort), found, given))
     subjects = cohort.subjects.loc[keep].reset_index(drop=True)
     tiv = values[keep, -1] if use_tiv else None
@@ -313,6 +336,30 @@ def _complete(
         has_age=stated["age"], has_sex=stated["sex"],
     )  # fmt: skip
     return sample, status
+
+
+def _filled(cohort: Cohort, values: np.ndarray, keep: np.ndarray) -> np.ndarray:
+    """Fill the gaps of the rows that are kept, by age, sex and the other volumes."""
+    subjects = cohort.subjects.loc[keep]
+    male = (subjects["sex"] == "M").to_numpy(dtype=float)
+    order = np.argsort(subjects["participant_id"].to_numpy(dtype=str), kind="stable")
+    age = subjects["age"].to_numpy(dtype=float, na_value=np.nan)
+    known = np.column_stack([np.nan_to_num(age), male])  # an age that is not stated is the same for all
+    return filled(values[keep], known, order, seed=0)
+
+
+def _note_filled(
+    role: str, cohort: Cohort, names: list[str], status: pd.DataFrame, notes: list[tuple[str, Note]]
+) -> None:
+    kept = ~status["excluded"].to_numpy(dtype=bool)
+    gaps = ~np.isfinite(_volumes(cohort)[names].to_numpy(dtype=float)[kept])
+    if gaps.any():
+        message = (
+            f"{int(gaps.sum())} of {gaps.size} volumes are missing, in {int(gaps.any(axis=1).sum())} of "
+            f"{len(gaps)} rows; they count for what they have; each gap is filled by a draw from what "
+            "the other volumes predict"
+        )
+        notes.append((role, Note("warning", message=message)))
 
 
 def _check_enough(role: str, cohort: Cohort, sample: Sample, min_subjects: int) -> None:

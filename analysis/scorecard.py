@@ -6,14 +6,19 @@ from typing import Any
 
 import numpy as np
 
+from plausibrain.analysis.decisions import holm_divisors
 from plausibrain.analysis.design import Design
 from plausibrain.analysis.evaluate import Headline
 from plausibrain.analysis.pair import full_pair
 from plausibrain.analysis.questions import QUESTIONS, Question
+from plausibrain.analysis.sentences import sentence_of
 from plausibrain.analysis.settings import Settings
+from plausibrain.analysis.structure_maps import MapTest
 
 PASS, FAIL, INCONCLUSIVE = "pass", "fail", "inconclusive"
 NOT_JUDGED, NOT_MEASURED = "not judged", "not measured"
+#: More subjects than anybody has are no advice.
+MOST_NEEDED = 1_000_000
 
 
 def build_scorecard(headlines: Sequence[Headline], design: Design, settings: Settings) -> dict[str, Any]:
@@ -25,9 +30,11 @@ def build_scorecard(headlines: Sequence[Headline], design: Design, settings: Set
     design : Design
     settings : Settings
     """
-    n_judged = sum(h.status == "ok" for h in headlines)
+    withheld = [bool(_broken(h, design)) for h in headlines]
+    p = [math.nan if out else h.p for h, out in zip(headlines, withheld, strict=True)]
     entries = [
-        (h.plugin.options["question"], headline_entry(h, design, settings, n_judged)) for h in headlines
+        (h.plugin.options["question"], headline_entry(h, design, settings, k))
+        for h, k in zip(headlines, holm_divisors(p, settings.alpha), strict=True)
     ]
     questions = [_question(q, [entry for number, entry in entries if number == q.number]) for q in QUESTIONS]
     verdict = combine([q["verdict"] for q in questions])
@@ -57,8 +64,17 @@ def combine(verdicts: Sequence[str]) -> str:
     return next((verdict for verdict in order if verdict in verdicts), NOT_MEASURED)
 
 
-def headline_entry(h: Headline, design: Design, settings: Settings, n_judged: int) -> dict[str, Any]:
-    """Return one headline as it stands in the scorecard."""
+def headline_entry(h: Headline, design: Design, settings: Settings, divisor: int) -> dict[str, Any]:
+    """Return one headline as it stands in the scorecard.
+
+    Parameters
+    ----------
+    h : Headline
+    design : Design
+    settings : Settings
+    divisor : int
+        What alpha is divided by for this headline (`plausibrain.analysis.decisions.holm_divisors`).
+    """
     options = h.plugin.options
     entry: dict[str, Any] = {
         "name": h.plugin.name, "label": h.plugin.label, "unit": h.plugin.unit, "ideal": options["ideal"],
@@ -69,29 +85,89 @@ def headline_entry(h: Headline, design: Design, settings: Settings, n_judged: in
     }  # fmt: skip
     if h.status != "ok":
         blank = dict.fromkeys(
-            ("estimate", "ci_low", "ci_high", "se", "mde", "margin_low", "margin_high", "null", "matched")
+            (
+                "estimate",
+                "ci_low",
+                "ci_high",
+                "se",
+                "mde",
+                "margin_low",
+                "margin_high",
+                "null",
+                "matched",
+                "p_fail",
+                "n_needed",
+                "worst",
+            )
         )
         return (
             entry | blank | {"ci_level": settings.confidence, "verdict": NOT_MEASURED, "sentence": h.reason}
         )
-    verdict, caveat = _verdict(h, design, settings, n_judged)
+    verdict, caveat = _verdict(h, design, settings, divisor)
     low, high = h.interval(settings.confidence)
     shift = h.estimate - h.judged  # margins of an excess over the null, moved to the scale of the estimate
     numbers = {
         "estimate": h.estimate, "ci_low": low, "ci_high": high, "ci_level": settings.confidence, "se": h.se,
         "judged": h.judged, "margin_low": h.margin[0] + shift, "margin_high": h.margin[1] + shift,
-        "mde": h.detectable(settings.alpha, n_judged),
+        "mde": h.detectable(settings.alpha, divisor), "p_fail": h.p,
     }  # fmt: skip
     entry |= {key: finite(value) for key, value in numbers.items()}
     entry |= {"null": summary(h.null, h.frame.split_size), "matched": summary(h.matched, h.frame.split_size)}
-    return entry | {"verdict": verdict, "caveat": caveat, "sentence": _sentence(h, entry, verdict, caveat)}
+    entry |= {
+        "which": _which(h), "worst": _worst(h), "failing": _failing(h, settings.alpha / divisor),
+        "differs": h.differs, "n_needed": _needed(h, settings.alpha, divisor, verdict),
+    }  # fmt: skip
+    return entry | {"verdict": verdict, "caveat": caveat, "sentence": sentence_of(entry, h, verdict, caveat)}
 
 
-def _verdict(h: Headline, design: Design, settings: Settings, n_judged: int) -> tuple[str, str]:
-    broken = [design.violated[a] for a in h.plugin.options["assumes"] if a in design.violated]
+def _which(h: Headline) -> str:
+    which = h.plugin.options["which"]
+    return str(which(full_pair(h.frame))) if which else ""
+
+
+def _worst(h: Headline) -> dict[str, Any] | None:
+    """Return the structure of a map that deviates most, as a row."""
+    test = h.structures
+    return None if test is None else _row(test, int(np.nanargmax(np.abs(test.estimate))))
+
+
+def _failing(h: Headline, level: float) -> list[dict[str, Any]]:
+    """Return the structures of a map that fail after correction, worst first."""
+    return [] if h.structures is None else [_row(h.structures, i) for i in h.structures.failing(level)]
+
+
+def _row(test: MapTest, i: int) -> dict[str, Any]:
+    numbers = {
+        "estimate": test.estimate[i], "ci_low": test.low[i], "ci_high": test.high[i], "p": test.p[i],
+        "margin": test.margin[i],
+    }  # fmt: skip
+    return {"structure": test.names[i], "direction": test.words[int(test.estimate[i] > 0)]} | {
+        key: finite(value) for key, value in numbers.items()
+    }
+
+
+def _needed(h: Headline, alpha: float, divisor: int, verdict: str) -> int | None:
+    """Return how many generated subjects would decide, at the same share of reference subjects."""
+    if verdict != INCONCLUSIVE:
+        return None
+    factor = h.needed(alpha, divisor)
+    n = (
+        math.ceil(max(factor, 1.0) * len(h.frame.generated.clusters))
+        if math.isfinite(factor)
+        else MOST_NEEDED
+    )
+    return n if n < MOST_NEEDED else None
+
+
+def _broken(h: Headline, design: Design) -> list[str]:
+    return [design.violated[a] for a in h.plugin.options["assumes"] if a in design.violated]
+
+
+def _verdict(h: Headline, design: Design, settings: Settings, divisor: int) -> tuple[str, str]:
+    broken = _broken(h, design)
     if broken:
         return NOT_JUDGED, f"the design does not support a verdict: {'; '.join(broken)}"
-    return h.verdict(settings.alpha, n_judged), h.too_few
+    return h.verdict(settings.alpha, divisor), h.too_few
 
 
 def finite(value: float) -> float | None:
@@ -112,39 +188,6 @@ def summary(values: np.ndarray, n: int) -> dict[str, Any] | None:
         return None
     low, median, high = np.quantile(known, [0.025, 0.5, 0.975])
     return {"median": float(median), "low": float(low), "high": float(high), "n": n, "splits": len(known)}
-
-
-def show(value: float | None, *, percent: bool) -> str:
-    """Return a number for a sentence: three significant digits, or a percentage.
-
-    Examples
-    --------
-    >>> show(0.2813, percent=True), show(0.5617, percent=False), show(None, percent=False)
-    ('28 %', '0.562', 'unknown')
-    """
-    if value is None:
-        return "unknown"
-    if percent:
-        return f"{100 * value:.0f} %" if abs(value) >= 0.1 or value == 0 else f"{100 * value:.1f} %"
-    return f"{round(value, 3):.3g}" if abs(value) < 1 else f"{value:.3g}"
-
-
-def _sentence(h: Headline, entry: dict[str, Any], verdict: str, caveat: str) -> str:
-    percent = h.plugin.options["percent"]
-    which = h.plugin.options["which"]
-    text = h.plugin.options["sentence"].format(
-        estimate=show(entry["estimate"], percent=percent), which=which(full_pair(h.frame)) if which else ""
-    )
-    if entry["null"]:
-        median = show(entry["null"]["median"], percent=percent)
-        text += f" Split-half reference at n = {entry['null']['n']}: {median}."
-    if verdict == NOT_JUDGED:
-        text += f" Not judged: {caveat}."
-    elif caveat:
-        text += " There is no verdict: see the caveat."
-    elif verdict == INCONCLUSIVE:
-        text += " The interval includes both acceptable and unacceptable differences."
-    return text
 
 
 def _question(question: Question, entries: list[dict[str, Any]]) -> dict[str, Any]:

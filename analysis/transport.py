@@ -5,6 +5,7 @@ import ot
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist
 
+from plausibrain.analysis.joint_design import Prepared
 from plausibrain.analysis.pair import ROLES, Pair, Role
 from plausibrain.analysis.weights import subjects_rng
 
@@ -47,14 +48,24 @@ def transport_distance(pair: Pair) -> np.ndarray:
 
 def _rows(pair: Pair, role: Role) -> np.ndarray:
     prepared = pair.side(role).prepared
-    n = min(
-        len(pair.reference.prepared.sample), len(pair.generated.prepared.sample), pair.frame.settings.wasabi_n
-    )
+    allowed = [_allowed(pair.side(r).prepared) for r in ROLES]
+    n = min(*map(len, allowed), pair.frame.settings.wasabi_n)
     rng = subjects_rng(prepared.clusters.ids, pair.frame.settings.seed, "transport rows")
-    rows = prepared.sample.some_rows(n, rng)
+    mine = _allowed(prepared)
+    if len(mine) == len(prepared.sample):
+        rows = prepared.sample.some_rows(n, rng)
+    else:
+        by_id = prepared.sample.order[np.isin(prepared.sample.order, mine)]
+        rows = np.sort(by_id[rng.permutation(len(by_id))[:n]])
     # Dual potentials are not unique: the solver must see the subjects in one order, whatever that of the
     # table.
     return prepared.sample.order[np.isin(prepared.sample.order, rows)]
+
+
+def _allowed(prepared: Prepared) -> np.ndarray:
+    """Rows of ages that both cohorts cover; pairwise rows may be a sample of them, which transport is not."""
+    n = len(prepared.sample)
+    return prepared.pairwise_rows if len(prepared.pairwise_rows) < n else np.arange(n)
 
 
 def _solve(pair: Pair) -> None:
@@ -92,7 +103,11 @@ def equal_members(pair: Pair, replicate: int, most: int) -> list[np.ndarray]:
     replicate : int
     most : int
     """
-    members = [np.flatnonzero(pair.side(role).weights[replicate]) for role in ROLES]
+    members = []
+    for role in ROLES:
+        side = pair.side(role)
+        mine = np.flatnonzero(side.weights[replicate])
+        members.append(mine[np.isin(mine, _allowed(side.prepared))])
     n = min(most, *map(len, members))
     chosen = []
     for role, mine in zip(ROLES, members, strict=True):

@@ -49,8 +49,19 @@ def _row(pairs: Pairs, plugin: Plugin, name: str) -> pd.DataFrame:
         unit=plugin.unit, no_effect=None,
     )  # fmt: skip
     table[["ci_low", "ci_high"]] = table[["ci_low", "ci_high"]].clip(*plugin.bounds)
-    said = caveat(min(n), d) if caveat else ""
+    said = "; ".join(filter(None, [caveat(min(n), d) if caveat else "", _matched(pairs, plugin, name)]))
     return table.assign(reason=table["reason"].where(table["status"] != "ok", said))
+
+
+def _matched(pairs: Pairs, plugin: Plugin, name: str) -> str:
+    """Return the distance of reference and generated groups of the size of the split halves, in words."""
+    values = plugin(pairs.matched.first(plugin.options["max_splits"]), name)
+    known = values[np.isfinite(values)]
+    if not len(known):
+        return ""
+    low, middle, high = np.quantile(known, [0.025, 0.5, 0.975])
+    m = pairs.full.frame.split_size
+    return f"at the n of the halves ({m}): {middle:.6g} ({low:.6g} to {high:.6g})"
 
 
 def _draws(pairs: Pairs, plugin: Plugin) -> Pair:

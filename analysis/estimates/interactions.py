@@ -12,10 +12,9 @@ import numpy as np
 import pandas as pd
 
 from plausibrain.analysis.applicability import missing_capability
-from plausibrain.analysis.covariates import AGE_COLUMNS
+from plausibrain.analysis.difference_maps import interaction
 from plausibrain.analysis.evaluate import Pairs
-from plausibrain.analysis.pair import ROLES, Pair
-from plausibrain.analysis.regression import fit, with_group
+from plausibrain.analysis.pair import Pair
 from plausibrain.analysis.results import ESTIMATES, common_columns, estimate_rows, evaluate_on
 from plausibrain.analysis.settings import HeadSize
 
@@ -54,24 +53,9 @@ def _rows(
 
 def by_age(pair: Pair, headsize: HeadSize) -> np.ndarray:
     """Return how much steeper the trend with age is in the generated cohort, SD per decade, (B, s)."""
-    return _interaction(pair, headsize, AGE_COLUMNS, pair.frame.trend)
+    return interaction(pair, headsize, "age")
 
 
 def by_sex(pair: Pair, headsize: HeadSize) -> np.ndarray:
     """Return how much larger men minus women is in the generated cohort, SD, (B, s)."""
-    return _interaction(pair, headsize, ("sex",), np.array([float(c == "sex") for c in pair.frame.columns]))
-
-
-def _interaction(pair: Pair, headsize: HeadSize, names: tuple[str, ...], contrast: np.ndarray) -> np.ndarray:
-    """Contrast coefficients of cohort times columns; the model always has cohort by age and cohort by sex."""
-    frame = pair.frame
-    kept = frame.model(tiv=headsize == "covariate")
-    moving = [at for at, column in enumerate(kept) if frame.columns[column] in (*AGE_COLUMNS, "sex")]
-    reference, generated = (pair.convention(role, headsize) for role in ROLES)
-    fitted = fit(with_group(reference, generated, by=(0, *moving)))
-    weights = np.zeros(fitted.beta.shape[1])
-    for place, at in enumerate(moving, len(kept) + 1):
-        column = kept[at]
-        weights[place] = contrast[column] if frame.columns[column] in names else 0.0
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return fitted.contrast(weights)[0] / pair.residual_sd("reference", headsize)
+    return interaction(pair, headsize, "sex")

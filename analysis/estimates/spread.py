@@ -8,10 +8,11 @@ import pandas as pd
 from plausibrain.analysis.effect_maps import both_and_difference
 from plausibrain.analysis.evaluate import Pairs
 from plausibrain.analysis.homologues import homologous
-from plausibrain.analysis.pair import ROLES, Pair, Role, Weighted
+from plausibrain.analysis.pair import Pair, Role, Weighted
 from plausibrain.analysis.regression import fit, moments
 from plausibrain.analysis.results import ESTIMATES, common_columns, estimate_rows, evaluate_on, from_logarithm
 from plausibrain.analysis.settings import HeadSize
+from plausibrain.analysis.spread_ratio import log_sd_ratio
 
 TAILS = (0.025, 0.975)
 
@@ -37,9 +38,7 @@ def _sd_ratios(pairs: Pairs, headsize: HeadSize) -> pd.DataFrame:
     names = frame.names(headsize)
 
     def log_ratio(pair: Pair) -> np.ndarray:
-        sd = [pair.residual_sd(role, headsize)[:, : len(names)] for role in ROLES]
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return np.log(sd[1] / sd[0])
+        return log_sd_ratio(pair, headsize)[:, : len(names)]
 
     estimate, draws, null = evaluate_on(log_ratio, pairs.full, pairs.bootstrap, pairs.null)
     edge = np.log(frame.settings.spread_margin)

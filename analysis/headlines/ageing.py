@@ -21,7 +21,7 @@ from plausibrain.analysis.registry import headline
     ideal=1.0,
     better="closer",
     margin=lambda frame: (1 / frame.settings.recovery_margin, frame.settings.recovery_margin),
-    sentence="Structures change with age {estimate} times as fast as in real subjects.",
+    sentence="Ageing slopes are {estimate} times those of the reference",
     needs=("age",),
     assumes=("shared ages", "age with the rest"),
 )

@@ -9,7 +9,8 @@ segmenter's own; it is in both cohorts and says nothing about the generator.
 import numpy as np
 
 from plausibrain.analysis.agreement import recovered
-from plausibrain.analysis.pair import Pair, Role
+from plausibrain.analysis.difference_maps import mean_asymmetry
+from plausibrain.analysis.pair import Pair
 from plausibrain.analysis.registry import headline
 
 
@@ -20,21 +21,11 @@ from plausibrain.analysis.registry import headline
     ideal=1.0,
     better="closer",
     margin=lambda frame: (1 / frame.settings.recovery_margin, frame.settings.recovery_margin),
-    sentence="Left-right differences are {estimate} times those of real subjects.",
+    sentence="Left-right asymmetries are {estimate} times those of the reference",
     needs=("left and right",),
 )
 def asymmetry(pair: Pair) -> np.ndarray:
     """Return the factor that maps real to generated mean asymmetry indices, (B,)."""
-    reference, se2 = _means(pair, "reference")
-    generated, _ = _means(pair, "generated")
+    reference, se2 = mean_asymmetry(pair, "reference")
+    generated, _ = mean_asymmetry(pair, "generated")
     return recovered(reference, generated, pair.noise_copies * se2)
-
-
-def _means(pair: Pair, role: Role) -> tuple[np.ndarray, np.ndarray]:
-    side = pair.side(role)
-    index = side.prepared.asymmetry / pair.frame.reference.asymmetry.std(axis=0)
-    w = side.weights.astype(float)
-    n = w.sum(axis=1, keepdims=True)
-    mean = (w @ index) / n
-    variance = np.maximum((w @ index**2) / n - mean**2, 0.0)
-    return mean, variance / n

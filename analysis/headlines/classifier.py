@@ -20,9 +20,11 @@ from plausibrain.analysis.registry import headline
     ideal=0.5,
     better="lower",
     margin=None,
-    sentence="A classifier on volumes tells generated from real subjects with an AUC of {estimate}.",
+    sentence="A classifier tells generated from reference subjects by their volumes with an area under the "
+    "ROC curve (AUC) of {estimate} (0.5 = not at all)",
     source=("LopezPaz2017",),
     against_null=True,
+    both_sides=True,
     max_splits=40,
     fixed_scores=True,
     assumes=("shared ages", "joint"),

@@ -19,7 +19,7 @@ from plausibrain.analysis.registry import headline
     ideal=1.0,
     better="closer",
     margin=lambda frame: (1 - frame.settings.conditioning_margin, 1 + frame.settings.conditioning_margin),
-    sentence="Each requested millilitre of ventricle adds {estimate} measured millilitres.",
+    sentence="Slope of measured on requested ventricle volume: {estimate}; 1 is perfect",
     needs=("requested ventricle volume",),
     source=("Pinaya2022",),
     null=False,

@@ -22,7 +22,7 @@ from plausibrain.analysis.registry import headline
     ideal=CHANCE,
     better="lower",
     margin=lambda frame: (-np.inf, frame.settings.copies_margin * CHANCE),
-    sentence="{estimate} of the generated images are copies of training subjects; of new subjects, 5 % are.",
+    sentence="{estimate} of the generated images are copies of training subjects (5 % among new subjects)",
     needs=("training images",),
     source=("Dar2025",),
     null=False,

@@ -9,8 +9,11 @@ hide a pattern that is right on average only.
 import numpy as np
 
 from plausibrain.analysis.agreement import recovered
+from plausibrain.analysis.joint_design import Prepared
 from plausibrain.analysis.pair import Pair, Role
 from plausibrain.analysis.registry import headline
+
+BLOCK_PAIRS = 512
 
 
 @headline(
@@ -20,7 +23,7 @@ from plausibrain.analysis.registry import headline
     ideal=1.0,
     better="closer",
     margin=lambda frame: (1 / frame.settings.recovery_margin, frame.settings.recovery_margin),
-    sentence="Correlations between structures are {estimate} times as strong as in real subjects.",
+    sentence="Correlations between structures are {estimate} times those of the reference",
     needs=("several structures",),
     logarithmic=True,
     assumes=("shared ages", "joint"),
@@ -29,8 +32,35 @@ def covariation(pair: Pair) -> np.ndarray:
     """Return the factor that maps real to generated correlations between structures, (B,)."""
     reference, n = _correlations(pair, "reference")
     generated, _ = _correlations(pair, "generated")
-    noise = (1 - reference**2) ** 2 / np.maximum(n - 1, 1)[:, None]
+    noise = _sampling_variance(pair.reference.prepared) / np.maximum(n - 1, 1)[:, None]
     return recovered(reference, generated, pair.noise_copies * noise)
+
+
+def _sampling_variance(prepared: Prepared) -> np.ndarray:
+    """Return n times the sampling variance of every correlation of a cohort, (pairs,).
+
+    Notes
+    -----
+    The mean square of the influence of a subject on r, z_i z_j - r (z_i² + z_j²) / 2, which needs no normal
+    distribution. For normal volumes it is (1 - r²)². Rows of one subject are added up first.
+    """
+    rows = prepared.pairwise_rows
+    z = prepared.residuals[rows].astype(float)
+    z = (z - z.mean(axis=0)) / np.maximum(z.std(axis=0), 1e-9)
+    first, second = np.triu_indices(z.shape[1], k=1)
+    r = (z.T @ z / len(z))[first, second]
+    subject = np.unique(prepared.clusters.row_of[rows], return_inverse=True)[1]
+    total = np.zeros(len(first))
+    for start in range(0, len(first), BLOCK_PAIRS):
+        at = slice(start, start + BLOCK_PAIRS)
+        a, b = z[:, first[at]], z[:, second[at]]
+        influence = a * b - r[at] * (a**2 + b**2) / 2
+        if subject.max() + 1 < len(rows):
+            by_subject = np.zeros((subject.max() + 1, influence.shape[1]))
+            np.add.at(by_subject, subject, influence)
+            influence = by_subject
+        total[at] = (influence**2).sum(axis=0) / len(rows)
+    return total
 
 
 def _correlations(pair: Pair, role: Role) -> tuple[np.ndarray, np.ndarray]:

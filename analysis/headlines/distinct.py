@@ -20,7 +20,8 @@ from plausibrain.analysis.registry import headline
     ideal=1.0,
     better="closer",
     margin=lambda frame: (1 / frame.settings.spread_margin - 1, frame.settings.spread_margin - 1),
-    sentence="A generated subject is {estimate} times as far from its nearest neighbour as a real one.",
+    sentence="The distance of a generated subject to its nearest neighbour is {estimate} times that in the "
+    "reference",
     against_null=True,
     fixed_scores=True,
     logarithmic=True,

@@ -21,7 +21,8 @@ from plausibrain.analysis.registry import headline
     ideal=0.0,
     better="lower",
     margin=None,
-    sentence="Generated and real volumes are {estimate} of the greatest possible distance apart.",
+    sentence="Energy distance between the volumes of both cohorts: {estimate} of its largest possible "
+    "value (0 = the same distribution)",
     source=("Szekely2013",),
     against_null=True,
     assumes=("shared ages", "joint"),

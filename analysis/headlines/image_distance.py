@@ -22,7 +22,7 @@ from plausibrain.analysis.registry import headline
     ideal=0.0,
     better="lower",
     margin=None,
-    sentence="Features of generated images are at a kernel distance of {estimate} from real ones ({which}).",
+    sentence="Kernel distance (KID) of image features ({which}): {estimate} (about 0 = indistinguishable)",
     needs=("image features",),
     source=("Binkowski2018",),
     against_null=True,

@@ -22,7 +22,8 @@ from plausibrain.analysis.registry import headline
     ideal=CHANCE,
     better="lower",
     margin=lambda frame: (-np.inf, frame.settings.share_margin),
-    sentence="{estimate} of the generated images have a near-duplicate among the others.",
+    sentence="{estimate} of the generated images have a near-duplicate among the others (5 % among "
+    "reference subjects)",
     needs=("low-resolution images",),
     against_null=True,
     interval=near_duplicates_interval,

@@ -20,7 +20,8 @@ from plausibrain.analysis.registry import headline
     ideal=1 - USUAL,
     better="lower",
     margin=lambda frame: (-np.inf, frame.settings.share_margin),
-    sentence="{estimate} of the generated images stand out among real scans.",
+    sentence="{estimate} of the generated images have a quality measure beyond what 95 % of reference "
+    "images have",
     needs=("image quality",),
     against_null=True,
     percent=True,

@@ -20,7 +20,8 @@ from plausibrain.analysis.registry import headline
     ideal=1.0,
     better="closer",
     margin=lambda frame: (1 / frame.settings.spread_margin, frame.settings.spread_margin),
-    sentence="A typical measure of image quality varies {estimate} times as much as among real scans.",
+    sentence="The standard deviation of a typical image-quality measure is {estimate} times that in the "
+    "reference",
     needs=("image quality",),
     logarithmic=True,
     assumes=("shared ages",),

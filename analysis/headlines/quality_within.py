@@ -20,7 +20,7 @@ from plausibrain.analysis.registry import headline
     ideal=1.0,
     better="higher",
     margin=lambda frame: (-frame.settings.share_margin, np.inf),
-    sentence="On {estimate} of the measures of image quality the typical image is like a real scan.",
+    sentence="{estimate} of the image-quality measures lie within ±0.5 SD of the reference",
     needs=("image quality",),
     against_null=True,
     percent=True,

@@ -19,8 +19,7 @@ from plausibrain.analysis.registry import headline
     ideal=0.0,
     better="lower",
     margin=lambda frame: (-np.inf, frame.settings.quality_margin),
-    sentence="The measure of image quality that differs most ({which}) differs by {estimate} standard "
-    "deviations.",
+    sentence="Largest difference of image quality: {which}, by {estimate} SD",
     needs=("image quality",),
     against_null=True,
     bounds=(0.0, np.inf),

@@ -19,7 +19,7 @@ from plausibrain.analysis.registry import headline
     ideal=1.0,
     better="closer",
     margin=lambda frame: (1 / frame.settings.recovery_margin, frame.settings.recovery_margin),
-    sentence="Men and women of equal head size differ {estimate} times as much as real ones.",
+    sentence="Sex differences at equal head size are {estimate} times those of the reference",
     needs=("sex", "head size"),
     assumes=("shared ages",),
 )

@@ -19,7 +19,7 @@ from plausibrain.analysis.registry import headline
     ideal=1.0,
     better="closer",
     margin=lambda frame: (1 / frame.settings.recovery_margin, frame.settings.recovery_margin),
-    sentence="Men and women differ {estimate} times as much as real ones, raw volumes.",
+    sentence="Raw sex differences are {estimate} times those of the reference",
     needs=("sex",),
     assumes=("shared ages", "sex with the rest"),
 )

@@ -17,7 +17,9 @@ from plausibrain.analysis.registry import headline
     ideal=0.0,
     better="closer",
     margin=lambda frame: (-frame.settings.margin_of("TIV"), frame.settings.margin_of("TIV")),
-    sentence="Heads differ by {estimate} standard deviations of real subjects of the same age and sex.",
+    sentence="Head size (TIV) is {estimate} SD {direction} than in reference subjects of the same age and "
+    "sex",
+    words=("smaller", "larger"),
     needs=("head size",),
     assumes=("shared ages",),
 )

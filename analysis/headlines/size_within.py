@@ -18,7 +18,7 @@ from plausibrain.analysis.registry import headline
     ideal=1.0,
     better="higher",
     margin=lambda frame: (-frame.settings.share_margin, np.inf),
-    sentence="{estimate} of the structures differ by less than 0.2 standard deviations.",
+    sentence="{estimate} of the structures lie within ±0.2 SD of the reference",
     source=("Peng2023",),
     against_null=True,
     percent=True,

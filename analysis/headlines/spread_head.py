@@ -9,6 +9,7 @@ import numpy as np
 
 from plausibrain.analysis.pair import Pair
 from plausibrain.analysis.registry import headline
+from plausibrain.analysis.spread_ratio import log_sd_ratio
 
 
 @headline(
@@ -18,7 +19,8 @@ from plausibrain.analysis.registry import headline
     ideal=1.0,
     better="closer",
     margin=lambda frame: (1 / frame.settings.spread_margin, frame.settings.spread_margin),
-    sentence="Head size varies {estimate} times as much as in real subjects of the same age and sex.",
+    sentence="The standard deviation of head size (TIV) is {estimate} of that in the reference (1 = the "
+    "same)",
     needs=("head size",),
     logarithmic=True,
     bounds=(0.0, np.inf),
@@ -26,5 +28,4 @@ from plausibrain.analysis.registry import headline
 )
 def spread_head(pair: Pair) -> np.ndarray:
     """Return the ratio of residual standard deviations of head size, generated over reference, (B,)."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return pair.residual_sd("generated", "none")[:, -1] / pair.residual_sd("reference", "none")[:, -1]
+    return np.exp(log_sd_ratio(pair, "none")[:, -1])

@@ -8,8 +8,9 @@ vary too little.
 
 import numpy as np
 
-from plausibrain.analysis.pair import ROLES, Pair
+from plausibrain.analysis.pair import Pair
 from plausibrain.analysis.registry import headline
+from plausibrain.analysis.spread_ratio import log_sd_ratio
 
 
 @headline(
@@ -19,7 +20,8 @@ from plausibrain.analysis.registry import headline
     ideal=1.0,
     better="closer",
     margin=lambda frame: (1 / frame.settings.spread_margin, frame.settings.spread_margin),
-    sentence="A typical structure varies {estimate} times as much as in comparable real subjects.",
+    sentence="The standard deviation of a typical structure is {estimate} of that in the reference (1 = "
+    "the same)",
     logarithmic=True,
     assumes=("shared ages", "joint"),
     bounds=(0.0, np.inf),
@@ -27,6 +29,4 @@ from plausibrain.analysis.registry import headline
 def spread_structures(pair: Pair) -> np.ndarray:
     """Return the geometric mean of the ratios of residual standard deviations, (B,)."""
     s = len(pair.frame.structures)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        logs = [np.log(pair.residual_sd(role, pair.frame.headsize)[:, :s]) for role in ROLES]
-        return np.exp((logs[1] - logs[0]).mean(axis=1))
+    return np.exp(log_sd_ratio(pair, pair.frame.headsize)[:, :s].mean(axis=1))

@@ -23,7 +23,7 @@ from plausibrain.analysis.transport import transport_distance
     ideal=0.0,
     better="lower",
     margin=None,
-    sentence="Turning real subjects into generated ones costs {estimate} squared standard deviations.",
+    sentence="Optimal-transport distance (WASABI, standardised): {estimate} SD²",
     source=("Jafrasteh2025",),
     against_null=True,
     max_splits=40,

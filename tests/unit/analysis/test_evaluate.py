@@ -23,6 +23,7 @@ def plugin(function=lambda pair: np.zeros(pair.n_replicates), *, bounds=(-np.inf
         "question": 2, "ideal": 0.0, "margin": lambda frame: (-0.2, 0.2), "sentence": "{estimate}",
         "needs": (), "against_null": False, "null": True, "max_splits": 100, "interval": None,
         "both_sides": False, "fixed_scores": False, "logarithmic": False, "assumes": (), "percent": False,
+        "structures": None, "words": None,
     }  # fmt: skip
     return Plugin(
         "headlines", "made_up", function, "Made up", "SD", "closer", bounds, options=given | options
@@ -59,7 +60,9 @@ def headline(
         (0.0, 0.2, "inconclusive"),
         (0.5, 0.05, "fail"),
         (-0.5, 0.05, "fail"),
-        (0.32, 0.05, "inconclusive"),  # beyond at 95 % (0.22), not at 99.5 % (0.18)
+        (0.32, 0.05, "fail"),  # 6.4 standard errors from the ideal, and beyond the margin
+        (0.32, 0.13, "inconclusive"),  # 2.46 standard errors: p = .014, not below .005
+        (0.18, 0.05, "inconclusive"),  # 3.6 standard errors, and within the margin
     ],
 )
 def test_verdict_against_a_margin(estimate, se, verdict):
@@ -67,23 +70,39 @@ def test_verdict_against_a_margin(estimate, se, verdict):
 
 
 def test_more_headlines_make_a_no_harder_and_a_yes_no_easier():
-    assert [headline(0.32, 0.05).verdict(0.05, k) for k in (1, 10)] == ["fail", "inconclusive"]
+    assert [headline(0.32, 0.13).verdict(0.05, k) for k in (1, 10)] == ["fail", "inconclusive"]
     assert [headline(0.13, 0.05).verdict(0.05, k) for k in (1, 10)] == ["inconclusive"] * 2
 
 
-def test_no_also_needs_a_value_beyond_real_against_real():
-    assert headline(0.5, 0.05, matched=0.05).verdict(0.05, 10) == "inconclusive"
-    assert headline(0.5, 0.05, null=(-0.1, 0.1)).verdict(0.05, 10) == "fail"
-    assert headline(0.5, 0.05, null=(-0.9, 0.9)).verdict(0.05, 10) == "inconclusive"
+def excess(matched, **options):
+    return headline(0.5, 0.05, judged=0.5, matched=matched, against_null=True, **options)
 
 
-def test_undefined_splits_forbid_a_no():
-    h = headline(0.5, 0.05)
+def test_a_number_that_depends_on_n_also_needs_a_value_beyond_split_half_reference():
+    assert excess(0.05).verdict(0.05, 10) == "inconclusive"
+    assert excess(0.5).verdict(0.05, 10) == "fail"
+    assert excess(0.5, null=(-0.9, 0.9)).verdict(0.05, 10) == "inconclusive"
+
+
+def test_undefined_splits_forbid_a_fail_of_such_a_number():
+    h = excess(0.5)
     null, matched = h.null.copy(), h.matched.copy()
     null[:10] = np.nan
     assert replace(h, null=null).verdict(0.05, 10) == "inconclusive"
     matched[:10] = np.nan
     assert replace(h, matched=matched).verdict(0.05, 10) == "inconclusive"
+
+
+def test_p_is_that_of_a_normal_estimate():
+    assert headline(0.5, 0.2).p == pytest.approx(2 * stats.norm.sf(2.5), rel=0.02)
+    assert headline(0.1, 0.001).p == 1.0  # within the margin nothing fails
+
+
+def test_a_clear_difference_within_the_margin_is_told_from_ignorance():
+    assert headline(0.15, 0.05).differs
+    assert not headline(0.15, 0.2).differs
+    # 0.05 from the edge: 1.645 standard errors there need (1.645 * 0.05 / 0.05)² times as many subjects.
+    assert headline(0.15, 0.05).needed(0.05, 10) == pytest.approx(1.645**2, rel=0.02)
 
 
 def test_without_a_null_the_margin_decides():
@@ -133,8 +152,9 @@ def test_intervals_respect_bounds():
 def test_standard_error_and_detectable_difference():
     h = headline(0.0, 0.1)
     assert h.se == pytest.approx(0.1, rel=0.01)
-    # margin + (z_{1 - alpha / 2k} + z_{0.8}) se
-    assert h.detectable(0.05, 1) == pytest.approx(0.2 + (1.96 + 0.8416) * 0.1, rel=0.01)
+    # The larger of (z_{1 - alpha / 2k} + z_{0.8}) se and margin + z_{0.8} se.
+    assert h.detectable(0.05, 1) == pytest.approx(0.2 + 0.8416 * 0.1, rel=0.01)
+    assert h.detectable(0.05, 10) == pytest.approx((2.807 + 0.8416) * 0.1, rel=0.01)
     assert h.detectable(0.05, 10) > h.detectable(0.05, 1)
 
 

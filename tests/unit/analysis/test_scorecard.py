@@ -19,9 +19,9 @@ from plausibrain.analysis.scorecard import (
     PASS,
     combine,
     finite,
-    show,
     summary,
 )
+from plausibrain.analysis.sentences import show
 from plausibrain.cohorts.errors import DataError
 from tests.unit.analysis.factory import QUICK, normal_cohort, with_subjects, with_volume
 
@@ -80,8 +80,8 @@ def test_entries_hold_what_a_report_prints():
     assert (head["margin_low"], head["margin_high"]) == pytest.approx((-0.2, 0.2))
     assert head["se"] > 0
     assert head["mde"] > 0.2
-    assert head["sentence"].startswith("Heads differ by ")
-    assert "Split-half reference at n = 60" in head["sentence"]
+    assert head["sentence"].startswith("Head size (TIV) is ")
+    assert "two halves of the reference" in head["sentence"]
 
 
 def test_margins_of_an_excess_stand_on_the_scale_of_the_estimate():
@@ -104,7 +104,7 @@ def test_a_defect_reaches_the_first_line():
     card = judge(REFERENCE, large, QUICK)
     assert card["verdict"] == FAIL
     assert "Fails (unlike the reference): regional volumes" in card["sentence"]
-    assert next(q for q in card["questions"] if q["number"] == 2)["sentence"].startswith("Heads differ by")
+    assert next(q for q in card["questions"] if q["number"] == 2)["sentence"].startswith("Head size (TIV) is")
 
 
 def test_small_cohorts_are_undecided_with_a_caveat():
@@ -112,7 +112,7 @@ def test_small_cohorts_are_undecided_with_a_caveat():
     assert card["verdict"] == INCONCLUSIVE
     head = entries(card)["size_head"]
     assert (head["verdict"], "12 subjects a side" in head["caveat"]) == (INCONCLUSIVE, True)
-    assert "There is no verdict: see the caveat." in head["sentence"]
+    assert "Inconclusive: split-half reference" in head["sentence"]
 
 
 @pytest.mark.parametrize("n", [10, 12, 15])

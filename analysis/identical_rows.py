@@ -1,0 +1,28 @@
+"""Rows that stand in both cohorts."""
+
+import numpy as np
+
+from plausibrain.analysis.joint_design import Frame
+
+#: Fewer structures may be equal by rounding.
+LEAST_STRUCTURES = 3
+
+
+def identical_rows(frame: Frame) -> np.ndarray:
+    """Return which generated rows have the volumes of a reference row, (n,) bool."""
+    reference, generated = frame.reference.sample.volumes, frame.generated.sample.volumes
+    if reference.shape[1] < LEAST_STRUCTURES:
+        return np.zeros(len(generated), dtype=bool)
+    known = {row.tobytes() for row in np.ascontiguousarray(reference)}
+    return np.array([row.tobytes() in known for row in np.ascontiguousarray(generated)])
+
+
+def identical_interval(frame: Frame, level: float) -> tuple[float, float]:
+    """Return the share twice: no chance is in it."""
+    share = float(identical_rows(frame).mean())
+    return share, share
+
+
+def none_identical(frame: Frame) -> str:
+    """Return why nothing is said about rows of the reference; empty when there are some."""
+    return "" if identical_rows(frame).any() else "no generated row is a row of the reference"

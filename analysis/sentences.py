@@ -1,0 +1,95 @@
+"""Sentences of headlines: the number, its direction in words, the interval, and what it means."""
+
+from typing import Any
+
+from plausibrain.analysis.evaluate import Headline
+
+FEW_DIGITS = 3
+MOST_NAMED = 3
+
+
+def show(value: float | None, *, percent: bool) -> str:
+    """Return a number for a sentence: up to three significant digits, or a percentage; zero has no sign.
+
+    Examples
+    --------
+    >>> show(0.2813, percent=True), show(0.5617, percent=False), show(-0.0001, percent=False)
+    ('28 %', '0.562', '0')
+    >>> show(None, percent=False), show(-0.0001, percent=True)
+    ('unknown', '0 %')
+    """
+    if value is None:
+        return "unknown"
+    if percent:
+        digits = 0 if abs(value) >= 0.1 else 1
+        shown = round(100 * value, digits) + 0.0
+        return f"{shown:.{digits}f} %" if shown else "0 %"
+    shown = round(value, FEW_DIGITS) + 0.0
+    return f"{shown:.3g}" if abs(shown) < 1 else f"{value:.3g}"
+
+
+def sentence_of(entry: dict[str, Any], h: Headline, verdict: str, caveat: str) -> str:
+    """Return what a headline says in plain words; every number is one of the entry's.
+
+    Parameters
+    ----------
+    entry : dict
+        The entry of the scorecard, complete but for verdict and sentence.
+    h : Headline
+    verdict, caveat : str
+    """
+    return f"{_reading(entry, h)} ({_context(entry)}). {_meaning(entry, verdict, caveat)}".strip()
+
+
+def _reading(entry: dict[str, Any], h: Headline) -> str:
+    options, estimate = h.plugin.options, entry["estimate"]
+    words, value = options["words"], estimate
+    direction = ""
+    if words is not None and estimate is not None:
+        direction, value = words[int(estimate > 0)], abs(estimate)
+    text = options["sentence"].format(
+        estimate=show(value, percent=options["percent"]), which=entry["which"], direction=direction
+    )
+    return str(text).rstrip(".")
+
+
+def _context(entry: dict[str, Any]) -> str:
+    percent = entry["percent"]
+    parts = []
+    if entry["ci_low"] is not None and entry["ci_high"] is not None:
+        low, high = (show(entry[key], percent=percent) for key in ("ci_low", "ci_high"))
+        level = show(entry["ci_level"], percent=True)
+        parts.append(f"{level} CI {low} to {high}")
+    if entry["null"]:
+        null = entry["null"]
+        parts.append(
+            f"two halves of the reference: {show(null['median'], percent=percent)} at n = {null['n']}"
+        )
+    if entry["against_null"] and entry["matched"]:
+        parts.append(f"generated at that n: {show(entry['matched']['median'], percent=percent)}")
+    return "; ".join(parts) or f"n = {entry['n_generated']}"
+
+
+def _meaning(entry: dict[str, Any], verdict: str, caveat: str) -> str:
+    if verdict == "not judged":
+        return f"Not judged: {caveat}."
+    if verdict == "fail":
+        return _failure(entry)
+    if verdict == "pass":
+        what = "Its excess over the halves of the reference" if entry["against_null"] else "The difference"
+        return f"{what} is within the margin."
+    if caveat:
+        return f"Inconclusive: {caveat}."
+    needed = entry["n_needed"]
+    about = f"; about {needed} generated subjects would decide if the estimate holds" if needed else ""
+    if entry["differs"]:
+        return f"It differs from the reference, by more or by less than the margin allows{about}."
+    return f"The interval includes both acceptable and unacceptable differences{about}."
+
+
+def _failure(entry: dict[str, Any]) -> str:
+    failing = [row["structure"] for row in entry["failing"]]
+    if not failing:
+        return "This is beyond the margin and more than chance."
+    more = f" and {len(failing) - MOST_NAMED} more" if len(failing) > MOST_NAMED else ""
+    return f"After correction over structures these fail: {', '.join(failing[:MOST_NAMED])}{more}."

@@ -1,0 +1,122 @@
+"""Ratio of standard deviations among comparable subjects, standardised to one mix of age and sex.
+
+Men vary more than women in cubic millimetres, and the old more than the young. Two cohorts of one population
+with other mixes would have other pooled standard deviations. So the residual variance is taken within strata
+of sex and age, and both cohorts are averaged with the same weights. Only ages that both cohorts cover count.
+"""
+
+import numpy as np
+
+from plausibrain.analysis.joint_design import Frame, Prepared
+from plausibrain.analysis.pair import ROLES, Pair, Role
+from plausibrain.analysis.regression import moments
+from plausibrain.analysis.sample import Sample
+from plausibrain.analysis.settings import HeadSize
+
+#: Fewest rows of either cohort in a stratum.
+LEAST_ROWS = 10
+#: Rows of the smaller cohort per age band, and the most bands.
+ROWS_PER_BAND, MOST_BANDS = 50, 3
+#: A cohort without variance has this ratio: its logarithm must be finite.
+LEAST_RATIO = 1e-3
+LEAST_FREEDOM = 1.0
+
+
+def log_sd_ratio(pair: Pair, headsize: HeadSize) -> np.ndarray:
+    """Return the logarithm of generated over reference residual standard deviations, (B, s).
+
+    Notes
+    -----
+    sum over strata of w_k v_k, w_k = n_rk n_gk / (n_rk + n_gk), v_k the residual sum of squares of stratum k
+    over its degrees of freedom (rows less their leverage). Rows of one subject are not independent: with
+    residual intraclass correlation rho and m rows per subject a coefficient takes 1 + rho (m - 1) degrees.
+    """
+    variances = [_standardised_variance(pair, role, headsize) for role in ROLES]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = np.sqrt(variances[1] / variances[0])
+    return np.log(np.maximum(ratio, LEAST_RATIO))
+
+
+def strata(frame: Frame, sample: Sample) -> list[np.ndarray]:
+    """Return the rows of every stratum of a sample: sex, where both are there, times bands of age."""
+    edges, sexes = _scheme(frame)
+    band = np.digitize(sample.age, edges)  # 0 and len(edges) lie outside the shared ages
+    found = []
+    for sex in sexes:
+        who = np.ones(len(sample), dtype=bool) if sex is None else sample.male == sex
+        found += [np.flatnonzero(who & (band == k)) for k in range(1, len(edges))]
+    return found
+
+
+def _scheme(frame: Frame) -> tuple[np.ndarray, tuple[float | None, ...]]:
+    """Edges of age bands over the shared ages and sexes to separate, from both cohorts together."""
+    both = [frame.reference.sample, frame.generated.sample]
+    low, high = frame.shared_ages
+    ages = np.concatenate([s.age[(s.age >= low) & (s.age <= high)] for s in both])
+    n_bands = int(np.clip(min(len(s) for s in both) // ROWS_PER_BAND, 1, MOST_BANDS))
+    inner = np.quantile(ages, np.arange(1, n_bands) / n_bands) if len(ages) else np.empty(0)
+    edges = np.unique(np.r_[low, inner, np.nextafter(high, np.inf)])
+    each = min(int((s.male == sex).sum()) for s in both for sex in (0.0, 1.0))
+    return edges, (0.0, 1.0) if each >= LEAST_ROWS * n_bands else (None,)
+
+
+def _weights(frame: Frame) -> np.ndarray:
+    """Weight of every stratum, (k,): zero where either cohort has too few rows."""
+    if "spread weights" not in frame.cache:
+        sizes = [
+            np.array([len(rows) for rows in strata(frame, p.sample)])
+            for p in (frame.reference, frame.generated)
+        ]
+        enough = np.minimum(*sizes) >= LEAST_ROWS
+        weights = np.where(enough, sizes[0] * sizes[1] / np.maximum(sizes[0] + sizes[1], 1), 0.0)
+        frame.cache["spread weights"] = weights
+    return np.asarray(frame.cache["spread weights"])
+
+
+def _standardised_variance(pair: Pair, role: Role, headsize: HeadSize) -> np.ndarray:
+    key = ("standardised variance", role, headsize)
+    if key not in pair.cache:
+        frame, prepared = pair.frame, pair.side(role).prepared
+        weights = _weights(frame)
+        if not weights.any():
+            pair.cache[key] = pair.within(role, headsize).variance
+        else:
+            rows = strata(frame, prepared.sample)
+            parts = [(w, _stratum(pair, role, headsize, r)) for w, r in zip(weights, rows, strict=True) if w]
+            total = sum(w * np.isfinite(v) for w, v in parts)
+            values = sum(w * np.nan_to_num(v) for w, v in parts)
+            with np.errstate(divide="ignore", invalid="ignore"):
+                pair.cache[key] = values / total
+    return pair.cache[key]
+
+
+def _stratum(pair: Pair, role: Role, headsize: HeadSize, rows: np.ndarray) -> np.ndarray:
+    """Residual variance of some rows around the fit of their whole cohort, (B, s); NaN without freedom."""
+    side, fitted = pair.side(role), pair.within(role, headsize)
+    prepared, frame = side.prepared, pair.frame
+    outcomes = prepared.shares if headsize == "share" and prepared.shares is not None else prepared.outcomes
+    m = moments(prepared.design[rows], outcomes[rows], side.weights[:, rows])
+    if headsize == "pooled_residual":
+        m = m.without_linear(pair.pooled_headsize_slope, column=frame.columns.index("tiv"))
+    m = m.select(frame.model(tiv=headsize == "covariate"))
+    explained = 2 * m.xy - m.xx @ fitted.beta
+    left = m.yy - np.einsum("bps,bps->bs", fitted.beta, explained)
+    leverage = np.einsum("bij,bji->b", fitted.inverse, m.xx)
+    freedom = m.n[:, None] - leverage[:, None] * _repeats(prepared, outcomes)[None]
+    return np.where(freedom >= LEAST_FREEDOM, np.maximum(left, 0.0) / np.maximum(freedom, 1e-9), np.nan)
+
+
+def _repeats(prepared: Prepared, outcomes: np.ndarray) -> np.ndarray:
+    """Degrees of freedom that one coefficient takes, (s,): more than one where subjects have several rows."""
+    clusters = prepared.clusters
+    if len(clusters) == len(prepared.sample):
+        return np.ones(outcomes.shape[1])
+    beta = np.linalg.lstsq(prepared.design, outcomes, rcond=None)[0]
+    rest = outcomes - prepared.design @ beta
+    sizes = np.bincount(clusters.row_of)
+    sums = np.zeros((len(sizes), rest.shape[1]))
+    np.add.at(sums, clusters.row_of, rest)
+    mean_square = np.maximum((rest**2).mean(axis=0), 1e-300)
+    n_pairs = float((sizes.astype(float) ** 2 - sizes).sum())
+    rho = np.clip(((sums**2).sum(axis=0) - (rest**2).sum(axis=0)) / n_pairs / mean_square, 0.0, 1.0)
+    return 1 + rho * (float((sizes.astype(float) ** 2).sum()) / sizes.sum() - 1)
