@@ -167,6 +167,8 @@ class Headline:
             return self._p_of_interval(value)
         low, high = self._central(0.95)
         arm = (self.estimate - low) if value < self.judged else (high - self.estimate)
+        # The 2.5 % quantile of a few hundred draws is itself uncertain; their standard deviation less so.
+        arm = max(arm, float(norm.ppf(0.975) * np.nanstd(self.draws)))
         z = abs(self.judged - value) / arm * norm.ppf(0.975) if arm > 0 else math.inf
         return float(2 * norm.sf(z))
 

@@ -171,9 +171,14 @@ def cohorts(cell: Cell, trial: int) -> tuple[Cohort, Cohort]:
     """Draw both cohorts of one trial."""
     made = []
     for k, name in enumerate(("reference", "generated")):
-        rng = np.random.default_rng([trial, k])
+        place = CELLS.index(cell)
+        rng = np.random.default_rng([trial, k, place])
         cohort = table_cohort(
-            cell.n[k], seed=1000 + 2 * trial + k, name=name, age=cell.ages[k], sex_balance=cell.men[k]
+            cell.n[k],
+            seed=100_000 * place + 2 * trial + k,
+            name=name,
+            age=cell.ages[k],
+            sex_balance=cell.men[k],
         )
         bare = replace(cohort, subjects=cohort.subjects.drop(columns=_requests(cohort)))
         changed = cell.both(bare, rng)

@@ -67,7 +67,7 @@ def test_new_subjects_are_hardly_ever_copies():
     assert said != "fail"
 
 
-@pytest.mark.parametrize(("severity", "expected"), [(0.25, "inconclusive"), (0.5, "fail")])
+@pytest.mark.parametrize(("severity", "expected"), [(0.25, "fail"), (0.5, "fail")])
 def test_the_defect_copied_subjects_is_seen(severity, expected):
     """At n = 100 and a level shared with 24 other headlines a quarter of copies is not proof enough."""
     copied = inject("copied_subjects", TABLES["g"], severity=severity, seed=4, training=TABLES["t"])

@@ -95,7 +95,7 @@ def test_the_worst_measure_is_named_in_the_sentence():
     assert worst_measure(pairs.full) == "measure_3"
     found = evaluate_headline(HEADLINES["quality_worst"], pairs)
     card = build_scorecard([found], describe_design(pairs.full.frame), QUICK)
-    assert "(measure_3)" in card["questions"][6]["sentence"]
+    assert "measure_3, by" in card["questions"][6]["sentence"]
 
 
 def test_without_measures_question_seven_is_not_measured():
