@@ -22,6 +22,7 @@ from statsmodels.stats.proportion import proportion_confint
 from plausibrain.analysis.analyse import judge
 from plausibrain.analysis.settings import Settings
 from plausibrain.cohorts.cohort import Cohort
+from plausibrain.cohorts.errors import DataError
 from plausibrain.cohorts.structures import TIV
 from plausibrain.generation.demo_cohorts import table_cohort
 from plausibrain.generation.injection import inject
@@ -60,14 +61,21 @@ class Cell:
     defect: Change = lambda cohort, rng: cohort
 
 
+def volumes_of(cohort: Cohort) -> pd.DataFrame:
+    """Return the volumes of a cohort that has some."""
+    if cohort.volumes is None:
+        raise DataError(f"{cohort.name}: no volumes")
+    return cohort.volumes
+
+
 def _scaled(cohort: Cohort, factors: dict[str, np.ndarray | float]) -> Cohort:
-    volumes = cohort.volumes.assign(**{name: cohort.volumes[name] * f for name, f in factors.items()})
+    volumes = volumes_of(cohort).assign(**{name: volumes_of(cohort)[name] * f for name, f in factors.items()})
     return replace(cohort, volumes=volumes)
 
 
 def heavy_tails(cohort: Cohort, rng: np.random.Generator) -> Cohort:
     """Multiply every volume by noise with three degrees of freedom, 5 % wide."""
-    names = [c for c in cohort.volumes if c != TIV]
+    names = [c for c in map(str, volumes_of(cohort)) if c != TIV]
     noise = np.clip(0.05 * rng.standard_t(3, (len(cohort), len(names))), -0.6, 0.6)
     return _scaled(cohort, {name: 1 + noise[:, k] for k, name in enumerate(names)})
 
@@ -75,20 +83,22 @@ def heavy_tails(cohort: Cohort, rng: np.random.Generator) -> Cohort:
 def outliers(cohort: Cohort, rng: np.random.Generator) -> Cohort:
     """Make all regional volumes of 3 % of the rows 30 % larger or smaller."""
     factor = np.where(rng.random(len(cohort)) < 0.03, rng.choice([0.7, 1.3], len(cohort)), 1.0)
-    return _scaled(cohort, {name: factor for name in cohort.volumes if name != TIV})
+    return _scaled(cohort, {name: factor for name in map(str, volumes_of(cohort)) if name != TIV})
 
 
 def sites(cohort: Cohort, rng: np.random.Generator) -> Cohort:
     """Give each of four sites its own bias of every structure, 3 %; the same sites in both cohorts."""
-    bias = 1 + 0.03 * np.random.default_rng(99).standard_normal((4, cohort.volumes.shape[1]))
+    bias = 1 + 0.03 * np.random.default_rng(99).standard_normal((4, volumes_of(cohort).shape[1]))
     site = rng.integers(0, 4, len(cohort))
     named = replace(cohort, subjects=cohort.subjects.assign(site=[f"site {k}" for k in site]))
-    return _scaled(named, {name: bias[site, k] for k, name in enumerate(cohort.volumes) if name != TIV})
+    return _scaled(
+        named, {name: bias[site, k] for k, name in enumerate(map(str, volumes_of(cohort))) if name != TIV}
+    )
 
 
 def missing_cells(cohort: Cohort, rng: np.random.Generator) -> Cohort:
     """Empty 5 % of all cells."""
-    return replace(cohort, volumes=cohort.volumes.mask(rng.random(cohort.volumes.shape) < 0.05))
+    return replace(cohort, volumes=volumes_of(cohort).mask(rng.random(volumes_of(cohort).shape) < 0.05))
 
 
 def all_together(cohort: Cohort, rng: np.random.Generator) -> Cohort:
@@ -99,7 +109,7 @@ def all_together(cohort: Cohort, rng: np.random.Generator) -> Cohort:
 def seeds_per_row(cohort: Cohort, rng: np.random.Generator) -> Cohort:
     """Write every subject of the first third down three times, with 2 % noise."""
     rows = np.repeat(np.arange(len(cohort) // 3), 3)
-    volumes = cohort.volumes.iloc[rows].reset_index(drop=True)
+    volumes = volumes_of(cohort).iloc[rows].reset_index(drop=True)
     subjects = cohort.subjects.iloc[rows].reset_index(drop=True)
     subjects["participant_id"] = [f"{p}-{k % 3}" for k, p in enumerate(subjects["participant_id"])]
     noisy = volumes * (1 + 0.02 * rng.standard_normal(volumes.shape))
@@ -109,8 +119,8 @@ def seeds_per_row(cohort: Cohort, rng: np.random.Generator) -> Cohort:
 def _hippocampi(function: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> Change:
     def change(cohort: Cohort, rng: np.random.Generator) -> Cohort:
         age = cohort.subjects["age"].to_numpy(dtype=float)
-        new = {name: function(cohort.volumes[name].to_numpy(dtype=float), age) for name in HIPPOCAMPI}
-        return replace(cohort, volumes=cohort.volumes.assign(**new))
+        new = {name: function(volumes_of(cohort)[name].to_numpy(dtype=float), age) for name in HIPPOCAMPI}
+        return replace(cohort, volumes=volumes_of(cohort).assign(**new))
 
     return change
 
@@ -126,7 +136,7 @@ def _quarter_spread(v: np.ndarray, age: np.ndarray) -> np.ndarray:
 
 
 def _swapped(cohort: Cohort, rng: np.random.Generator) -> Cohort:
-    v = cohort.volumes
+    v = volumes_of(cohort)
     names = ("Hippocampus", "Amygdala")
     new = {f"{a}-{n}": v[f"{b}-{n}"] for n in names for a, b in (("Left", "Right"), ("Right", "Left"))}
     return replace(cohort, volumes=v.assign(**new))
@@ -134,10 +144,10 @@ def _swapped(cohort: Cohort, rng: np.random.Generator) -> Cohort:
 
 def _narrow_heads(cohort: Cohort, rng: np.random.Generator) -> Cohort:
     male = (cohort.subjects["sex"] == "M").to_numpy()
-    tiv = cohort.volumes[TIV].to_numpy(dtype=float)
+    tiv = volumes_of(cohort)[TIV].to_numpy(dtype=float)
     mean = np.where(male, tiv[male].mean(), tiv[~male].mean())
     new = mean + 0.7 * (tiv - mean)
-    return _scaled(cohort, dict.fromkeys(cohort.volumes, new / tiv))
+    return _scaled(cohort, dict.fromkeys(map(str, volumes_of(cohort)), new / tiv))
 
 
 def _injected(name: str, severity: float) -> Change:
@@ -187,7 +197,7 @@ def cohorts(cell: Cell, trial: int) -> tuple[Cohort, Cohort]:
 
 
 def _requests(cohort: Cohort) -> list[str]:
-    return [c for c in cohort.subjects if str(c).startswith("requested_")]
+    return [str(c) for c in cohort.subjects if str(c).startswith("requested_")]
 
 
 def run_trial(cell: Cell, trial: int) -> dict[str, object]:
