@@ -94,7 +94,7 @@ def draw_codes(
 
     All noise comes from one generator per sample.
     """
-    shape = (len(conditions), transformer.n_books, int(transformer.in_use.sum()))
+    shape = (len(conditions), transformer.n_books, transformer.n_in_use)
     codes = torch.full(shape, diffusion.mask, dtype=torch.int64, device=conditions.device)
     for time, before in times_of_sampling(diffusion.n_steps, n_steps):
         scores = _guided_scores(transformer, codes, conditions, guidance)

@@ -100,6 +100,11 @@ class CodeTransformer(nn.Module):
         """Number that stands for a masked code."""
         return self.n_codes
 
+    @property
+    def n_in_use(self) -> int:
+        """Number of tokens in use."""
+        return int(self.in_use.sum())
+
     def use(self, in_use: Tensor, usual: Tensor) -> None:
         """Choose the cells in use, (i, j, k), bool, and the usual codes, (books of a cell, i, j, k)."""
         self.in_use.copy_(self._tokens(in_use[None, None]).any(dim=1).flatten())

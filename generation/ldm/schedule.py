@@ -99,7 +99,7 @@ class Schedule:
 
     def kept_before(self, timestep: int) -> Tensor:
         """Return `kept` at a timestep, 1 before the first."""
-        return self.kept[timestep] if timestep >= 0 else torch.tensor(1.0)
+        return self.kept[timestep] if timestep >= 0 else torch.ones(())
 
     def noisy(self, clean: Tensor, noise: Tensor, timesteps: Tensor) -> Tensor:
         """Return clean latents with noise, (B, …), each at its timestep, (B,)."""

@@ -206,6 +206,11 @@ class DiffusionTask:
             self.fitted = True
         return encoded
 
+    def encode(self, images: Examples) -> None:
+        """Encode some of the images into the cache, so that several processes share the work."""
+        if self.cache is not None:
+            self._encode_all(images)
+
     def step(self, batch: Batch, generator: torch.Generator, step: int) -> Iterator[Objective]:
         """Yield the mean squared error of the prediction."""
         loss = self._loss(batch, generator)

@@ -1,6 +1,7 @@
 """Where a training runs: one device, or several under ``accelerate launch``."""
 
 import os
+import warnings
 from collections.abc import Sequence
 from importlib.util import find_spec
 from typing import Any
@@ -9,6 +10,9 @@ import torch
 from torch import Tensor
 
 from plausibrain.cohorts.errors import ToolError
+
+#: Set by ``accelerate launch`` in every process it starts.
+LAUNCHED = "ACCELERATE_MIXED_PRECISION"
 
 
 class Devices:
@@ -43,6 +47,12 @@ class Devices:
             self._accelerator = Accelerator(cpu=kind == "cpu")
             self.device = self._accelerator.device
             self.rank, self.world = self._accelerator.process_index, self._accelerator.num_processes
+        elif LAUNCHED in os.environ and kind == "cpu":
+            warnings.warn(
+                "this training runs in one process: `accelerate launch --cpu` starts no more, whatever "
+                "--num_processes says; on CPUs use `torchrun --nproc_per_node N -m plausibrain train`",
+                stacklevel=2,
+            )
 
     @property
     def is_main(self) -> bool:

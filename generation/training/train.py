@@ -189,6 +189,7 @@ class Training:
         for network in task.networks.values():
             network.to(self.devices.device).train()
         with torch.no_grad():
+            self._share_encoding(task)
             examples, held_out = task.examples(self.images), task.examples(self.held_out)
         self._log(f"{stage.name}: {len(examples)} examples, {stage.steps} steps")
         watch = Watch(on_row=self._tell(stage), on_validation=self._show(stage, held_out))
@@ -200,6 +201,13 @@ class Training:
         )  # fmt: skip
         self.histories[stage.name] = state.history
         return state
+
+    def _share_encoding(self, task: Any) -> None:
+        """Let every process encode its part of the images where a task keeps what it encodes."""
+        if self.devices.world > 1 and hasattr(task, "encode"):
+            for images in (self.images, self.held_out):
+                task.encode(images.select(range(self.devices.rank, len(images), self.devices.world)))
+            self.devices.wait()
 
     def _tell(self, stage: StagePlan) -> Callable[[StageState, Row], None]:
         began: list[tuple[float, int]] = []

@@ -212,6 +212,13 @@ def test_the_rate_rises_stays_and_falls():
     assert rate(plan, 100) == pytest.approx(0.02)
 
 
+def test_a_launch_that_started_one_process_says_so(monkeypatch):
+    monkeypatch.delenv("WORLD_SIZE", raising=False)
+    monkeypatch.setenv("ACCELERATE_MIXED_PRECISION", "no")
+    with pytest.warns(UserWarning, match="torchrun"):
+        assert Devices("cpu").world == 1
+
+
 def test_several_processes_without_accelerate_are_refused(monkeypatch):
     from plausibrain.cohorts.errors import ToolError
     from plausibrain.generation.training import devices
