@@ -21,8 +21,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from benchmarks.compiled_parts import compile_parts
 from benchmarks.machine import machine_line
+from makers.compiled_parts import compile_parts
 from plausibrain.generation.brainsynth.presets import build_networks as build_codes
 from plausibrain.generation.ldm.build import build_networks, build_schedule
 from plausibrain.generation.ldm.networks import FoldedAutoencoder, build_unet, predict
@@ -37,7 +37,7 @@ from plausibrain.generation.training.loop import LoopSettings, train_step
 from plausibrain.generation.training.state import fresh_state, update_averages
 from plausibrain.generation.training.task import Request
 
-SHAPES = {"plain": (80, 96, 80), "small": (80, 96, 80), "published": (160, 224, 160), "tiny": (24, 24, 24)}
+SHAPES = {"small": (80, 96, 80), "published": (160, 224, 160), "tiny": (24, 24, 24)}
 N_CONDITIONS = 4
 WARM_UP, REPEATS = 3, 5
 #: Training steps that are timed before the published sizes.
@@ -314,7 +314,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--minutes", type=float, default=9.0)
     parser.add_argument("--device", default="cuda")
-    parser.add_argument("--preset", default="plain", choices=sorted(SHAPES))
+    parser.add_argument("--preset", default="small", choices=sorted(SHAPES))
     parser.add_argument("--quick", action="store_true", help="leave the published sizes out")
     given = parser.parse_args()
     torch.set_num_threads(max(1, (os.cpu_count() or 2) // 2))

@@ -4,7 +4,8 @@
 
 Tensors are fake (shapes and types without numbers), and a meter adds up what lives at the peak: weights,
 gradients, states of the optimisers, activations. A GPU needs besides what its context and the workspaces of
-convolutions take, one to two gigabytes, and memory that its allocator keeps in pieces.
+convolutions take, one to two gigabytes, and normalises in float32 where a CPU does in bf16: 46.6 GiB were
+measured on one (H200) where 29 are counted here.
 """
 
 import argparse

@@ -1,13 +1,15 @@
 """Which arithmetic a device is fast in."""
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 
 import torch
 
 from plausibrain.cohorts.errors import DataError
 
-__all__ = ["PRECISIONS", "choose_precision", "fast_autocast", "has_fast_bf16"]
+__all__ = ["PRECISIONS", "allow_tf32", "choose_precision", "exact_float32", "fast_autocast", "has_fast_bf16"]
 
 PRECISIONS = ("fp32", "bf16")
 
@@ -33,6 +35,26 @@ def has_fast_bf16(device: str | torch.device) -> bool:
 def fast_autocast(device: str | torch.device) -> torch.autocast:
     """Return the context in which networks run in bf16 where `has_fast_bf16`, else in float32."""
     return torch.autocast(torch.device(device).type, torch.bfloat16, enabled=has_fast_bf16(device))
+
+
+def allow_tf32() -> None:
+    """Let matrix products and convolutions of float32 on a GPU round their factors to TF32, for training.
+
+    torch by default does so in convolutions and not in matrix products; here both are stated.
+    """
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
+
+
+@contextmanager
+def exact_float32() -> Iterator[None]:
+    """Run a block in which float32 means float32 on a GPU too; afterwards TF32 is as before."""
+    products, convolutions = torch.backends.cuda.matmul, torch.backends.cudnn
+    before = products.allow_tf32, convolutions.allow_tf32
+    products.allow_tf32 = convolutions.allow_tf32 = False
+    try:
+        yield
+    finally:
+        products.allow_tf32, convolutions.allow_tf32 = before
 
 
 def choose_precision(wanted: str, device: str | torch.device) -> str:

@@ -7,16 +7,15 @@ the networks that the architecture describes.
 
 import json
 import os
-import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from plausibrain.cohorts.errors import DataError
 from plausibrain.cohorts.store import Store, hash_file, write_atomic, write_text_atomic
 from plausibrain.generation.model import ImageGrid
-from plausibrain.generation.scaler import ConditionScaler, RequestCurve
+from plausibrain.generation.scaler import ConditionScaler
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -123,34 +122,6 @@ def write_checkpoint(
         "facts": dict(checkpoint.facts),
         "weights_sha256": hash_file(target / WEIGHTS),
     }
-    _write_description(target, description)
-    return read_checkpoint(target, checkpoint.model)
-
-
-def with_curves(
-    folder: str | os.PathLike[str], out: str | os.PathLike[str], curves: Mapping[str, RequestCurve]
-) -> Checkpoint:
-    """Write a checkpoint again with other request curves; its weights are copied as they are.
-
-    Parameters
-    ----------
-    folder, out : path-like
-        Checkpoint to read; folder to write, which may be the same.
-    curves : mapping of str to RequestCurve
-        By condition; they take the place of those that are there.
-
-    Returns
-    -------
-    Checkpoint
-        As `read_checkpoint` reads it.
-    """
-    source, target = Path(folder), Path(out)
-    checkpoint = read_checkpoint(source)
-    scaler = replace(checkpoint.scaler, curves=curves)
-    description = _read_description(source / DESCRIPTION) | {"conditions": scaler.as_data()}
-    if source.resolve() != target.resolve():
-        write_atomic(target / WEIGHTS, lambda path: shutil.copyfile(source / WEIGHTS, path))
-        (target / WEIGHTS).chmod(0o644)
     _write_description(target, description)
     return read_checkpoint(target, checkpoint.model)
 

@@ -1,7 +1,7 @@
 """Conditions between the physical units of a participants table and the numbers a network sees."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,36 +11,7 @@ from numpy.typing import NDArray
 from plausibrain.cohorts.errors import DataError
 
 SEX_CODES = {"F": 0.0, "M": 1.0}
-_CURVE_PARTS = ("asked", "told")
 DEFAULT_CONDITIONS = ("sex", "age", "requested_ventricle_mm3", "requested_brain_mm3")
-
-
-@dataclass(frozen=True)
-class RequestCurve:
-    """What a network is told when a value is asked for, in physical units: lines between knots.
-
-    A network that answers a request too weakly is told more than what is asked. The knots are measured
-    (`plausibrain.generation.request_curves`); beyond them the network is told the last one, since nobody
-    knows what it would answer there. A model without a curve is told what is asked.
-
-    Attributes
-    ----------
-    asked, told : tuple of float
-        Both rising; at least two knots.
-    """
-
-    asked: tuple[float, ...]
-    told: tuple[float, ...]
-
-    def __post_init__(self) -> None:
-        if len(self.asked) != len(self.told) or len(self.asked) < 2:
-            raise DataError("a request curve is broken: it needs two knots or more, each asked and told")
-        if not (np.all(np.diff(self.asked) > 0) and np.all(np.diff(self.told) > 0)):
-            raise DataError("a request curve is broken: asked and told must rise from knot to knot")
-
-    def __call__(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return what the network is told, same shape as ``values``."""
-        return np.interp(values, self.asked, self.told)
 
 
 @dataclass(frozen=True)
@@ -54,14 +25,11 @@ class ConditionScaler:
         are ``F`` (0) and ``M`` (1).
     low, high : tuple of float
         In physical units (years, mm3): what becomes 0 and 1. Values outside are extrapolated, not clipped.
-    curves : mapping of str to RequestCurve
-        Columns of which the network is told something else than what is asked.
     """
 
     columns: tuple[str, ...]
     low: tuple[float, ...]
     high: tuple[float, ...]
-    curves: Mapping[str, RequestCurve] = field(default_factory=dict)
 
     @classmethod
     def fit(cls, subjects: pd.DataFrame, columns: Sequence[str] = DEFAULT_CONDITIONS) -> "ConditionScaler":
@@ -88,25 +56,11 @@ class ConditionScaler:
         columns = tuple(str(name) for name in data["columns"])
         if not len(columns) == len(low) == len(high) or any(b <= a for a, b in zip(low, high, strict=True)):
             raise DataError("the condition scaler is broken: every column needs a low below its high")
-        curves = {
-            str(name): RequestCurve(*(tuple(float(value) for value in knots[part]) for part in _CURVE_PARTS))
-            for name, knots in data.get("curves", {}).items()
-        }
-        if unknown := sorted(curves.keys() - set(columns)):
-            raise DataError(
-                f"the condition scaler is broken: a curve for {unknown[0]!r}, which is no condition"
-            )
-        return cls(columns, low, high, curves)
+        return cls(columns, low, high)
 
     def as_data(self) -> dict[str, Any]:
-        """Return columns, ranges and curves as plain lists, for JSON."""
-        data: dict[str, Any] = {"columns": list(self.columns), "low": list(self.low), "high": list(self.high)}
-        if self.curves:
-            data["curves"] = {
-                name: {"asked": list(curve.asked), "told": list(curve.told)}
-                for name, curve in self.curves.items()
-            }
-        return data
+        """Return columns and ranges as plain lists, for JSON."""
+        return {"columns": list(self.columns), "low": list(self.low), "high": list(self.high)}
 
     def __call__(self, rows: pd.DataFrame) -> NDArray[np.float32]:
         """Return scaled conditions, (n, number of columns), float32.
@@ -117,9 +71,6 @@ class ConditionScaler:
             When a column is missing or a value cannot be used.
         """
         values = physical_values(rows, self.columns)
-        for number, name in enumerate(self.columns):
-            if name in self.curves:
-                values[:, number] = self.curves[name](values[:, number])
         low, high = np.array(self.low), np.array(self.high)
         return ((values - low) / (high - low)).astype(np.float32)
 

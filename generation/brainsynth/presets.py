@@ -83,23 +83,8 @@ PUBLISHED = Preset(
     adversary_channels=64,
 )  # fmt: skip
 
-#: 80 x 96 x 80 voxels of 2 mm become 10 x 12 x 10 cells of 16 mm; on one CPU core a step takes 0.7 s
-#: (autoencoder) and 0.65 s (diffusion).
-SMALL = Preset(
-    autoencoder={
-        "channels": [24, 48, 96], "n_books": 4, "n_codes": 256, "code_width": 8, "edge": 2, "groups": 8,
-    },
-    transformer={"width": 128, "depth": 5, "n_heads": 4},
-    n_times=1000,
-    plans=(
-        StagePlan(AUTOENCODER, steps=600, batch_size=1, averaging=0.99, warm_up=20),
-        StagePlan(DIFFUSION, steps=700, batch_size=4, averaging=0.995, warm_up=50),
-    ),
-    rates={AUTOENCODER: 1e-3, DIFFUSION: 1e-3},
-)  # fmt: skip
-
 #: For 80 x 96 x 80 voxels of 2 mm on a GPU: 20 x 24 x 20 cells of 8 mm, eight of them a token.
-PLAIN = Preset(
+SMALL = Preset(
     autoencoder={
         "channels": [48, 96], "n_books": 3, "n_codes": 256, "code_width": 8, "edge": 2, "groups": 16,
     },
@@ -128,7 +113,7 @@ TINY = Preset(
     adversary_channels=4,
 )  # fmt: skip
 
-PRESETS = {"published": PUBLISHED, "plain": PLAIN, "small": SMALL, "tiny": TINY}
+PRESETS = {"published": PUBLISHED, "small": SMALL, "tiny": TINY}
 
 
 def preset_of(request: Request) -> Preset:

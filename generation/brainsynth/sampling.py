@@ -10,7 +10,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from plausibrain.cohorts.arithmetic import choose_precision
+from plausibrain.cohorts.arithmetic import choose_precision, exact_float32
 from plausibrain.cohorts.errors import DataError
 from plausibrain.generation.brainsynth.autoencoder import CodeAutoencoder
 from plausibrain.generation.brainsynth.masking import AbsorbingDiffusion, times_of_sampling
@@ -193,7 +193,7 @@ class BrainSynth:
 
     def _precision(self) -> Any:
         if self.settings.precision == "fp32":
-            return nullcontext()
+            return exact_float32()
         return torch.autocast(torch.device(self.settings.device).type, torch.bfloat16)
 
 

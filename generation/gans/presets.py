@@ -57,14 +57,8 @@ PRESETS = {
         fold=2, steps={"lsgan": 100_000, "vae_gan": 100_000}, batch_size={"lsgan": 8, "vae_gan": 8},
         rate=1e-4, warm_up=500, averaging=0.9995,
     ),
-    # 80 x 96 x 80 voxels of 2 mm from 5 x 6 x 5 cells.
+    # 80 x 96 x 80 voxels of 2 mm from 5 x 6 x 5 cells, on a GPU.
     "small": Preset(
-        channels=(128, 96, 40, 16), critic_channels=(24, 64, 128), n_latent=48, width=64, fold=2,
-        steps={"lsgan": 1500, "vae_gan": 500}, batch_size={"lsgan": 2, "vae_gan": 2},
-        rate=3e-4, warm_up=20, averaging=0.99,
-    ),
-    # The same on a GPU.
-    "plain": Preset(
         channels=(160, 96, 64, 32), critic_channels=(48, 96, 192), n_latent=48, width=128, fold=2,
         steps={"lsgan": 8000, "vae_gan": 6000}, batch_size={"lsgan": 8, "vae_gan": 8},
         rate=2e-4, warm_up=100, averaging=0.998,

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import torch
 
+from plausibrain.cohorts.arithmetic import exact_float32
 from plausibrain.cohorts.errors import DataError
 from plausibrain.generation.checkpoint import Checkpoint
 from plausibrain.generation.gans.presets import build_generator
@@ -63,7 +64,8 @@ class AdversarialModel:
     @torch.inference_mode()
     def _image(self, condition: torch.Tensor, seed: int) -> np.ndarray:
         noise = noise_like((self.generator.n_latent,), [generator_of(seed, SAMPLE_STREAM)])
-        image = self.generator((self.truncation * noise).to(self.device), condition)
+        with exact_float32():
+            image = self.generator((self.truncation * noise).to(self.device), condition)
         data: np.ndarray = image[0, 0].cpu().numpy()
         return data
 

@@ -6,7 +6,6 @@ from typing import Any
 from torch import nn
 
 from plausibrain.cohorts.errors import DataError
-from plausibrain.generation.ldm.linear_denoiser import InformedUNet
 from plausibrain.generation.ldm.networks import FoldedAutoencoder, LatentScale, build_unet
 from plausibrain.generation.ldm.schedule import Schedule
 
@@ -20,25 +19,9 @@ def build_networks(architecture: Mapping[str, Any]) -> dict[str, nn.Module]:
         When a part is missing or no such network exists.
     """
     _require(architecture, ("fold", "autoencoder", "unet", "schedule"))
-    autoencoder = FoldedAutoencoder(
-        architecture["autoencoder"],
-        int(architecture["fold"]),
-        shortcut=bool(architecture.get("shortcut", False)),
-    )
-    unet = build_unet(architecture["unet"])
-    scale = LatentScale(
-        autoencoder.latent_channels,
-        architecture.get("scaled_places", (1, 1, 1)),
-        n_conditions=int(architecture.get("explaining_conditions", 0)),
-        n_knots=int(architecture.get("knots", 0)),
-        n_modes=int(architecture.get("modes", 0)),
-    )
+    autoencoder = FoldedAutoencoder(architecture["autoencoder"], int(architecture["fold"]))
+    unet, scale = build_unet(architecture["unet"]), LatentScale(autoencoder.latent_channels)
     return {"autoencoder": autoencoder, "unet": unet, "latents": scale}
-
-
-def informed(unet: nn.Module, latents: LatentScale, schedule: Schedule) -> nn.Module:
-    """Return the U-Net as it is called: beside the linear guess where the latents have one."""
-    return unet if latents.linear is None else InformedUNet(unet, latents.linear, latents.head, schedule)
 
 
 def build_schedule(architecture: Mapping[str, Any]) -> Schedule:

@@ -54,7 +54,7 @@ def decode_in_slabs(
     for block in blocks[:-2]:
         data = _run_block(block, data, slab_voxels)
     last = _normed_conv(data, blocks[-2], blocks[-1], slab_voxels, active=False)
-    return autoencoder.add_shortcut(unfold(last, autoencoder.fold), latents)
+    return unfold(last, autoencoder.fold)
 
 
 def _run_block(block: nn.Module, data: Tensor, slab_voxels: int) -> Tensor:

@@ -3,7 +3,7 @@
 from typing import cast
 
 from plausibrain.generation.checkpoint import Checkpoint
-from plausibrain.generation.ldm.build import build_networks, build_schedule, informed
+from plausibrain.generation.ldm.build import build_networks, build_schedule
 from plausibrain.generation.ldm.decoding import decoder_for
 from plausibrain.generation.ldm.fast import speed_up
 from plausibrain.generation.ldm.networks import FoldedAutoencoder, LatentScale
@@ -32,7 +32,7 @@ def from_checkpoint(checkpoint: Checkpoint, settings: Settings) -> LatentDiffusi
         checkpoint_hash=checkpoint.hash,
         schedule=schedule,
         settings=settings,
-        unet=informed(speed_up(networks["unet"], settings), latents, schedule),
+        unet=speed_up(networks["unet"], settings),
         latent_shape=autoencoder.latent_shape(checkpoint.grid.shape),
         restore=latents.restore,
         decode=decoder_for(autoencoder, checkpoint.grid.shape),

@@ -49,25 +49,9 @@ class Preset:
     adversary_channels : int
         Of the first layer of the patch discriminator.
     weighting : Weighting
-    shortcut : bool
-        Whether the autoencoder starts from a `BlockTransform`.
-    scale_places : bool
-        Whether latents are scaled at every place on its own, see `LatentScale`.
-    explained : bool
-        Whether what conditions explain by least squares is taken out of the latents before the diffusion and
-        put back after it, see `LatentScale`.
-    knots : int
-        Of that explanation, see `plausibrain.generation.networks.metadata_effect.MetadataEffect`.
-    sampled : bool
-        Whether the diffusion learns latents with the noise that the encoder allows for, as published, or
-        their means alone. Few channels and a light KL term leave noise of the size of the signal, and
-        samples have it too.
     recomputed : bool
         Whether the autoencoder keeps the inputs of its blocks alone in training, which takes a third more
         time and a small part of the memory.
-    modes : int
-        Of the linear guess that the U-Net starts from, see `plausibrain.generation.ldm.linear_denoiser`; 0
-        for none.
     """
 
     fold: int
@@ -78,12 +62,6 @@ class Preset:
     rates: Mapping[str, float]
     adversary_channels: int = 16
     weighting: Weighting = Weighting()
-    shortcut: bool = False
-    scale_places: bool = False
-    explained: bool = False
-    knots: int = 0
-    modes: int = 0
-    sampled: bool = True
     recomputed: bool = False
 
 
@@ -109,38 +87,9 @@ PUBLISHED = Preset(
     recomputed=True,
 )  # fmt: skip
 
-#: For 80 x 96 x 80 voxels of 2 mm: latents of 20 x 24 x 20. The shortcut alone gives simulated subjects 30
-#: dB. Latents of 8 mm, and few of them, rather than many of 16 mm: neighbours then look alike, which
-#: convolutions learn in hundreds of steps, while blocks of 16 mm that hardly predict each other come out as
-#: patchwork.
-SMALL = Preset(
-    fold=2,
-    autoencoder={
-        "channels": [32, 64], "latent_channels": 8, "num_res_blocks": 1, "norm_num_groups": 8,
-        "attention_levels": [False, False],
-    },
-    unet={
-        "channels": [32, 64, 96], "num_res_blocks": 1, "norm_num_groups": 8, "resblock_updown": False,
-        "attention_levels": [False, False, True], "num_head_channels": [0, 0, 48],
-    },
-    schedule=Schedule(prediction="v_prediction"),
-    plans=(
-        StagePlan(AUTOENCODER, steps=200, batch_size=1, averaging=0.98, warm_up=20),
-        StagePlan(DIFFUSION, steps=6000, batch_size=2, averaging=0.999, warm_up=100, fall=0.6, clip=0.3),
-    ),
-    rates={AUTOENCODER: 7e-4, DIFFUSION: 6e-4},
-    weighting=Weighting(kl=1e-7),
-    shortcut=True,
-    scale_places=True,
-    explained=True,
-    knots=6,
-    modes=64,
-    sampled=False,
-)  # fmt: skip
-
 #: For 80 x 96 x 80 voxels of 2 mm on a GPU for some twenty minutes: the published design with fewer channels.
 #: Blocks of 2 x 2 x 2 voxels are channels, so latents are 20 x 24 x 20.
-PLAIN = Preset(
+SMALL = Preset(
     fold=2,
     autoencoder={
         "channels": [64, 128], "latent_channels": 8, "num_res_blocks": 2, "norm_num_groups": 16,
@@ -172,22 +121,16 @@ TINY = Preset(
         "channels": [8, 8], "num_res_blocks": 1, "norm_num_groups": 4,
         "attention_levels": [False, True], "num_head_channels": [0, 8],
     },
-    schedule=Schedule(prediction="v_prediction"),
+    schedule=Schedule(prediction="v_prediction", zero_terminal=True, spacing="trailing"),
     plans=(
         StagePlan(AUTOENCODER, steps=4, batch_size=2, accumulate=2, averaging=0.9, warm_up=1),
         StagePlan(DIFFUSION, steps=4, batch_size=2, averaging=0.9, warm_up=1),
     ),
     rates={AUTOENCODER: 1e-3, DIFFUSION: 1e-3},
     adversary_channels=4,
-    shortcut=True,
-    scale_places=True,
-    explained=True,
-    knots=4,
-    modes=2,
-    sampled=False,
 )  # fmt: skip
 
-PRESETS = {"published": PUBLISHED, "plain": PLAIN, "small": SMALL, "tiny": TINY}
+PRESETS = {"published": PUBLISHED, "small": SMALL, "tiny": TINY}
 
 
 def preset_of(request: Request) -> Preset:
@@ -199,20 +142,14 @@ def preset_of(request: Request) -> Preset:
 
 def architecture_of(preset: Preset, n_conditions: int, shape: Sequence[int]) -> dict[str, Any]:
     """Return what `plausibrain.generation.ldm.build.build_networks` needs for images of a shape, as data."""
-    stride = preset.fold * 2 ** (len(preset.autoencoder["channels"]) - 1)
     latents = int(preset.autoencoder["latent_channels"])
     channels = {
-        "in_channels": latents + n_conditions + (latents if preset.modes else 0),
+        "in_channels": latents + n_conditions,
         "out_channels": latents,
         "cross_attention_dim": n_conditions,
     }
     return {
         "fold": preset.fold,
-        "shortcut": preset.shortcut,
-        "scaled_places": [size // stride for size in shape] if preset.scale_places else [1, 1, 1],
-        "explaining_conditions": n_conditions if preset.explained else 0,
-        "knots": preset.knots,
-        "modes": preset.modes,
         "autoencoder": dict(preset.autoencoder),
         "unet": {**preset.unet, **channels},
         "schedule": preset.schedule.as_data(),

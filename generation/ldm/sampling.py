@@ -10,7 +10,7 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from plausibrain.cohorts.arithmetic import choose_precision
+from plausibrain.cohorts.arithmetic import choose_precision, exact_float32
 from plausibrain.cohorts.errors import DataError
 from plausibrain.generation.ldm.networks import predict
 from plausibrain.generation.ldm.schedule import SAMPLERS, Schedule, timestep_pairs
@@ -93,7 +93,7 @@ class LatentDiffusion:
     latent_shape : tuple of int
         Channels and sizes.
     restore : callable
-        Latents as the diffusion draws them, and their conditions, to latents as the decoder wants them.
+        Latents as the diffusion samples them to latents as the decoder wants them.
     decode : callable
         Latents (1, C, i, j, k) to an image (1, 1, I, J, K).
     scale : callable
@@ -110,7 +110,7 @@ class LatentDiffusion:
     settings: Settings
     unet: nn.Module
     latent_shape: tuple[int, int, int, int]
-    restore: Callable[[Tensor, Tensor], Tensor]
+    restore: Callable[[Tensor], Tensor]
     decode: Callable[[Tensor], Tensor]
     scale: Callable[[pd.DataFrame], np.ndarray]
     remarks: Mapping[str, Any]
@@ -135,8 +135,8 @@ class LatentDiffusion:
         conditions = torch.from_numpy(self.scale(rows)).to(self.settings.device)
         for part in batches(len(rows), self.settings.together):
             asked = conditions[part]
-            for latents, one in zip(self.draw_latents(asked, seeds[part]), asked, strict=True):
-                yield self.image(self.restore(latents[None], one[None]))
+            for latents in self.draw_latents(asked, seeds[part]):
+                yield self.image(self.restore(latents[None]))
 
     @torch.inference_mode()
     def draw_latents(self, conditions: Tensor, seeds: Sequence[int]) -> Tensor:
@@ -179,5 +179,5 @@ class LatentDiffusion:
 
     def _precision(self) -> Any:
         if self.settings.precision == "fp32":
-            return nullcontext()
+            return exact_float32()
         return torch.autocast(torch.device(self.settings.device).type, torch.bfloat16)

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.optim import AdamW
 
 from plausibrain.cohorts.store import Store
-from plausibrain.generation.ldm.build import build_networks, informed
+from plausibrain.generation.ldm.build import build_networks
 from plausibrain.generation.ldm.losses import PatchAdversary, RandomFeatures, kl_divergence
 from plausibrain.generation.ldm.networks import FoldedAutoencoder, LatentScale, predict
 from plausibrain.generation.ldm.presets import AUTOENCODER, DIFFUSION, Preset, architecture_of, preset_of
@@ -99,13 +99,9 @@ class AutoencoderTask:
         self.weights = preset.weighting
         self.adversary_starts = round(self.weights.adversarial_from * steps)
         self.perceptual = RandomFeatures()
-        self.fitted = False
 
     def examples(self, images: Examples) -> Examples:
-        """Return the images; the first ones given fit the shortcut, if the autoencoder has one."""
-        if self.autoencoder.shortcut is not None and not self.fitted:
-            self.autoencoder.shortcut.fit(images)
-            self.fitted = True
+        """Return the images."""
         return images
 
     def step(self, batch: Batch, generator: torch.Generator, step: int) -> Iterator[Objective]:
@@ -191,8 +187,7 @@ class DiffusionTask:
             "unet": AdamW(unet.parameters(), lr=rate, weight_decay=0.0)
         }
         self.schedule: Schedule = preset.schedule
-        self.sampled = preset.sampled
-        self.unet = informed(unet, latents, self.schedule)
+        self.unet = unet
         self.cache = None if cache is None else Store(cache)
         self.fitted = False
 
@@ -200,9 +195,7 @@ class DiffusionTask:
         """Return mean and spread of the latents of every image, stacked as channels; encoded once."""
         encoded = self._encode_all(images)
         if not self.fitted:
-            means, spreads = self._latents(encoded.images)
-            energies = self.autoencoder.energies()
-            self.latents.fit(means, spreads, encoded.conditions, energies=energies)
+            self.latents.fit(*encoded.images.chunk(2, dim=1))
             self.fitted = True
         return encoded
 
@@ -227,19 +220,19 @@ class DiffusionTask:
         """Return samples for the conditions of held-out subjects."""
         shown = []
         for number, condition in enumerate(batch.conditions):
-            latents = normal_like(self._latents(batch.images[:1])[0], generator)
+            latents = normal_like(batch.images[:1].chunk(2, dim=1)[0], generator)
             for time, before in timestep_pairs(self.schedule.ddim_timesteps(SHOWN_STEPS)):
                 at = torch.tensor([time], device=latents.device)
                 output = predict(self.unet, latents, at, condition[None]).float()
                 latents = self.schedule.ddim_step(output, latents, time, before)
-            image = self.autoencoder.decode(self.latents.restore(latents, condition[None]))
+            image = self.autoencoder.decode(self.latents.restore(latents))
             shown.append((f"sample for held-out subject {number + 1}", as_array(image[0])))
         return shown
 
     def _loss(self, batch: Batch, generator: torch.Generator, times: Tensor | None = None) -> Tensor:
-        mean, spread = self._latents(batch.images)
+        mean, spread = batch.images.chunk(2, dim=1)
         draws = [normal_like(mean, generator) for _ in range(2)]
-        clean = self.latents.normalise(mean + draws[0] * spread, batch.conditions)
+        clean = self.latents.normalise(mean + draws[0] * spread)
         if times is None:
             times = torch.randint(
                 self.schedule.n_steps, (len(mean),), generator=generator, device=generator.device
@@ -248,10 +241,6 @@ class DiffusionTask:
         noisy = self.schedule.noisy(clean, draws[1], times)
         output = predict(self.unet, noisy, times, batch.conditions)
         return (output.float() - self.schedule.target(clean, draws[1], times)).pow(2).mean()
-
-    def _latents(self, encoded: Tensor) -> tuple[Tensor, Tensor]:
-        mean, spread = encoded.chunk(2, dim=1)
-        return mean, spread if self.sampled else torch.zeros_like(spread)
 
     def _encode_all(self, images: Examples) -> ArrayExamples:
         device = next(self.autoencoder.parameters()).device

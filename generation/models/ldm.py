@@ -26,7 +26,7 @@ def ldm(
     checkpoint: Path,
     *,
     sampler: str = "ddim",
-    steps: int = 50,
+    steps: int = 20,
     precision: str = "fp32",
     device: str = "cpu",
     batch_size: int = 8,

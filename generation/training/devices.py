@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from plausibrain.cohorts.arithmetic import allow_tf32
 from plausibrain.cohorts.errors import ToolError
 
 #: Set by ``accelerate launch`` in every process it starts.
@@ -37,6 +38,7 @@ class Devices:
 
     def __init__(self, device: str = "auto") -> None:
         kind = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
+        allow_tf32()
         self._accelerator: Any = None
         self.device, self.rank, self.world = torch.device(kind), 0, 1
         if int(os.environ.get("WORLD_SIZE", "1")) > 1:

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from plausibrain.cohorts import arithmetic
-from plausibrain.cohorts.arithmetic import choose_precision, has_fast_bf16
+from plausibrain.cohorts.arithmetic import allow_tf32, choose_precision, exact_float32, has_fast_bf16
 from plausibrain.cohorts.errors import DataError
 
 
@@ -44,3 +44,15 @@ def test_a_processor_without_avx512_is_not_fast_in_bf16():
     if torch.backends.cpu.get_cpu_capability() == "AVX2":
         assert not has_fast_bf16("cpu")
     assert not has_fast_bf16("meta")
+
+
+def test_tf32_is_allowed_in_training_and_not_where_float32_is_promised():
+    products, convolutions = torch.backends.cuda.matmul, torch.backends.cudnn
+    before = products.allow_tf32, convolutions.allow_tf32
+    try:
+        allow_tf32()
+        with exact_float32():
+            assert (products.allow_tf32, convolutions.allow_tf32) == (False, False)
+        assert (products.allow_tf32, convolutions.allow_tf32) == (True, True)
+    finally:
+        products.allow_tf32, convolutions.allow_tf32 = before

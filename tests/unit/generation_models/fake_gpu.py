@@ -23,8 +23,7 @@ from plausibrain.generation.brainsynth.masking import AbsorbingDiffusion
 from plausibrain.generation.brainsynth.sampling import draw_codes
 from plausibrain.generation.gans import lsgan, vae_gan
 from plausibrain.generation.gans.recipe import draw
-from plausibrain.generation.ldm import presets
-from plausibrain.generation.ldm.build import build_schedule, informed
+from plausibrain.generation.ldm.build import build_schedule
 from plausibrain.generation.ldm.sampling import LatentDiffusion, Settings
 from plausibrain.generation.model import ImageGrid
 from plausibrain.generation.registry import find_model
@@ -66,9 +65,6 @@ def without_numbers() -> None:
     torch.tensor = lambda data, device=None, **kw: made(data, **kw).to(device or "cpu")
     loop.example_numbers = lambda n, size, step, settings: [number % n for number in range(size)]
     loop.generator_of = lambda *entropy, device: torch.Generator()
-    presets.PRESETS["tiny"] = replace(
-        presets.TINY, shortcut=False, scale_places=False, explained=False, knots=0, modes=0
-    )
     for module in (lsgan, vae_gan):
         module.random_shift = lambda generator: (1, -1, 0)
     codebook.CodebookAverages._restart = lambda *given: 0
@@ -153,14 +149,14 @@ def sample_latents(recipe: Any, finished: dict[str, Any], conditions: Any) -> No
     for sampler in ("ddim", "ddpm"):
         settings = Settings(sampler=sampler, steps=2, precision="fp32", device="cpu")
         object.__setattr__(settings, "device", DEVICE)
-        unet = informed(finished["unet"], latents, schedule)
+        unet = finished["unet"]
         model = LatentDiffusion(
             "ldm", (), ImageGrid.of(SHAPE, np.eye(4)),
             "", schedule, settings, unet, autoencoder.latent_shape(SHAPE), latents.restore,
             autoencoder.decode, lambda rows: rows, {},
         )  # fmt: skip
         made = model.draw_latents(conditions, [1, 2])
-        image = autoencoder.decode(latents.restore(made[:1], conditions[:1]))
+        image = autoencoder.decode(latents.restore(made[:1]))
         if image.device.type != "gpu":
             raise RuntimeError(f"an image on {image.device}")
 

@@ -14,7 +14,7 @@ from plausibrain.generation.brainsynth.sampling import draw_codes
 from plausibrain.generation.brainsynth.training import masked_cross_entropy
 from plausibrain.generation.brainsynth.transformer import CodeTransformer
 from plausibrain.generation.ldm.networks import fold
-from plausibrain.generation.networks.metadata_effect import EffectStatistics, MetadataEffect, knot_shares
+from plausibrain.generation.networks.metadata_effect import EffectStatistics, MetadataEffect
 from plausibrain.generation.noise import generator_of, seeded
 
 CELLS = (2, 2, 2)
@@ -104,38 +104,6 @@ def test_the_effect_of_metadata_is_least_squares():
         statistics.update(effect, conditions[part : part + 4], features[part : part + 4])
     assert torch.allclose(effect.weights, truth, atol=1e-3)
     assert torch.allclose(effect(conditions), features, atol=1e-3)
-
-
-def test_with_knots_the_effect_of_metadata_bends_where_the_data_lie():
-    rng = np.random.default_rng(1)
-    asked = rng.beta(1, 3, 200)
-    conditions = torch.tensor(np.stack([asked, rng.integers(0, 2, 200)], axis=1), dtype=torch.float32)
-    # A place that a ventricle reaches at 0.3: bright before, dark after, over a short way.
-    place = 1 / (1 + np.exp((asked - 0.3) / 0.03))
-    features = torch.tensor(place, dtype=torch.float32).view(200, 1, 1, 1, 1)
-    bent, straight = MetadataEffect(2, 1, (1, 1, 1), n_knots=4), MetadataEffect(2, 1, (1, 1, 1))
-    bent.fit(conditions, features, ridge=1e-9)
-    straight.fit(conditions, features, ridge=1e-9)
-    knots = np.quantile(asked, [0.2, 0.4, 0.6, 0.8])
-    hinges = np.clip(asked[:, None] - knots, 0, None)
-    given = np.column_stack([np.ones(200), asked, conditions[:, 1], hinges])
-    expected = given @ np.linalg.lstsq(given, place, rcond=None)[0]
-    assert np.allclose(bent(conditions).flatten().numpy(), expected, atol=2e-3)
-    left = [(effect(conditions) - features).pow(2).mean().item() for effect in (bent, straight)]
-    assert left[0] < left[1] / 3
-    # Beyond the data it goes on straight.
-    far = bent(torch.tensor([[2.0, 0.0], [3.0, 0.0], [4.0, 0.0]])).flatten()
-    assert (far[2] - far[1]).item() == pytest.approx((far[1] - far[0]).item(), rel=1e-3)
-
-
-def test_of_six_knots_two_lie_in_the_upper_tail():
-    assert knot_shares(4) == pytest.approx([0.2, 0.4, 0.6, 0.8])
-    assert knot_shares(6) == pytest.approx([0.2, 0.4, 0.6, 0.8, 0.92, 0.98])
-
-
-def test_one_knot_is_none():
-    with pytest.raises(ValueError, match="no knots or at least 2"):
-        MetadataEffect(2, 1, (1, 1, 1), n_knots=1)
 
 
 def brute_force(n_steps, n_codes):
@@ -278,12 +246,30 @@ def test_decoding_starts_without_a_checkerboard():
 
 @pytest.mark.parametrize(
     ("preset", "shape", "cells"),
-    [(PUBLISHED, (160, 224, 160), [10, 14, 10]), (SMALL, (80, 96, 80), [10, 12, 10])],
+    [(PUBLISHED, (160, 224, 160), [10, 14, 10]), (SMALL, (80, 96, 80), [20, 24, 20])],
 )
-def test_a_cell_has_16_mm(preset, shape, cells):
+def test_cells_have_16_mm_as_published_and_8_mm_where_small(preset, shape, cells):
     assert architecture_of(preset, shape, 4)["transformer"]["cells"] == cells
 
 
+def test_fine_cells_share_tokens_and_come_back():
+    with seeded(2):
+        network = CodeTransformer(
+            (4, 2, 6), n_books=3, n_codes=5, n_conditions=1, width=8, depth=1, n_heads=2, patch=2
+        )
+        codes, usual = (torch.randint(5, (2, 3, 4, 2, 6)) for _ in range(2))
+        lit = torch.zeros(4, 2, 6, dtype=torch.bool)
+        lit[3, 1, 0] = True  # one fine cell puts its whole token in use
+        network.use(lit, usual[0])
+    assert network.n_in_use == 1
+    narrow = network.narrow(codes)
+    assert narrow.shape == (2, 3 * 8, 1)
+    wide = network.widen(narrow)
+    assert torch.equal(wide[:, :, 2:, :, :2], codes[:, :, 2:, :, :2])
+    assert torch.equal(wide[:, :, :2], usual[:1, :, :2].expand(2, -1, -1, -1, -1))
+    assert network(narrow, torch.zeros(2, 1)).shape == (2, 24, 1, 5)
+
+
 def test_images_that_do_not_fit_are_refused():
-    with pytest.raises(DataError, match="stride 8; choose another grid"):
+    with pytest.raises(DataError, match="stride 4; choose another grid"):
         architecture_of(SMALL, (80, 90, 80), 4)

@@ -1,14 +1,10 @@
-"""Conditioning is printed in eighths and without the largest requests; curves come from measurements."""
+"""Conditioning is printed in eighths and without the largest requests."""
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from benchmarks.models_conditioning import in_parts, slope_of, trimmed
-from makers.calibrate_requests import BRAIN, LARGEST_TOLD_MM3, VENTRICLE, curves_of, told_subjects
-from plausibrain.cohorts.cohort import Cohort
-from plausibrain.generation.demo_cohorts import table_cohort
-from plausibrain.generation.norms import LATERAL_VENTRICLES, TISSUE
 
 
 class DoseRun:
@@ -43,26 +39,3 @@ def test_the_interval_of_a_noisy_slope_holds_the_truth():
     assert low < 0.8 < high
     assert high - low < 0.1
     assert low < slope < high
-
-
-def test_subjects_are_told_more_than_anybody_asks():
-    subjects = told_subjects(60)
-    everybody = table_cohort(3000, seed=5100, name="all").subjects
-    assert subjects[VENTRICLE].max() > everybody[VENTRICLE].quantile(0.998)
-    assert subjects[VENTRICLE].min() < everybody[VENTRICLE].min()
-    assert not subjects["participant_id"].duplicated().any()
-
-
-def test_curves_undo_a_weak_answer_up_to_the_largest_told():
-    told = told_subjects(100)
-    asked = table_cohort(len(told), seed=1, name="asked")
-    volumes = asked.volumes.copy()
-    ventricle = np.where(told[VENTRICLE] > LARGEST_TOLD_MM3, 1e4, 7e3 + 0.5 * told[VENTRICLE])
-    for names, answer in ((LATERAL_VENTRICLES, ventricle), (TISSUE, 3e5 + 0.75 * told[BRAIN])):
-        names = list(names)
-        volumes[names] = volumes[names].mul(answer / volumes[names].sum(axis=1), axis=0)
-    subjects = told.assign(status="ok", reason="")
-    curves = curves_of(Cohort("measured", subjects, volumes=volumes, segmenter="truth"))
-    assert curves[VENTRICLE](np.array([2e4, 4e4])) == pytest.approx([2.6e4, 6.6e4], rel=1e-6)
-    assert max(curves[VENTRICLE].told) <= LARGEST_TOLD_MM3
-    assert curves[BRAIN](np.array([9e5, 1.2e6])) == pytest.approx([8e5, 1.2e6], rel=1e-6)

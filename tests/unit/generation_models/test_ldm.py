@@ -9,18 +9,17 @@ from monai.networks.nets import AutoencoderKL
 from monai.networks.schedulers import DDIMScheduler, DDPMScheduler
 
 from plausibrain.cohorts.errors import DataError
-from plausibrain.generation.ldm.block_transform import BlockTransform
 from plausibrain.generation.ldm.decoding import decode_in_slabs, decoder_for
-from plausibrain.generation.ldm.folding import fold
 from plausibrain.generation.ldm.losses import RandomFeatures, kl_divergence
 from plausibrain.generation.ldm.networks import FoldedAutoencoder, LatentScale
 from plausibrain.generation.ldm.presets import PUBLISHED, SMALL, TINY, architecture_of
 from plausibrain.generation.ldm.schedule import Schedule, ddim_timesteps, timestep_pairs
-from plausibrain.generation.ldm.training import DiffusionTask
+from plausibrain.generation.ldm.training import LatentDiffusionRecipe
 from plausibrain.generation.ldm.upsampling import DoublingConv
 from plausibrain.generation.models.ldm import ldm
 from plausibrain.generation.noise import seeded
-from plausibrain.generation.training.data import ArrayExamples
+from plausibrain.generation.training.recompute import recompute_blocks
+from plausibrain.generation.training.task import Request
 
 STEPS = 4
 SEEDS = [11, 12, 2**63 - 1]
@@ -201,86 +200,6 @@ def test_latents_are_scaled_to_unit_variance():
     assert torch.allclose(scale.restore(scale.normalise(means)), means, atol=1e-5)
 
 
-def test_latents_may_be_scaled_at_every_place():
-    with seeded(3):
-        means = torch.randn(400, 2, 2, 2, 2)
-    means = means * torch.arange(16.0).view(1, 2, 2, 2, 2) + 7
-    scale = LatentScale(2, (2, 2, 2))
-    scale.fit(means, torch.zeros_like(means))
-    scaled = scale.normalise(means)
-    assert scaled.mean(dim=0).abs().max() < 1e-5
-    assert (scaled[:, 1].std(dim=0, correction=0) - 1).abs().max() < 1e-4
-    # The first place never varies; a twentieth of its channel's spread keeps the division harmless.
-    typical = scale.spread[0, 0].pow(2).mean().sqrt().item()
-    assert scale.spread[0, 0, 0, 0, 0].item() == pytest.approx(typical / 20, rel=0.02)
-    assert torch.allclose(scale.restore(scaled), means, atol=1e-4)
-
-
-def subjects_whose_latents_follow_two_conditions():
-    with seeded(4):
-        conditions, rest = torch.rand(300, 2), torch.randn(300, 2, 2, 2, 2)
-    slopes = torch.arange(32.0).view(2, 2, 2, 2, 2)
-    return conditions, torch.einsum("nm,mcijk->ncijk", conditions, slopes) + 0.5 * rest, slopes
-
-
-def test_the_mean_of_latents_may_follow_conditions():
-    conditions, means, slopes = subjects_whose_latents_follow_two_conditions()
-    scale = LatentScale(2, (2, 2, 2), n_conditions=2)
-    scale.fit(means, torch.zeros_like(means), conditions)
-    scaled = scale.normalise(means, conditions)
-    # What is left does not follow the conditions: the slope of either, per unit of 0 to 1, has a standard
-    # error of 1 / sqrt(300 / 12) = 0.2 before the fit, and the ridge of 1e-3 leaves little of it.
-    centred = conditions - conditions.mean(dim=0)
-    assert (centred.T @ scaled.flatten(1) / centred.pow(2).sum(dim=0)[:, None]).abs().max() < 0.4
-    assert scaled.std(dim=0, correction=0).mean().item() == pytest.approx(1, abs=0.02)
-    assert torch.allclose(scale.restore(scaled, conditions), means, atol=1e-4)
-    # The same noise for another request differs by the slopes alone.
-    noise, ask = torch.zeros(1, 2, 2, 2, 2), torch.tensor([[0.0, 0.5], [1.0, 0.5]])
-    found = scale.restore(noise, ask[1:]) - scale.restore(noise, ask[:1])
-    assert torch.allclose(found[0], slopes[0], atol=1.0)
-
-
-def test_channels_keep_their_share_of_the_image():
-    with seeded(6):
-        means = torch.randn(400, 2, 2, 2, 2)
-    scale = LatentScale(2, (2, 2, 2))
-    scale.fit(means, torch.zeros_like(means), energies=torch.tensor([9.0, 1.0]))
-    scaled = scale.normalise(means)
-    # Nine parts to one, with a mean variance of 1: 1.8 and 0.2. 3,200 values each: 2.5 % standard error.
-    assert scaled.var(dim=(0, 2, 3, 4)) == pytest.approx(torch.tensor([1.8, 0.2]), rel=0.1)
-    assert torch.allclose(scale.restore(scaled), means, atol=1e-5)
-
-
-def test_latents_that_follow_conditions_need_them():
-    with pytest.raises(ValueError, match="depend on conditions"):
-        LatentScale(2, (2, 2, 2), n_conditions=2).normalise(torch.zeros(1, 2, 2, 2, 2))
-
-
-class Encoder(torch.nn.Linear):
-    """Latents are the images; the encoder allows for as much noise as there is signal."""
-
-    def __init__(self):
-        super().__init__(1, 1)
-
-    def encode(self, images):
-        return images, torch.ones_like(images)
-
-    def energies(self):
-        return None
-
-
-@pytest.mark.parametrize(("sampled", "std"), [(True, 0.5**0.5), (False, 1.0)])
-def test_the_diffusion_learns_latents_with_their_noise_or_without(sampled, std):
-    preset = replace(TINY, sampled=sampled)
-    latents = LatentScale(2)
-    task = DiffusionTask(torch.nn.Linear(1, 1), latents, Encoder(), preset, cache=None)
-    with seeded(8):
-        images = torch.randn(60, 2, 4, 4, 4)
-    task.examples(ArrayExamples(images, torch.zeros(60, 1)))
-    # 7,680 values: the standard error of a standard deviation is below 1 %.
-    assert latents.normalise(images).std().item() == pytest.approx(std, rel=0.05)
-
-
 def test_kl_divergence_of_a_standard_normal_is_zero():
     zeros, ones = torch.zeros(2, 3, 2, 2, 2), torch.ones(2, 3, 2, 2, 2)
     assert kl_divergence(zeros, ones).item() == pytest.approx(0, abs=1e-6)
@@ -309,33 +228,68 @@ def test_the_published_preset_has_the_published_latents():
     assert isinstance(autoencoder.network, AutoencoderKL)
 
 
-def test_the_block_transform_is_the_best_linear_autoencoder():
-    with seeded(6):
-        images = torch.rand(3, 1, 8, 8, 8)
-    images[:, :, :4] = 0  # empty blocks stay empty and do not count
-    transform = BlockTransform(4, 5)
-    transform.fit(ArrayExamples(images, torch.zeros(3, 1)))
-    scores = transform.encode(images)
-    assert scores.shape == (3, 5, 2, 2, 2)
-    full = scores[:, :, 1]
-    assert full.pow(2).mean(dim=(0, 2, 3)) == pytest.approx(torch.ones(5), rel=1e-3)
-    restored = transform.decode(scores)
-    assert restored[:, :, :4].abs().max() == 0
-    # Eckart and Young: the error is the sum of the squares of the singular values left out.
-    blocks = fold(images, 4).permute(0, 2, 3, 4, 1).reshape(-1, 64).double()
-    left_out = torch.linalg.svdvals(blocks)[5:].pow(2).sum()
-    assert (restored - images).pow(2).sum() == pytest.approx(left_out.item(), rel=1e-4)
+def test_with_zero_terminal_nothing_of_the_signal_is_left_at_the_end():
+    plain = Schedule(prediction="v_prediction")
+    zero = replace(plain, zero_terminal=True)
+    assert plain.kept[-1] > 1e-5
+    assert zero.kept[-1].item() == 0
+    # Lin2024, algorithm 1: the first root stays, all are shifted and stretched alike.
+    roots, own = plain.kept.double().sqrt(), zero.kept.double().sqrt()
+    expected = (roots - roots[-1]) * roots[0] / (roots[0] - roots[-1])
+    assert torch.allclose(own, expected, atol=2e-5)
+    with pytest.raises(DataError, match="expected prediction v_prediction"):
+        Schedule(zero_terminal=True)
 
 
-def test_an_autoencoder_with_a_shortcut_starts_at_the_shortcut():
-    with seeded(8):
-        network = FoldedAutoencoder({**TINY.autoencoder}, TINY.fold, shortcut=True).eval()
-        images = torch.rand(2, 1, 8, 8, 8)
-    network.shortcut.fit(ArrayExamples(images, torch.zeros(2, 1)))
-    with torch.no_grad():
-        mean, spread = network.encode(images)
-        assert torch.equal(mean, network.shortcut.encode(images))
-        assert spread == pytest.approx(torch.full_like(spread, 0.05), rel=1e-4)
-        assert torch.equal(network.decode(mean), network.shortcut.decode(mean))
-        tiled = decode_in_slabs(network, mean[:1], slab_voxels=10)
-    assert torch.allclose(tiled, network.shortcut.decode(mean[:1]), atol=1e-5)
+def test_from_pure_noise_a_perfect_velocity_leads_to_the_image():
+    schedule = Schedule(prediction="v_prediction", zero_terminal=True, spacing="trailing")
+    with seeded(5):
+        clean, noise = torch.randn(1, 2, 3, 3, 3), torch.randn(1, 2, 3, 3, 3)
+    latents = noise  # at the last step the image is gone
+    for at, before in timestep_pairs(schedule.ddim_timesteps(4)):
+        times = torch.tensor([at])
+        latents = schedule.ddim_step(schedule.target(clean, noise, times), latents, at, before)
+    assert torch.allclose(latents, clean, atol=1e-5)
+    latents = noise
+    for at in reversed(range(schedule.n_steps)):
+        signal, spread = schedule.scales(clean, torch.tensor([at]))
+        implied = (latents - signal * clean) / spread
+        output = schedule.target(clean, implied, torch.tensor([at]))
+        latents = schedule.ddpm_step(output, latents, at, None)
+    assert torch.allclose(latents, clean, atol=1e-4)
+
+
+def test_recomputed_blocks_give_the_same_gradients():
+    with seeded(7):
+        network = FoldedAutoencoder({**TINY.autoencoder}, TINY.fold)
+        images = torch.rand(1, 1, 16, 16, 16)
+
+    def gradients():
+        mean, _ = network.encode(images)
+        loss = (network.decode(mean) - images).pow(2).mean()
+        return torch.autograd.grad(loss, list(network.network.decoder.parameters()))
+
+    plain = gradients()
+    recompute_blocks((*network.network.encoder.blocks, *network.network.decoder.blocks))
+    assert all(torch.equal(a, b) for a, b in zip(plain, gradients(), strict=True))
+
+
+def test_the_adversary_pulls_as_hard_as_its_share():
+    """Its loss is scaled so that at the last layer its gradient is as long as that of the other terms."""
+    preset = replace(TINY, weighting=replace(TINY.weighting, balanced=True))
+    request = Request("tiny", (16, 16, 16), 4)
+    task = LatentDiffusionRecipe(request).task("autoencoder", {})
+    task.weights = preset.weighting
+    with seeded(9):
+        images = torch.rand(1, 1, 16, 16, 16)
+    made = task.autoencoder.decode(task.autoencoder.encode(images)[0])
+    l1, fooled = (made - images).abs().mean(), 1e-3 * (task.adversary(made) - 1).pow(2).mean()
+    perceptual = task.perceptual(made, images)
+    factor = task._balance(l1, perceptual, fooled)
+    last = task.autoencoder.last_weight
+    rebuilt = l1 + task.weights.perceptual * perceptual
+    (one,) = torch.autograd.grad(rebuilt, last, retain_graph=True)
+    (other,) = torch.autograd.grad(factor * fooled, last)
+    assert factor < 100 or other.norm() <= one.norm()
+    assert other.norm().item() <= 1.01 * one.norm().item()
+    assert factor > 1

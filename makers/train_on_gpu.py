@@ -1,13 +1,14 @@
 """Train one shipped model on one GPU within a time, go on in the next call, and leave weights and pictures.
 
-    python -m benchmarks.training_images --out DATA &
-    python -m benchmarks.training_gpu --model ldm --data DATA --state STATE --seconds 540
+    python -m makers.training_images --out DATA &
+    python -m makers.train_on_gpu --model ldm --data DATA --state STATE --seconds 540
 
-Images stay on the GPU as bytes; training begins with those that are there and takes in the others as they appear. A
-stage ends with its steps or its seconds (``--stage-seconds autoencoder=230``; ``rest`` is what the call leaves).
-``--duty 0.3`` works three tenths of the time, for several models that share a GPU. The call ends by itself;
-repeating it with another ``--seconds`` goes on. ``STATE/MODEL`` then holds ``weights`` (a checkpoint once all stages
-have begun), ``MODEL.png`` with held-out images above and samples for the same requests below, and ``MODEL.log``.
+Images stay on the GPU as bytes; training begins with those that are there and takes in the others as they
+appear. A stage ends with its steps or its seconds (``--stage-seconds autoencoder=230``; ``rest`` is what the
+call leaves). ``--duty 0.3`` works three tenths of the time, for several models that share a GPU. The call
+ends by itself; repeating it with another ``--seconds`` goes on. ``STATE/MODEL`` then holds ``weights`` (a
+checkpoint once all stages have begun), ``MODEL.png`` with held-out images above and samples for the same
+requests below, and ``MODEL.log``.
 """
 
 import argparse
@@ -24,9 +25,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from benchmarks.compiled_parts import keep_if_faster
-from benchmarks.training_images import CHUNK, CONDITIONS, chunk_file
-from plausibrain.generation.checkpoint import Checkpoint, write_checkpoint
+from makers.compiled_parts import keep_if_faster
+from makers.training_images import CHUNK, CONDITIONS, chunk_file
+from plausibrain.generation.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from plausibrain.generation.networks.fused_norm import fuse_norms, order_channels_last
 from plausibrain.generation.preprocessing import preset_grid
 from plausibrain.generation.registry import find_model
@@ -239,6 +240,8 @@ class Run:
             held_out = Repeated(held_out, len(held_out), device, 1.0)
         elif number == 0:
             held_out = self.held_out.present()
+        if self.given.init is not None and not (self.out / f"{plan.name}.pt").exists():
+            self.begin_with(self.given.init, task)
         self.compile(task, number, examples)
         self.log(f"{plan.name} begins with {self.images.there} images, {plan.steps} steps, {plan.seconds} s")
         path = self.out / f"{plan.name}.pt"
@@ -250,8 +253,17 @@ class Run:
         self.log(f"{plan.name} is at step {state.step} after {state.seconds:.0f} s")
         return state
 
+    def begin_with(self, folder: Path, task: Any) -> None:
+        """Load the weights of a checkpoint into the networks of a task; optimisers stay fresh."""
+        weights = read_checkpoint(folder, self.given.model).weights
+        for name, network in task.networks.items():
+            own = {k.removeprefix(f"{name}."): v for k, v in weights.items() if k.startswith(f"{name}.")}
+            if own:
+                network.load_state_dict(own)
+                self.log(f"{name} begins with the weights of {folder}")
+
     def compile(self, task: Any, number: int, examples: Examples) -> None:
-        """Compile the task where that is wanted and pays; later stages only where a side process has tried it."""
+        """Compile a later stage where that is wanted and a side process has found that it pays."""
         plan, device = self.recipe.plans[number], self.given.device
         tried = self.out / f"{plan.name}.compiled"
         if self.given.variant != "auto" or not number or not tried.exists():
@@ -310,7 +322,7 @@ class Run:
         else:
             first = {name: finished[name] for name in self.recipe.shipped}
         facts = {
-            "cohort": "benchmarks.training_images", "n_trained_on": self.images.there,
+            "cohort": "makers.training_images", "n_trained_on": self.images.there,
             "preset": self.given.preset, "seed": self.given.seed, "precision": self.precision,
             "torch": torch.__version__, "stages": self.facts,
         }  # fmt: skip
@@ -321,7 +333,7 @@ class Run:
         self.log(f"wrote {', '.join(first)}")
 
     def show(self, finished: dict[str, nn.Module], state: StageState) -> None:
-        """Draw held-out images above and samples below, and regress what samples show on what was requested."""
+        """Plot held-out images above and samples below, and read off how samples obey."""
         device = self.given.device
         batch = self.held_out.present().batch(list(range(min(MEASURED, self.held_out.there))))
         generator = torch.Generator(device).manual_seed(1)
@@ -342,7 +354,7 @@ class Run:
         from plausibrain.generation.brainsynth.masking import AbsorbingDiffusion
         from plausibrain.generation.brainsynth.sampling import draw_codes
         from plausibrain.generation.gans.recipe import draw
-        from plausibrain.generation.ldm.build import build_schedule, informed
+        from plausibrain.generation.ldm.build import build_schedule
         from plausibrain.generation.ldm.networks import predict
         from plausibrain.generation.ldm.schedule import timestep_pairs
 
@@ -351,7 +363,7 @@ class Run:
         for part in conditions.split(8):
             if self.given.model == "ldm":
                 schedule = build_schedule(self.recipe.architecture)
-                unet = informed(nets["unet"], nets["latents"], schedule)
+                unet = nets["unet"]
                 shape = (len(part), *nets["autoencoder"].latent_shape(self.grid.shape))
                 latents = torch.randn(shape, generator=generator, device=generator.device)
                 for at, before in timestep_pairs(schedule.ddim_timesteps(20)):
@@ -359,7 +371,7 @@ class Run:
                     latents = schedule.ddim_step(
                         predict(unet, latents, times, part).float(), latents, at, before
                     )
-                made.append(nets["autoencoder"].decode(nets["latents"].restore(latents, part)).float())
+                made.append(nets["autoencoder"].decode(nets["latents"].restore(latents)).float())
             elif self.given.model == "brainsynth":
                 transformer = nets["transformer"]
                 diffusion = AbsorbingDiffusion(int(self.recipe.architecture["n_times"]), transformer.mask)
@@ -372,7 +384,7 @@ class Run:
         return torch.cat(made)
 
     def obedience(self, batch: Batch, made: Tensor) -> dict[str, list[float]]:
-        """Return r and slope of conditions read from images by ridge regression, on the requests: real, made."""
+        """Return r and slope of conditions, read from images by ridge regression, on the requests."""
         images = self.images.present()
         known, told = [], []
         for start in range(0, len(images), 64):
@@ -429,9 +441,10 @@ def main() -> None:
     parser.add_argument("--stage-seconds", nargs="*", default=[], metavar="STAGE=S")
     parser.add_argument("--option", nargs="*", default=[], metavar="STAGE.FIELD=VALUE")
     parser.add_argument("--duty", type=float, default=1.0)
-    parser.add_argument("--preset", default="plain")
+    parser.add_argument("--preset", default="small")
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--init", type=Path, help="checkpoint whose weights the training begins with")
     parser.add_argument("--variant", default="fused", choices=("plain", "channels_last", "fused", "auto"))
     parser.add_argument("--rehearse", action="store_true", help="compile the second stage and leave")
     given = parser.parse_args()

@@ -1,11 +1,11 @@
 """Simulate the subjects on whom the shipped models were trained, prepared as models see them, in parallel.
 
-    python -m benchmarks.training_images --out FOLDER [--subjects 2400] [--processes 16]
+    python -m makers.training_images --out FOLDER [--subjects 2400] [--processes 16]
 
-Half are a population of 18 to 90 years. The others have the same ages but ventricles of 4 to 175 mL and brains of
-0.8 to 1.65 L, spread evenly whatever the age, so that a request is a reason of its own and its range ends far
-beyond the population's. Requests are obeyed to the voxel (counted on the labels), so they are what a network is told.
-Files hold `CHUNK` subjects each and appear whole; a killed run goes on.
+Half are a population of 18 to 90 years. The others have the same ages but ventricles of 4 to 175 mL and
+brains of 0.8 to 1.65 L, spread evenly whatever the age, so that a request is a reason of its own and its
+range ends far beyond the population's. Requests are obeyed to the voxel (counted on the labels), so they are
+what a network is told. Files hold `CHUNK` subjects each and appear whole; a killed run goes on.
 """
 
 import argparse

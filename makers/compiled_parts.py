@@ -1,7 +1,7 @@
 """Compile the large parts of a training task, and keep them compiled only where a step gets faster.
 
-Only steps with gradients run compiled: validation and sampling have other batch sizes, each of which would be compiled
-again.
+Only steps with gradients run compiled: validation and sampling have other batch sizes, each of which would be
+compiled again.
 """
 
 import time
@@ -101,9 +101,8 @@ def keep_if_faster(task: Task, batch: Batch, step: int, device: str, log: Callab
     except Exception as error:  # whatever compilers raise, training goes on without
         log(f"not compiled: {type(error).__name__}: {str(error)[:200]}")
         compiled = float("inf")
-    log(
-        f"a step takes {eager:.0f} ms, compiled {compiled:.0f} ms ({time.perf_counter() - began:.0f} s of compilation)"
-    )
+    seconds = time.perf_counter() - began
+    log(f"a step takes {eager:.0f} ms, compiled {compiled:.0f} ms ({seconds:.0f} s of compilation)")
     if compiled < 0.95 * eager:
         return True
     undo()
