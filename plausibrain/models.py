@@ -94,9 +94,9 @@ def with_columns(cohort: Cohort, columns: Sequence[str]) -> Cohort:
             for name in still:
                 if name in by_id:
                     subjects[name] = subjects["participant_id"].map(by_id[name])
-    for name in [name for name in missing if name not in subjects and cohort.volumes is not None]:
-        own = requested_volume(cohort.volumes, name)
-        if own is not None:
+    for name in missing:
+        own = None if cohort.volumes is None else requested_volume(cohort.volumes, name)
+        if own is not None and name not in subjects:
             subjects[name] = own
     return replace(cohort, subjects=subjects)
 

@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from plausibrain.analysis.analyse import Analysis, Progress, analyse
@@ -97,7 +98,10 @@ def run_cohorts(
     for name, protocol in (("image_quality", quality.protocol), ("image_features", features.protocol)):
         if protocol:
             analysis.protocol[name] = protocol
-    record = _record(config, analysis, reference, generated, time.monotonic() - start)
+    record = record_of(
+        analysis, reference, generated, name=config.name or generated.name, seconds=time.monotonic() - start,
+        config=config.model_dump(mode="json"),
+    )  # fmt: skip
     write_run_folder(config.out, analysis, record)
     return write_report(config.out)
 
@@ -143,29 +147,43 @@ def write_run_folder(folder: Path, analysis: Analysis, record: dict[str, Any]) -
 
     A run folder belongs to one process at a time; temporary files of a killed one are removed first.
     """
+    names = {key: record[key] for key in ("name", "fingerprint", "reference", "generated")}
+    write_tables(folder, analysis.tables, {"schema": 1, **names, **analysis.scorecard}, record)
+
+
+def write_tables(
+    folder: Path, tables: dict[str, pd.DataFrame], scorecard: dict[str, Any], record: dict[str, Any]
+) -> None:
+    """Write the parts of a run folder; see `write_run_folder`."""
     Store(folder).sweep(older_than_s=0.0)
-    for name, table in analysis.tables.items():
+    for name, table in tables.items():
         if name in OPTIONAL_TABLES and not len(table):
             (folder / "tables" / f"{name}.tsv").unlink(missing_ok=True)
             continue
         write_table(table, folder / "tables" / f"{name}.tsv", SCHEMAS[name])
-    names = {key: record[key] for key in ("name", "fingerprint", "reference", "generated")}
-    _write_json(folder / "scorecard.json", {"schema": 1, **names, **analysis.scorecard})
+    _write_json(folder / "scorecard.json", scorecard)
     _write_json(folder / "run.json", record)
 
 
-def _record(
-    config: RunConfig, analysis: Analysis, reference: Cohort, generated: Cohort, seconds: float
+def record_of(
+    analysis: Analysis,
+    reference: Cohort,
+    generated: Cohort,
+    *,
+    name: str,
+    seconds: float,
+    config: dict[str, Any],
 ) -> dict[str, Any]:
+    """Return what `run.json` holds: protocol with its fingerprint, cohorts, versions, hardware."""
     protocol = {"metric_version": METRIC_VERSION, **analysis.protocol}
     return {
         "schema": 1,
-        "name": config.name or generated.name,
+        "name": name,
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "seconds": round(seconds, 2),
         "fingerprint": fingerprint(protocol),
         "protocol": protocol,
-        "config": config.model_dump(mode="json"),
+        "config": config,
         "reference": describe_cohort(reference),
         "generated": describe_cohort(generated),
         "versions": versions(),
