@@ -21,10 +21,11 @@ import pandas as pd
 import torch
 
 from benchmarks.segmentation_references import manual_images, manual_labels, manual_subjects
-from makers.synthesis.anatomy import CHANNELS, RENDERED_AS
+from makers.synthesis.anatomy import RENDERED_AS
 from plausibrain.cohorts.store import Store, hash_file, write_text_atomic
 from plausibrain.cohorts.structures import names, region_of, structure
 from plausibrain.cohorts.volumes import LabelMap, Volume, read_volume
+from plausibrain.evaluation.channels import CHANNELS
 from plausibrain.evaluation.posteriors import keep_largest
 from plausibrain.evaluation.segmenters.synthseg_style import (
     boundary_shifts,

@@ -36,7 +36,7 @@ from benchmarks.segmentation_references import (
     manual_labels,
     manual_subjects,
 )
-from makers.synthesis.fields import blur
+from makers.synthesis.fields import Draws, blur
 from makers.synthesis.labelmaps import read_training_maps
 from makers.synthesis.rendering import paint_tissues
 from plausibrain.cohorts.store import Store, write_text_atomic
@@ -290,7 +290,7 @@ def robustness_section(data: Path, n_contrasts: int) -> list[str]:
     tissue = codebook.tissue[maps[-1].codes.to(torch.int64)]
     rows = {}
     for k in range(n_contrasts + 1):
-        generator = torch.Generator().manual_seed(k)
+        generator = Draws("cpu", k)
         image = paint_tissues(tissue, codebook, t1_like=k == 0, generator=generator)
         spacing = 1.0 if k == 0 else 1.0 + 4.0 * (k - 1) / max(1, n_contrasts - 1)
         rows[f"{'T1' if k == 0 else 'random'}, {spacing:.1f} mm"] = synthseg_style(

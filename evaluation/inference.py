@@ -4,8 +4,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from makers.synthesis.anatomy import N_STRUCTURES
 from plausibrain.cohorts.arithmetic import fast_autocast
+from plausibrain.evaluation.channels import N_STRUCTURES
 from plausibrain.evaluation.networks.half_resolution_unet import STRIDE, HalfResolutionUNet
 
 

@@ -8,8 +8,8 @@ import torch
 from scipy import ndimage
 from torch import Tensor
 
-from makers.synthesis.anatomy import CHANNELS
 from plausibrain.cohorts.structures import TIV, find_structure, structure
+from plausibrain.evaluation.channels import CHANNELS
 from plausibrain.evaluation.working_grid import winning_channel
 
 #: FreeSurfer id of (channel, is left): the same twice for structures without a side.

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from makers.synthesis.anatomy import CHANNELS
+from plausibrain.evaluation.channels import CHANNELS
 from plausibrain.evaluation.posteriors import SMALLEST, Posteriors
 from plausibrain.evaluation.segmentation import QC_GROUPS
 from plausibrain.evaluation.working_grid import winning_channel

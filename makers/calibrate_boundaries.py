@@ -22,11 +22,11 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from makers.synthesis.anatomy import CHANNELS
 from plausibrain.cohorts.cohort import Cohort, read_cohort
 from plausibrain.cohorts.store import write_text_atomic
 from plausibrain.cohorts.structures import structure
 from plausibrain.cohorts.volumes import read_volume
+from plausibrain.evaluation.channels import CHANNELS
 from plausibrain.evaluation.inference import predict
 from plausibrain.evaluation.networks.half_resolution_unet import HalfResolutionUNet
 from plausibrain.evaluation.segmenters.synthseg_style import read_network, with_even_sides

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from makers.synthesis.fields import normal, uniform
+from makers.synthesis.fields import Draws, normal, uniform
 from makers.synthesis.labelmaps import read_training_maps
 from makers.synthesis.losses import blocks
 from makers.synthesis.rendering import Example, Recipe, render_example
@@ -102,7 +102,7 @@ def calibrate(
     network = read_network(weights)
     rows: dict[str, list[tuple[float, float, float]]] = {group: [] for group in QC_GROUPS}
     for k in range(n_renderings):
-        generator = torch.Generator().manual_seed(seed * 1_000_003 + k)
+        generator = Draws("cpu", seed * 1_000_003 + k)
         recipe = Recipe(t1_like=0.6, thick_slices=0.4)
         source = maps[len(maps) - 1 - k % n_held_out]
         centre = source.brain.float().mean(0)

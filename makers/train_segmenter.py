@@ -9,8 +9,11 @@ killed and continued sees the same images as one that was not.
 import argparse
 import logging
 import os
+import queue
+import threading
 import time
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,12 +22,14 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.optim import AdamW
 
-from makers.synthesis.anatomy import CHANNELS, Codebook
+from makers.synthesis.anatomy import Codebook, codebook_on
+from makers.synthesis.fields import Draws
 from makers.synthesis.labelmaps import TrainingMap, read_training_maps
 from makers.synthesis.losses import coarse_loss, segmentation_loss
 from makers.synthesis.rendering import Example, Recipe, render_example
 from plausibrain.cohorts.arithmetic import fast_autocast
 from plausibrain.cohorts.store import write_atomic
+from plausibrain.evaluation.channels import CHANNELS
 from plausibrain.evaluation.networks.half_resolution_unet import HalfResolutionUNet, channels_last
 
 _log = logging.getLogger("train_segmenter")
@@ -36,6 +41,14 @@ BLOCKS: tuple[tuple[tuple[int, int, int], float], ...] = (
     ((112, 128, 112), 0.30),
     ((144, 176, 144), 0.10),
 )
+#: On a GPU most blocks hold a whole head, as the images do that the network will see.
+GPU_BLOCKS: tuple[tuple[tuple[int, int, int], float], ...] = (
+    ((96, 96, 96), 0.10),
+    ((112, 128, 112), 0.35),
+    ((160, 192, 160), 0.55),
+)
+#: A block at least this wide is centred on the brain, give or take 5 mm.
+_WHOLE_HEAD = 160
 #: The same for the steps at 1 mm, which cost twice as much a voxel and teach edges.
 FINE_BLOCKS: tuple[tuple[tuple[int, int, int], float], ...] = (
     ((96, 96, 96), 0.90),
@@ -46,6 +59,8 @@ FINE_BLOCKS: tuple[tuple[tuple[int, int, int], float], ...] = (
 _COARSE_SHARE = 0.3
 #: Weight of the Dice term in the last steps.
 _SETTLING_WEIGHT = 0.1
+#: Share of the time from which on it does.
+_SETTLED_FROM = 0.7
 
 
 @dataclass(frozen=True)
@@ -69,6 +84,11 @@ class Plan:
         makes small structures too large; the cross-entropy alone is best for true posteriors and volumes.
     averaging : float
         Decay per step of the running average of the weights, which is what is shipped.
+    seconds : float, optional
+        Total time of training. Given, the rate and the settling follow the time spent instead of the steps
+        (the rate falls over the second half, the last 30 % settle), and ``steps`` does not count.
+    sitting_seconds : float, optional
+        This call saves and stops after so long; the next one continues.
     """
 
     labelmaps: Path
@@ -82,6 +102,8 @@ class Plan:
     averaging: float = 0.997
     device: str = "cpu"
     init: Path | None = None
+    seconds: float | None = None
+    sitting_seconds: float | None = None
     features: tuple[int, ...] = (24, 48, 96, 128)
 
 
@@ -93,6 +115,7 @@ class State:
     average: HalfResolutionUNet
     optimizer: AdamW
     step: int = 0
+    spent: float = 0.0
     dice: np.ndarray = field(default_factory=lambda: np.full(len(CHANNELS), np.nan))
 
 
@@ -113,7 +136,7 @@ def start(plan: Plan) -> State:
         state.network.load_state_dict(saved["network"])
         state.average.load_state_dict(saved["average"])
         state.optimizer.load_state_dict(saved["optimizer"])
-        state.step = saved["step"]
+        state.step, state.spent = saved["step"], saved.get("spent", 0.0)
     return state
 
 
@@ -124,6 +147,7 @@ def save(state: State, out: Path) -> None:
         "average": state.average.state_dict(),
         "optimizer": state.optimizer.state_dict(),
         "step": state.step,
+        "spent": state.spent,
     }
     write_atomic(out / "checkpoint.pt", lambda path: torch.save(content, path))
     weights = {k: v.detach().half().cpu().contiguous() for k, v in state.average.state_dict().items()}
@@ -131,20 +155,80 @@ def save(state: State, out: Path) -> None:
     write_atomic(out / "weights.safetensors", lambda path: save_file(weights, path, metadata=said))
 
 
-def learning_rate(plan: Plan, step: int) -> float:
-    """Return the rate: up over 100 steps, level, down to 2 % over the last third."""
+def progress(plan: Plan, step: int, spent: float) -> float:
+    """Return the share of the training that is done, 0 to 1, by time where the plan is one of time."""
+    done = step / plan.steps if plan.seconds is None else spent / plan.seconds
+    return min(1.0, done)
+
+
+def learning_rate(plan: Plan, step: int, spent: float = 0.0) -> float:
+    """Return the rate: up over 100 steps, level, down to 2 % over the last third (by time: half, to 1 %)."""
     warm = min(1.0, (step + 1) / 100)
-    fall = min(1.0, (plan.steps - step) / (plan.steps / 3))
-    return plan.learning_rate * warm * max(0.02, fall)
+    falling, least = (1 / 3, 0.02) if plan.seconds is None else (0.5, 0.01)
+    return plan.learning_rate * warm * max(least, min(1.0, (1 - progress(plan, step, spent)) / falling))
+
+
+def settles(plan: Plan, step: int, spent: float = 0.0) -> bool:
+    """Return whether the Dice term weighs a tenth now."""
+    if plan.seconds is not None:
+        return progress(plan, step, spent) >= _SETTLED_FROM
+    return step >= plan.steps - plan.settling_steps
 
 
 def draw(plan: Plan, step: int, codebook: Codebook, maps: list[TrainingMap], recipe: Recipe) -> Example:
     """Return the example of one step, a function of (seed, step)."""
-    generator = torch.Generator(plan.device).manual_seed(plan.seed * 10_000_019 + step)
+    draws = Draws(plan.device, plan.seed * 10_000_019 + step)
     rng = np.random.default_rng([plan.seed, step])
-    blocks = BLOCKS if step < plan.coarse_steps else FINE_BLOCKS
+    fine = step >= plan.coarse_steps
+    blocks = (FINE_BLOCKS if fine else BLOCKS) if plan.seconds is None else GPU_BLOCKS
     shape = blocks[rng.choice(len(blocks), p=[share for _, share in blocks])][0]
-    return render_example(maps[rng.integers(len(maps))], codebook, shape, recipe, generator)
+    source = maps[rng.integers(len(maps))]
+    centre = None
+    if shape[0] >= _WHOLE_HEAD:
+        centre = source.middle + torch.from_numpy(rng.normal(0, 5, 3).astype(np.float32))
+    return render_example(source, codebook, shape, recipe, draws, centre=centre)
+
+
+class Examples:
+    """Examples from the present step on; on a GPU a thread renders ahead on a stream of its own."""
+
+    def __init__(self, plan: Plan, first_step: int, render: Callable[[int], Example]) -> None:
+        self._render, self._step = render, first_step
+        self._ahead = torch.device(plan.device).type == "cuda"
+        self._ready: queue.Queue[tuple[Example, torch.cuda.Event]] = queue.Queue(3)
+        self._ended = threading.Event()
+        if self._ahead:
+            threading.Thread(target=self._produce, daemon=True).start()
+
+    def _produce(self) -> None:
+        stream = torch.cuda.Stream()
+        while not self._ended.is_set():
+            with torch.cuda.stream(stream):
+                example = self._render(self._step)
+                event = torch.cuda.Event()
+                event.record(stream)
+            self._step += 1
+            while not self._ended.is_set():
+                try:
+                    self._ready.put((example, event), timeout=1)
+                    break
+                except queue.Full:
+                    continue
+
+    def next(self) -> Example:
+        """Return the example of the next step."""
+        if not self._ahead:
+            self._step += 1
+            return self._render(self._step - 1)
+        example, event = self._ready.get(timeout=120)
+        event.wait()
+        for values in (example.image, example.target, example.side):
+            values.record_stream(torch.cuda.current_stream())
+        return example
+
+    def end(self) -> None:
+        """Stop rendering ahead."""
+        self._ended.set()
 
 
 def train_step(state: State, example: Example, plan: Plan) -> tuple[float, np.ndarray]:
@@ -154,14 +238,13 @@ def train_step(state: State, example: Example, plan: Plan) -> tuple[float, np.nd
     lowest level has 2 x 2 x 2 voxels, that is, for blocks below 48 voxels.
     """
     for group in state.optimizer.param_groups:
-        group["lr"] = learning_rate(plan, state.step)
+        group["lr"] = learning_rate(plan, state.step, state.spent)
     with fast_autocast(plan.device):
-        settling = state.step >= plan.steps - plan.settling_steps
         loss, dice = _loss(
             state,
             example,
-            fine=state.step >= plan.coarse_steps,
-            dice_weight=_SETTLING_WEIGHT if settling else 1.0,
+            fine=plan.seconds is not None or state.step >= plan.coarse_steps,
+            dice_weight=_SETTLING_WEIGHT if settles(plan, state.step, state.spent) else 1.0,
         )
     state.optimizer.zero_grad()
     loss.backward()
@@ -193,29 +276,41 @@ def train(plan: Plan) -> State:
     Progress goes to the log every 20 steps: loss, running Dice, seconds per step, hours left.
     """
     codebook, maps = read_training_maps(plan.labelmaps)
-    maps = maps[: len(maps) - plan.n_held_out]
+    codebook = codebook_on(codebook, plan.device)
+    maps = [replace(map_, codes=map_.codes.to(plan.device)) for map_ in maps[: len(maps) - plan.n_held_out]]
     state = start(plan)
     recipe = Recipe()
     _log.info("%d maps, from step %d of %d", len(maps), state.step, plan.steps)
     losses: list[float] = []
-    began = time.perf_counter()
-    while state.step < plan.steps:
-        example = draw(plan, state.step, codebook, maps, recipe)
-        loss, dice = train_step(state, example, plan)
+    began = reported = time.perf_counter()
+    before = state.spent
+    examples = Examples(plan, state.step, lambda step: draw(plan, step, codebook, maps, recipe))
+    while not _ended(plan, state, time.perf_counter() - began):
+        loss, dice = train_step(state, examples.next(), plan)
+        state.spent = before + time.perf_counter() - began
         losses.append(loss)
         old = np.where(np.isnan(state.dice), dice, state.dice)
         state.dice = np.where(np.isnan(dice), old, 0.97 * old + 0.03 * dice)
         if state.step % 20 == 0:
-            _report(state, plan, losses, (time.perf_counter() - began) / 20)
-            losses, began = [], time.perf_counter()
-        if state.step % 50 == 0 or state.step == plan.steps:
+            _report(state, plan, losses, (time.perf_counter() - reported) / 20)
+            losses, reported = [], time.perf_counter()
+        if state.step % 50 == 0:
             save(state, plan.out)
+    examples.end()
+    save(state, plan.out)
     return state
+
+
+def _ended(plan: Plan, state: State, sitting: float) -> bool:
+    if plan.sitting_seconds is not None and sitting >= plan.sitting_seconds:
+        return True
+    return state.spent >= plan.seconds if plan.seconds is not None else state.step >= plan.steps
 
 
 def _report(state: State, plan: Plan, losses: list[float], seconds: float) -> None:
     dice = " ".join(f"{id_[0]}:{d:.2f}" for id_, d in zip(CHANNELS[1:], state.dice[1:], strict=True))
     left = (plan.steps - state.step) * seconds / 3600
+    left = left if plan.seconds is None else (plan.seconds - state.spent) / 3600
     mean = float(np.nanmean(state.dice[1:]))
     _log.info(
         "step %d/%d loss %.3f dice %.3f %.2f s/step %.1f h left | %s",
@@ -234,6 +329,8 @@ def parse_plan(arguments: list[str] | None = None) -> tuple[Plan, int]:
     parser.add_argument("--seed", type=int, default=Plan.seed)
     parser.add_argument("--learning-rate", type=float, default=Plan.learning_rate)
     parser.add_argument("--init", type=Path, help="weights to begin with instead of random ones")
+    parser.add_argument("--seconds", type=float, help="total time, which then rules instead of the steps")
+    parser.add_argument("--sitting-seconds", type=float, help="save and stop after so long; repeat to go on")
     parser.add_argument("--features", type=int, nargs=4, default=list(Plan.features))
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--threads", type=int, default=os.cpu_count())

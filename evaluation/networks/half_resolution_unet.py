@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from makers.synthesis.anatomy import N_STRUCTURES
+from plausibrain.evaluation.channels import N_STRUCTURES
 
 #: Network input is padded to a multiple of this many voxels (2 for the shuffle, 8 for three poolings).
 STRIDE = 16

@@ -21,10 +21,10 @@ import numpy as np
 import torch
 from safetensors.torch import load_file
 
-from makers.synthesis.anatomy import CHANNELS
 from plausibrain.cohorts.errors import ToolError
 from plausibrain.cohorts.structures import names, structure
 from plausibrain.cohorts.volumes import LabelMap, Volume
+from plausibrain.evaluation.channels import CHANNELS
 from plausibrain.evaluation.hemispheres import left_of_plane
 from plausibrain.evaluation.inference import predict
 from plausibrain.evaluation.networks.half_resolution_unet import (

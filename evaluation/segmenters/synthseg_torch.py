@@ -9,6 +9,7 @@ topological class, volumes as sums of posteriors.
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -99,7 +100,7 @@ def synthseg_torch(image: Volume, *, networks: str, device: str = "cpu") -> Segm
     expected = names("aseg")
     if found.parcellation is not None:
         labels, parcels = _parcellate(found.parcellation, batch, labels, inner, regular.voxel_volume_mm3)
-        volumes |= _scaled(parcels, volumes["Left-Cerebral-Cortex"] + volumes["Right-Cerebral-Cortex"])
+        volumes |= scaled_to_cortex(parcels, volumes)
         expected = (*expected, *names("dk"))
     own = nearest_on(LabelMap(labels[inner], regular.affine), image)
     result = Segmentation(own, volumes, quality, {}, NAME, version(networks))
@@ -258,9 +259,24 @@ def _volumes(posteriors: Tensor, labels: np.ndarray, voxel_mm3: float) -> dict[s
     return {structure(int(label)).name: float(sums[k]) for k, label in enumerate(labels) if label}
 
 
-def _scaled(volumes: dict[str, float], total: float) -> dict[str, float]:
-    factor = total / max(sum(volumes.values()), 1e-12)
-    return {name: value * factor for name, value in volumes.items()}
+def scaled_to_cortex(parcels: Mapping[str, float], volumes: Mapping[str, float]) -> dict[str, float]:
+    """Return parcels scaled so that those of each hemisphere sum to the cortex of that hemisphere.
+
+    As the official program does since its commit ca7ab2f; before, an index was wrong and they were scaled to
+    cerebral white matter.
+
+    Examples
+    --------
+    >>> cortex = {"Left-Cerebral-Cortex": 100.0, "Right-Cerebral-Cortex": 60.0}
+    >>> scaled_to_cortex({"ctx-lh-cuneus": 1.0, "ctx-lh-insula": 3.0, "ctx-rh-cuneus": 2.0}, cortex)
+    {'ctx-lh-cuneus': 25.0, 'ctx-lh-insula': 75.0, 'ctx-rh-cuneus': 60.0}
+    """
+    scaled: dict[str, float] = {}
+    for prefix, cortex in (("ctx-lh-", "Left-Cerebral-Cortex"), ("ctx-rh-", "Right-Cerebral-Cortex")):
+        own = {name: value for name, value in parcels.items() if name.startswith(prefix)}
+        factor = volumes[cortex] / max(sum(own.values()), 1e-12)
+        scaled |= {name: value * factor for name, value in own.items()}
+    return scaled
 
 
 @torch.no_grad()

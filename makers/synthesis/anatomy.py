@@ -10,29 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-#: FreeSurfer ids in the order of the network's channels: (left or only id, right id or None).
-CHANNELS: tuple[tuple[int, int | None], ...] = (
-    (0, None),
-    (2, 41),
-    (3, 42),
-    (4, 43),
-    (5, 44),
-    (7, 46),
-    (8, 47),
-    (10, 49),
-    (11, 50),
-    (12, 51),
-    (13, 52),
-    (14, None),
-    (15, None),
-    (16, None),
-    (17, 53),
-    (18, 54),
-    (24, None),
-    (26, 58),
-    (28, 60),
-)
-N_STRUCTURES = len(CHANNELS)
+from plausibrain.evaluation.channels import CHANNELS
+
 #: Labels that are rendered apart and predicted as something else: (label, target label), left and right.
 #: Vessels and the optic chiasm are not targets; 25/57 lie in white matter, 136/137/163/164 in the ventricles.
 RENDERED_AS: tuple[tuple[int, int], ...] = (
@@ -49,24 +28,24 @@ _RIGHT_OF = {30: 62, 25: 57, 136: 163, 137: 164}
 #: between subjects and scanners (standard deviation). Read off 3 T MPRAGE-like images; broad on purpose.
 T1_PRIOR: dict[int, tuple[float, float]] = {
     2: (1.00, 0.02),
-    3: (0.65, 0.05),
+    3: (0.63, 0.055),
     4: (0.20, 0.07),
     5: (0.26, 0.08),
-    7: (0.98, 0.05),
+    7: (1.01, 0.05),
     8: (0.68, 0.06),
-    10: (0.88, 0.05),
-    11: (0.73, 0.045),
-    12: (0.79, 0.05),
-    13: (0.94, 0.05),
+    10: (0.92, 0.06),
+    11: (0.745, 0.05),
+    12: (0.80, 0.05),
+    13: (0.985, 0.06),
     14: (0.25, 0.08),
     15: (0.24, 0.08),
-    16: (0.95, 0.05),
-    17: (0.70, 0.05),
-    18: (0.68, 0.05),
+    16: (0.99, 0.06),
+    17: (0.735, 0.05),
+    18: (0.715, 0.05),
     24: (0.24, 0.10),
     25: (0.90, 0.08),
-    26: (0.71, 0.05),
-    28: (0.94, 0.05),
+    26: (0.715, 0.05),
+    28: (0.995, 0.06),
     30: (0.50, 0.20),
     72: (0.25, 0.10),
     85: (0.75, 0.10),
@@ -120,3 +99,9 @@ def make_codebook(labels: np.ndarray) -> Codebook:
         target=torch.as_tensor(target),
         side=torch.as_tensor(side),
     )
+
+
+def codebook_on(codebook: Codebook, device: str) -> Codebook:
+    """Return the codebook with its tables on a device."""
+    tables = (getattr(codebook, name).to(device) for name in ("tissue", "target", "side"))
+    return Codebook(codebook.labels, codebook.tissues, *tables)

@@ -3,13 +3,13 @@
 import math
 
 import torch
-from torch import Generator, Tensor
+from torch import Tensor
 
-from makers.synthesis.fields import chance, normal, smooth_field, uniform
+from makers.synthesis.fields import Draws, chance, normal, smooth_field, uniform
 
 
 def draw_codes(
-    codes: Tensor, centre: Tensor, shape: tuple[int, int, int], generator: Generator
+    codes: Tensor, centre: Tensor, shape: tuple[int, int, int], generator: Draws
 ) -> tuple[Tensor, bool]:
     """Return a deformed block of a label map and whether it was flipped left to right.
 
@@ -46,9 +46,12 @@ def draw_codes(
     return block.masked_fill_(outside, 0), flipped
 
 
-def _random_affine(generator: Generator) -> Tensor:
+def _random_affine(generator: Draws) -> Tensor:
     """Return output to input: rotations (SD 8 degrees), common and separate scales, shears."""
-    angles = (normal((3,), generator) * math.radians(8)).clamp(-0.4, 0.4).cpu().tolist()
+    if chance(0.3, generator):
+        angles = [uniform(-0.45, 0.45, generator) for _ in range(3)]
+    else:
+        angles = (normal((3,), generator) * math.radians(8)).clamp(-0.4, 0.4).tolist()
     matrix = torch.eye(3)
     for axis, angle in enumerate(angles):
         c, s = math.cos(angle), math.sin(angle)
@@ -62,7 +65,7 @@ def _random_affine(generator: Generator) -> Tensor:
     return matrix @ torch.diag(scale) @ shear
 
 
-def _random_displacement(shape: tuple[int, int, int], generator: Generator) -> Tensor:
+def _random_displacement(shape: tuple[int, int, int], generator: Draws) -> Tensor:
     """Return a displacement in mm, (3, I, J, K): one field over 30 mm, one over 12 mm."""
     wide = smooth_field(shape, 30, generator, 3) * uniform(0, 4.0, generator)
     return wide.add_(smooth_field(shape, 12, generator, 3), alpha=uniform(0, 1.6, generator))

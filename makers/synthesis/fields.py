@@ -1,23 +1,37 @@
 """Smooth random fields and separable blurs, the raw material of every rendering."""
 
 import torch
-from torch import Generator, Tensor
+from torch import Tensor
 from torch.nn import functional
 
 
-def uniform(low: float, high: float, generator: Generator) -> float:
+class Draws:
+    """Random numbers of one example: scalars from a generator of the CPU, fields from one of the device.
+
+    So the CPU never waits for the device to learn what to do next.
+    """
+
+    def __init__(self, device: str | torch.device, seed: int) -> None:
+        self.device = torch.device(device)
+        self.scalars = torch.Generator("cpu").manual_seed(seed)
+        self.fields = torch.Generator(self.device).manual_seed(seed + 1)
+
+
+def uniform(low: float, high: float, generator: Draws) -> float:
     """Return one draw from the uniform distribution on [low, high)."""
-    return low + (high - low) * float(torch.rand((), generator=generator, device=generator.device))
+    return low + (high - low) * float(torch.rand((), generator=generator.scalars))
 
 
-def chance(probability: float, generator: Generator) -> bool:
+def chance(probability: float, generator: Draws) -> bool:
     """Return True with the given probability."""
     return uniform(0.0, 1.0, generator) < probability
 
 
-def normal(shape: tuple[int, ...], generator: Generator) -> Tensor:
+def normal(shape: tuple[int, ...], generator: Draws) -> Tensor:
     """Return standard normal draws of the given shape on the generator's device."""
-    return torch.randn(shape, generator=generator, device=generator.device)
+    if not shape or len(shape) < 3:
+        return torch.randn(shape, generator=generator.scalars)
+    return torch.randn(shape, generator=generator.fields, device=generator.device)
 
 
 def shape_of(image: Tensor) -> tuple[int, int, int]:
@@ -27,7 +41,7 @@ def shape_of(image: Tensor) -> tuple[int, int, int]:
 
 
 def smooth_field(
-    shape: tuple[int, int, int], spacing_mm: float, generator: Generator, n_channels: int = 1
+    shape: tuple[int, int, int], spacing_mm: float, generator: Draws, n_channels: int = 1
 ) -> Tensor:
     """Return random fields that vary over about ``spacing_mm``, (n_channels, I, J, K), 1 mm voxels.
 

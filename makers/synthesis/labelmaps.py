@@ -23,11 +23,14 @@ class TrainingMap:
         Positions in ``Codebook.labels``; axes RAS, 1 mm.
     brain, deep : Tensor of int16, (n, 3)
         Voxels among which the centre of a training block is drawn: all of the brain, and its deep structures.
+    middle : Tensor, (3,)
+        Of the box around the brain, voxels.
     """
 
     codes: torch.Tensor
     brain: torch.Tensor
     deep: torch.Tensor
+    middle: torch.Tensor
 
 
 def read_training_maps(folder: Path) -> tuple[Codebook, list[TrainingMap]]:
@@ -51,10 +54,11 @@ def _read_map(path: Path, codebook: Codebook) -> TrainingMap:
     values = values[tuple(slice(a, b) for a, b in zip(low, high, strict=True))]
     lookup = np.zeros(int(codebook.labels.max()) + 1, np.uint8)
     lookup[codebook.labels] = np.arange(len(codebook.labels))
-    brain = np.argwhere((values > 0) & (values < 500) & (values != 24))[::50]
+    brain = np.argwhere((values > 0) & (values < 500) & (values != 24))
     deep = np.argwhere(np.isin(values, _DEEP))[::10]
     return TrainingMap(
         codes=torch.from_numpy(lookup[values]),
-        brain=torch.from_numpy(brain.astype(np.int16)),
+        brain=torch.from_numpy(brain[::50].astype(np.int16)),
         deep=torch.from_numpy(deep.astype(np.int16)),
+        middle=torch.from_numpy(((brain.min(0) + brain.max(0)) / 2).astype(np.float32)),
     )

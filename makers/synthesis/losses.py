@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from makers.synthesis.anatomy import N_STRUCTURES
+from plausibrain.evaluation.channels import N_STRUCTURES
 
 #: A structure with fewer voxels than this in a block has no Dice there.
 _FEW = 20

@@ -4,12 +4,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Generator, Tensor
+from torch import Tensor
 from torch.nn import functional
 
 from makers.synthesis.anatomy import T1_PRIOR, Codebook
 from makers.synthesis.deformation import draw_codes
-from makers.synthesis.fields import blur, chance, normal, shape_of, smooth_field, uniform
+from makers.synthesis.fields import Draws, blur, chance, normal, shape_of, smooth_field, uniform
 from makers.synthesis.labelmaps import TrainingMap
 
 _CSF, _CORTEX, _WHITE = 16, 2, 1
@@ -21,11 +21,13 @@ _THIRD, _FOURTH = 11, 12
 class Recipe:
     """How often each kind of rendering is drawn (shares of 1)."""
 
-    t1_like: float = 0.9
-    stripped: float = 0.55
-    thick_slices: float = 0.2
-    enlarged_ventricles: float = 0.15
+    t1_like: float = 0.92
+    stripped: float = 0.7
+    thick_slices: float = 0.22
+    enlarged_ventricles: float = 0.25
     narrowed_ventricles: float = 0.45
+    atrophy: float = 0.3
+    saturation: float = 0.15
     narrow_sulci: float = 0.75
     bright_centre: float = 0.75
     layered_head: float = 0.8
@@ -54,7 +56,7 @@ def render_example(
     codebook: Codebook,
     shape: tuple[int, int, int],
     recipe: Recipe,
-    generator: Generator,
+    generator: Draws,
     *,
     centre: Tensor | None = None,
 ) -> Example:
@@ -80,7 +82,12 @@ def render_example(
         becomes = tissue.clone()
     elif chance(recipe.narrowed_ventricles, generator):
         _narrow_ventricles(becomes, target, side, generator)
-    if chance(recipe.narrow_sulci, generator):
+    if chance(recipe.atrophy, generator):
+        lost = _widen_sulci(target, generator)
+        target, side = target.masked_fill(lost, _CSF), side.masked_fill(lost, 0)
+        fluid = _tissue_index(codebook, 24)
+        tissue, becomes = tissue.masked_fill(lost, fluid), becomes.masked_fill(lost, fluid)
+    elif chance(recipe.narrow_sulci, generator):
         tight = _narrow_sulci(target, side, generator)
         target = target.masked_fill(tight, _CORTEX)
         becomes = becomes.masked_fill(tight, _tissue_index(codebook, 3))
@@ -101,10 +108,13 @@ def render_example(
     if chance(recipe.bright_centre, generator):
         image = image * _bright_centre(shape, generator)
     image = _scan(image, thick=chance(recipe.thick_slices, generator), generator=generator)
-    return Example(_rescale(image, generator), target, side)
+    image = _rescale(image, generator)
+    if chance(recipe.saturation, generator):  # normalised images are cut off at white matter
+        image = image.clamp_max(uniform(0.75, 1.0, generator))
+    return Example(image, target, side)
 
 
-def _draw_centre(source: TrainingMap, generator: Generator) -> Tensor:
+def _draw_centre(source: TrainingMap, generator: Draws) -> Tensor:
     places = source.deep if chance(0.6, generator) else source.brain
     place = places[int(uniform(0, len(places), generator))].float()
     return place + 8 * normal((3,), generator).cpu()
@@ -121,18 +131,24 @@ def _tissue_index(codebook: Codebook, label: int) -> int:
 
 
 def _enlarge_ventricles(
-    tissue: Tensor, target: Tensor, codebook: Codebook, generator: Generator
+    tissue: Tensor, target: Tensor, codebook: Codebook, generator: Draws
 ) -> tuple[Tensor, Tensor]:
-    """Let the lateral ventricles grow by 1 to 3 mm into white matter and deep grey matter."""
-    n_voxels = int(uniform(1, 3.5, generator))
-    lateral = (target == _VENTRICLES[0]).float()
-    into = (target == _WHITE) | (target == 7) | (target == 8) | (target == 4)
-    grown = (_grow(lateral, n_voxels) > 0) & into
-    tissue = tissue.masked_fill(grown, _tissue_index(codebook, 4))
-    return tissue, target.masked_fill(grown, _VENTRICLES[0])
+    """Let the lateral ventricles grow by 1 to 5 mm into what surrounds them, often the others too."""
+    n_voxels = int(uniform(1, 5.5, generator))
+    growing = [(_VENTRICLES[0], 4, n_voxels, (_WHITE, 7, 8, 4))]
+    if chance(0.6, generator):
+        growing.append((_THIRD, 14, 1 if chance(0.6, generator) else 2, (7, _WHITE, 18)))
+    if chance(0.5, generator):  # temporal horns
+        growing.append((_VENTRICLES[1], 5, 1, (14, _WHITE, 15)))
+    for channel, label, times, neighbours in growing:
+        into = torch.isin(target, torch.tensor(neighbours, device=target.device))
+        grown = (_grow((target == channel).float(), times) > 0) & into
+        tissue = tissue.masked_fill(grown, _tissue_index(codebook, label))
+        target = target.masked_fill(grown, channel)
+    return tissue, target
 
 
-def _narrow_ventricles(becomes: Tensor, target: Tensor, side: Tensor, generator: Generator) -> None:
+def _narrow_ventricles(becomes: Tensor, target: Tensor, side: Tensor, generator: Draws) -> None:
     """Let what surrounds the ventricles grow into them by 1 or 2 mm, in patches; all three are changed.
 
     A removed voxel takes the structure, side and tissue of a neighbour. The ventricles of young subjects are
@@ -153,7 +169,7 @@ def _narrow_ventricles(becomes: Tensor, target: Tensor, side: Tensor, generator:
         fluid &= ~taken
 
 
-def _narrow_sulci(target: Tensor, side: Tensor, generator: Generator) -> Tensor:
+def _narrow_sulci(target: Tensor, side: Tensor, generator: Draws) -> Tensor:
     """Return where the cortex grows by 1 mm into the fluid around it, in patches; ``side`` is set.
 
     Young brains have tight sulci.
@@ -166,12 +182,19 @@ def _narrow_sulci(target: Tensor, side: Tensor, generator: Generator) -> Tensor:
     return grown
 
 
+def _widen_sulci(target: Tensor, generator: Draws) -> Tensor:
+    """Return where the fluid grows by 1 mm into the cortex, in patches, as in old brains."""
+    fluid = _grow((target == _CSF).float(), 1) > 0
+    patches = smooth_field(shape_of(target), 25, generator)[0] > uniform(-0.5, 1.5, generator)
+    return fluid & (target == _CORTEX) & patches
+
+
 def paint_tissues(
     tissue: Tensor,
     codebook: Codebook,
     *,
     t1_like: bool,
-    generator: Generator,
+    generator: Draws,
     becomes: Tensor | None = None,
     layers: Tensor | None = None,
 ) -> Tensor:
@@ -203,13 +226,11 @@ def paint_tissues(
     return blur(image, (uniform(0.3, 0.75, generator),) * 3)
 
 
-def _draw_contrast(
-    codebook: Codebook, *, t1_like: bool, generator: Generator
-) -> tuple[Tensor, Tensor, Tensor]:
+def _draw_contrast(codebook: Codebook, *, t1_like: bool, generator: Draws) -> tuple[Tensor, Tensor, Tensor]:
     """Return mean, fine spread and slow spread of each tissue, (n_tissues,)."""
     n = len(codebook.tissues)
-    means = torch.rand(n, generator=generator)
-    spreads = uniform(0.005, 0.08, generator) * torch.rand(n, generator=generator)
+    means = torch.rand(n, generator=generator.scalars)
+    spreads = uniform(0.005, 0.08, generator) * torch.rand(n, generator=generator.scalars)
     if t1_like:
         prior = torch.tensor([T1_PRIOR.get(int(t), (0.0, 0.0)) for t in codebook.tissues])
         known = prior[:, 0] > 0
@@ -218,15 +239,15 @@ def _draw_contrast(
         # age).
         drawn = 1 - (1 - drawn) * uniform(0.75, 1.2, generator)
         means = torch.where(known, drawn.clamp(0.02, 1.3), means * 1.2)
-        spreads = uniform(0.005, 0.04, generator) * (0.6 + 0.8 * torch.rand(n, generator=generator))
+        spreads = uniform(0.005, 0.04, generator) * (0.6 + 0.8 * torch.rand(n, generator=generator.scalars))
     means[0] = 0.0 if chance(0.7, generator) else uniform(0, 0.1 if t1_like else 1.0, generator)
     spreads[0] *= 0.3
-    slow = uniform(0.0, 0.08, generator) * (0.5 + torch.rand(n, generator=generator))
+    slow = uniform(0.0, 0.08, generator) * (0.5 + torch.rand(n, generator=generator.scalars))
     slow[0] = 0.0
-    return means, spreads, slow
+    return means.to(generator.device), spreads.to(generator.device), slow.to(generator.device)
 
 
-def _layer_head(target: Tensor, generator: Generator) -> tuple[Tensor, Tensor]:
+def _layer_head(target: Tensor, generator: Draws) -> tuple[Tensor, Tensor]:
     """Return means of dura, bone and marrow around the brain (NaN elsewhere), and the target without dura.
 
     Dura is 1 or 2 mm of grey around the fluid, in patches also in place of its outermost part, so that it
@@ -258,7 +279,7 @@ def _fine(mask: Tensor, shape: tuple[int, int, int]) -> Tensor:
     return functional.interpolate(mask[None, None], size=shape, mode="nearest")[0, 0] > 0
 
 
-def _skull_strip(target: Tensor, generator: Generator) -> Tensor:
+def _skull_strip(target: Tensor, generator: Draws) -> Tensor:
     """Return a soft mask of a stripped brain; its edge wanders between the cortex and beyond the fluid."""
     brain = ((target > 0) & (target != _CSF)).float()
     coarse = functional.avg_pool3d(brain[None, None], 2)
@@ -269,7 +290,7 @@ def _skull_strip(target: Tensor, generator: Generator) -> Tensor:
     return ((smooth + wander - edge) * 40).clamp_(0, 1)
 
 
-def _bright_centre(shape: tuple[int, int, int], generator: Generator) -> Tensor:
+def _bright_centre(shape: tuple[int, int, int], generator: Draws) -> Tensor:
     """Return a gain that falls with the square of the distance from a point in the middle of the head.
 
     Between the middle of the head and the cortex, white matter of 3 T scans loses a fifth of its
@@ -277,6 +298,7 @@ def _bright_centre(shape: tuple[int, int, int], generator: Generator) -> Tensor:
     """
     strength = uniform(0.0, 0.4, generator)
     centre = 20 * normal((3,), generator)
+    centre = centre.tolist()
     total = torch.zeros(shape, device=generator.device)
     for axis, n in enumerate(shape):
         x = torch.arange(n, device=generator.device) - (n - 1) / 2 - centre[axis]
@@ -286,7 +308,7 @@ def _bright_centre(shape: tuple[int, int, int], generator: Generator) -> Tensor:
     return torch.exp(-strength * total)
 
 
-def _scan(image: Tensor, *, thick: bool, generator: Generator) -> Tensor:
+def _scan(image: Tensor, *, thick: bool, generator: Draws) -> Tensor:
     """Return the image with a bias field, thick slices for a share, and noise."""
     shape = shape_of(image)
     bias = smooth_field(shape, uniform(50, 110, generator), generator)[0] * uniform(0, 0.25, generator)
@@ -297,7 +319,7 @@ def _scan(image: Tensor, *, thick: bool, generator: Generator) -> Tensor:
     return image + noise * normal(shape, generator) * (image > 0.01)
 
 
-def _thick_slices(image: Tensor, noise: float, generator: Generator) -> Tensor:
+def _thick_slices(image: Tensor, noise: float, generator: Draws) -> Tensor:
     """Return the image after acquisition with large voxels, resampled to 1 mm.
 
     Slices of 1.5 to 5 mm along one axis, or voxels of 1.5 to 2.5 mm.
@@ -316,11 +338,16 @@ def _thick_slices(image: Tensor, noise: float, generator: Generator) -> Tensor:
     return functional.interpolate(low, size=image.shape, mode="trilinear", align_corners=True)[0, 0]
 
 
-def _rescale(image: Tensor, generator: Generator) -> Tensor:
+def _rescale(image: Tensor, generator: Draws) -> Tensor:
     """Return the image scaled to about 0 to 1, with a random gamma."""
     image = image.clamp_min(0)
     sample = image.flatten()[:: max(1, image.numel() // 20000)]
     inside = sample[sample > 0.01]
-    top = torch.quantile(inside, uniform(0.97, 1.0, generator)) if len(inside) > 100 else image.max()
-    gamma = float(torch.exp(0.2 * normal((), generator)))
-    return (image / top.clamp_min(1e-3)).clamp_max(1.5) ** gamma
+    top = torch.quantile(inside, uniform(0.97, 0.999, generator)) if len(inside) > 100 else image.max()
+    image = (image / top.clamp_min(1e-3)).clamp_max(1.5)
+    gamma = float(torch.exp(0.3 * normal((), generator)))
+    image = image**gamma
+    if chance(0.3, generator):  # a curve that is steep in the middle or at the ends
+        bend, middle, inner = uniform(-0.6, 0.6, generator), uniform(0.3, 0.7, generator), image.clamp_max(1)
+        image = image + bend * inner * (1 - inner) * (inner - middle)
+    return image

@@ -9,8 +9,8 @@ import torch
 
 from makers import calibrate_boundaries
 from makers.calibrate_boundaries import FAMILIES, channels_of, find_shifts, volumes_with
-from makers.synthesis.anatomy import CHANNELS, N_STRUCTURES
 from plausibrain.cohorts.errors import ToolError
+from plausibrain.evaluation.channels import CHANNELS, N_STRUCTURES
 from plausibrain.evaluation.inference import predict
 from plausibrain.evaluation.networks.half_resolution_unet import HalfResolutionUNet
 from plausibrain.evaluation.segmenters import synthseg_style

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from makers.synthesis.anatomy import CHANNELS, N_STRUCTURES
 from plausibrain.cohorts.structures import TIV
+from plausibrain.evaluation.channels import CHANNELS, N_STRUCTURES
 from plausibrain.evaluation.posteriors import (
     Posteriors,
     count_pieces,

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from makers.calibrate_quality import JUDGED
-from makers.synthesis.anatomy import N_STRUCTURES
+from plausibrain.evaluation.channels import N_STRUCTURES
 from plausibrain.evaluation.posteriors import Posteriors
 from plausibrain.evaluation.quality_score import (
     expected_group_dice,

@@ -23,10 +23,12 @@ from plausibrain.evaluation.segmenters.synthseg_torch import (
     PARCELS,
     clean,
     read_networks,
+    scaled_to_cortex,
     synthseg_torch,
 )
 from tests.unit.evaluation_segmenters.phantoms import make_image
 
+HEMISPHERES = {"ctx-lh-": "Left-Cerebral-Cortex", "ctx-rh-": "Right-Cerebral-Cortex"}
 KERAS = {"weight": "kernel", "bias": "bias"}
 KERAS_NORM = {
     "weight": "gamma",
@@ -164,8 +166,23 @@ def test_whole_chain_with_all_networks(tmp_path: Path, monkeypatch: pytest.Monke
     result = synthseg_torch(image, networks=str(tmp_path))
     assert result.labels is not None
     assert result.labels.shape == image.shape
-    cortex = result.volumes["Left-Cerebral-Cortex"] + result.volumes["Right-Cerebral-Cortex"]
-    parcels = sum(v for name, v in result.volumes.items() if name.startswith("ctx-"))
-    assert parcels == pytest.approx(cortex, rel=1e-6)
+    for prefix, cortex in HEMISPHERES.items():
+        parcels = sum(v for name, v in result.volumes.items() if name.startswith(prefix))
+        assert parcels == pytest.approx(result.volumes[cortex], rel=1e-6)
     assert len(result.qc) == 8
     assert result.version.startswith("2.0-")
+
+
+def test_parcels_take_the_cortex_of_their_own_hemisphere() -> None:
+    """Neither the white matter (the official program before ca7ab2f) nor the cortex of both hemispheres."""
+    volumes = {
+        "Left-Cerebral-White-Matter": 7000.0,
+        "Left-Cerebral-Cortex": 1000.0,
+        "Right-Cerebral-White-Matter": 9000.0,
+        "Right-Cerebral-Cortex": 3000.0,
+    }
+    parcels = {"ctx-lh-insula": 30.0, "ctx-lh-cuneus": 10.0, "ctx-rh-insula": 5.0, "ctx-rh-cuneus": 5.0}
+    expected = {
+        "ctx-lh-insula": 750.0, "ctx-lh-cuneus": 250.0, "ctx-rh-insula": 1500.0, "ctx-rh-cuneus": 1500.0
+    }  # fmt: skip
+    assert scaled_to_cortex(parcels, volumes) == pytest.approx(expected)

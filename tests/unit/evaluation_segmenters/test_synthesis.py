@@ -5,11 +5,12 @@ import numpy as np
 import pytest
 import torch
 
-from makers.synthesis.anatomy import CHANNELS, make_codebook
+from makers.synthesis.anatomy import make_codebook
 from makers.synthesis.deformation import draw_codes
-from makers.synthesis.fields import blur, gaussian_kernel, smooth_field
+from makers.synthesis.fields import Draws, blur, gaussian_kernel, smooth_field
 from makers.synthesis.labelmaps import read_training_maps
 from makers.synthesis.rendering import Recipe, render_example
+from plausibrain.evaluation.channels import CHANNELS
 from tests.unit.evaluation_segmenters.phantoms import write_label_folder
 
 PLAIN = Recipe(
@@ -21,13 +22,15 @@ PLAIN = Recipe(
     narrow_sulci=0,
     bright_centre=0,
     layered_head=0,
+    atrophy=0,
+    saturation=0,
 )
 LATERAL, FLUID = 3, 16
 SHAPE = (48, 48, 48)
 
 
-def seeded(seed: int) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
+def seeded(seed: int) -> Draws:
+    return Draws("cpu", seed)
 
 
 def test_codebook_knows_tissue_target_and_side() -> None:

@@ -1,4 +1,5 @@
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -29,7 +30,7 @@ def small_and_steady(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Small blocks, one rate, and one thread: the order of summation is then the same in every run."""
     monkeypatch.setattr(train_segmenter, "BLOCKS", SMALL)
     monkeypatch.setattr(train_segmenter, "FINE_BLOCKS", SMALL)
-    monkeypatch.setattr(train_segmenter, "learning_rate", lambda plan, step: 1e-3)
+    monkeypatch.setattr(train_segmenter, "learning_rate", lambda plan, step, spent: 1e-3)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -61,6 +62,22 @@ def test_learning_rate_rises_stays_and_falls() -> None:
     plan = Plan(Path(), Path(), steps=3000, learning_rate=1e-3)
     rates = [RATE(plan, step) for step in (0, 99, 1500, 2500, 2999)]
     assert rates == pytest.approx([1e-5, 1e-3, 1e-3, 5e-4, 2e-5])
+
+
+def test_a_plan_of_time_follows_the_time_and_settles_at_its_end() -> None:
+    plan = Plan(Path(), Path(), learning_rate=1e-3, seconds=1000.0)
+    rates = [RATE(plan, 500, spent) for spent in (0, 500, 750, 1000)]
+    assert rates == pytest.approx([1e-3, 1e-3, 5e-4, 1e-5])
+    assert [train_segmenter.settles(plan, 500, spent) for spent in (0, 699, 700)] == [False, False, True]
+
+
+def test_sittings_of_a_plan_of_time_add_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(train_segmenter, "GPU_BLOCKS", SMALL)
+    write_label_folder(tmp_path)
+    plan = replace(make_plan(tmp_path, "timed", 0), seconds=1e6, sitting_seconds=0.01)
+    first, second = train(plan), train(plan)
+    assert (first.step, second.step) == (1, 2)
+    assert second.spent > first.spent > 0
 
 
 def test_command_line(tmp_path: Path) -> None:

@@ -3,8 +3,8 @@ import pytest
 import torch
 from nibabel.orientations import axcodes2ornt, inv_ornt_aff, ornt_transform
 
-from makers.synthesis.anatomy import CHANNELS
 from plausibrain.cohorts.volumes import LabelMap, Volume
+from plausibrain.evaluation.channels import CHANNELS
 from plausibrain.evaluation.posteriors import label_ids
 from plausibrain.evaluation.working_grid import make_working_image, sample_on
 from tests.unit.evaluation_segmenters.phantoms import make_image, make_labels
