@@ -135,13 +135,13 @@ def manual_lines(table: pd.DataFrame) -> list[str]:
             "| structure, scanned twice | mL | " + " | ".join(f"{a}, {b}: %" for a, b in pairs) + " |",
             "|---|---|" + "---|" * len(pairs),
         ]
-        for region, own in volumes.iterrows():
-            differences = [200 * abs(own[a] - own[b]) / (own[a] + own[b]) for a, b in pairs]
-            lines.append(
-                f"| {region} | {own.mean() / 1000:.1f} | "
-                + " | ".join(f"{d:.1f}" for d in differences)
-                + " |"
-            )
+        mean_ml = volumes.mean(axis=1) / 1000
+        change = pd.DataFrame(
+            {a: 200 * (volumes[a] - volumes[b]).abs() / (volumes[a] + volumes[b]) for a, b in pairs}
+        )
+        for region in volumes.index:
+            cells = " | ".join(f"{d:.1f}" for d in change.loc[region])
+            lines.append(f"| {region} | {mean_ml[region]:.1f} | {cells} |")
     return [*lines, ""]
 
 
@@ -156,12 +156,9 @@ def variant_lines(table: pd.DataFrame) -> list[str]:
     lines = [f"Change of volume, %, mean of {n} scans (largest of a scan):", ""]
     lines += ["| structure | " + " | ".join(change.columns) + " |", "|---|" + "---|" * len(change.columns)]
     for region in LARGE:
-        own = change.xs(region, level="region")
-        lines.append(
-            f"| {region} | "
-            + " | ".join(f"{own[c].mean():+.1f} ({own[c].abs().max():.1f})" for c in own)
-            + " |"
-        )
+        own = change[change.index.get_level_values("region") == region]
+        cells = zip(own.mean(), own.abs().max(), strict=True)
+        lines.append(f"| {region} | " + " | ".join(f"{a:+.1f} ({b:.1f})" for a, b in cells) + " |")
     return [*lines, ""]
 
 

@@ -113,6 +113,7 @@ def find_shifts(
         step = np.where(moved, -np.log(now), 0.0)
         shifts[wanted] += torch.from_numpy(step).float()
         now = ratios()
+        moved |= np.abs(now - 1) > tolerated  # what its neighbours gave up may have pushed it off
     return shifts, before, now
 
 

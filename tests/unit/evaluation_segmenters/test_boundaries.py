@@ -38,6 +38,23 @@ def test_volumes_that_are_off_reach_their_norm_and_others_stay():
     assert set(np.flatnonzero(shifts.numpy())) <= set(channels_of(FAMILIES))
 
 
+def test_what_a_neighbour_gives_up_pushes_no_structure_off_its_norm():
+    """Caudate, accumbens and white matter share every voxel; only the caudate is off at first."""
+    logits = torch.full((2, 4000, N_STRUCTURES), -2.0)
+    shared = [1, *channels_of(("Caudate", "Accumbens-area"))]
+    logits[..., shared] = 2 * torch.randn(2, 4000, 3, generator=torch.Generator().manual_seed(5))
+    scans = [(torch.softmax(logits, dim=2), 1.0)]
+    as_found = volumes_with(*scans[0], torch.zeros(N_STRUCTURES))
+    place = {family: FAMILIES.index(family) for family in ("Caudate", "Accumbens-area")}
+    wrong = np.ones(len(FAMILIES))
+    wrong[place["Caudate"]] = 2.0
+    norms = np.where(as_found > 0, as_found / wrong, 1.0)[None]
+    _, before, after = find_shifts(scans, norms)
+    own = list(place.values())
+    assert before[own] == pytest.approx([2.0, 1.0])
+    assert after[own] == pytest.approx(1, abs=1e-3)
+
+
 def test_the_example_holds():
     assert doctest.testmod(calibrate_boundaries).failed == 0
 
