@@ -63,7 +63,7 @@ def headline(
         Capabilities (`plausibrain.analysis.applicability`) without which the headline does not apply.
     against_null : bool
         The number depends on n even for a perfect generator, so its verdict is about the excess over the
-        same number for split-half reference at the same n.
+        same number in the split-half reference at the same n.
     null : bool
         Whether split-half reference has a meaning.
     max_splits : int
@@ -71,7 +71,7 @@ def headline(
     interval : callable or None
         `f(frame, level)` when something better than the bootstrap exists.
     both_sides : bool
-        Of an injected margin: as far below split-half reference is as bad as above.
+        Of an injected margin: as far below the split-half reference is as bad as above.
     fixed_scores : bool
         A bootstrap resamples what was computed once and misses part of the noise; its spread is that of
         statistics computed anew on half-samples, where that is larger.

@@ -158,7 +158,7 @@ def simulate(
     n_processes : int
     conditions : Path, optional
         Table of subjects, or a cohort folder, to draw instead of `n` subjects of an age: age, sex and, where
-        given, volumes as `plausibrain.generation.norms.draw_volumes` conditioning them. All else depends on
+        given, volumes as `plausibrain.generation.norms.draw_volumes` follows them. All else depends on
         (seed, i) alone.
     sex_coding : str, optional
         Of that table.

@@ -1,7 +1,7 @@
 """The share of structures with a small difference, |d| < 0.2: the headline of BrainSynth.
 
 The number means nothing without n: two halves of the same 100 subjects already fail a third of their
-structures. It is therefore judged by how far it falls below the same share for split-half reference. It
+structures. It is therefore judged by how far it falls below the same share in the split-half reference. It
 counts structures alike, whether they miss by a hair or by a mile: see the largest difference.
 """
 

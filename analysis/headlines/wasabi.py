@@ -4,7 +4,7 @@ The published number is dominated by cortex and white matter (95 % of the varian
 size, averaged over hemispheres, are taken in reference standard deviations after age and sex. The number is
 never zero and falls with n, so it is judged by its excess over disjoint halves of the reference.
 
-Well below split-half reference is no better than above: subjects too much alike, or copies of the reference,
+Well below the split-half reference is no better than above: subjects too much alike, or copies of it,
 are cheap to reach. In many dimensions most of the cost is the distance between any two subjects: a small
 excess can be a large difference of one structure.
 """

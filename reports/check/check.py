@@ -80,7 +80,7 @@ def _check(run: Path, baseline: Path, rules: Path | None) -> CheckResult:
 
 
 def _alike(run: Path, baseline: Path, shared: Pairing) -> dict[str, float]:
-    """Correlation of the same subjects's volumes in both runs; a baseline file has no volumes."""
+    """Correlation of the volumes of the same subjects in both runs; a baseline file has no volumes."""
     if not baseline.is_dir() or shared.reference != "same" or shared.generated != "same":
         return {}
     return paired_correlations(read_run(baseline), read_run(run))

@@ -82,7 +82,7 @@ MOVED = Schema(
         Column("ci_high", "float", "Upper end of its 95 % interval, approximate", "SD"),
         Column("p", "float", "Two-sided p, approximate"),
         Column("q", "float", "Benjamini-Hochberg over the structures of the pair"),
-        Column("correlation", "float", "Of the same subjects's volumes in both runs; 0 when not paired"),
+        Column("correlation", "float", "Of the volumes of the same subjects in both runs; 0 when not paired"),
         Column("nearer", "int", "When q < 0.05: 1 or 2, the run whose estimate is nearer zero; else 0"),
     ),
     description="Which structures moved between two runs.",

@@ -98,3 +98,15 @@ def test_images_without_volumes_are_refused_with_the_remedy() -> None:
     cohort = pb.read_cohort(pd.DataFrame({"id": ["a", "b"], "age": [50, 60], "sex": ["F", "M"]}))
     with pytest.raises(DataError, match=r"has no volumes; call segment\(cohort\)"):
         pb.evaluate(cohort, cohort)
+
+
+def test_the_example_of_the_readme_runs_as_it_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    code = readme.partition("```python\n")[2].partition("```")[0]
+    monkeypatch.chdir(tmp_path)
+    for seed, name in enumerate(("ixi_synthseg.csv", "model_a.csv")):
+        frame = frame_of(table_cohort(30, seed=seed, name=name))
+        coded = frame["sex"].map({"M": 1, "F": 0}) if seed == 0 else frame["sex"]
+        frame.assign(sex=coded).to_csv(name, index=False)
+    exec(compile(code, "README.md", "exec"), {})  # noqa: S102 - our own README
+    assert (tmp_path / "runs" / "model_a" / "report.html").is_file()

@@ -197,7 +197,7 @@ def test_pairing_finds_a_small_change():
 
 
 def test_correlations_are_given_age_sex_and_head_size():
-    """Two cohorts that share nothing but their subjects's ages, sexes and head sizes have nothing left in "
+    """Two cohorts that share nothing but their subjects' ages, sexes and head sizes have nothing left in "
     "common."""
     made = [World(n_generated=400, n_draws=100).run(name, ids="a").opened() for name in "ab"]
     for seed, run in enumerate(made):

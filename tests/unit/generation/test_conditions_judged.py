@@ -30,7 +30,7 @@ def reference() -> Cohort:
 
 
 def drawn(table: pd.DataFrame) -> Cohort:
-    """Return what a model that conditioning exactly makes of a table."""
+    """Return what a model that follows requests exactly makes of a table."""
     subjects = table.drop(columns="extrapolated").assign(status="ok", reason="")
     return Cohort("generated", subjects, volumes=draw_volumes(table, seed=9), segmenter="truth")
 
