@@ -2,6 +2,8 @@
 
 import json
 import sys
+import traceback
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -15,7 +17,6 @@ app = typer.Typer(
     name="plausibrain",
     help="A benchmark for generative models of T1-weighted brain MRI: are the brains anatomically plausible?",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
@@ -38,6 +39,32 @@ def main() -> None:
     except KeyboardInterrupt:
         print("plausibrain: stopped", file=sys.stderr)
         sys.exit(130)
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        _fail(
+            f"{place}{error.strerror or error}; what was finished stays and is found again; "
+            "make room or correct the path, then repeat the command"
+        )
+    except Exception:
+        # Exit code 1 means "fail" to whoever runs `plausibrain check`, so a fault of ours must not have it.
+        traceback.print_exc()
+        _fail("this is a fault of plausibrain; please report the lines above")
+
+
+def _show_version(wanted: bool) -> None:  # noqa: FBT001 - typer calls it
+    if wanted:
+        print(f"plausibrain {version('plausibrain')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    *,
+    show_version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Take the options that stand before the command."""
 
 
 def _was_given(context: typer.Context, name: str) -> bool:
@@ -55,22 +82,23 @@ def run(
     config: Annotated[Path | None, typer.Argument(help="YAML file; or give the flags below.")] = None,
     *,
     reference: Annotated[
-        Path | None, typer.Option(help="Real cohort: BIDS folder, images with a table, or a table.")
+        Path | None, typer.Option(help="Reference cohort: BIDS folder, images with a table, or a table.")
     ] = None,
     generated: Annotated[
         Path | None, typer.Option(help="Generated cohort, in any of the same forms.")
     ] = None,
     generator: Annotated[
-        str | None, typer.Option(help="Or a model that draws it here: ldm, brainsynth, vae_gan, lsgan, …")
+        str | None, typer.Option(help="Generative model that samples it here, such as ldm.")
     ] = None,
     checkpoint: Annotated[
-        Path | None, typer.Option(help="Of the generator; the small one of the package by default.")
+        Path | None, typer.Option(help="Checkpoint for --generator (default: the bundled small model).")
     ] = None,
     conditions: Annotated[
-        Path | None, typer.Option(help="Whom the generator draws; the reference's subjects by default.")
+        Path | None, typer.Option(help="Conditions to sample (default: those of the reference subjects).")
     ] = None,
     draws: Annotated[
-        int | None, typer.Option(min=1, help="Images to draw without --conditions; as many as real ones.")
+        int | None,
+        typer.Option(min=1, help="Number of images without --conditions (default: that of the reference)."),
     ] = None,
     generator_option: Annotated[
         list[str] | None, typer.Option(help="Option of the generator, as name=value.")
@@ -106,14 +134,14 @@ def run(
     ] = None,
     resamples: Annotated[int | None, typer.Option(min=100, help="Bootstrap resamples.")] = None,
     seed: Annotated[
-        int | None, typer.Option(min=0, help="Seed of every random step, drawing included.")
+        int | None, typer.Option(min=0, help="Seed of every random step, sampling of images included.")
     ] = None,
     processes: Annotated[int, typer.Option(min=1, help="Processes that work on images.")] = 1,
     headsize: Annotated[str | None, typer.Option(help="none, share, pooled_residual or covariate.")] = None,
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
-    """Compare a generated with a real cohort and write a report."""
+    """Compare a generated cohort with a reference cohort and write a report."""
     from plausibrain.flags import config_from_flags, name_value_pairs
     from plausibrain.pipeline import run as run_pipeline
     from plausibrain.progress import progress_bar
@@ -158,7 +186,7 @@ def segment(
         str | None, typer.Option(help='Pattern of the image files, e.g. "*_T1w.nii.gz".')
     ] = None,
     participants: Annotated[
-        Path | None, typer.Option(help="Table of subjects, if it lies elsewhere.")
+        Path | None, typer.Option(help="Table of participants, if it lies elsewhere.")
     ] = None,
     sex_coding: Annotated[str | None, typer.Option(help='Meaning of sex codes, e.g. "1=M,0=F".')] = None,
     processes: Annotated[int, typer.Option(min=1, help="Processes on the CPU.")] = 1,
@@ -195,26 +223,26 @@ def generate(
         Path | None, typer.Option(help="Folder of a trained model or a bundle; the package's by default.")
     ] = None,
     conditions: Annotated[
-        Path | None, typer.Option(help="Table of subjects to draw, or a cohort folder; one image per row.")
+        Path | None, typer.Option(help="Table of conditions, or a cohort folder; one image per row.")
     ] = None,
     new_seeds: Annotated[bool, typer.Option("--new-seeds", help="Ignore the table's column seed.")] = False,
     sex_coding: Annotated[str | None, typer.Option(help='Meaning of sex codes, e.g. "1=M,0=F".')] = None,
-    share: Annotated[str, typer.Option(help="Draw only the rows of one of several workers, e.g. 0/4.")] = "",
+    share: Annotated[str, typer.Option(help="Only the rows of one of several workers, e.g. 0/4.")] = "",
     option: Annotated[list[str] | None, typer.Option(help="Option of the model, as name=value.")] = None,
-    n: Annotated[int, typer.Option(min=1, help="Subjects.")] = 20,
+    n: Annotated[int, typer.Option(min=1, help="Number of subjects.")] = 20,
     seed: Annotated[int, typer.Option(min=0, help="Seed; subject i depends on (seed, i) alone.")] = 0,
-    youngest: Annotated[float, typer.Option(min=18, help="Years.")] = 18.0,
-    oldest: Annotated[float, typer.Option(max=90, help="Years.")] = 90.0,
+    youngest: Annotated[float, typer.Option(min=18, help="Minimum age (years).")] = 18.0,
+    oldest: Annotated[float, typer.Option(max=90, help="Maximum age (years).")] = 90.0,
     voxel: Annotated[float, typer.Option(min=0.5, max=4, help="Voxel size, mm.")] = 1.0,
     skull_strip: Annotated[bool, typer.Option("--skull-strip", help="Brain and its fluid only.")] = False,
     defect: Annotated[
         str | None, typer.Option(help="Injected defect of subjects or volumes, see `plausibrain metrics`.")
     ] = None,
-    severity: Annotated[float, typer.Option(help="Its size.")] = 0.0,
+    severity: Annotated[float, typer.Option(help="Severity of --defect.")] = 0.0,
     processes: Annotated[int, typer.Option(min=1, help="Processes on CPU.")] = 1,
     quiet: Quiet = False,
 ) -> None:
-    """Draw a cohort of images: from a trained model, or from the simulator with exact labels and volumes."""
+    """Generate a cohort of images with a trained model, or with the simulator and its exact labels."""
     from plausibrain.imaging import refuse_options, refuse_simulator_options, simulate
     from plausibrain.progress import progress_bar
 
@@ -264,7 +292,7 @@ def conditions(
     seed: Annotated[int, typer.Option(min=0, help="Row i depends on (seed, i) alone.")] = 0,
     sex_coding: Annotated[str | None, typer.Option(help='Meaning of sex codes, e.g. "1=M,0=F".')] = None,
 ) -> None:
-    """Write a table of whom to draw, before any sampling; the same table and seeds serve several models."""
+    """Write a table of conditions to request; the same table and seeds serve several models."""
     from plausibrain.conditions_table import write_conditions
 
     line = write_conditions(
@@ -294,7 +322,7 @@ def sweep(
     segmenter: Annotated[str | None, typer.Option(help="As in `segment`.")] = None,
     option: Annotated[list[str] | None, typer.Option(help="Option of the model, as name=value.")] = None,
     sex_coding: Annotated[str | None, typer.Option(help='Meaning of sex codes, e.g. "1=M,0=F".')] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of the noise.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the noise.")] = 0,
     processes: Annotated[int, typer.Option(min=1, help="Processes on CPU.")] = 1,
     quiet: Quiet = False,
 ) -> None:
@@ -424,7 +452,9 @@ def check(
     folder: Annotated[Path, typer.Argument(help="Run folder of the new checkpoint.")],
     *,
     baseline: Annotated[Path, typer.Option(help="Run folder, or a file from `plausibrain baseline`.")],
-    rules: Annotated[Path | None, typer.Option(help="YAML file of rules; sensible ones by default.")] = None,
+    rules: Annotated[
+        Path | None, typer.Option(help="YAML file of rules (default: the shipped ones).")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for JUnit XML, Markdown and JSON.")] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -510,7 +540,7 @@ def demo(
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of every subject.")] = 0,
     images: Annotated[
-        bool, typer.Option("--images/--tables", help="Draw and segment images, or stay with true volumes.")
+        bool, typer.Option("--images/--tables", help="Simulated images, or ground-truth volumes alone.")
     ] = True,
     quiet: Quiet = False,
 ) -> None:
@@ -534,7 +564,7 @@ def audit(
     splits: Annotated[int, typer.Option(min=20, help="Splits of the reference.")] = 60,
     workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
     images: Annotated[
-        bool, typer.Option("--images", help="The whole instrument: draw, segment, measure, once per defect.")
+        bool, typer.Option("--images", help="Run the full pipeline on images, once per defect.")
     ] = False,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the subjects, with --images.")] = 0,
     quiet: Quiet = False,
@@ -567,7 +597,7 @@ def plan(
     ] = 0.8,
     alpha: Annotated[float, typer.Option(min=0.0001, max=0.5, help="Chance of a false verdict.")] = 0.05,
     n_reference: Annotated[
-        int | None, typer.Option(min=2, help="Real subjects, if their number is fixed.")
+        int | None, typer.Option(min=2, help="Number of reference subjects, if it is fixed.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:

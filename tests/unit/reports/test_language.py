@@ -23,7 +23,7 @@ DOCS = [
     if path.name not in OTHER_DOCS and not path.name.startswith(OTHER_PREFIXES)
 ]
 TEMPLATES = sorted((ROOT / "reports" / "templates").glob("*"))
-SOURCES = sorted((ROOT / "reports").rglob("*.py"))
+SOURCES = [*sorted((ROOT / "reports").rglob("*.py")), ROOT / "plausibrain" / "cli.py"]
 
 
 def _strings(path: Path) -> Iterator[str]:
