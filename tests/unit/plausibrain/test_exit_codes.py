@@ -14,8 +14,8 @@ from plausibrain.cohorts.errors import DataError
     ("error", "sentence"),
     [
         (DataError("a.tsv: is empty; give a table"), "a.tsv: is empty"),
-        (OSError(errno.ENOSPC, "No space left on device", "runs/a/tables"), "runs/a/tables: No space left on device"),
-        (PermissionError(errno.EACCES, "Permission denied", "runs"), "runs: Permission denied; what was finished stays"),
+        (OSError(errno.ENOSPC, "No space left on device", "runs/a"), "runs/a: No space left on device"),
+        (PermissionError(errno.EACCES, "Permission denied", "runs"), "runs: Permission denied; what was"),
         (RuntimeError("boom"), "this is a fault of plausibrain"),
     ],
 )  # fmt: skip
