@@ -111,8 +111,8 @@ def variant_rows(
 
 
 def manual_lines(table: pd.DataFrame) -> list[str]:
-    """Return Dice and bias by structure, and the retest."""
-    rows = table[(table["variant"] == "manual") & (table["manual"] > 0)].copy()
+    """Return Dice and bias by structure, and the retest; the protocol labels CSF in few places only."""
+    rows = table[(table["variant"] == "manual") & (table["manual"] > 0) & (table["region"] != "CSF")].copy()
     if rows.empty:
         return []
     rows["bias"] = 100 * (rows["mm3"] / rows["manual"] - 1)
