@@ -1,6 +1,7 @@
 """The wheel carries what the segmenter needs; nothing is fetched later."""
 
 import json
+import os
 import subprocess
 import sys
 import zipfile
@@ -63,3 +64,28 @@ def test_checkpoints_of_the_models_are_in_the_wheel(wheel: zipfile.ZipFile) -> N
 def size_of(wheel: zipfile.ZipFile, folder: str) -> int:
     """Return the bytes of the files below a folder of the wheel."""
     return sum(info.file_size for info in wheel.infolist() if info.filename.startswith(folder))
+
+
+def test_the_wheel_has_one_name_and_works_beside_folders_of_any_name(
+    wheel: zipfile.ZipFile, tmp_path: Path
+) -> None:
+    names = {name.split("/")[0] for name in wheel.namelist()}
+    assert {name for name in names if not name.endswith(".dist-info")} == {"plausibrain"}
+    site, home = tmp_path / "site", tmp_path / "home"
+    wheel.extractall(site)
+    for name in ("analysis", "evaluation", "reports", "cohorts", "generation"):
+        (home / name).mkdir(parents=True)
+        (home / name / "__init__.py").write_text("raise RuntimeError('a folder of the user was imported')\n")
+    environment = {**os.environ, "PYTHONPATH": str(site), "OMP_NUM_THREADS": "1"}
+    code = "import plausibrain.api, plausibrain.evaluation; print(plausibrain.api.__file__)"
+    shown = subprocess.run(
+        [sys.executable, "-c", code], cwd=home, env=environment, capture_output=True, text=True, check=False
+    )
+    assert shown.returncode == 0, shown.stderr
+    assert Path(shown.stdout.strip()).is_relative_to(site)
+    demo = subprocess.run(
+        [sys.executable, "-m", "plausibrain", "demo", "--tables", "--n", "40", "--out", "demo", "--quiet"],
+        cwd=home, env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert demo.returncode == 0, demo.stderr
+    assert (home / "demo" / "sound" / "report.html").is_file()
