@@ -35,6 +35,11 @@ class Settings(BaseModel):
         alike than real images (Pinaya et al. 2022, table 1), and was taken for as diverse.
     copies_margin : float
         Largest share of generated images taken for copies, as a multiple of the share of new subjects.
+    missing_margin : float
+        Largest number of structures that the reference has and the generated cohort lacks.
+    identical_margin : float
+        Largest share of generated rows that are rows of the reference to the last digit; tables of real
+        subjects hold single double entries.
     alpha : float
         Chance of a false *fail* in the whole scorecard, and of a false *pass* per headline.
     confidence : float
@@ -69,6 +74,8 @@ class Settings(BaseModel):
     exclusion_margin: float = Field(0.05, gt=0, lt=1)
     similarity_margin: float = Field(0.02, gt=0, lt=1)
     copies_margin: float = Field(2.0, ge=1)
+    missing_margin: float = Field(0.5, gt=0, lt=1)
+    identical_margin: float = Field(0.01, gt=0, lt=1)
     alpha: float = Field(0.05, gt=0, lt=0.5)
     confidence: float = Field(0.95, gt=0.5, lt=1)
     n_resamples: int = Field(2000, ge=100)

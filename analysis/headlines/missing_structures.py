@@ -20,7 +20,7 @@ from plausibrain.analysis.registry import headline
     question=1,
     ideal=0.0,
     better="lower",
-    margin=lambda frame: (-np.inf, 0.5),
+    margin=lambda frame: (-np.inf, frame.settings.missing_margin),
     sentence="Structures that the reference has and generated images lack: {estimate}{which}",
     null=False,
     interval=lacking_interval,

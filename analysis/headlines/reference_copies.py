@@ -19,7 +19,7 @@ from plausibrain.analysis.registry import headline
     question=9,
     ideal=0.0,
     better="lower",
-    margin=lambda frame: (-np.inf, 0.0),
+    margin=lambda frame: (-np.inf, frame.settings.identical_margin),
     sentence="{estimate} of the generated rows are rows of the reference, to the last digit",
     needs=("identical rows",),
     null=False,

@@ -47,9 +47,10 @@ def with_all(seed, *, name):
 
 @pytest.mark.slow
 def test_same_population_is_not_called_different():
-    wrong = [name for card in same_population() for name, h in card.items() if h["verdict"] == "fail"]
-    # 5 % of whole scorecards would be 3 of 60; Bonferroni and the check against the null keep it lower.
-    assert len(wrong) <= 2, wrong
+    wrong = [[name for name, h in card.items() if h["verdict"] == "fail"] for card in same_population()]
+    wrong = [names for names in wrong if names]
+    # The promise is 5 % of whole scorecards; at exactly that, more than 6 of 60 are wrong once in 30 times.
+    assert len(wrong) <= 6, wrong
 
 
 @pytest.mark.slow

@@ -96,7 +96,7 @@ def test_subjects_scanned_twice_are_one_subject(shared_data: Path) -> None:
     [
         ("t1w/malf/1000_SS.nii.gz", "LAS", 1.0),
         ("t1w/heads/dktatlas_T1w.nii.gz", "LIA", 1.0),
-        ("defects/inia19-t1-brain.nii.gz", "RAS", 0.5),
+        ("controls/inia19-t1-brain.nii.gz", "RAS", 0.5),
     ],
 )
 def test_real_images_are_read_as_nibabel_reads_them(

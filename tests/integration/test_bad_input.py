@@ -1,5 +1,6 @@
 """Wrong input on purpose: one clear line and exit code 2, or a stated exclusion; never a traceback."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -72,7 +73,6 @@ EXCLUDED: dict[str, tuple[Damage, str]] = {
         lambda t: t.assign(**{c: np.where(t.index == 3, 0.0, t[c]) for c in t.columns[3:]}),
         "zero",
     ),
-    "a missing volume": (_set(3, "Left-Hippocampus", np.nan), "missing"),
 }
 
 
@@ -89,7 +89,20 @@ def test_excluded_with_a_reason(name: str, tables: dict[str, Path], tmp_path: Pa
     assert reason in str(out["reason"].iloc[0])
 
 
-def test_constant_column_is_left_out_and_said(
+def test_a_row_with_a_gap_counts_for_what_it_has(
+    tables: dict[str, Path], tmp_path: Path, command: Command
+) -> None:
+    bad = tmp_path / "generated.csv"
+    _set(3, "Left-Hippocampus", np.nan)(plain_table(60, seed=2)).to_csv(bad, index=False)
+    outcome = command("run", tables["config"], "--generated", bad, "--out", tmp_path / "run", "--quiet")
+    assert outcome.code == 0, outcome.err
+    subjects = pd.read_csv(tmp_path / "run" / "tables" / "subjects.tsv", sep="\t")
+    assert (subjects["status"] == "ok").all()
+    notes = pd.read_csv(tmp_path / "run" / "tables" / "notes.tsv", sep="\t")
+    assert notes["message"].str.contains("missing").any()
+
+
+def test_a_structure_without_variance_fails_variability(
     tables: dict[str, Path], tmp_path: Path, command: Command
 ) -> None:
     bad = tmp_path / "generated.csv"
@@ -97,10 +110,11 @@ def test_constant_column_is_left_out_and_said(
     assert (
         command("run", tables["config"], "--generated", bad, "--out", tmp_path / "run", "--quiet").code == 0
     )
-    notes = pd.read_csv(tmp_path / "run" / "tables" / "notes.tsv", sep="\t")
-    assert notes["message"].str.contains("same").any()
+    card = json.loads((tmp_path / "run" / "scorecard.json").read_text(encoding="utf-8"))
+    assert card["questions"][2]["verdict"] == "fail"
     results = pd.read_csv(tmp_path / "run" / "tables" / "results.tsv", sep="\t")
-    assert "Left-Hippocampus" not in set(results["structure"])
+    rows = results.query("structure == 'Left-Hippocampus' and quantity == 'sd_ratio' and stratum == 'all'")
+    assert rows.loc[rows["cohort"] == "difference", "estimate"].iloc[0] < 0.05
 
 
 def test_different_structures_are_named(tables: dict[str, Path], tmp_path: Path, command: Command) -> None:

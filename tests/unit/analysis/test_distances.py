@@ -32,9 +32,12 @@ def slow_mean(points, weights, other=None, other_weights=None, subject=None):
 
 
 def slow_energy(pair, b):
-    r, g = (side.prepared.features for side in (pair.reference, pair.generated))
-    wr, wg = (side.weights[b].astype(float) for side in (pair.reference, pair.generated))
-    subjects = [side.prepared.clusters.row_of for side in (pair.reference, pair.generated)]
+    """Over the rows of ages that both cohorts cover."""
+    sides = pair.reference, pair.generated
+    rows = [side.prepared.pairwise_rows for side in sides]
+    r, g = (side.prepared.features[mine] for side, mine in zip(sides, rows, strict=True))
+    wr, wg = (side.weights[b].astype(float)[mine] for side, mine in zip(sides, rows, strict=True))
+    subjects = [side.prepared.clusters.row_of[mine] for side, mine in zip(sides, rows, strict=True)]
     within = slow_mean(r, wr, subject=subjects[0]) + slow_mean(g, wg, subject=subjects[1])
     return 1 - within / (2 * slow_mean(r, wr, g, wg))
 
@@ -79,17 +82,19 @@ def test_distances_are_scipys():
 def test_nearest_neighbours_by_brute_force():
     pair = pairs_of(REFERENCE, normal_cohort(30, 2, name="g")).full
     for median, side in zip(nearest_distance_medians(pair), (pair.reference, pair.generated), strict=True):
-        d = cdist(side.prepared.features, side.prepared.features)
+        mine = side.prepared.pairwise_rows
+        d = cdist(side.prepared.features[mine], side.prepared.features[mine])
         np.fill_diagonal(d, np.inf)
         assert median[0] == pytest.approx(np.median(d.min(axis=1)), abs=1e-3)
 
 
 def test_the_nearest_neighbour_is_another_subject():
     clustered = normal_cohort(15, 2, name="g", rows_per_subject=2)
-    pair = pairs_of(REFERENCE, clustered).full
+    pair = pairs_of(normal_cohort(60, 1, name="r"), clustered).full  # no fewer rows than the other cohort
     generated = pair.generated.prepared
-    d = cdist(generated.features, generated.features)
-    subject = generated.clusters.row_of
+    mine = generated.pairwise_rows
+    d = cdist(generated.features[mine], generated.features[mine])
+    subject = generated.clusters.row_of[mine]
     d[subject[:, None] == subject[None]] = np.inf
     assert nearest_distance_medians(pair)[1][0] == pytest.approx(np.median(d.min(axis=1)), abs=1e-3)
 

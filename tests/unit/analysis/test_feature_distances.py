@@ -177,8 +177,8 @@ def test_other_ages_are_no_distance_in_adjusted_space():
     found = pairs(with_features(old, 2)).full
     by_name = {p.name: float(p(found, NETWORK)[0]) for p in all_distances()}
     null = {p.name: p(LIKE.null.first(20), NETWORK) for p in all_distances()}
-    assert by_name["mmd"] < null["mmd"].max() + 2 * null["mmd"].std()
-    assert by_name["kid"] > null["kid"].max()  # raw, as published: an older cohort is another one
+    for name in ("mmd", "kid"):  # kid is not adjusted, so only the ages that both cohorts cover count
+        assert by_name[name] < null[name].max() + 2 * null[name].std()
 
 
 def test_the_extractor_of_headlines_is_found_by_kind():

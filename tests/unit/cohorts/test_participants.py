@@ -185,8 +185,8 @@ def test_scaled_ages_are_refused_and_infants_can_be_stated():
 
 
 def test_an_unknown_unit_is_refused():
-    with pytest.raises(DataError, match="age_unit='weeks' is unknown; use years, months or days"):
-        parse(age_unit="weeks")
+    with pytest.raises(DataError, match="age_unit='decades' is unknown; use years, months, weeks or days"):
+        parse(age_unit="decades")
 
 
 def test_rows_without_age_or_sex_stay_as_excluded():

@@ -33,7 +33,7 @@ def test_missing_file_is_named(copy: Path, name: str) -> None:
 
 def test_broken_json_is_named(copy: Path) -> None:
     (copy / "scorecard.json").write_text("{", encoding="utf-8")
-    with pytest.raises(DataError, match=r"scorecard\.json is not readable JSON"):
+    with pytest.raises(DataError, match=r"scorecard\.json: is not readable JSON"):
         read_run(copy)
 
 
