@@ -135,7 +135,7 @@ def _enlarge_ventricles(
 ) -> tuple[Tensor, Tensor]:
     """Let the lateral ventricles grow by 1 to 5 mm into what surrounds them, often the others too."""
     n_voxels = int(uniform(1, 5.5, generator))
-    growing = [(_VENTRICLES[0], 4, n_voxels, (_WHITE, 7, 8, 4))]
+    growing: list[tuple[int, int, int, tuple[int, ...]]] = [(_VENTRICLES[0], 4, n_voxels, (_WHITE, 7, 8, 4))]
     if chance(0.6, generator):
         growing.append((_THIRD, 14, 1 if chance(0.6, generator) else 2, (7, _WHITE, 18)))
     if chance(0.5, generator):  # temporal horns
@@ -297,8 +297,7 @@ def _bright_centre(shape: tuple[int, int, int], generator: Draws) -> Tensor:
     signal (measured on three scans of ds002748: 1.1 to 1.14 of its median within 10 mm, 0.9 at 65 mm).
     """
     strength = uniform(0.0, 0.4, generator)
-    centre = 20 * normal((3,), generator)
-    centre = centre.tolist()
+    centre = (20 * normal((3,), generator)).tolist()
     total = torch.zeros(shape, device=generator.device)
     for axis, n in enumerate(shape):
         x = torch.arange(n, device=generator.device) - (n - 1) / 2 - centre[axis]
