@@ -81,7 +81,7 @@ def assemble(files: Locations, reading: Reading) -> Parts:
         age_unit=reading.age_unit or stated.age_unit,
     )
     notes = [*notes, *stated.notes, *more]
-    subjects = _excluded(subjects.reset_index(drop=True), main.content.reason.to_numpy(dtype=object))
+    subjects = mark_excluded(subjects.reset_index(drop=True), main.content.reason.to_numpy(dtype=object))
     volumes = None if main.content.volumes.empty else main.content.volumes.reset_index(drop=True)
     qc = None if main.content.qc is None else main.content.qc.reset_index(drop=True)
     parts = Parts(subjects, volumes, qc, None, main.content.segmenter, ())
@@ -150,7 +150,7 @@ def _add_volumes(parts: Parts, table: _Table, notes: list[Note]) -> None:
     if parts.segmenter == "unknown" and table.path.parent.parent.name == "derivatives":
         parts.segmenter = table.path.parent.name
     reasons = np.array([*table.content.reason, ""], dtype=object)
-    parts.subjects = _excluded(parts.subjects, reasons[rows])
+    parts.subjects = mark_excluded(parts.subjects, reasons[rows])
     _exclude_unmatched(parts, rows, f"no row in {table.path.name}", notes)
 
 
@@ -232,11 +232,11 @@ def _exclude_unmatched(parts: Parts, rows: np.ndarray, why: str, notes: list[Not
         ids = parts.subjects.loc[missing, "participant_id"].tolist()
         message = f"{len(ids)} rows excluded, {why}: {_list(ids)}"
         notes.append(Note("excluded", "participant_id", None, ids[0], message))
-        parts.subjects = _excluded(parts.subjects, np.where(missing, why, ""))
+        parts.subjects = mark_excluded(parts.subjects, np.where(missing, why, ""))
 
 
-def _excluded(subjects: pd.DataFrame, reasons: np.ndarray) -> pd.DataFrame:
-    """Mark rows that have a reason and had none before."""
+def mark_excluded(subjects: pd.DataFrame, reasons: np.ndarray) -> pd.DataFrame:
+    """Return the subjects with rows marked that have a reason, ``""`` for none, and had none before."""
     fresh = (subjects["reason"] == "").to_numpy() & (reasons != "")
     return subjects.assign(
         status=subjects["status"].mask(fresh, "excluded"),

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from plausibrain.cohorts.assembly import mark_excluded
 from plausibrain.cohorts.cohort import Cohort
 from plausibrain.cohorts.errors import DataError
 from plausibrain.cohorts.identity import match_ids
@@ -59,11 +60,7 @@ def cohort_from_frame(
         notes.extend(dropped)
     content = split_volume_table(raw, source=name, unit=volume_unit)
     parsed = parse_participants(content.rest, source=name, sex_coding=sex_coding, age_unit=age_unit)
-    subjects = parsed.subjects.reset_index(drop=True)
-    unusable = content.reason.to_numpy(dtype=object)
-    fresh = (subjects["reason"] == "").to_numpy() & (unusable != "")
-    subjects.loc[fresh, "status"] = "excluded"
-    subjects.loc[fresh, "reason"] = unusable[fresh]
+    subjects = mark_excluded(parsed.subjects.reset_index(drop=True), content.reason.to_numpy(dtype=object))
     return Cohort(
         name=name,
         subjects=subjects,
