@@ -77,14 +77,16 @@ def agreement_rows(
     The Deming slope takes the ratio of the mean squared standard errors of both maps as its ratio of error
     variances.
     """
-    maps = [_maps(pair, effect, headsize) for pair in (pairs.full, pairs.bootstrap, pairs.null)]
+    weightings = (pairs.full, pairs.bootstrap, pairs.null, pairs.matched)
+    maps = [_maps(pair, effect, headsize) for pair in weightings]
     tables = []
     for quantity, (function, unit, no_effect) in STATISTICS.items():
-        estimate, draws, null = (function(*m)[:, None] for m in maps)
+        estimate, draws, null, matched = (function(*m)[:, None] for m in maps)
         tables.append(
             estimate_rows(
                 **common, quantity=f"{effect}_{quantity}", structures=[""], estimate=estimate[0], draws=draws,
-                null=null, unit=unit, headsize=headsize, no_effect=no_effect,
+                null=null, matched=matched, unit=unit, headsize=headsize,
+                no_effect=no_effect,
             )
         )  # fmt: skip
     return pd.concat(tables, ignore_index=True)

@@ -14,6 +14,7 @@ from plausibrain.cohorts.schemas import RESULTS
 
 POWER = 0.8
 MAX_UNDEFINED_SHARE = 0.05
+SPLITS = (0.025, 0.5, 0.975)
 COLUMNS = [column.name for column in RESULTS.columns]
 ESTIMATES = Registry("estimates")
 
@@ -50,6 +51,8 @@ def estimate_rows(
     headsize: str = "none",
     stratum: str = "all",
     null: np.ndarray | None = None,
+    matched: np.ndarray | None = None,
+    n_null: int | None = None,
     margin: np.ndarray | None = None,
     no_effect: float | None = 0.0,
 ) -> pd.DataFrame:
@@ -64,6 +67,11 @@ def estimate_rows(
         Subjects of reference and generated cohort.
     null : ndarray, (K, s), optional
         The same quantity, reference against reference.
+    matched : ndarray, (K, s), optional
+        The same quantity, reference against generated at the n of the null: needed where the quantity depends
+        on n, because `estimate` stands at full n and cannot be read beside the null.
+    n_null : int, optional
+        Subjects on each side of the null and of the matched value.
     margin : ndarray, (s,) or (s, 2), optional
         Equivalence margin, symmetric or as edges; adds `p_equivalence` and a verdict per structure.
     no_effect : float or None
@@ -94,10 +102,10 @@ def estimate_rows(
         table["p"] = two_sided_p(estimate - no_effect, se)
         table["q"] = benjamini_hochberg(table["p"].to_numpy())
         table["mde"] = (norm.ppf(1 - settings.alpha / 2) + norm.ppf(POWER)) * se
-    if null is not None and len(null):
-        table["null_low"], table["null_median"], table["null_high"] = column_quantiles(
-            null, [0.025, 0.5, 0.975]
-        )
+    for name, values in (("null", null), ("matched", matched)):
+        if values is not None and len(values):
+            table[[f"{name}_low", f"{name}_median", f"{name}_high"]] = column_quantiles(values, SPLITS).T
+            table["n_null"] = n_null
     if margin is not None:
         _add_equivalence(table, estimate, se, moved, margin, settings)
     bad = ~np.isfinite(estimate)
@@ -152,6 +160,9 @@ def from_logarithm(table: pd.DataFrame) -> pd.DataFrame:
         "null_low",
         "null_median",
         "null_high",
+        "matched_low",
+        "matched_median",
+        "matched_high",
         "margin_low",
         "margin_high",
     ]
@@ -216,7 +227,10 @@ def holm_divisors(p: np.ndarray, alpha: float) -> np.ndarray:
 def common_columns(pair: Pair, *, question: int, analysis: str) -> dict[str, Any]:
     """Return the arguments of `estimate_rows` that all rows of one analysis share."""
     settings = pair.frame.settings
-    return {"question": question, "analysis": analysis, "settings": settings, "n": subjects_in(pair)}
+    return {
+        "question": question, "analysis": analysis, "settings": settings, "n": subjects_in(pair),
+        "n_null": pair.frame.split_size,
+    }  # fmt: skip
 
 
 def subjects_in(pair: Pair) -> tuple[int, int]:

@@ -128,6 +128,15 @@ def _null_cell(row: pd.Series) -> Cell:
     return Cell(text, _sortable(row.null_median))
 
 
+def _matched_cell(row: pd.Series) -> Cell:
+    """Write the generated cohort at the n of split-half reference, beside which alone it may be read."""
+    if is_missing(row.matched_median):
+        return Cell(MISSING)
+    text = formatting.estimate(row.matched_median, row.matched_low, row.matched_high, row.unit)
+    below = formatting.interval(row.matched_low, row.matched_high, row.unit)
+    return Cell(text, _sortable(row.matched_median), f"{below}; n = {formatting.count(row.n_null)}")
+
+
 def _margin_cell(row: pd.Series) -> Cell:
     return Cell(formatting.interval(row.margin_low, row.margin_high, row.unit), _sortable(row.margin_high))
 
@@ -189,6 +198,7 @@ def _comparison_columns(rows: pd.DataFrame) -> list[Column]:
     """Columns that carry at least one number or word."""
     candidates: list[tuple[str, Column]] = [
         ("null_low", ("Split-half reference", _null_cell)),
+        ("matched_low", ("Generated at that n", _matched_cell)),
         ("margin_high", ("Margin", _margin_cell)),
         ("p", ("p", _p_cell("p"))),
         ("q", ("q (FDR)", _p_cell("q"))),

@@ -1,8 +1,9 @@
 """Question 8: every distance between image features, for every extractor, beside split-half reference.
 
 The column `structure` holds the extractor with the hash of its weights and settings. These are the numbers
-that papers on generators report, with what papers leave out: the interval, n, and what two halves of the
-reference give. Verdicts are about a few of them only (`plausibrain.analysis.headlines`).
+that papers on generators report, with what papers leave out: the interval, n, what two halves of the
+reference give, and the generated cohort at the n of these halves. Most of these distances fall with n, so
+only the last two may be compared. Verdicts are about a few of them only (`plausibrain.analysis.headlines`).
 """
 
 import numpy as np
@@ -41,27 +42,17 @@ def _row(pairs: Pairs, plugin: Plugin, name: str) -> pd.DataFrame:
             unit=plugin.unit, no_effect=None,
         )  # fmt: skip
         return table.assign(status="not_applicable", reason=reason)
-    caveat = plugin.options["caveat"]
+    caveat, most = plugin.options["caveat"], plugin.options["max_splits"]
     table = estimate_rows(
         **common, quantity=plugin.name, structures=[name], estimate=plugin(pairs.full, name),
         draws=plugin(_draws(pairs, plugin), name)[:, None],
-        null=plugin(pairs.null.first(plugin.options["max_splits"]), name)[:, None],
+        null=plugin(pairs.null.first(most), name)[:, None],
+        matched=plugin(pairs.matched.first(most), name)[:, None],
         unit=plugin.unit, no_effect=None,
     )  # fmt: skip
     table[["ci_low", "ci_high"]] = table[["ci_low", "ci_high"]].clip(*plugin.bounds)
-    said = "; ".join(filter(None, [caveat(min(n), d) if caveat else "", _matched(pairs, plugin, name)]))
+    said = caveat(min(n), d) if caveat else ""
     return table.assign(reason=table["reason"].where(table["status"] != "ok", said))
-
-
-def _matched(pairs: Pairs, plugin: Plugin, name: str) -> str:
-    """Return the distance of reference and generated groups of the size of the split halves, in words."""
-    values = plugin(pairs.matched.first(plugin.options["max_splits"]), name)
-    known = values[np.isfinite(values)]
-    if not len(known):
-        return ""
-    low, middle, high = np.quantile(known, [0.025, 0.5, 0.975])
-    m = pairs.full.frame.split_size
-    return f"at the n of the halves ({m}): {middle:.6g} ({low:.6g} to {high:.6g})"
 
 
 def _draws(pairs: Pairs, plugin: Plugin) -> Pair:

@@ -42,8 +42,9 @@ def _near_duplicates(pairs: Pairs, name: str) -> pd.DataFrame:
         **common_columns(pairs.full, question=9, analysis="memorisation"),
         quantity="near_duplicates", structures=[name], estimate=share_of_near_duplicates(pairs.full, name),
         draws=share_of_near_duplicates(pairs.bootstrap, name)[:, None],
-        null=share_of_near_duplicates(pairs.null, name)[:, None], unit="share",
-        cohort="generated", no_effect=None,
+        null=share_of_near_duplicates(pairs.null, name)[:, None],
+        matched=share_of_near_duplicates(pairs.matched, name)[:, None],
+        unit="share", cohort="generated", no_effect=None,
     )  # fmt: skip
 
 

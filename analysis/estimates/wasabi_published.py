@@ -13,7 +13,7 @@ from plausibrain.analysis.evaluate import Pairs
 from plausibrain.analysis.homologues import average_sides
 from plausibrain.analysis.joint_design import Frame
 from plausibrain.analysis.pair import Pair
-from plausibrain.analysis.results import ESTIMATES
+from plausibrain.analysis.results import ESTIMATES, SPLITS
 from plausibrain.analysis.sample import Sample
 from plausibrain.analysis.transport import assignment_cost, equal_members
 from plausibrain.analysis.weights import subjects_rng
@@ -31,28 +31,33 @@ def wasabi_published(pairs: Pairs) -> pd.DataFrame:
     n = min(frame.settings.wasabi_n, len(reference), len(generated))
     published = subsampled(reference, rescale(generated, reference), n, frame, "published")
     null = _of_splits(pairs.null, reference, reference)
-    matched = _of_splits(pairs.matched, reference, generated)
+    plain = _of_splits(pairs.matched, reference, generated)
+    rescaled = _of_splits(pairs.matched, reference, rescale(generated, reference))
     m = min(frame.split_size, frame.settings.wasabi_n)
     reason = f"mean and range of {len(published)} subsamples of {n}; not a confidence interval"
     rows = [
-        _row("wasabi_published", published, n, reason),
-        _row("wasabi_plain", matched, m, f"mean and range of {len(matched)} disjoint draws of {m}", null),
+        _row("wasabi_published", published, n, reason) | _beside(null, rescaled, m),
+        _row("wasabi_plain", plain, m, f"mean and range of {len(plain)} disjoint draws of {m}")
+        | _beside(null, plain, m),
     ]
     return pd.DataFrame(rows)
 
 
-def _row(
-    quantity: str, values: np.ndarray, n: int, reason: str, null: np.ndarray | None = None
-) -> dict[str, object]:
+def _row(quantity: str, values: np.ndarray, n: int, reason: str) -> dict[str, object]:
     low, high = np.quantile(values, [0.025, 0.975])
-    row: dict[str, object] = {
+    return {
         "question": 8, "analysis": "wasabi", "quantity": quantity, "structure": "", "stratum": "all",
         "headsize": "share", "cohort": "difference", "estimate": values.mean(), "ci_low": low,
         "ci_high": high,
         "n_reference": n, "n_generated": n, "unit": "1e-4", "verdict": "", "status": "ok", "reason": reason,
     }  # fmt: skip
-    if null is not None:
-        row["null_low"], row["null_median"], row["null_high"] = np.quantile(null, [0.025, 0.5, 0.975])
+
+
+def _beside(null: np.ndarray, matched: np.ndarray, n: int) -> dict[str, object]:
+    """Return the columns of split-half reference and of the generated cohort at the same n."""
+    row: dict[str, object] = {"n_null": n}
+    for name, values in (("null", null), ("matched", matched)):
+        row[f"{name}_low"], row[f"{name}_median"], row[f"{name}_high"] = np.quantile(values, SPLITS)
     return row
 
 

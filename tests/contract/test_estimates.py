@@ -115,9 +115,11 @@ def test_numbers_are_in_order(plugin):
     judged = rows[rows["verdict"] != ""]
     assert judged["p_equivalence"].between(0, 1).all()
     assert (judged["margin_low"] < judged["margin_high"]).all()
-    nulls = rows.dropna(subset=["null_median"])
-    assert (nulls["null_low"] <= nulls["null_median"]).all()
-    assert (nulls["null_median"] <= nulls["null_high"]).all()
+    for name in ("null", "matched"):
+        split = rows.dropna(subset=[f"{name}_median"])
+        assert (split[f"{name}_low"] <= split[f"{name}_median"]).all()
+        assert (split[f"{name}_median"] <= split[f"{name}_high"]).all()
+        assert (split["n_null"] > 0).all()
     assert (rows[["n_reference", "n_generated"]].astype(float).sum(axis=1) > 0).all()
 
 

@@ -164,6 +164,18 @@ def test_rows_name_the_extractor_and_say_what_is_refused():
     assert refused["reason"].str.contains("16 images with features; at least 20 are needed").all()
 
 
+def test_a_distance_stands_at_the_n_of_its_null():
+    """At full n a shifted generator looks nearer than two halves of the reference are to each other."""
+    reference = with_features(table_cohort(150, seed=5, name="r"), 5, noise=3.0)
+    shifted = with_features(table_cohort(130, seed=6, name="g"), 6, shift=0.25, noise=3.0)
+    rows = feature_distances(pairs_of(reference, shifted, SETTINGS)).set_index(["quantity", "structure"])
+    frechet = rows.loc["frechet", IMAGE]
+    assert frechet["estimate"] < frechet["null_median"] < frechet["matched_median"]
+    assert frechet["n_null"] == 75
+    ok = rows[rows["status"] == "ok"]
+    assert ok[["matched_low", "matched_median", "matched_high"]].notna().all(axis=None)
+
+
 def test_few_images_for_long_vectors_are_a_caveat():
     frechet = next(p for p in all_distances() if p.name == "frechet")
     assert frechet.options["caveat"](60, 256) == (

@@ -15,6 +15,10 @@ STRATA = ("F", "M", "50-59", "60-69")
 QUALITY = (("fwhm_mean", "mm", 0.9), ("cjv", "", 0.0), ("snr_gm", "", -0.08))
 #: Ends of the intervals that decide a pass and a fail.
 JUDGED = ("pass_low", "pass_high", "fail_low", "fail_high")
+#: Split-half reference, and the generated cohort at its n.
+SPLITS = (
+    *("null_median", "null_low", "null_high"), *("matched_median", "matched_low", "matched_high"), "n_null"
+)  # fmt: skip
 
 
 def verdict(estimate: float, se: float, low: float | None, high: float | None) -> str:
@@ -43,9 +47,7 @@ class Results:
         return pd.DataFrame([row for part in parts for row in part])
 
     def _row(self, question: int, quantity: str, estimate: float, se: float, **more: Any) -> dict[str, Any]:
-        numbers = dict.fromkeys(
-            ("null_median", "null_low", "null_high", "margin_low", "margin_high", *JUDGED), np.nan
-        )
+        numbers = dict.fromkeys((*SPLITS, "margin_low", "margin_high", *JUDGED), np.nan)
         half = 1.96 * se
         row: dict[str, Any] = {
             "question": question,
@@ -139,6 +141,8 @@ class Results:
                 more = {"cohort": cohort, "stratum": stratum, "headsize": "none", "unit": "share"}
                 yield self._row(1, "excluded", 0.025, 0.01, **more)
         reason = "mean of 100 subsamples; not a confidence interval"
-        yield self._row(8, "wasabi_published", 3.9, 0.2, unit="1e-4", headsize="share", reason=reason)
+        splits = dict(zip(SPLITS, (3.1, 2.9, 3.4, 4.8, 4.4, 5.3, self.n // 2), strict=True))
+        more = {"unit": "1e-4", "headsize": "share", "reason": reason} | splits
+        yield self._row(8, "wasabi_published", 3.9, 0.2, **more)
         failed = {"status": "failed", "reason": "undefined on these subjects"}
         yield self._row(8, "wasabi_plain", np.nan, np.nan, unit="1e-4", headsize="share", **failed)

@@ -67,6 +67,15 @@ def test_numbers_of_the_whole_brain_come_together(run: Run) -> None:
     assert column(found, "Head size") == ["Uncorrected", "Covariate"]
 
 
+def test_what_depends_on_n_stands_at_the_n_of_the_halves(run: Run) -> None:
+    found = table(run, 8, "Numbers of the whole brain")
+    row = dict(zip(found.columns, found.rows[0], strict=True))
+    halves, at_that_n = row["Split-half reference"], row["Generated at that n"]
+    assert (halves.value, at_that_n.value) == (3.1, 4.8)
+    assert "4.4" in at_that_n.below
+    assert f"n = {len(run.table('subjects')) // 4}" in at_that_n.below
+
+
 def test_failed_estimates_show_their_reason_and_notes_are_kept(run: Run) -> None:
     found = table(run, 8, "Numbers of the whole brain")
     published, plain = found.rows
