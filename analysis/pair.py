@@ -10,6 +10,7 @@ from typing import Literal
 
 import numpy as np
 
+from plausibrain.analysis.effect_sizes import cohens_d, pooled_slope
 from plausibrain.analysis.joint_design import Frame, Prepared
 from plausibrain.analysis.regression import Fit, Moments, fit, moments, with_group
 from plausibrain.analysis.settings import HeadSize
@@ -169,27 +170,17 @@ class Pair:
     def published_difference(self, *, residual: bool) -> np.ndarray:
         """Return Cohen's d as published for brain generators, unadjusted for age and sex.
 
-        d = (mean_generated - mean_reference) / sqrt((var_reference + var_generated) / 2), variances with n.
-        With `residual`, head size is first regressed out with one slope pooled over both cohorts.
-
-        References
-        ----------
-        Wu et al. 2024 (key Wu2024): the released procedure.
+        Per hemisphere; `plausibrain.analysis.published_size` has both sides together, as published. With
+        `residual`, head size is first regressed out with one slope pooled over both cohorts.
         """
-        sides = [self.reference.moments, self.generated.moments]
-        if residual:
-            at = self.frame.columns.index("tiv")
-            sides = [m.without_linear(self.pooled_headsize_slope, column=at) for m in sides]
-        mean = [m.xy[:, 0] / m.n[:, None] for m in sides]
-        variance = [np.maximum(m.yy / m.n[:, None] - u**2, 0.0) for m, u in zip(sides, mean, strict=True)]
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return (mean[1] - mean[0]) / np.sqrt((variance[0] + variance[1]) / 2)
+        at = self.frame.columns.index("tiv") if residual else None
+        return cohens_d(self.reference.moments, self.generated.moments, headsize=at)
 
     @property
     def pooled_headsize_slope(self) -> np.ndarray:
         """Slope of every volume on head size, one for both cohorts, nothing else adjusted, (B, s)."""
-        pooled = self.reference.moments + self.generated.moments
-        return fit(pooled.select([0, self.frame.columns.index("tiv")])).beta[:, 1]
+        at = self.frame.columns.index("tiv")
+        return pooled_slope(self.reference.moments, self.generated.moments, column=at)
 
 
 def full_pair(frame: Frame) -> Pair:

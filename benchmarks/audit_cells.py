@@ -1,15 +1,20 @@
 """False alarms of perfect generators under awkward cohorts, and power for defects of single structures.
 
-    python -m benchmarks.audit_cells --trials 20 --seconds 600 --out docs/audit_cells.md
+    python -m benchmarks.audit_cells --trials 200 --log trials.jsonl
+    python -m benchmarks.audit_page trials.jsonl --out docs
 
 Every cell draws a reference and a generated cohort from the population model, both with the same trouble
 (perfect generators) or the generated one with a defect. Cells take turns, so a run that is stopped by
-`--seconds` has as many trials in every cell.
+`--seconds` has as many trials in every cell. Every trial is a line of the log; a run that is repeated with the
+same log goes on where the last one stopped. `benchmarks.audit_page` prints table and page from the log.
+
+Published procedures see the same cohorts. They have no verdict, so each is given the false-alarm rate of 5 %
+that a user cannot give it: it sees a defect where its number lies beyond that of 19 in 20 perfect generators
+of the same n.
 """
 
 import argparse
-import datetime
-import os
+import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -17,9 +22,16 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from statsmodels.stats.proportion import proportion_confint
 
-from plausibrain.analysis.analyse import judge
+from plausibrain.analysis.design import describe_design
+from plausibrain.analysis.estimates.wasabi_published import regional_shares, rescale, subsampled
+from plausibrain.analysis.evaluate import Pairs, evaluate_headlines
+from plausibrain.analysis.joint_design import Frame, build_frame
+from plausibrain.analysis.pair import Pair
+from plausibrain.analysis.published_size import bilateral_difference, mean_absolute, share_small
+from plausibrain.analysis.registry import all_headlines
+from plausibrain.analysis.sample import prepare_samples
+from plausibrain.analysis.scorecard import build_scorecard
 from plausibrain.analysis.settings import Settings
 from plausibrain.cohorts.cohort import Cohort
 from plausibrain.cohorts.errors import DataError
@@ -27,7 +39,9 @@ from plausibrain.cohorts.structures import TIV
 from plausibrain.generation.demo_cohorts import table_cohort
 from plausibrain.generation.injection import inject
 
-SETTINGS = Settings(n_resamples=300, n_splits=40)
+SETTINGS = Settings(n_resamples=300, n_splits=40, wasabi_repeats=10)
+#: Published procedure -> whether a defect makes its number larger (1) or smaller (-1).
+PUBLISHED = {"share of |d| < 0.2": -1, "mean |d|": 1, "WASABI": 1}
 #: Headlines whose ideal is the truth of a perfect generator at any n.
 KNOWN = ("size_head", "spread_head", "spread_structures", "ageing", "asymmetry", "covariation", "sex_raw")
 HIPPOCAMPI = ("Left-Hippocampus", "Right-Hippocampus")
@@ -135,6 +149,22 @@ def _quarter_spread(v: np.ndarray, age: np.ndarray) -> np.ndarray:
     return fitted + 0.25 * (v - fitted)
 
 
+def _small_men(cohort: Cohort, rng: np.random.Generator) -> Cohort:
+    male = (cohort.subjects["sex"] == "M").to_numpy()
+    return _scaled(cohort, dict.fromkeys(HIPPOCAMPI, np.where(male, 0.95, 1.05)))
+
+
+def _one_side(cohort: Cohort, rng: np.random.Generator) -> Cohort:
+    return _scaled(cohort, {"Left-Hippocampus": 0.95, "Right-Hippocampus": 1.05})
+
+
+def _not_ageing(cohort: Cohort, rng: np.random.Generator) -> Cohort:
+    age = cohort.subjects["age"].to_numpy(dtype=float)
+    names = ("Left-Lateral-Ventricle", "Right-Lateral-Ventricle")
+    v = volumes_of(cohort)
+    return _scaled(cohort, {n: v[n].mean() / np.polyval(np.polyfit(age, v[n], 2), age) for n in names})
+
+
 def _swapped(cohort: Cohort, rng: np.random.Generator) -> Cohort:
     v = volumes_of(cohort)
     names = ("Hippocampus", "Amygdala")
@@ -156,6 +186,7 @@ def _injected(name: str, severity: float) -> Change:
 
 CELLS = (
     Cell("perfect generator"),
+    Cell("perfect generator, n = 100", n=(100, 100)),
     Cell("ages 40 to 72 against 50 to 86", ages=((40.0, 72.0), (50.0, 86.0))),
     Cell("men 70 % against 25 %", men=(0.7, 0.25)),
     Cell("heavy tails", both=heavy_tails),
@@ -168,11 +199,14 @@ CELLS = (
         "tails, outliers, sites, ages and sexes together", ages=((40.0, 72.0), (50.0, 86.0)),
         men=(0.7, 0.25), both=all_together,
     ),
-    Cell("hippocampi 5 % smaller, n = 200", question=2, defect=_hippocampi(lambda v, age: 0.95 * v)),
+    Cell("hippocampi 5 % smaller", question=2, defect=_hippocampi(lambda v, age: 0.95 * v)),
     Cell("head-size spread x 0.7, n = 100", n=(100, 100), question=3, defect=_narrow_heads),
     Cell("ageing halved, n = 100", n=(100, 100), question=4, defect=_injected("flat_ageing", 0.5)),
     Cell("hippocampi grow with age", question=4, defect=_hippocampi(_growing)),
+    Cell("lateral ventricles do not age", question=4, defect=_not_ageing),
+    Cell("hippocampi of men 5 % smaller, of women 5 % larger", question=5, defect=_small_men),
     Cell("hippocampi with a quarter of their spread", question=3, defect=_hippocampi(_quarter_spread)),
+    Cell("left hippocampus 5 % smaller, right 5 % larger", question=3, defect=_one_side),
     Cell("hippocampus and amygdala swapped left to right", question=3, defect=_swapped),
 )  # fmt: skip
 
@@ -202,69 +236,56 @@ def _requests(cohort: Cohort) -> list[str]:
 
 def run_trial(cell: Cell, trial: int) -> dict[str, object]:
     """Judge one pair of cohorts: which headlines fail, and which intervals cover the ideal."""
-    card = judge(*cohorts(cell, trial), SETTINGS)
+    frame = build_frame(prepare_samples(*cohorts(cell, trial), min_subjects=SETTINGS.min_subjects), SETTINGS)
+    pairs = Pairs.of(frame)
+    card = build_scorecard(evaluate_headlines(all_headlines(), pairs), describe_design(frame), SETTINGS)
     entries = [h for q in card["questions"] for h in q["headlines"] if h["status"] == "ok"]
     failed = [h["name"] for h in entries if h["verdict"] == "fail"]
     verdict = next((q["verdict"] for q in card["questions"] if q["number"] == cell.question), card["verdict"])
     covered = {h["name"]: h["ci_low"] <= h["ideal"] <= h["ci_high"] for h in entries if h["name"] in KNOWN}
-    small = {h["name"]: h["estimate"] for h in entries if h["name"] == "size_within"}
-    return {"cell": cell.name, "failed": failed, "fail": verdict == "fail", "covered": covered} | small
+    return {
+        "cell": cell.name, "trial": trial, "verdict": verdict, "failed": failed, "covered": covered,
+        "published": published(frame, pairs.full),
+    }  # fmt: skip
 
 
-def markdown(rows: pd.DataFrame, command: str) -> str:
-    """Return the page."""
-    date, n = datetime.datetime.now(datetime.UTC).date(), rows.groupby("cell").size()
-    lines = [
-        "# Audit of awkward cohorts and single structures\n",
-        f"Printed by `{command}` on {date} ({os.cpu_count()} cores), {n.min()} to {n.max()} trials in each "
-        f"cell, {SETTINGS.n_resamples} resamples, {SETTINGS.n_splits} splits; 200 subjects per cohort where "
-        "nothing else is said. Intervals are exact 95 % intervals: with so few trials they are wide.\n",
-        "## Perfect generators: any *fail* is false\n",
-        "| cohorts | false *fail* | coverage of 95 % intervals | headlines that failed |\n|---|---|---|---|",
-    ]
-    for cell in CELLS:
-        mine = rows[rows["cell"] == cell.name]
-        if cell.question or mine.empty:
-            continue
-        flags = [flag for covered in mine["covered"] for flag in covered.values()]
-        coverage = _share(sum(flags), len(flags))
-        lines.append(f"| {cell.name} | {_counted(mine)} | {coverage} | {_names(mine)} |")
-    lines += ["\n## Power\n", "| defect | question | *fail* | headlines that failed |\n|---|---|---|---|"]
-    for cell in CELLS:
-        mine = rows[rows["cell"] == cell.name]
-        if cell.question and len(mine):
-            lines.append(f"| {cell.name} | {cell.question} | {_counted(mine)} | {_names(mine)} |")
-    return "\n".join(lines) + "\n"
+def published(frame: Frame, pair: Pair) -> dict[str, float]:
+    """Return what published procedures say of the same cohorts."""
+    d = bilateral_difference(pair, residual=True)
+    reference, generated = regional_shares(frame.reference.sample), regional_shares(frame.generated.sample)
+    n = min(len(reference), len(generated))
+    wasabi = subsampled(reference, rescale(generated, reference), n, frame, "published")
+    return {
+        "share of |d| < 0.2": float(share_small(d)[0]), "mean |d|": float(mean_absolute(d)[0]),
+        "WASABI": float(wasabi.mean()),
+    }  # fmt: skip
 
 
-def _counted(rows: pd.DataFrame) -> str:
-    return f"{int(rows['fail'].sum())} of {len(rows)}: {_share(int(rows['fail'].sum()), len(rows))}"
-
-
-def _share(count: int, n: int) -> str:
-    low, high = proportion_confint(count, n, method="beta")
-    return f"{count / n:.0%} ({low:.0%} to {high:.0%})"
-
-
-def _names(rows: pd.DataFrame) -> str:
-    counts = pd.Series([name for failed in rows["failed"] for name in failed], dtype=object).value_counts()
-    return ", ".join(f"{name} {count}" for name, count in counts.items())
+def done(log: Path) -> set[tuple[str, int]]:
+    """Return the trials that a log holds."""
+    if not log.exists():
+        return set()
+    rows = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines() if line.endswith("}")]
+    return {(row["cell"], row["trial"]) for row in rows}
 
 
 def main() -> None:
-    """Run cells in turn until the trials or the seconds are used up, then print the page."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    """Run cells in turn until the trials or the seconds are used up."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--trials", type=int, default=200)
-    parser.add_argument("--seconds", type=float, default=1e9, help="processor seconds")
-    parser.add_argument("--out", type=Path, default=Path("docs/audit_cells.md"))
+    parser.add_argument("--seconds", type=float, default=1e9, help="processor seconds of this run")
+    parser.add_argument("--log", type=Path, required=True, help="JSON lines, one per trial")
     given = parser.parse_args()
-    rows: list[dict[str, object]] = []
+    have = done(given.log)
     for trial in range(given.trials):
-        if time.process_time() > given.seconds:
-            break
-        rows += [run_trial(cell, trial) for cell in CELLS]
-        command = f"python -m benchmarks.audit_cells --trials {given.trials} --seconds {given.seconds:g}"
-        given.out.write_text(markdown(pd.DataFrame(rows), command), encoding="utf-8")
+        for cell in CELLS:
+            if (cell.name, trial) in have:
+                continue
+            if time.process_time() > given.seconds:
+                return
+            row = run_trial(cell, trial)
+            with given.log.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(row) + "\n")
 
 
 if __name__ == "__main__":

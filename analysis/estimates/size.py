@@ -4,15 +4,25 @@ Signs are generated minus reference throughout.
 """
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import pandas as pd
 
 from plausibrain.analysis.evaluate import Pairs
 from plausibrain.analysis.pair import Pair
+from plausibrain.analysis.published_size import (
+    bilateral_difference,
+    bilateral_names,
+    mean_absolute,
+    share_small,
+)
 from plausibrain.analysis.regression import fit, with_group
 from plausibrain.analysis.results import ESTIMATES, common_columns, estimate_rows, evaluate_on
 from plausibrain.analysis.settings import HeadSize
+
+#: What papers say of all structures in one number, and its unit.
+SUMMARIES = {"share_small": (share_small, "share"), "mean": (mean_absolute, "SD")}
 
 
 @ESTIMATES.register(
@@ -23,10 +33,45 @@ def size(pairs: Pairs) -> pd.DataFrame:
     conventions = [c for c in pairs.full.frame.conventions if c != "pooled_residual"]
     tables = [_adjusted(pairs, convention) for convention in conventions]
     tables.append(_rows(pairs, "hedges_g", hedges_g, "none"))
-    tables.append(_rows(pairs, "cohens_d", _published, "none"))
-    if pairs.full.frame.has_tiv:
-        tables.append(_rows(pairs, "cohens_d", _published_residual, "pooled_residual"))
+    for residual in (False, True)[: 1 + pairs.full.frame.has_tiv]:
+        tables += _as_published(pairs, residual=residual)
     return pd.concat(tables, ignore_index=True)
+
+
+def _as_published(pairs: Pairs, *, residual: bool) -> list[pd.DataFrame]:
+    """Cohen's d per hemisphere and of both sides together, and what papers say of either in one number."""
+    headsize: HeadSize = "pooled_residual" if residual else "none"
+    names = pairs.full.frame.names(headsize)
+    functions: dict[str, tuple[Callable[[Pair], np.ndarray], tuple[str, ...]]] = {
+        "cohens_d": (lambda pair: pair.published_difference(residual=residual)[:, : len(names)], names),
+        "cohens_d_bilateral": (
+            partial(bilateral_difference, residual=residual), bilateral_names(pairs.full.frame)
+        ),
+    }  # fmt: skip
+    tables = []
+    for quantity, (function, structures) in functions.items():
+        tables.append(_rows(pairs, quantity, function, headsize, structures))
+        tables += [_summary(pairs, quantity, function, headsize, of) for of in SUMMARIES]
+    return tables
+
+
+def _summary(
+    pairs: Pairs, quantity: str, function: Callable[[Pair], np.ndarray], headsize: HeadSize, of: str
+) -> pd.DataFrame:
+    """One number over structures; chance enlarges differences, so it stands at the n of the halves too."""
+    s = len(pairs.full.frame.structures)
+    reduce, unit = SUMMARIES[of]
+
+    def value(pair: Pair) -> np.ndarray:
+        return reduce(function(pair)[:, :s])[:, None]
+
+    weightings = (pairs.full, pairs.bootstrap, pairs.null, pairs.matched)
+    estimate, draws, null, matched = evaluate_on(value, *weightings)
+    return estimate_rows(
+        **common_columns(pairs.full, question=2, analysis="size"), quantity=f"{quantity}_{of}",
+        structures=[""], estimate=estimate, draws=draws, null=null, matched=matched, unit=unit,
+        headsize=headsize, no_effect=None,
+    )  # fmt: skip
 
 
 def _adjusted(pairs: Pairs, convention: HeadSize) -> pd.DataFrame:
@@ -34,9 +79,13 @@ def _adjusted(pairs: Pairs, convention: HeadSize) -> pd.DataFrame:
 
 
 def _rows(
-    pairs: Pairs, quantity: str, function: Callable[[Pair], np.ndarray], headsize: HeadSize
+    pairs: Pairs,
+    quantity: str,
+    function: Callable[[Pair], np.ndarray],
+    headsize: HeadSize,
+    structures: tuple[str, ...] = (),
 ) -> pd.DataFrame:
-    settings, names = pairs.full.frame.settings, pairs.full.frame.names(headsize)
+    settings, names = pairs.full.frame.settings, structures or pairs.full.frame.names(headsize)
     values = evaluate_on(function, pairs.full, pairs.bootstrap, pairs.null)
     estimate, draws, null = (v[..., : len(names)] for v in values)
     return estimate_rows(
@@ -57,11 +106,3 @@ def hedges_g(pair: Pair) -> np.ndarray:
     freedom = (pair.reference.moments.n + pair.generated.moments.n - 2)[:, None]
     with np.errstate(divide="ignore", invalid="ignore"):
         return fitted.beta[:, 1] / np.sqrt(fitted.variance) * (1 - 3 / (4 * freedom - 1))
-
-
-def _published(pair: Pair) -> np.ndarray:
-    return pair.published_difference(residual=False)
-
-
-def _published_residual(pair: Pair) -> np.ndarray:
-    return pair.published_difference(residual=True)
