@@ -4,7 +4,7 @@ from functools import cache
 
 import pandas as pd
 
-from plausibrain.cohorts.structures import STRUCTURES, TIV, find_structure, region_of
+from plausibrain.cohorts.structures import STRUCTURES, TIV, Structure, find_structure, region_of
 
 WHOLE, DEEP, FLUID, CORTEX, OTHER = (
     "Head, cortex, white matter and cerebellum",
@@ -55,6 +55,12 @@ _PARCELS = {
 }
 
 
+def _member(name: str) -> Structure | None:
+    """Find a structure, or of a region (both sides together) its first structure."""
+    found = find_structure(name)
+    return STRUCTURES[_FIRST[name]] if found is None and name in _FIRST else found
+
+
 @cache
 def region_label(name: str) -> str:
     """Name the region of a structure without its hemisphere.
@@ -63,8 +69,10 @@ def region_label(name: str) -> str:
     --------
     >>> region_label("Left-Hippocampus"), region_label("ctx-rh-caudalanteriorcingulate")
     ('Hippocampus', 'Caudal anterior cingulate')
+    >>> region_label("caudalanteriorcingulate")  # both sides together
+    'Caudal anterior cingulate'
     """
-    found = find_structure(name)
+    found = _member(name)
     region = found.region if found else name
     if region in _PLAIN:
         return _PLAIN[region]
@@ -90,7 +98,7 @@ def structure_label(name: str) -> str:
 @cache
 def group(name: str) -> str:
     """Name the group of `GROUPS` a structure belongs to."""
-    found = find_structure(name)
+    found = _member(name)
     if found is None:
         return WHOLE if name == TIV else OTHER
     if found.atlas == "dk":

@@ -1,5 +1,7 @@
 """Frames and pairs: differences against statsmodels, head-size conventions, fair deviations, trends."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import statsmodels.api as sm
@@ -7,8 +9,10 @@ import statsmodels.api as sm
 from plausibrain.analysis.covariates import Covariates
 from plausibrain.analysis.joint_design import LARGEST_LEVERAGE, leverage
 from plausibrain.analysis.pair import ROLES, half_pair
+from plausibrain.analysis.published_size import bilateral_difference, bilateral_names
 from plausibrain.analysis.regression import fit, moments
 from plausibrain.analysis.weights import ones
+from plausibrain.cohorts.structures import names
 from tests.unit.analysis.factory import frame_of, normal_cohort, pairs_of, with_subjects, with_volume
 
 REFERENCE, GENERATED = (
@@ -58,6 +62,25 @@ def test_published_conventions():
     assert PAIRS.full.published_difference(residual=False)[0, at] == pytest.approx(d(y), rel=1e-9)
     slope = np.polyfit(tiv, y, 1)[0]
     assert PAIRS.full.difference("pooled_residual")[0, at] == pytest.approx(d(y - slope * tiv), rel=1e-7)
+
+
+@pytest.mark.parametrize("residual", [False, True])
+def test_both_sides_together_are_compared_as_published(residual):
+    """The released procedure averages homologous structures before it regresses and compares."""
+    y, tiv = (column("Left-Thalamus") + column("Right-Thalamus")) / 2, column("TIV")
+    y = y - np.polyfit(tiv, y, 1)[0] * tiv if residual else y
+    a, b = y[:90], y[90:]
+    expected = (b.mean() - a.mean()) / np.sqrt((a.var() + b.var()) / 2)
+    values = dict(
+        zip(bilateral_names(FRAME), bilateral_difference(PAIRS.full, residual=residual)[0], strict=True)
+    )
+    assert values["Thalamus"] == pytest.approx(expected, rel=1e-7)
+    assert not [name for name in values if name.startswith(("Left", "Right", "ctx-"))]
+
+
+def test_tables_of_synthseg_have_the_published_regions():
+    structures = (*names("aseg"), *names("dk"))
+    assert len(bilateral_names(SimpleNamespace(structures=structures))) == 18 + 34
 
 
 def test_effects_within_a_cohort():
