@@ -13,8 +13,9 @@ from plausibrain.analysis.estimates.conditioning import dose_table
 from plausibrain.analysis.evaluate import Pairs, evaluate_headline, evaluate_headlines
 from plausibrain.analysis.joint_design import Frame, build_frame
 from plausibrain.analysis.nearest_table import nearest_table
+from plausibrain.analysis.quantities import all_estimates
 from plausibrain.analysis.registry import all_headlines
-from plausibrain.analysis.results import COLUMNS, ESTIMATES
+from plausibrain.analysis.results import COLUMNS
 from plausibrain.analysis.sample import Samples, prepare_samples
 from plausibrain.analysis.scorecard import build_scorecard
 from plausibrain.analysis.settings import Settings
@@ -78,19 +79,16 @@ def analyse(
     samples = prepare_samples(reference, generated, min_subjects=settings.min_subjects, training=training)
     frame = build_frame(samples, settings)
     pairs = Pairs.of(frame)
-    headline_plugins, estimate_plugins = (
-        all_headlines(),
-        list(ESTIMATES.discover("plausibrain.analysis.estimates")),
-    )
+    headline_plugins, estimate_plugins = all_headlines(), all_estimates()
     steps = len(headline_plugins) + len(estimate_plugins)
     headlines = []
     for i, plugin in enumerate(headline_plugins):
         tell(plugin.label, i, steps)
         headlines.append(evaluate_headline(plugin, pairs))
     results = []
-    for i, plugin in enumerate(estimate_plugins, len(headline_plugins)):
-        tell(plugin.label, i, steps)
-        results.append(plugin(pairs))
+    for i, estimate in enumerate(estimate_plugins, len(headline_plugins)):
+        tell(estimate.label, i, steps)
+        results.append(estimate(pairs))
     tell("done", steps, steps)
     tables = {
         "subjects": _subjects(samples, reference, generated),
@@ -159,7 +157,7 @@ def protocol_of(frame: Frame, reference: Cohort, plugins: list[Any]) -> dict[str
     Margins are listed as they apply, so that a metric whose margin changes has another fingerprint even
     where no setting did.
     """
-    margins = {plugin.name: plugin.options["margin"] for plugin in plugins}
+    margins = {plugin.name: plugin.margin for plugin in plugins}
     return {
         "settings": frame.settings.model_dump(mode="json"),
         "structures": sorted(frame.structures),

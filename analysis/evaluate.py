@@ -10,10 +10,10 @@ from scipy.stats import norm
 from plausibrain.analysis.applicability import missing_capability
 from plausibrain.analysis.joint_design import Frame
 from plausibrain.analysis.pair import Pair, bootstrap_pair, full_pair, half_pair, split_pairs
+from plausibrain.analysis.registry import HeadlinePlugin
 from plausibrain.analysis.results import MAX_UNDEFINED_SHARE, POWER
 from plausibrain.analysis.structure_maps import MapTest, joint_test
 from plausibrain.cohorts.errors import MeasurementError
-from plausibrain.cohorts.registry import Plugin
 
 MAX_DRAWN_LEVEL = 0.99
 SUBJECTS_PER_COLUMN = 3
@@ -45,7 +45,7 @@ class Headline:
 
     Attributes
     ----------
-    plugin : Plugin
+    plugin : HeadlinePlugin
     status : {"ok", "not_applicable", "failed"}
     reason : str
     estimate : float
@@ -63,7 +63,7 @@ class Headline:
         The map that the headline is the largest deviation of.
     """
 
-    plugin: Plugin
+    plugin: HeadlinePlugin
     frame: Frame
     status: str = "ok"
     reason: str = ""
@@ -87,7 +87,7 @@ class Headline:
         Up to 99 % from the draws themselves; beyond, where draws are too few, the 95 % interval stretched
         as a normal one would be.
         """
-        own = self.plugin.options["interval"]
+        own = self.plugin.interval
         if own is not None:
             return own(self.frame, level)
         low, high = self._central(level) if level <= MAX_DRAWN_LEVEL else self._normal(level)
@@ -147,23 +147,21 @@ class Headline:
         low, high = self.margin
         if not (self.judged < low or self.judged > high):
             return 1.0
-        if self.plugin.options["against_null"]:
+        if self.plugin.against_null:
             edge = high if self.judged > high else low
             return self._p_of(edge) if self._beyond_null() else 1.0
-        return self._p_of(self.plugin.options["ideal"])
+        return self._p_of(self.plugin.ideal)
 
     @property
     def differs(self) -> bool:
         """Whether the interval of what is judged excludes the ideal at 95 %, whatever the margin."""
-        ideal = 0.0 if self.plugin.options["against_null"] else self.plugin.options["ideal"]
+        ideal = 0.0 if self.plugin.against_null else self.plugin.ideal
         low, high = self.judged_interval(0.95)
-        return bool(low > ideal or high < ideal) and (
-            not self.plugin.options["against_null"] or self._beyond_null()
-        )
+        return bool(low > ideal or high < ideal) and (not self.plugin.against_null or self._beyond_null())
 
     def _p_of(self, value: float) -> float:
         """Return the two-sided p value of a value of `judged`: the level at which the interval reaches it."""
-        if self.plugin.options["interval"] is not None:
+        if self.plugin.interval is not None:
             return self._p_of_interval(value)
         low, high = self._central(0.95)
         arm = (self.estimate - low) if value < self.judged else (high - self.estimate)
@@ -192,9 +190,9 @@ class Headline:
         Models are fitted within halves; with hardly more subjects than coefficients their residuals mean
         nothing.
         """
-        options, frame = self.plugin.options, self.frame
+        plugin, frame = self.plugin, self.frame
         least = SUBJECTS_PER_COLUMN * len(frame.columns)
-        if not options["null"] or options["interval"] is not None or frame.split_size >= least:
+        if not plugin.null or plugin.interval is not None or frame.split_size >= least:
             return ""
         return (
             f"split-half reference at the same n has {frame.split_size} subjects a side, a verdict "
@@ -220,7 +218,7 @@ class Headline:
             return float(max((z + norm.ppf(POWER)) * se, np.nanmedian(test.margin) + norm.ppf(POWER) * se))
         edges = [abs(edge) for edge in self._margin_distances() if math.isfinite(edge)]
         edge, z = max(edges, default=math.nan), norm.ppf(1 - alpha / (2 * n_headlines))
-        if self.plugin.options["against_null"]:
+        if self.plugin.against_null:
             return edge + (z + norm.ppf(POWER)) * self.se
         return max((z + norm.ppf(POWER)) * self.se, edge + norm.ppf(POWER) * self.se)
 
@@ -233,32 +231,32 @@ class Headline:
         inside = min(high - self.judged, self.judged - low)
         if inside > 0:
             return float((norm.ppf(1 - alpha) * self.se / inside) ** 2)
-        ideal = 0.0 if self.plugin.options["against_null"] else self.plugin.options["ideal"]
-        away = -inside if self.plugin.options["against_null"] else abs(self.judged - ideal)
+        ideal = 0.0 if self.plugin.against_null else self.plugin.ideal
+        away = -inside if self.plugin.against_null else abs(self.judged - ideal)
         return (
             float((norm.ppf(1 - alpha / (2 * n_headlines)) * self.se / away) ** 2) if away > 0 else math.nan
         )
 
     def _margin_distances(self) -> tuple[float, float]:
-        ideal = 0.0 if self.plugin.options["against_null"] else self.plugin.options["ideal"]
+        ideal = 0.0 if self.plugin.against_null else self.plugin.ideal
         return self.margin[0] - ideal, self.margin[1] - ideal
 
 
-def evaluate_headlines(plugins: Sequence[Plugin], pairs: Pairs) -> list[Headline]:
+def evaluate_headlines(plugins: Sequence[HeadlinePlugin], pairs: Pairs) -> list[Headline]:
     """Evaluate every headline on the same replicates."""
     return [evaluate_headline(plugin, pairs) for plugin in plugins]
 
 
-def evaluate_headline(plugin: Plugin, pairs: Pairs) -> Headline:
+def evaluate_headline(plugin: HeadlinePlugin, pairs: Pairs) -> Headline:
     """Evaluate one headline; what cannot be computed is a status with a reason, never a number.
 
     Parameters
     ----------
-    plugin : Plugin
+    plugin : HeadlinePlugin
     pairs : Pairs
     """
     frame = pairs.full.frame
-    for need in plugin.options["needs"]:
+    for need in plugin.needs:
         reason = missing_capability(need, frame)
         if reason:
             return Headline(plugin, frame, "not_applicable", reason)
@@ -268,7 +266,7 @@ def evaluate_headline(plugin: Plugin, pairs: Pairs) -> Headline:
         return Headline(plugin, frame, "failed", str(error))
 
 
-def _compute(plugin: Plugin, pairs: Pairs) -> Headline:
+def _compute(plugin: HeadlinePlugin, pairs: Pairs) -> Headline:
     frame = pairs.full.frame
     estimate = float(plugin(pairs.full)[0])
     raw = np.asarray(plugin(pairs.bootstrap), dtype=float)
@@ -276,16 +274,14 @@ def _compute(plugin: Plugin, pairs: Pairs) -> Headline:
     if not math.isfinite(estimate) or undefined > MAX_UNDEFINED_SHARE:
         return Headline(plugin, frame, "failed", _undefined(estimate, undefined))
     draws = raw - np.nanmedian(raw) + estimate
-    if plugin.options["fixed_scores"]:
+    if plugin.fixed_scores:
         draws = _widened(draws, estimate, np.asarray(plugin(pairs.halves.first(MAX_HALVES)), dtype=float))
     null, matched = _splits(plugin, pairs)
-    judged, margin = estimate, plugin.options["margin"]
-    if plugin.options["against_null"]:
+    judged, margin = estimate, plugin.margin
+    if plugin.against_null:
         judged = _median(matched - null)
-        edges = margin(frame) if margin else _injected_margin(plugin, pairs, null)
-    else:
-        edges = margin(frame)
-    one = plugin.options["structures"]
+    edges = margin(frame) if margin else _injected_margin(plugin, pairs, null)
+    one = plugin.structures
     test = None if one is None else joint_test(one, pairs.full, pairs.bootstrap)
     return Headline(plugin, frame, "ok", "", estimate, draws, null, matched, judged, edges, test)
 
@@ -304,23 +300,23 @@ def _undefined(estimate: float, undefined: float) -> str:
     return "undefined: the reference's own effect is not larger than its noise at this n"
 
 
-def _splits(plugin: Plugin, pairs: Pairs) -> tuple[np.ndarray, np.ndarray]:
-    if not plugin.options["null"]:
+def _splits(plugin: HeadlinePlugin, pairs: Pairs) -> tuple[np.ndarray, np.ndarray]:
+    if not plugin.null:
         return np.empty(0), np.empty(0)
-    most = plugin.options["max_splits"]
+    most = plugin.max_splits
     null, matched = (
         np.asarray(plugin(pair.first(most)), dtype=float) for pair in (pairs.null, pairs.matched)
     )
     return null, matched
 
 
-def _injected_margin(plugin: Plugin, pairs: Pairs, null: np.ndarray) -> tuple[float, float]:
+def _injected_margin(plugin: HeadlinePlugin, pairs: Pairs, null: np.ndarray) -> tuple[float, float]:
     """Return the excess that a difference of exactly the margin makes, as upper or as both edges."""
     excess = _injected_excess(plugin, pairs, null)
-    return (-excess if plugin.options["both_sides"] else -math.inf), excess
+    return (-excess if plugin.both_sides else -math.inf), excess
 
 
-def _injected_excess(plugin: Plugin, pairs: Pairs, null: np.ndarray) -> float:
+def _injected_excess(plugin: HeadlinePlugin, pairs: Pairs, null: np.ndarray) -> float:
     injected = np.asarray(plugin(pairs.injected.first(min(len(null), 40))), dtype=float)
     return max(_median(injected - null[: len(injected)]), 0.0)
 

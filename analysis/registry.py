@@ -1,53 +1,27 @@
 """Where headlines register themselves."""
 
 from collections.abc import Callable
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 
 from plausibrain.analysis.joint_design import Frame
 from plausibrain.analysis.pair import Pair
 from plausibrain.analysis.structure_maps import StructureMap
-from plausibrain.cohorts.registry import UNBOUNDED, Plugin, Registry
-
-HEADLINES = Registry("headlines")
+from plausibrain.cohorts.registry import Plugin, Registry
 
 HeadlineFunction = Callable[[Pair], np.ndarray]
 Margin = Callable[[Frame], tuple[float, float]]
 Interval = Callable[[Frame, float], tuple[float, float]]
 
 
-def headline(
-    *,
-    label: str,
-    unit: str,
-    question: int,
-    ideal: float,
-    better: str,
-    margin: Margin | None,
-    sentence: str,
-    needs: tuple[str, ...] = (),
-    source: tuple[str, ...] = (),
-    against_null: bool = False,
-    null: bool = True,
-    max_splits: int = 10_000,
-    interval: Interval | None = None,
-    both_sides: bool = False,
-    fixed_scores: bool = False,
-    from_counts: bool = False,
-    logarithmic: bool = False,
-    assumes: tuple[str, ...] = (),
-    bounds: tuple[float, float] = UNBOUNDED,
-    percent: bool = False,
-    which: Callable[[Pair], str] | None = None,
-    structures: StructureMap | None = None,
-    words: tuple[str, str] | None = None,
-) -> Callable[[HeadlineFunction], HeadlineFunction]:
-    """Register a headline: a function of a `Pair` that returns one number per replicate, (B,).
+@dataclass(frozen=True, kw_only=True)
+class HeadlinePlugin(Plugin):
+    """A headline metric: a function of a `Pair` that returns one number per replicate, (B,).
 
     Parameters
     ----------
-    label, unit, better, source
+    label, unit, better, source, bounds, methods
         As in `plausibrain.cohorts.registry.Plugin`.
     question : int
         One of the ten questions.
@@ -81,8 +55,6 @@ def headline(
         The number is a ratio; its loss in comparisons is the absolute logarithm.
     assumes : tuple of str
         What the requests behind the cohort must be like (`plausibrain.analysis.design`) for a verdict.
-    bounds : tuple of float
-        Range that the number cannot leave.
     percent : bool
         Whether pages should print the number as a percentage.
     which : callable or None
@@ -93,19 +65,32 @@ def headline(
         What a negative and a positive estimate mean, for `{direction}` in the sentence; the estimate then
         stands there without its sign.
     """
-    options: dict[str, Any] = {
-        "question": question, "ideal": ideal, "margin": margin, "sentence": sentence, "needs": needs,
-        "against_null": against_null, "null": null, "max_splits": max_splits, "interval": interval,
-        "both_sides": both_sides, "fixed_scores": fixed_scores, "from_counts": from_counts,
-        "logarithmic": logarithmic, "assumes": assumes, "percent": percent, "which": which,
-        "structures": structures, "words": words,
-    }  # fmt: skip
-    return HEADLINES.register(
-        label=label, unit=unit, better=better, bounds=bounds, source=source, options=options
-    )
+
+    question: int
+    ideal: float
+    margin: Margin | None
+    sentence: str
+    needs: tuple[str, ...] = ()
+    against_null: bool = False
+    null: bool = True
+    max_splits: int = 10_000
+    interval: Interval | None = None
+    both_sides: bool = False
+    fixed_scores: bool = False
+    from_counts: bool = False
+    logarithmic: bool = False
+    assumes: tuple[str, ...] = ()
+    percent: bool = False
+    which: Callable[[Pair], str] | None = None
+    structures: StructureMap | None = None
+    words: tuple[str, str] | None = None
 
 
-def all_headlines() -> list[Plugin]:
+HEADLINES = Registry("headlines", HeadlinePlugin)
+headline = HEADLINES.register
+
+
+def all_headlines() -> list[HeadlinePlugin]:
     """Return every headline, by question and name."""
-    found = HEADLINES.discover("plausibrain.analysis.headlines")
-    return sorted(found, key=lambda plugin: (plugin.options["question"], plugin.name))
+    plugins = HEADLINES.discover("plausibrain.analysis.headlines")
+    return sorted(plugins, key=lambda plugin: (plugin.question, plugin.name))

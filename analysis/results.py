@@ -9,14 +9,12 @@ from scipy.stats import false_discovery_control, norm
 
 from plausibrain.analysis.pair import Pair
 from plausibrain.analysis.settings import Settings
-from plausibrain.cohorts.registry import Registry
 from plausibrain.cohorts.schemas import RESULTS
 
 POWER = 0.8
 MAX_UNDEFINED_SHARE = 0.05
 SPLITS = (0.025, 0.5, 0.975)
 COLUMNS = [column.name for column in RESULTS.columns]
-ESTIMATES = Registry("estimates")
 
 
 def centred(draws: np.ndarray, estimate: np.ndarray) -> np.ndarray:

@@ -33,7 +33,7 @@ def build_scorecard(headlines: Sequence[Headline], design: Design, settings: Set
     withheld = [bool(_broken(h, design)) for h in headlines]
     p = [math.nan if out else h.p for h, out in zip(headlines, withheld, strict=True)]
     entries = [
-        (h.plugin.options["question"], headline_entry(h, design, settings, k))
+        (h.plugin.question, headline_entry(h, design, settings, k))
         for h, k in zip(headlines, holm_divisors(p, settings.alpha), strict=True)
     ]
     questions = [_question(q, [entry for number, entry in entries if number == q.number]) for q in QUESTIONS]
@@ -75,11 +75,11 @@ def headline_entry(h: Headline, design: Design, settings: Settings, divisor: int
     divisor : int
         What alpha is divided by for this headline (`plausibrain.analysis.decisions.holm_divisors`).
     """
-    options = h.plugin.options
+    plugin = h.plugin
     entry: dict[str, Any] = {
-        "name": h.plugin.name, "label": h.plugin.label, "unit": h.plugin.unit, "ideal": options["ideal"],
-        "better": h.plugin.better, "percent": options["percent"], "logarithmic": options["logarithmic"],
-        "against_null": options["against_null"], "source": list(h.plugin.source),
+        "name": plugin.name, "label": plugin.label, "unit": plugin.unit, "ideal": plugin.ideal,
+        "better": plugin.better, "percent": plugin.percent, "logarithmic": plugin.logarithmic,
+        "against_null": plugin.against_null, "source": list(plugin.source), "methods": plugin.methods,
         "n_reference": len(h.frame.reference.clusters), "n_generated": len(h.frame.generated.clusters),
         "status": h.status, "reason": h.reason, "caveat": "",
     }  # fmt: skip
@@ -121,7 +121,7 @@ def headline_entry(h: Headline, design: Design, settings: Settings, divisor: int
 
 
 def _which(h: Headline) -> str:
-    which = h.plugin.options["which"]
+    which = h.plugin.which
     return str(which(full_pair(h.frame))) if which else ""
 
 
@@ -160,7 +160,7 @@ def _needed(h: Headline, alpha: float, divisor: int, verdict: str) -> int | None
 
 
 def _broken(h: Headline, design: Design) -> list[str]:
-    return [design.violated[a] for a in h.plugin.options["assumes"] if a in design.violated]
+    return [design.violated[a] for a in h.plugin.assumes if a in design.violated]
 
 
 def _verdict(h: Headline, design: Design, settings: Settings, divisor: int) -> tuple[str, str]:

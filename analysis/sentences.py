@@ -42,13 +42,13 @@ def sentence_of(entry: dict[str, Any], h: Headline, verdict: str, caveat: str) -
 
 
 def _reading(entry: dict[str, Any], h: Headline) -> str:
-    options, estimate = h.plugin.options, entry["estimate"]
-    words, value = options["words"], estimate
+    plugin, estimate = h.plugin, entry["estimate"]
+    words, value = plugin.words, estimate
     direction = ""
     if words is not None and estimate is not None:
         direction, value = words[int(estimate > 0)], abs(estimate)
-    text = options["sentence"].format(
-        estimate=show(value, percent=options["percent"]), which=entry["which"], direction=direction
+    text = plugin.sentence.format(
+        estimate=show(value, percent=plugin.percent), which=entry["which"], direction=direction
     )
     return str(text).rstrip(".")
 

@@ -102,7 +102,7 @@ def checks(preset: str, device: str) -> dict[str, Callable[[], Row]]:
     images = torch.rand(1, 1, *shape, generator=generator_of(1))
     conditions = torch.rand(1, N_CONDITIONS, generator=generator_of(2))
     recipes = {
-        name: find_model(name).options["recipe"](Request(preset, shape, N_CONDITIONS))
+        name: find_model(name).recipe(Request(preset, shape, N_CONDITIONS))
         for name in ("ldm", "brainsynth", "vae_gan", "lsgan")
     }
 
@@ -179,9 +179,7 @@ def training_row(
 ) -> Row:
     """Return a row: milliseconds per step and example and peak memory of one recipe's training step."""
     options = {f"{stage}.batch_size": str(batch), f"{stage}.accumulate": "1"}
-    recipe = find_model(model).options["recipe"](
-        Request(preset, SHAPES[preset], N_CONDITIONS, options=options)
-    )
+    recipe = find_model(model).recipe(Request(preset, SHAPES[preset], N_CONDITIONS, options=options))
     plan = next(plan for plan in recipe.plans if plan.name == stage)
     finished: dict[str, nn.Module] = {}
     if plan is not recipe.plans[0]:

@@ -103,8 +103,8 @@ def print_distances(n: int, d: int, part: str, most_cpu_s: int) -> None:
     print(f"| {part}, n = {n} and {n}, d = {d} | processor seconds | peak memory, MB |")
     print("|---|---|---|", flush=True)
     for plugin in all_distances():
-        if plugin.options["longest"] < d:
-            print(f"| {plugin.label} | refused: d above {plugin.options['longest']} | |", flush=True)
+        if plugin.longest < d:
+            print(f"| {plugin.label} | refused: d above {plugin.longest} | |", flush=True)
             continue
         found = in_own_process(_distance, plugin.name, pairs, part, most_cpu_s=most_cpu_s, forked=True)
         said = f"more than {most_cpu_s} | " if found is None else f"{found[0]:.1f} | {found[1]:.0f}"
@@ -133,11 +133,11 @@ def _distance(name: str, pairs: Any, part: str) -> tuple[float, ...]:
     from plausibrain.analysis.feature_registry import all_distances
 
     plugin = next(p for p in all_distances() if p.name == name)
-    start, most = time.process_time(), plugin.options["max_splits"]
+    start, most = time.process_time(), plugin.max_splits
     if part == "one value":
         plugin(pairs.full, "random")
     else:
-        draws = plugin.options["draws"]
+        draws = plugin.draws
         plugin(pairs.bootstrap if draws == "bootstrap" else pairs.halves.first(most), "random")
         plugin(pairs.null.first(most), "random")
     return time.process_time() - start, peak_memory_mb()

@@ -139,7 +139,7 @@ def page(tables: dict[str, pd.DataFrame], cohorts: dict[str, Cohort], shown: Pat
     """Return the lines of the page."""
     real, simulated = tables["real"], tables["simulated"]
     columns = [name for name in real.columns if name in simulated.columns]
-    labels = {column_name(p.name, part): p for p in all_measures() for part in p.options["parts"]}
+    labels = {column_name(p.name, part): p for p in all_measures() for part in p.parts}
     outside = [name for name in columns if _is_outside(real[name], simulated[name])]
     lines = [
         "# Simulated subjects beside real scans",

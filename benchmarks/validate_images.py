@@ -142,9 +142,9 @@ def injected_faults(scans: list[tuple[Volume, LabelMap]], columns: list[str]) ->
         "|---|---|---|---|---|---|",
     ]
     for plugin in defects("image"):
-        if 7 not in plugin.options["detects"]:
+        if 7 not in plugin.detects:
             continue
-        for severity in (plugin.options["severities"][0], plugin.options["severities"][-1]):
+        for severity in (plugin.severities[0], plugin.severities[-1]):
             with_fault = [
                 inject_in_image(plugin.name, image, labels, severity=severity, seed=row)
                 for row, (image, labels) in enumerate(scans)
@@ -154,7 +154,7 @@ def injected_faults(scans: list[tuple[Volume, LabelMap]], columns: list[str]) ->
             seen = float(np.mean(np.abs(d).max(axis=1) > limit))
             typical = np.median(d, axis=0)
             most = int(np.argmax(np.abs(typical)))
-            declared = ", ".join(f"`{p.name}`" for p in all_measures() if plugin.name in p.options["detects"])
+            declared = ", ".join(f"`{p.name}`" for p in all_measures() if plugin.name in p.detects)
             lines.append(
                 f"| {plugin.label} | {severity:g} {plugin.unit} | {seen:.0%} | `{columns[most]}` | "
                 f"{typical[most]:+.1f} | {declared} |"
@@ -187,12 +187,7 @@ def _measured(scans: list[tuple[Volume, LabelMap]], columns: list[str]) -> np.nd
 
 
 def _all_columns() -> set[str]:
-    return {
-        f"{p.name}_{part}" if part else p.name
-        for p in all_measures()
-        if p.options["judged"]
-        for part in p.options["parts"]
-    }
+    return {f"{p.name}_{part}" if part else p.name for p in all_measures() if p.judged for part in p.parts}
 
 
 if __name__ == "__main__":

@@ -8,12 +8,11 @@ import difflib
 import importlib
 import inspect
 import pkgutil
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
-from types import MappingProxyType
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 from plausibrain.cohorts.errors import DataError, ToolError
 
@@ -22,9 +21,11 @@ DIRECTIONS = ("higher", "lower", "closer", "")
 UNBOUNDED = (float("-inf"), float("inf"))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Plugin:
     """A function with what a reader needs to know about its result.
+
+    A kind of plug-in that declares more is a subclass with more fields.
 
     Parameters
     ----------
@@ -42,8 +43,9 @@ class Plugin:
         Keys in ``references.bib``.
     requires : tuple of str
         Modules that must be importable.
-    options : mapping
-        Whatever else this kind of plug-in declares.
+    methods : str
+        What a methods section says of it where it was used, with citations such as ``[@Hedges1981]``; empty
+        where the label says all.
     """
 
     kind: str
@@ -55,7 +57,20 @@ class Plugin:
     bounds: tuple[float, float] = UNBOUNDED
     source: tuple[str, ...] = ()
     requires: tuple[str, ...] = ()
-    options: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    methods: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse a direction or bounds that make no sense."""
+        if self.better not in DIRECTIONS:
+            raise ToolError(
+                f"plug-in {self.name!r} says better={self.better!r}; use one of "
+                f"{', '.join(map(repr, DIRECTIONS))}"
+            )
+        low, high = self.bounds
+        if not low < high:
+            raise ToolError(
+                f"plug-in {self.name!r} has bounds {self.bounds}; the first must be below the second"
+            )
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call the function."""
@@ -82,13 +97,18 @@ class Plugin:
         return (inspect.getdoc(self.function) or "").partition("\n")[0]
 
 
-class Registry:
+AnyPlugin = TypeVar("AnyPlugin", bound=Plugin)
+
+
+class Registry(Generic[AnyPlugin]):
     """All plug-ins of one kind, by name.
 
     Parameters
     ----------
     kind : str
         What the plug-ins are, for example ``measures``; entry points use the group ``plausibrain.<kind>``.
+    plugin_type : type
+        `Plugin`, or the subclass with the fields that this kind declares.
 
     Examples
     --------
@@ -100,29 +120,24 @@ class Registry:
     ('mm2', 6)
     """
 
-    def __init__(self, kind: str) -> None:
+    def __init__(
+        self,
+        kind: str,
+        plugin_type: type[AnyPlugin] = Plugin,  # type: ignore[assignment]
+    ) -> None:
         self.kind = kind
-        self._plugins: dict[str, Plugin] = {}
+        self.plugin_type = plugin_type
+        self._plugins: dict[str, AnyPlugin] = {}
         self._packages: set[str] = set()
         self._entry_points_loaded = False
 
-    def register(
-        self,
-        *,
-        label: str,
-        unit: str = "",
-        better: str = "",
-        bounds: tuple[float, float] = UNBOUNDED,
-        source: tuple[str, ...] = (),
-        requires: tuple[str, ...] = (),
-        options: Mapping[str, Any] | None = None,
-    ) -> Callable[[Function], Function]:
+    def register(self, **declared: Any) -> Callable[[Function], Function]:
         """Make a decorator that puts a function into the registry and returns it unchanged.
 
         Parameters
         ----------
-        label, unit, better, bounds, source, requires, options
-            As in `Plugin`.
+        **declared
+            Fields of `plugin_type` but kind, name and function, which follow from the function.
 
         Returns
         -------
@@ -132,32 +147,22 @@ class Registry:
         Raises
         ------
         ToolError
-            For a direction or bounds that make no sense, a second plug-in of the same name, or a function
-            whose name is not the name of its file.
+            For a field that this kind does not have or lacks, a direction or bounds that make no sense, a
+            second plug-in of the same name, or a function whose name is not the name of its file.
         """
 
         def decorate(function: Function) -> Function:
-            declared = MappingProxyType(dict(options or {}))
             name = function.__name__
-            self._add(
-                Plugin(
-                    self.kind,
-                    name,
-                    function,
-                    label,
-                    unit,
-                    better,
-                    bounds,
-                    tuple(source),
-                    tuple(requires),
-                    declared,
-                )
-            )
+            try:
+                plugin = self.plugin_type(kind=self.kind, name=name, function=function, **declared)
+            except TypeError as error:
+                raise ToolError(f"{self.kind} plug-in {name!r} is declared wrongly: {error}") from error
+            self._add(plugin)
             return function
 
         return decorate
 
-    def discover(self, package: str) -> "Registry":
+    def discover(self, package: str) -> "Registry[AnyPlugin]":
         """Import every module of a package and the entry points of this kind.
 
         Parameters
@@ -190,12 +195,12 @@ class Registry:
         """Names of all plug-ins, sorted."""
         return tuple(sorted(self._plugins))
 
-    def __getitem__(self, name: str) -> Plugin:
+    def __getitem__(self, name: str) -> AnyPlugin:
         if name not in self._plugins:
             raise DataError(f"no {self.kind} plug-in is called {name!r}; {self._suggestion(name)}")
         return self._plugins[name]
 
-    def __iter__(self) -> Iterator[Plugin]:
+    def __iter__(self) -> Iterator[AnyPlugin]:
         return iter([self._plugins[name] for name in self.names])
 
     def __len__(self) -> int:
@@ -209,8 +214,7 @@ class Registry:
         known = f"known: {', '.join(self.names) or 'none'}"
         return f"did you mean {close[0]!r}? {known}" if close else known
 
-    def _add(self, plugin: Plugin) -> None:
-        _check_label(plugin)
+    def _add(self, plugin: AnyPlugin) -> None:
         self._check_file_name(plugin)
         present = self._plugins.get(plugin.name)
         if present is not None and _place(present.function) != _place(plugin.function):
@@ -247,19 +251,6 @@ class Registry:
             raise ToolError(
                 f"{origin} registered no plug-in of that name; name the entry point after the function"
             )
-
-
-def _check_label(plugin: Plugin) -> None:
-    if plugin.better not in DIRECTIONS:
-        raise ToolError(
-            f"plug-in {plugin.name!r} says better={plugin.better!r}; use one of "
-            f"{', '.join(map(repr, DIRECTIONS))}"
-        )
-    low, high = plugin.bounds
-    if not low < high:
-        raise ToolError(
-            f"plug-in {plugin.name!r} has bounds {plugin.bounds}; the first must be below the second"
-        )
 
 
 def _place(function: Callable[..., Any]) -> str:

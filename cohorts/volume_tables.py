@@ -6,6 +6,8 @@ naming scheme and kept with the cohort.
 """
 
 import os
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -44,6 +46,15 @@ number in mL lies below."""
 _MOST_MM3 = 1e9
 _SYNTHSEG_ONLY = "total intracranial"
 _SHOWN = 20
+
+
+#: What a methods section says of volumes that came in a table of another program.
+METHODS: Mapping[str, str] = MappingProxyType(
+    {
+        "synthseg": "Regional volumes come from SynthSeg [@Billot2023].",
+        "freesurfer": "Regional volumes come from FreeSurfer [@Fischl2002; @Desikan2006].",
+    }
+)
 
 
 class VolumeTable(NamedTuple):

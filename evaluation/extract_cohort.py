@@ -19,9 +19,9 @@ import torch
 from plausibrain.cohorts.cohort import OK, Cohort
 from plausibrain.cohorts.errors import DataError, PlausibrainError, ToolError
 from plausibrain.cohorts.processes import spread
-from plausibrain.cohorts.registry import Plugin
 from plausibrain.cohorts.store import Store, write_text_atomic
 from plausibrain.evaluation.extraction import (
+    Extractor,
     check_options,
     default_extractors,
     extractors,
@@ -57,7 +57,7 @@ class ExtractedCohort:
 class _Named:
     """An extractor with its options, and its full name."""
 
-    plugin: Plugin
+    plugin: Extractor
     options: Mapping[str, Any]
     name: str
 

@@ -9,31 +9,21 @@ import hashlib
 import inspect
 import json
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
-
-import numpy as np
 
 from plausibrain.cohorts.errors import DataError
 from plausibrain.cohorts.registry import Plugin, Registry
 from plausibrain.evaluation.standard_brain import VERSION as BRAIN_VERSION
 
-EXTRACTORS = Registry("extractors")
 REQUESTS = ("brain", "volumes", "measures")
-Function = Callable[..., np.ndarray]
 
 
-def extractor(
-    *,
-    label: str,
-    default: bool = False,
-    image_space: bool = False,
-    source: tuple[str, ...] = (),
-    requires: tuple[str, ...] = (),
-    version: int = 1,
-) -> Callable[[Function], Function]:
-    """Register an extractor.
+@dataclass(frozen=True, kw_only=True)
+class Extractor(Plugin):
+    """An extractor of features.
 
     Parameters
     ----------
@@ -46,27 +36,33 @@ def extractor(
     version : int
         Raise when the definition changes: stored vectors are extracted again.
     """
-    options: dict[str, Any] = {"default": default, "image_space": image_space, "version": version}
-    return EXTRACTORS.register(label=label, unit="", source=source, requires=requires, options=options)
+
+    default: bool = False
+    image_space: bool = False
+    version: int = 1
+
+
+EXTRACTORS = Registry("extractors", Extractor)
+extractor = EXTRACTORS.register
 
 
 @cache
-def extractors() -> Registry:
+def extractors() -> Registry[Extractor]:
     """Return the registry after every extractor was imported."""
     return EXTRACTORS.discover("plausibrain.evaluation.extractors")
 
 
 def default_extractors() -> list[str]:
     """Return the names of the extractors that a run uses unasked."""
-    return [plugin.name for plugin in extractors() if plugin.options["default"]]
+    return [plugin.name for plugin in extractors() if plugin.default]
 
 
-def per_image(plugin: Plugin) -> bool:
+def per_image(plugin: Extractor) -> bool:
     """Tell whether the extractor works on images one by one; the others work on tables."""
     return "brain" in plugin.parameters
 
 
-def check_options(plugin: Plugin, options: Mapping[str, Any]) -> None:
+def check_options(plugin: Extractor, options: Mapping[str, Any]) -> None:
     """Raise a `DataError` for an option that an extractor does not have, or lacks."""
     parameters = inspect.signature(plugin.function).parameters
     known = [name for name in parameters if name not in REQUESTS]
@@ -81,7 +77,7 @@ def check_options(plugin: Plugin, options: Mapping[str, Any]) -> None:
         raise DataError(f"extractor {plugin.name!r} needs the option {', '.join(absent)}")
 
 
-def full_name(plugin: Plugin, options: Mapping[str, Any], *, voxel_mm: float) -> str:
+def full_name(plugin: Extractor, options: Mapping[str, Any], *, voxel_mm: float) -> str:
     """Return the name under which vectors are kept: the extractor and a hash of all that decides them.
 
     The hash covers weights (the module's ``weights_hash(**options)``, if it has one), options, versions and
@@ -97,7 +93,7 @@ def full_name(plugin: Plugin, options: Mapping[str, Any], *, voxel_mm: float) ->
     hashed = getattr(sys.modules[plugin.module], "weights_hash", None)
     settings = {name: str(value) for name, value in sorted(options.items()) if name != "weights"}
     parts = [
-        plugin.name, plugin.options["version"], settings, hashed(**options) if hashed else "",
+        plugin.name, plugin.version, settings, hashed(**options) if hashed else "",
         [BRAIN_VERSION, voxel_mm] if per_image(plugin) else "",
     ]  # fmt: skip
     return f"{plugin.name}:{hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:8]}"

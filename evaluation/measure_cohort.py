@@ -188,7 +188,7 @@ def run_job(job: Job) -> Measured:
 
 
 def _key(image: Path, labels: Path, voxel_mm: float) -> str:
-    versions = {plugin.name: plugin.options["version"] for plugin in all_measures()}
+    versions = {plugin.name: plugin.version for plugin in all_measures()}
     return Store.key("measures", hash_file(image), hash_file(labels), voxel_mm, versions, _FORM)
 
 
@@ -222,10 +222,7 @@ def _parsed(content: Mapping[str, Any]) -> Measured:
 
 def _assemble(cohort: Cohort, results: Sequence[Measured]) -> MeasuredCohort:
     judged = [
-        column_name(plugin.name, part)
-        for plugin in all_measures()
-        if plugin.options["judged"]
-        for part in plugin.options["parts"]
+        column_name(plugin.name, part) for plugin in all_measures() if plugin.judged for part in plugin.parts
     ]
     numbers = [{v.column: v.value for v in result.values} for result in results]
     reasons = [
@@ -259,9 +256,7 @@ def _notes(cohort: Cohort, results: Sequence[Measured]) -> Iterator[Note]:
 
 
 def _table(cohort: Cohort, results: Sequence[Measured]) -> pd.DataFrame:
-    units = {
-        (plugin.name, part): plugin.unit for plugin in all_measures() for part in plugin.options["parts"]
-    }
+    units = {(plugin.name, part): plugin.unit for plugin in all_measures() for part in plugin.parts}
     rows = [
         (name, v.metric, v.part, v.value, units[v.metric, v.part], _status(v, result), v.reason)
         for name, result in zip(cohort.subjects["participant_id"], results, strict=True)

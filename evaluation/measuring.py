@@ -7,16 +7,13 @@ and, for a measure of several numbers, ``part``. It returns one number. Where th
 """
 
 import math
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
 from plausibrain.cohorts.errors import MeasurementError
-from plausibrain.cohorts.registry import UNBOUNDED, Plugin, Registry
+from plausibrain.cohorts.registry import Plugin, Registry
 from plausibrain.evaluation.image_normalisation import Scan
 
-MEASURES = Registry("measures")
-Function = Callable[..., float]
 REQUESTS = ("image", "labels", "tissues", "spectrum", "air", "part")
 
 
@@ -45,27 +42,18 @@ class Value:
         return column_name(self.metric, self.part)
 
 
-def measure(
-    *,
-    label: str,
-    unit: str = "",
-    better: str = "closer",
-    bounds: tuple[float, float] = UNBOUNDED,
-    source: tuple[str, ...] = (),
-    parts: Mapping[str, str] | None = None,
-    detects: Mapping[str, str] | None = None,
-    judged: bool = True,
-    version: int = 1,
-) -> Callable[[Function], Function]:
-    """Register a measure.
+@dataclass(frozen=True, kw_only=True)
+class Measure(Plugin):
+    """A measure of image quality.
 
     Parameters
     ----------
     label, unit, better, bounds, source
         As in `plausibrain.cohorts.registry.Plugin`.
-    parts : mapping of str to str, optional
-        Names of several numbers, with their labels; the function is called with each as ``part``.
-    detects : mapping of str to str, optional
+    parts : mapping of str to str
+        Names of several numbers, with their labels; the function is called with each as ``part``. One number
+        without a name where nothing is said.
+    detects : mapping of str to str
         Injected defect (`plausibrain.generation.defects`) to ``rises`` or ``falls``: what its severity does
         to the number (to the first part).
     judged : bool
@@ -73,29 +61,30 @@ def measure(
     version : int
         Raise when the definition changes: stored values are measured again.
     """
-    options: dict[str, Any] = {
-        "parts": dict(parts or {"": ""}),
-        "detects": dict(detects or {}),
-        "judged": judged,
-        "version": version,
-    }
-    return MEASURES.register(
-        label=label, unit=unit, better=better, bounds=bounds, source=source, options=options
-    )
+
+    better: str = "closer"
+    parts: Mapping[str, str] = field(default_factory=lambda: {"": ""})
+    detects: Mapping[str, str] = field(default_factory=dict)
+    judged: bool = True
+    version: int = 1
 
 
-def all_measures() -> list[Plugin]:
+MEASURES = Registry("measures", Measure)
+measure = MEASURES.register
+
+
+def all_measures() -> list[Measure]:
     """Every measure, by name."""
     return list(MEASURES.discover("plausibrain.evaluation.measures"))
 
 
-def measure_scan(scan: Scan, plugins: Iterable[Plugin] | None = None) -> list[Value]:
+def measure_scan(scan: Scan, plugins: Iterable[Measure] | None = None) -> list[Value]:
     """Measure one scan.
 
     Parameters
     ----------
     scan : Scan
-    plugins : iterable of Plugin, optional
+    plugins : iterable of Measure, optional
         All measures where nothing is said.
 
     Returns
@@ -104,7 +93,7 @@ def measure_scan(scan: Scan, plugins: Iterable[Plugin] | None = None) -> list[Va
         One per measure and part, whatever happens.
     """
     chosen = all_measures() if plugins is None else plugins
-    return [_value(scan, plugin, part) for plugin in chosen for part in plugin.options["parts"]]
+    return [_value(scan, plugin, part) for plugin in chosen for part in plugin.parts]
 
 
 def column_name(metric: str, part: str) -> str:
@@ -118,7 +107,7 @@ def column_name(metric: str, part: str) -> str:
     return f"{metric}_{part}" if part else metric
 
 
-def _value(scan: Scan, plugin: Plugin, part: str) -> Value:
+def _value(scan: Scan, plugin: Measure, part: str) -> Value:
     try:
         request = {name: part if name == "part" else getattr(scan, name) for name in plugin.parameters}
         value = float(plugin(**request))

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from plausibrain.cohorts.errors import DataError, PlausibrainError, ToolError
-from plausibrain.cohorts.registry import Plugin, Registry
+from plausibrain.cohorts.registry import Registry
 from plausibrain.cohorts.store import Store, hash_file, write_text_atomic
 from plausibrain.cohorts.volumes import Volume, read_volume, write_label_map
 from plausibrain.evaluation.image_contract import check_image
-from plausibrain.evaluation.segmentation import SEGMENTERS, Segmentation, failed
+from plausibrain.evaluation.segmentation import SEGMENTERS, Segmentation, Segmenter, failed
 
 #: Raise when a stored result changes its form.
 _FORM = 1
@@ -68,7 +68,7 @@ def segmenters() -> Registry:
 def batch_size(segmenter: str) -> int:
     """Return how many images a segmenter takes at a time (1, unless it asks for ``paths``)."""
     plugin = segmenters()[segmenter]
-    return int(plugin.options.get("batch_size", 1)) if "paths" in plugin.parameters else 1
+    return plugin.batch_size if "paths" in plugin.parameters else 1
 
 
 def segment_files(
@@ -103,7 +103,7 @@ def segment_files(
     return [outcome for outcome in outcomes if outcome is not None]
 
 
-def _check_options(plugin: Plugin, options: Mapping[str, Any]) -> None:
+def _check_options(plugin: Segmenter, options: Mapping[str, Any]) -> None:
     requests = {"image", "path", "paths"}
     known = [name for name in plugin.parameters if name not in requests]
     unknown = sorted(set(options) - set(known))
@@ -121,7 +121,7 @@ def _check_options(plugin: Plugin, options: Mapping[str, Any]) -> None:
         raise DataError(f"segmenter {plugin.name!r} needs the option {', '.join(absent)}")
 
 
-def _version(plugin: Plugin, options: Mapping[str, Any]) -> str:
+def _version(plugin: Segmenter, options: Mapping[str, Any]) -> str:
     """Return what else decides a result, weights or program: the module's ``version``, if it has one."""
     function = getattr(sys.modules[plugin.module], "version", None)
     if function is None:
@@ -130,7 +130,7 @@ def _version(plugin: Plugin, options: Mapping[str, Any]) -> str:
     return str(function(**{name: value for name, value in options.items() if name in accepted}))
 
 
-def _key(path: Path, plugin: Plugin, options: Mapping[str, Any]) -> str | None:
+def _key(path: Path, plugin: Segmenter, options: Mapping[str, Any]) -> str | None:
     """Return the key of a result, or None for a file that cannot be read.
 
     A segmenter that reads more than the image names those files in ``further_inputs(path, **options)``.
@@ -146,7 +146,7 @@ def _key(path: Path, plugin: Plugin, options: Mapping[str, Any]) -> str | None:
 
 
 def _segment_batch(
-    paths: Sequence[Path], plugin: Plugin, options: Mapping[str, Any]
+    paths: Sequence[Path], plugin: Segmenter, options: Mapping[str, Any]
 ) -> list[tuple[Segmentation, float]]:
     if "paths" in plugin.parameters:
         return _segment_together(paths, plugin, options)
@@ -157,7 +157,7 @@ def _segment_batch(
     return results
 
 
-def _segment_one(path: Path, plugin: Plugin, options: Mapping[str, Any]) -> Segmentation:
+def _segment_one(path: Path, plugin: Segmenter, options: Mapping[str, Any]) -> Segmentation:
     """Return the segmentation of one image; a fault of the image is a reason, one of the tool is raised."""
     version = _version(plugin, options)
     try:
@@ -176,7 +176,7 @@ def _segment_one(path: Path, plugin: Plugin, options: Mapping[str, Any]) -> Segm
 
 
 def _segment_together(
-    paths: Sequence[Path], plugin: Plugin, options: Mapping[str, Any]
+    paths: Sequence[Path], plugin: Segmenter, options: Mapping[str, Any]
 ) -> list[tuple[Segmentation, float]]:
     """Return the segmentations of a batch for a tool that starts once for many images."""
     version = _version(plugin, options)

@@ -6,14 +6,31 @@ from types import MappingProxyType
 
 import numpy as np
 
-from plausibrain.cohorts.registry import Registry
+from plausibrain.cohorts.registry import Plugin, Registry
 from plausibrain.cohorts.structures import TIV
 from plausibrain.cohorts.volumes import LabelMap, Volume
 
-SEGMENTERS = Registry("segmenters")
-"""Segmenters by name. A segmenter asks by the names of its parameters: ``image`` (a Volume), ``path`` (of
-the image), or ``paths`` (of a whole batch); further parameters are options. It returns a `Segmentation`, or a
-list of them for ``paths``."""
+
+@dataclass(frozen=True, kw_only=True)
+class Segmenter(Plugin):
+    """A segmenter; it asks by the names of its parameters: ``image``, ``path`` or ``paths``.
+
+    ``image`` is a Volume, ``path`` the file of one image and ``paths`` those of a whole batch; further
+    parameters are options. It returns a `Segmentation`, or a list of them for ``paths``.
+
+    Parameters
+    ----------
+    batch_size : int
+        Images given at a time to one that asks for ``paths``.
+    external : bool
+        Whether it runs a program of its own.
+    """
+
+    batch_size: int = 1
+    external: bool = False
+
+
+SEGMENTERS = Registry("segmenters", Segmenter)
 
 #: Quality groups of SynthSeg's tables and the structures in them.
 QC_GROUPS: Mapping[str, tuple[int, ...]] = MappingProxyType(

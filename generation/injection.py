@@ -6,9 +6,8 @@ of level ``"image"`` change one image and its labels together. Each declares by 
 questions must see it.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
-from typing import Any, Literal, TypeVar
+from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 
@@ -17,15 +16,12 @@ from plausibrain.cohorts.errors import DataError
 from plausibrain.cohorts.registry import Plugin, Registry
 from plausibrain.cohorts.volumes import LabelMap, Volume
 
-DEFECTS = Registry("defects")
 Level = Literal["table", "image"]
-Function = TypeVar("Function", bound=Callable[..., Any])
 
 
-def defect(
-    *, label: str, unit: str, detects: Sequence[int], severities: Sequence[float], level: Level = "table"
-) -> Callable[[Function], Function]:
-    """Register an injected defect.
+@dataclass(frozen=True, kw_only=True)
+class Defect(Plugin):
+    """An injected defect.
 
     Parameters
     ----------
@@ -33,27 +29,28 @@ def defect(
         How tables call it.
     unit : str
         What the severity counts, for example ``"share of volume"``.
-    detects : sequence of int
+    detects : tuple of int
         Questions (1 to 10) that declare to see it.
-    severities : sequence of float
+    severities : tuple of float
         Ladder for the audit, rising; none of them 0.
     level : {"table", "image"}
         What the function takes: ``f(cohort, *, severity, rng) -> Cohort`` (optionally with a ``training``
         cohort), or ``f(image, labels, *, severity, rng) -> (Volume, LabelMap)``.
-
-    Returns
-    -------
-    callable
-        The decorator.
     """
-    options = {"detects": tuple(detects), "severities": tuple(severities), "level": level}
-    return DEFECTS.register(label=label, unit=unit, options=options)
+
+    detects: tuple[int, ...]
+    severities: tuple[float, ...]
+    level: Level = "table"
 
 
-def defects(level: Level | None = None) -> tuple[Plugin, ...]:
+DEFECTS = Registry("defects", Defect)
+defect = DEFECTS.register
+
+
+def defects(level: Level | None = None) -> tuple[Defect, ...]:
     """Return all injected defects, or those of one level, by name."""
     DEFECTS.discover("plausibrain.generation.defects")
-    return tuple(plugin for plugin in DEFECTS if level in (None, plugin.options["level"]))
+    return tuple(plugin for plugin in DEFECTS if level in (None, plugin.level))
 
 
 def inject(
@@ -136,7 +133,7 @@ def inject_in_image(
     return changed
 
 
-def find_defect(name: str, level: Level) -> Plugin:
+def find_defect(name: str, level: Level) -> Defect:
     """Return a defect of a level; `DataError` names what exists."""
     found = {plugin.name: plugin for plugin in defects(level)}
     if name not in found:

@@ -7,18 +7,15 @@ nothing.
 """
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from dataclasses import dataclass
+from typing import Any
 
 from plausibrain.cohorts.registry import Plugin, Registry
 
-MODELS = Registry("models")
-Function = TypeVar("Function", bound=Callable[..., Any])
 
-
-def model(
-    *, label: str, source: tuple[str, ...] = (), recipe: Callable[..., Any] | None = None
-) -> Callable[[Function], Function]:
-    """Register a generative model.
+@dataclass(frozen=True, kw_only=True)
+class ModelPlugin(Plugin):
+    """A generative model.
 
     Parameters
     ----------
@@ -29,21 +26,20 @@ def model(
     recipe : callable, optional
         ``recipe(request: generation.training.task.Request) -> generation.training.task.Recipe``: how it is
         trained. A model without one cannot be trained here.
-
-    Returns
-    -------
-    callable
-        The decorator.
     """
-    options = {"trainable": recipe is not None, "recipe": recipe}
-    return MODELS.register(label=label, source=source, options=options)
+
+    recipe: Callable[..., Any] | None = None
 
 
-def models() -> tuple[Plugin, ...]:
+MODELS = Registry("models", ModelPlugin)
+model = MODELS.register
+
+
+def models() -> tuple[ModelPlugin, ...]:
     """Return every generative model, installed elsewhere included (entry points ``plausibrain.models``)."""
     return tuple(MODELS.discover("plausibrain.generation.models"))
 
 
-def find_model(name: str) -> Plugin:
+def find_model(name: str) -> ModelPlugin:
     """Return the model of a name; `DataError` with the nearest name if there is none."""
     return MODELS.discover("plausibrain.generation.models")[name]

@@ -27,6 +27,7 @@ from torch.nn import functional
 
 from makers.compiled_parts import keep_if_faster
 from makers.training_images import CHUNK, CONDITIONS, chunk_file
+from plausibrain.cohorts.errors import DataError
 from plausibrain.generation.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from plausibrain.generation.networks.fused_norm import fuse_norms, order_channels_last
 from plausibrain.generation.preprocessing import preset_grid
@@ -154,7 +155,10 @@ class Run:
         options = dict(text.split("=", 1) for text in given.option)
         for stage, seconds in (text.split("=") for text in given.stage_seconds):
             options[f"{stage}.seconds"] = str(self.rest(stage)) if seconds == "rest" else seconds
-        self.recipe = find_model(given.model).options["recipe"](
+        recipe_of = find_model(given.model).recipe
+        if recipe_of is None:
+            raise DataError(f"model {given.model!r} cannot be trained here")
+        self.recipe = recipe_of(
             Request(given.preset, self.grid.shape, len(CONDITIONS), given.seed, options=options)
         )
         self.devices = Devices(given.device)

@@ -67,7 +67,7 @@ def plan_trials(
     for plugin in defects("table"):
         if only and plugin.name not in only:
             continue
-        ladder = severities or plugin.options["severities"]
+        ladder = severities or plugin.severities
         trials += [Trial(plugin.name, float(s), r, n) for s in ladder for r in range(replicates)]
     return trials
 
@@ -203,7 +203,7 @@ def summarise(trials: Sequence[Trial], found: Sequence[list[dict[str, Any]]]) ->
             | {
                 "label": plugin.label if plugin else "No defect",
                 "unit": plugin.unit if plugin else "",
-                "declared": int(plugin is not None and head["question"] in plugin.options["detects"]),
+                "declared": int(plugin is not None and head["question"] in plugin.detects),
                 "trials": total, "n_fail": no, "n_pass": int(counts.get("pass", 0)),
                 "n_inconclusive": int(counts.get("inconclusive", 0)),
                 "share_fail": no / total, "ci_low": low, "ci_high": high,

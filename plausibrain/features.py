@@ -144,7 +144,7 @@ class _Work:
         """Return what decides the numbers."""
         from plausibrain.evaluation.diversity.pair_table import all_similarities
 
-        similarities = {plugin.name: plugin.options["settings"] for plugin in all_similarities()}
+        similarities = {plugin.name: plugin.settings for plugin in all_similarities()}
         return {
             "extractors": sorted(reference.features), "voxel_mm": self.voxel_mm,
             "similarities": similarities, "n_pairs": self.settings.n_pairs,

@@ -72,11 +72,11 @@ def audited_defects(only: Sequence[str] = ()) -> list[Defect]:
     return [Defect()] + [
         Defect(
             plugin.name,
-            float(plugin.options["severities"][-1]),
-            plugin.options["level"],
+            float(plugin.severities[-1]),
+            plugin.level,
             plugin.label,
             plugin.unit,
-            tuple(plugin.options["detects"]),
+            tuple(plugin.detects),
         )
         for plugin in chosen
     ]

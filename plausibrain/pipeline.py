@@ -15,6 +15,7 @@ from plausibrain.cohorts.schemas import SCHEMAS
 from plausibrain.cohorts.store import Store, write_text_atomic
 from plausibrain.cohorts.tables import write_table
 from plausibrain.config import RunConfig, Source
+from plausibrain.descriptions import described_quantities, described_segmenters
 from plausibrain.features import Features, extract_features
 from plausibrain.generator_run import draw_and_measure
 from plausibrain.imaging import measured
@@ -186,6 +187,8 @@ def record_of(
         "config": config,
         "reference": describe_cohort(reference),
         "generated": describe_cohort(generated),
+        "quantities": described_quantities(analysis.tables["results"]),
+        "segmenters": described_segmenters(reference, generated),
         "versions": versions(),
         "hardware": hardware(),
     }

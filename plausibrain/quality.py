@@ -119,7 +119,7 @@ def _measured(
         done[role] = result.cohort
         tables.append(result.table.assign(cohort=role))
     found = {"measures": pd.concat(tables, ignore_index=True), "measure_names": _names()}
-    versions = {plugin.name: plugin.options["version"] for plugin in all_measures()}
+    versions = {plugin.name: plugin.version for plugin in all_measures()}
     return Quality(done["reference"], done["generated"], found, {"voxel_mm": voxel_mm, "measures": versions})
 
 
@@ -148,10 +148,10 @@ def _names() -> pd.DataFrame:
         {
             "name": column_name(plugin.name, part), "metric": plugin.name, "structure": part,
             "label": f"{plugin.label}, {said}" if said else plugin.label, "unit": plugin.unit,
-            "better": plugin.better, "judged": plugin.options["judged"], "meaning": plugin.summary,
+            "better": plugin.better, "judged": plugin.judged, "meaning": plugin.summary,
             "source": ", ".join(plugin.source),
         }
         for plugin in all_measures()
-        for part, said in plugin.options["parts"].items()
+        for part, said in plugin.parts.items()
     ]  # fmt: skip
     return pd.DataFrame(rows)

@@ -6,7 +6,7 @@ SVG, so that the page arranges panels as its width allows.
 
 from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import pandas as pd
 from markupsafe import Markup
@@ -18,28 +18,15 @@ from plausibrain.cohorts.registry import Plugin, Registry
 from plausibrain.reports.run_folder import Run
 from plausibrain.reports.svg import PIXELS_PER_INCH, drawing, to_svg
 
-FIGURES = Registry("figures")
-
 Draw = Callable[..., Axes]
 Select = Callable[[Run], pd.DataFrame]
 Describe = Callable[[pd.DataFrame], str]
 Size = Callable[[pd.DataFrame], tuple[float, float]]
 
 
-def figure(
-    *,
-    label: str,
-    question: int,
-    order: int,
-    select: Select,
-    describe: Describe,
-    size: Size,
-    caption: str,
-    panel: str = "",
-    key: str = "",
-    layout: Literal["constrained", "compressed", "none"] = "constrained",
-) -> Callable[[Draw], Draw]:
-    """Register a figure.
+@dataclass(frozen=True, kw_only=True)
+class FigurePlugin(Plugin):
+    """A figure.
 
     Parameters
     ----------
@@ -50,9 +37,9 @@ def figure(
     order : int
         Place among the figures of its question.
     select : callable
-        Picks from a run the rows to draw; an empty table means that there is nothing to show.
+        Picks from a run the rows to plot; an empty table means that there is nothing to show.
     describe : callable
-        Says what one panel shows, with numbers: the text for subjects who do not see it.
+        Says what one panel shows, with numbers: the text for readers who do not see it.
     size : callable
         Width and height of a panel, CSS pixels.
     caption : str
@@ -61,14 +48,23 @@ def figure(
         Column with one value per panel; empty for a single panel.
     key : {"", "cohorts", "verdicts"}
         Which key of colours and shapes stands above the panels.
-    layout : {"constrained", "compressed", "none"}
-        ``none`` when the function places its axes itself.
+    layout : {"constrained", "compressed"} or None
+        None when the function places its axes itself.
     """
-    options = {
-        "question": question, "order": order, "select": select, "describe": describe, "size": size,
-        "caption": caption, "panel": panel, "key": key, "layout": layout,
-    }  # fmt: skip
-    return FIGURES.register(label=label, options=options)
+
+    question: int
+    order: int
+    select: Select
+    describe: Describe
+    size: Size
+    caption: str
+    panel: str = ""
+    key: str = ""
+    layout: Literal["constrained", "compressed"] | None = "constrained"
+
+
+FIGURES = Registry("figures", FigurePlugin)
+figure = FIGURES.register
 
 
 @dataclass(frozen=True)
@@ -92,24 +88,23 @@ def figures_of(run: Run, question: int) -> list[Drawn]:
         0 for the section on what was done.
     """
     plugins = FIGURES.discover("plausibrain.reports.figures")
-    chosen = [plugin for plugin in plugins if plugin.options["question"] == question]
-    drawn = (_drawn(plugin, run) for plugin in sorted(chosen, key=lambda p: (p.options["order"], p.name)))
+    chosen = [plugin for plugin in plugins if plugin.question == question]
+    drawn = (_drawn(plugin, run) for plugin in sorted(chosen, key=lambda p: (p.order, p.name)))
     return [figure for figure in drawn if figure.panels]
 
 
-def _drawn(plugin: Plugin, run: Run) -> Drawn:
-    table = plugin.options["select"](run)
+def _drawn(plugin: FigurePlugin, run: Run) -> Drawn:
+    table = plugin.select(run)
     panels = tuple(
-        _panel(plugin, rows, f"{plugin.name}-{i}") for i, rows in enumerate(_split(table, plugin.options))
+        _panel(plugin, rows, f"{plugin.name}-{i}") for i, rows in enumerate(_split(table, plugin.panel))
     )
-    return Drawn(plugin.name, plugin.label, plugin.options["caption"], plugin.options["key"], panels)
+    return Drawn(plugin.name, plugin.label, plugin.caption, plugin.key, panels)
 
 
-def _split(table: pd.DataFrame, options: Any) -> Iterator[pd.DataFrame]:
+def _split(table: pd.DataFrame, column: str) -> Iterator[pd.DataFrame]:
     """Rows of each panel, in the order in which the panels first occur."""
     if table.empty:
         return
-    column = options["panel"]
     if not column:
         yield table
         return
@@ -117,28 +112,28 @@ def _split(table: pd.DataFrame, options: Any) -> Iterator[pd.DataFrame]:
     yield from groups.values()
 
 
-def _panel(plugin: Plugin, table: pd.DataFrame, name: str) -> Markup:
+def _panel(plugin: FigurePlugin, table: pd.DataFrame, name: str) -> Markup:
     with drawing(name):
-        return to_svg(_plotted(plugin, table), name=name, title=plugin.options["describe"](table))
+        return to_svg(_plotted(plugin, table), name=name, title=plugin.describe(table))
 
 
-def _plotted(plugin: Plugin, table: pd.DataFrame) -> Figure:
-    width, height = plugin.options["size"](table)
-    canvas = Figure((width / PIXELS_PER_INCH, height / PIXELS_PER_INCH), layout=plugin.options["layout"])
+def _plotted(plugin: FigurePlugin, table: pd.DataFrame) -> Figure:
+    width, height = plugin.size(table)
+    canvas = Figure((width / PIXELS_PER_INCH, height / PIXELS_PER_INCH), layout=plugin.layout)
     FigureCanvasSVG(canvas)
     plugin.function(table, ax=canvas.add_subplot())
     return canvas
 
 
-def panel_figures(plugin: Plugin, run: Run) -> Iterator[tuple[str, Figure]]:
+def panel_figures(plugin: FigurePlugin, run: Run) -> Iterator[tuple[str, Figure]]:
     """Yield every panel of a figure under the name of its file; the caller saves it before the next one.
 
     Parameters
     ----------
-    plugin : Plugin
+    plugin : FigurePlugin
     run : Run
     """
-    tables = list(_split(plugin.options["select"](run), plugin.options))
+    tables = list(_split(plugin.select(run), plugin.panel))
     for place, table in enumerate(tables):
         name = panel_file(plugin.name, place, len(tables))
         with drawing(name):

@@ -29,7 +29,7 @@ def write_figures(run: Run, folder: Path) -> list[Path]:
     """
     FIGURES.discover("plausibrain.reports.figures")
     paths = []
-    for plugin in sorted(FIGURES, key=lambda p: (p.options["question"], p.options["order"], p.name)):
+    for plugin in sorted(FIGURES, key=lambda p: (p.question, p.order, p.name)):
         for name, figure in panel_figures(plugin, run):
             paths += [_write(figure, folder / f"{name}.{form}") for form in FORMATS]
     return paths

@@ -6,7 +6,6 @@ run does not state leaves the sentence out.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any
 
 import pandas as pd
@@ -17,69 +16,6 @@ from plausibrain.reports.run_folder import Run
 from plausibrain.reports.selection import usable
 
 COHORTS = ("reference", "generated")
-SEGMENTERS: Mapping[str, str] = MappingProxyType(
-    {
-        "synthseg": "Regional volumes come from SynthSeg [@Billot2023].",
-        "freesurfer": "Regional volumes come from FreeSurfer [@Fischl2002; @Desikan2006].",
-        "synthseg_style": "Regional volumes come from the built-in segmentation network, which was trained "
-        "by domain randomisation as proposed for SynthSeg [@Billot2023].",
-    }
-)
-#: What was done for a headline that has a number.
-HEADLINES: Mapping[str, str] = MappingProxyType(
-    {
-        "excluded_share": "Shares of excluded rows are compared with Newcombe’s hybrid score interval "
-        "[@Newcombe1998].",
-        "size_within": "The share of structures within 0.2 standard deviations follows BrainSynth’s claim "
-        "that more than half of all regions differ by a small effect [@Peng2023].",
-        "conditioning_ventricle": "Conditioning is judged by the slope of measured on requested volume: a "
-        "correlation, the published number [@Pinaya2022], says nothing of bias.",
-        "wasabi": "WASABI, an optimal-transport distance between cloud and cloud of regional volumes over "
-        "head size [@Jafrasteh2025], is computed on standardised volumes.",
-        "energy": "The energy distance [@Szekely2013] compares the joint distribution of all volumes.",
-        "image_distance": "The kernel distance [@Binkowski2018] compares features of our segmentation "
-        "network, taken from brains that were aligned rigidly by the centres of their structures "
-        "[@Kabsch1976], cut out of the head and set to one grey scale; they are adjusted for age and sex.",
-        "copies": "A generated image counts as a copy when it correlates with its nearest training image (at "
-        "8 mm, the mean brain removed) more than 95 % of held-out reference subjects do "
-        "with theirs, after the rule of Dar et al. [@Dar2025].",
-        "near_duplicates": "A generated image has a near-duplicate when another is nearer "
-        "than the nearest other subject is for "
-        "95 % of reference subjects, at the same n.",
-        "classifier": "The classifier two-sample test [@LopezPaz2017] trains a classifier to separate the "
-        "cohorts.",
-    }
-)
-#: What was done for a quantity that has rows.
-QUANTITIES: Mapping[str, str] = MappingProxyType(
-    {
-        "adjusted_d": "Differences of volumes are adjusted for age (restricted cubic spline with knots set "
-        "by the reference [@Harrell2015]) and sex as far as these vary, and given in standard deviations of "
-        "comparable subjects of the reference.",
-        "hedges_g": "Hedges’ g [@Hedges1981] is given unadjusted beside them.",
-        "cohens_d": "Cohen’s d is also given as in the procedure published for brain generators [@Wu2024].",
-        "sd_ratio": "Spread is compared by ratios of standard deviations of subjects of the same age and sex "
-        "[@Wierenga2022], on the logarithmic scale.",
-        "age_deming_slope": "Agreement of the two maps of age effects over structures is given as Deming "
-        "slope [@Cornbleet1979], which allows for error in both, as concordance [@Lin1989] and as share of "
-        "equal signs.",
-        "sex_deming_slope": "The same three numbers are given for the maps of sex differences.",
-        "quality_d": "Image quality is measured inside the brain of both cohorts after the same preparation "
-        "(orientation, voxel size, white matter set to 1,000), by definitions that follow MRIQC "
-        "[@Esteban2017] where it has one; differences are adjusted for age and sex and given in standard "
-        "deviations of the reference. Measures that need air around the head are left out where the "
-        "background is empty.",
-        "ms_ssim": "Diversity is measured among pairs within each cohort, taken from a random ring so that "
-        "every image takes part equally often, by MS-SSIM [@Wang2003] and by the four-component gradient "
-        "similarity 4-G-R-SSIM [@Chen2006; @Li2010; @Rouse2008] of the brain LDM paper "
-        "[@Pinaya2022]; intervals resample images, not pairs.",
-        "kid": "Distances between features (Fréchet [@Heusel2017], kernel [@Binkowski2018; @Gretton2012], "
-        "precision and recall [@Kynkaanniemi2019], density and coverage [@Naeem2020], sliced and "
-        "exact Wasserstein [@Bonneel2015], Vendi score [@Friedman2023]) stand in the tables for "
-        "every extractor, named with the hash of its weights and settings.",
-        "age_slope": "Age effects are linear slopes within each cohort, adjusted for sex.",
-    }
-)
 
 
 @dataclass(frozen=True)
@@ -162,8 +98,9 @@ def _excluded(rows: pd.DataFrame) -> str:
 
 def _segmenter(run: Run) -> Iterator[str]:
     names = {str((run.scorecard.get(role) or {}).get("segmenter") or "") for role in COHORTS}
+    described = run.record.get("segmenters") or {}
     if len(names) == 1:
-        yield from (SEGMENTERS[name] for name in names if name in SEGMENTERS)
+        yield from (str(described[name]) for name in names if name in described)
 
 
 # --- statistics ---
@@ -171,9 +108,10 @@ def _segmenter(run: Run) -> Iterator[str]:
 
 def _estimates(run: Run) -> Iterator[str]:
     present = set(usable(run.table("results")).quantity)
-    yield from (sentence for quantity, sentence in QUANTITIES.items() if quantity in present)
-    measured = {headline["name"] for headline in measured_headlines(run)}
-    yield from (sentence for name, sentence in HEADLINES.items() if name in measured)
+    described = run.record.get("quantities") or {}
+    sentences = [str(words["methods"]) for name, words in described.items() if name in present]
+    sentences += [str(headline.get("methods") or "") for headline in measured_headlines(run)]
+    yield from dict.fromkeys(sentence for sentence in sentences if sentence)
 
 
 def measured_headlines(run: Run) -> list[Mapping[str, Any]]:

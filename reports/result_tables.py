@@ -51,12 +51,16 @@ def tables_of(run: Run, question: int) -> list[ResultTable]:
     question : int
     """
     results = run.table("results")
-    results = with_measure_labels(run, results[results.question == question])
+    results = _labelled(run, with_measure_labels(run, results[results.question == question]))
     whole, regional = results[results.structure == ""], results[results.structure != ""]
     tables = [*_whole_brain(whole)]
     for _, rows in regional.groupby("quantity", sort=False):
         tables += _of_quantity(run, rows)
     return tables
+
+
+def _labelled(run: Run, rows: pd.DataFrame) -> pd.DataFrame:
+    return rows.assign(label=[quantity_label(run, str(name)) for name in rows.quantity])
 
 
 def _of_quantity(run: Run, rows: pd.DataFrame) -> Iterator[ResultTable]:
@@ -78,8 +82,8 @@ def _whole_brain(rows: pd.DataFrame) -> Iterator[ResultTable]:
         several = everyone.headsize.nunique() > 1
         columns += [("Head size", _headsize_cell)] if several else []
         yield _by_cohort(everyone, keys, columns, "Numbers of the whole brain", "")
-    for quantity, part in strata.groupby("quantity", sort=False):
-        title = f"{quantity_label(str(quantity))}: by sex and age"
+    for _, part in strata.groupby("quantity", sort=False):
+        title = f"{_title(part)}: by sex and age"
         columns = [("Stratum", lambda row: Cell(row.stratum, kind="name"))]
         yield _by_cohort(_sort_by_stratum(part), ["stratum"], columns, title, _note(part))
 
@@ -101,7 +105,7 @@ def _name_cell(row: pd.Series) -> Cell:
 
 
 def _quantity_cell(row: pd.Series) -> Cell:
-    return Cell(quantity_label(row.quantity), kind="name")
+    return Cell(row.label, kind="name")
 
 
 def _headsize_cell(row: pd.Series) -> Cell:
@@ -219,7 +223,7 @@ def _estimate_heading(rows: pd.DataFrame, cohort: str) -> str:
 
 
 def _title(rows: pd.DataFrame) -> str:
-    return quantity_label(rows.quantity.iloc[0])
+    return str(rows.label.iloc[0])
 
 
 def _note(rows: pd.DataFrame) -> str:

@@ -74,7 +74,7 @@ def _first_page(run: Run) -> Figure:
 def _brain(run: Run, page: Figure, top: float) -> None:
     FIGURES.discover("plausibrain.reports.figures")
     plugin = FIGURES[BRAIN]
-    table = plugin.options["select"](run)
+    table = plugin.select(run)
     height = min(0.3, top - 0.04)
     if table.empty or height < LOWEST_BRAIN:
         return

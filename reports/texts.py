@@ -1,7 +1,6 @@
 """Text to take away: methods and results in Markdown and LaTeX, and the papers they cite as BibTeX."""
 
 import re
-from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 
@@ -9,10 +8,9 @@ from plausibrain.cohorts.store import write_text_atomic
 from plausibrain.reports.findings import Finding, answer, biases, faults, unjudged
 from plausibrain.reports.formatting import as_sentence
 from plausibrain.reports.methods import Paragraph, methods
-from plausibrain.reports.references import Bibliography, Reference
+from plausibrain.reports.references import CITATION, Bibliography, bibtex
 from plausibrain.reports.run_folder import Run
 
-_CITATION = re.compile(r"\s*\[(@\w+(?:;\s*@\w+)*)\]")
 _LATEX = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{",
     "}": r"\}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "−": "$-$", "±": r"$\pm$",
@@ -41,7 +39,7 @@ def write_texts(run: Run, folder: Path) -> list[Path]:
     texts = {
         "methods.md": markdown(paragraphs),
         "methods.tex": latex(paragraphs),
-        "references.bib": bibtex(cited.cited),
+        "references.bib": bibtex(reference.key for reference in cited.cited),
     }
     return [write_text_atomic(folder / name, text) for name, text in texts.items()]
 
@@ -93,7 +91,7 @@ def latex(paragraphs: list[Paragraph]) -> str:
 
 
 def _latex_text(text: str) -> str:
-    pieces = _CITATION.split(text)
+    pieces = CITATION.split(text)
     return "".join(_escaped(piece) if i % 2 == 0 else _cite(piece) for i, piece in enumerate(pieces))
 
 
@@ -104,22 +102,3 @@ def _cite(keys: str) -> str:
 
 def _escaped(text: str) -> str:
     return "".join(_LATEX.get(letter, letter) for letter in text)
-
-
-def bibtex(references: list[Reference]) -> str:
-    """Write papers as BibTeX, sorted by key."""
-    return "\n".join(_entry(reference) for reference in sorted(references, key=lambda r: r.key))
-
-
-def _entry(reference: Reference) -> str:
-    fields = "".join(f"  {name} = {{{value}}},\n" for name, value in _fields(reference))
-    return f"@article{{{reference.key},\n{fields}}}\n"
-
-
-def _fields(reference: Reference) -> Iterator[tuple[str, str]]:
-    yield "author", reference.authors
-    yield "title", f"{{{reference.title}}}"
-    yield "journal", reference.where
-    yield "year", str(reference.year)
-    if reference.doi:
-        yield "doi", reference.doi

@@ -13,11 +13,32 @@ from plausibrain.analysis.covariates import YEARS_PER_UNIT
 from plausibrain.analysis.effect_maps import agreement_rows, both_and_difference
 from plausibrain.analysis.evaluate import Pairs
 from plausibrain.analysis.pair import Pair, Role
-from plausibrain.analysis.results import ESTIMATES, common_columns
+from plausibrain.analysis.quantities import ESTIMATES, Quantity
+from plausibrain.analysis.results import common_columns
 from plausibrain.analysis.settings import HeadSize
 
 
-@ESTIMATES.register(label="Age effects", unit="% per year", source=("Cornbleet1979", "Lin1989"))
+@ESTIMATES.register(
+    label="Age effects",
+    unit="% per year",
+    source=("Cornbleet1979", "Lin1989"),
+    quantities={
+        "age_r": Quantity("Correlation with age, raw"),
+        "age_slope": Quantity(
+            "Change with age",
+            "Age effects are linear slopes within each cohort, adjusted for sex.",
+        ),
+        "age_beta": Quantity("Change with age, standardised"),
+        "age_deming_slope": Quantity(
+            "Age effects, Deming slope",
+            "Agreement of the two maps of age effects over structures is given as Deming slope "
+            "[@Cornbleet1979], which allows for error in both, as concordance [@Lin1989] and as "
+            "share of equal signs.",
+        ),
+        "age_concordance": Quantity("Age effects, concordance"),
+        "age_sign_agreement": Quantity("Age effects of equal sign"),
+    },
+)
 def ageing_maps(pairs: Pairs) -> pd.DataFrame:
     """Return slopes per structure, raw correlations with age, and the agreement of the two maps."""
     if missing_capability("age", pairs.full.frame):

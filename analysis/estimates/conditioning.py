@@ -7,18 +7,30 @@ from plausibrain.analysis.applicability import missing_capability
 from plausibrain.analysis.conditions import LABELS, requested_and_measured, weighted_line
 from plausibrain.analysis.evaluate import Pairs
 from plausibrain.analysis.pair import Pair
-from plausibrain.analysis.results import ESTIMATES, estimate_rows, subjects_in
+from plausibrain.analysis.quantities import ESTIMATES, Quantity
+from plausibrain.analysis.results import estimate_rows, subjects_in
 
 REACH = (0.05, 0.95)
-QUANTITIES = (  # quantity, unit, value without an effect
-    ("slope", "mm³ per mm³", 1.0),
-    ("r", "r", 0.0),
-    ("mean_error", "mm³", 0.0),
-    ("mean_absolute_error", "mm³", None),
+QUANTITIES = (  # quantity, its label, unit, value without an effect
+    ("slope", "slope on the request", "mm³ per mm³", 1.0),
+    ("r", "correlation with the request", "r", 0.0),
+    ("mean_error", "mean error", "mm³", 0.0),
+    ("mean_absolute_error", "mean absolute error", "mm³", None),
 )
 
 
-@ESTIMATES.register(label="Requested against measured", unit="mm³", source=("Pinaya2022",))
+def _described() -> dict[str, Quantity]:
+    """Describe the quantities of every condition."""
+    return {
+        f"{label.replace(' ', '_')}_{quantity}": Quantity(f"{label.capitalize()}, {words}")
+        for label in LABELS.values()
+        for quantity, words, _, _ in QUANTITIES
+    }
+
+
+@ESTIMATES.register(
+    label="Requested against measured", unit="mm³", source=("Pinaya2022",), quantities=_described()
+)
 def conditioning(pairs: Pairs) -> pd.DataFrame:
     """Return slope, offset, correlation, error and reach of every requested volume."""
     tables = [
@@ -44,7 +56,7 @@ def _condition(pairs: Pairs, column: str) -> pd.DataFrame:
     estimate, draws = values(pairs.full)[0], values(pairs.bootstrap)
     n = subjects_in(pairs.full)[1]
     tables = []
-    for i, (quantity, unit, no_effect) in enumerate(QUANTITIES):
+    for i, (quantity, _, unit, no_effect) in enumerate(QUANTITIES):
         table = estimate_rows(
             question=6, analysis="conditioning", quantity=f"{name}_{quantity}", structures=[""],
             estimate=estimate[i : i + 1], draws=draws[:, i : i + 1], settings=settings, unit=unit, n=(0, n),

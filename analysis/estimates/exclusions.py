@@ -5,14 +5,22 @@ import pandas as pd
 from statsmodels.stats.proportion import proportion_confint
 
 from plausibrain.analysis.evaluate import Pairs
-from plausibrain.analysis.results import ESTIMATES
+from plausibrain.analysis.quantities import ESTIMATES, Quantity
 from plausibrain.analysis.strata import decade
 
 QC_THRESHOLD = 0.65
 QC_RULE_SHARE = 0.95
 
 
-@ESTIMATES.register(label="Exclusions", unit="share", source=("Wu2024",))
+@ESTIMATES.register(
+    label="Exclusions",
+    unit="share",
+    source=("Wu2024",),
+    quantities={
+        "excluded": Quantity("Excluded"),
+        "qc_reliable": Quantity("All quality scores reliable"),
+    },
+)
 def exclusions(pairs: Pairs) -> pd.DataFrame:
     """Return excluded and QC-passing shares with Wilson intervals."""
     rows = pairs.full.frame.excluded

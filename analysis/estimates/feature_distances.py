@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 
 from plausibrain.analysis.evaluate import Pairs
-from plausibrain.analysis.feature_registry import all_distances
+from plausibrain.analysis.feature_registry import FeatureDistance, all_distances
 from plausibrain.analysis.feature_samples import extractor_names, present
 from plausibrain.analysis.pair import ROLES, Pair
-from plausibrain.analysis.results import COLUMNS, ESTIMATES, common_columns, estimate_rows
-from plausibrain.cohorts.registry import Plugin
+from plausibrain.analysis.quantities import ESTIMATES
+from plausibrain.analysis.results import COLUMNS, common_columns, estimate_rows
 
 #: Fewer images than this are no cloud.
 MIN_IMAGES = 20
@@ -30,7 +30,7 @@ def feature_distances(pairs: Pairs) -> pd.DataFrame:
     return pd.concat(rows, ignore_index=True) if rows else pd.DataFrame(columns=COLUMNS)
 
 
-def _row(pairs: Pairs, plugin: Plugin, name: str) -> pd.DataFrame:
+def _row(pairs: Pairs, plugin: FeatureDistance, name: str) -> pd.DataFrame:
     n = [int(present(pairs.full.side(role).prepared, name).sum()) for role in ROLES]
     d = pairs.full.frame.reference.clouds[name].shape[1]
     common = common_columns(pairs.full, question=8, analysis="feature_distances") | {"n": (n[0], n[1])}
@@ -42,7 +42,7 @@ def _row(pairs: Pairs, plugin: Plugin, name: str) -> pd.DataFrame:
             unit=plugin.unit, no_effect=None,
         )  # fmt: skip
         return table.assign(status="not_applicable", reason=reason)
-    caveat, most = plugin.options["caveat"], plugin.options["max_splits"]
+    caveat, most = plugin.caveat, plugin.max_splits
     table = estimate_rows(
         **common, quantity=plugin.name, structures=[name], estimate=plugin(pairs.full, name),
         draws=plugin(_draws(pairs, plugin), name)[:, None],
@@ -55,15 +55,15 @@ def _row(pairs: Pairs, plugin: Plugin, name: str) -> pd.DataFrame:
     return table.assign(reason=table["reason"].where(table["status"] != "ok", said))
 
 
-def _draws(pairs: Pairs, plugin: Plugin) -> Pair:
-    if plugin.options["draws"] == "bootstrap":
+def _draws(pairs: Pairs, plugin: FeatureDistance) -> Pair:
+    if plugin.draws == "bootstrap":
         return pairs.bootstrap
-    return pairs.halves.first(plugin.options["max_splits"])
+    return pairs.halves.first(plugin.max_splits)
 
 
-def _refusal(plugin: Plugin, n: int, d: int) -> str:
+def _refusal(plugin: FeatureDistance, n: int, d: int) -> str:
     if n < MIN_IMAGES:
         return f"{n} images with features; at least {MIN_IMAGES} are needed"
-    if d > plugin.options["longest"]:
-        return f"vectors of {d} numbers; at most {plugin.options['longest']} make sense of this distance"
+    if d > plugin.longest:
+        return f"vectors of {d} numbers; at most {plugin.longest} make sense of this distance"
     return ""

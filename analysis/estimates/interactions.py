@@ -15,11 +15,19 @@ from plausibrain.analysis.applicability import missing_capability
 from plausibrain.analysis.difference_maps import interaction
 from plausibrain.analysis.evaluate import Pairs
 from plausibrain.analysis.pair import Pair
-from plausibrain.analysis.results import ESTIMATES, common_columns, estimate_rows, evaluate_on
+from plausibrain.analysis.quantities import ESTIMATES, Quantity
+from plausibrain.analysis.results import common_columns, estimate_rows, evaluate_on
 from plausibrain.analysis.settings import HeadSize
 
 
-@ESTIMATES.register(label="Cohort by age and by sex", unit="SD")
+@ESTIMATES.register(
+    label="Cohort by age and by sex",
+    unit="SD",
+    quantities={
+        "group_by_age": Quantity("Difference of age effects (cohort by age)"),
+        "group_by_sex": Quantity("Difference of sex differences (cohort by sex)"),
+    },
+)
 def interactions(pairs: Pairs) -> pd.DataFrame:
     """Return the interaction of cohort with age (SD per decade) and with sex (SD) for every structure."""
     frame = pairs.full.frame

@@ -18,12 +18,23 @@ from plausibrain.analysis.memorisation import (
     share_of_near_duplicates,
 )
 from plausibrain.analysis.pair import ROLES, Pair
-from plausibrain.analysis.results import COLUMNS, ESTIMATES, common_columns, estimate_rows
+from plausibrain.analysis.quantities import ESTIMATES, Quantity
+from plausibrain.analysis.results import COLUMNS, common_columns, estimate_rows
 
 MIN_IMAGES = 20
 
 
-@ESTIMATES.register(label="Copies and near-duplicates", unit="share", source=("Dar2025",))
+@ESTIMATES.register(
+    label="Copies and near-duplicates",
+    unit="share",
+    source=("Dar2025",),
+    quantities={
+        "near_duplicates": Quantity("Generated images with a near-duplicate"),
+        "copies": Quantity("Copies of training subjects"),
+        "copies_published": Quantity("Copies of training subjects, published rule"),
+        "training_copied": Quantity("Training subjects who were copied"),
+    },
+)
 def memorisation(pairs: Pairs) -> pd.DataFrame:
     """Return shares of copies and near-duplicates for every extractor."""
     frame = pairs.full.frame

@@ -12,7 +12,8 @@ from plausibrain.analysis.effect_maps import both_and_difference
 from plausibrain.analysis.evaluate import Pairs
 from plausibrain.analysis.pair import Pair, Role
 from plausibrain.analysis.pair_similarity import mean_similarity, similarity_names
-from plausibrain.analysis.results import COLUMNS, ESTIMATES, common_columns
+from plausibrain.analysis.quantities import ESTIMATES
+from plausibrain.analysis.results import COLUMNS, common_columns
 
 
 @ESTIMATES.register(label="Similarity of pairs of images", unit="", source=("Pinaya2022", "Wang2003"))

@@ -10,9 +10,9 @@ from plausibrain.analysis.effect_maps import both_and_difference
 from plausibrain.analysis.evaluate import Pairs
 from plausibrain.analysis.pair import Pair, Role
 from plausibrain.analysis.quality import log_spread_ratio, quality_difference
+from plausibrain.analysis.quantities import ESTIMATES, Quantity
 from plausibrain.analysis.results import (
     COLUMNS,
-    ESTIMATES,
     common_columns,
     estimate_rows,
     evaluate_on,
@@ -20,7 +20,23 @@ from plausibrain.analysis.results import (
 )
 
 
-@ESTIMATES.register(label="Image quality", unit="SD", source=("Esteban2017",))
+@ESTIMATES.register(
+    label="Image quality",
+    unit="SD",
+    source=("Esteban2017",),
+    quantities={
+        "quality_d": Quantity(
+            "Difference of image quality",
+            "Image quality is measured inside the brain of both cohorts after the same "
+            "preparation (orientation, voxel size, white matter set to 1,000), by definitions "
+            "that follow MRIQC [@Esteban2017] where it has one; differences are adjusted for "
+            "age and sex and given in standard deviations of the reference. Measures that need "
+            "air around the head are left out where the background is empty.",
+        ),
+        "quality_sd_ratio": Quantity("Spread of image quality, ratio of standard deviations"),
+        "quality_mean": Quantity("Mean of each quality measure, in its own unit"),
+    },
+)
 def quality(pairs: Pairs) -> pd.DataFrame:
     """Return adjusted differences, ratios of standard deviations and plain means of every measure."""
     names = pairs.full.frame.measures

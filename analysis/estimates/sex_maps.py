@@ -9,12 +9,27 @@ from plausibrain.analysis.applicability import missing_capability
 from plausibrain.analysis.effect_maps import agreement_rows, both_and_difference
 from plausibrain.analysis.evaluate import Pairs
 from plausibrain.analysis.pair import Pair, Role
+from plausibrain.analysis.quantities import ESTIMATES, Quantity
 from plausibrain.analysis.regression import fit
-from plausibrain.analysis.results import ESTIMATES, common_columns
+from plausibrain.analysis.results import common_columns
 from plausibrain.analysis.settings import HeadSize
 
 
-@ESTIMATES.register(label="Sex differences", unit="SD", source=("Wierenga2022",))
+@ESTIMATES.register(
+    label="Sex differences",
+    unit="SD",
+    source=("Wierenga2022",),
+    quantities={
+        "sex_d": Quantity("Sex difference, raw (men minus women)"),
+        "sex_d_adjusted": Quantity("Sex difference, adjusted for age (men minus women)"),
+        "sex_deming_slope": Quantity(
+            "Sex differences, Deming slope",
+            "The same three numbers are given for the maps of sex differences.",
+        ),
+        "sex_concordance": Quantity("Sex differences, concordance"),
+        "sex_sign_agreement": Quantity("Sex differences of equal sign"),
+    },
+)
 def sex_maps(pairs: Pairs) -> pd.DataFrame:
     """Return men minus women per structure, raw and adjusted for age by convention, and the agreement."""
     frame = pairs.full.frame

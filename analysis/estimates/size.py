@@ -17,8 +17,9 @@ from plausibrain.analysis.published_size import (
     mean_absolute,
     share_small,
 )
+from plausibrain.analysis.quantities import ESTIMATES, Quantity
 from plausibrain.analysis.regression import fit, with_group
-from plausibrain.analysis.results import ESTIMATES, common_columns, estimate_rows, evaluate_on
+from plausibrain.analysis.results import common_columns, estimate_rows, evaluate_on
 from plausibrain.analysis.settings import HeadSize
 
 #: What papers say of all structures in one number, and its unit.
@@ -26,7 +27,32 @@ SUMMARIES = {"share_small": (share_small, "share"), "mean": (mean_absolute, "SD"
 
 
 @ESTIMATES.register(
-    label="Differences of volumes", unit="SD", source=("Hedges1981", "Wu2024", "Schuirmann1987")
+    label="Differences of volumes",
+    unit="SD",
+    source=("Hedges1981", "Wu2024", "Schuirmann1987"),
+    quantities={
+        "adjusted_d": Quantity(
+            "Adjusted difference",
+            "Differences of volumes are adjusted for age (restricted cubic spline with knots "
+            "set by the reference [@Harrell2015]) and sex as far as these vary, and given in "
+            "standard deviations of comparable subjects of the reference.",
+        ),
+        "hedges_g": Quantity(
+            "Hedges’ g, raw",
+            "Hedges’ g [@Hedges1981] is given unadjusted beside them.",
+        ),
+        "cohens_d": Quantity(
+            "Cohen’s d, published formula, per hemisphere",
+            "Cohen’s d is also given as in the procedure published for brain generators [@Wu2024].",
+        ),
+        "cohens_d_share_small": Quantity("Structures with |d| < 0.2, published formula, per hemisphere"),
+        "cohens_d_mean": Quantity("Mean |d|, published formula, per hemisphere"),
+        "cohens_d_bilateral": Quantity("Cohen’s d as published, both sides averaged"),
+        "cohens_d_bilateral_share_small": Quantity(
+            "Regions with |d| < 0.2 as published, both sides averaged"
+        ),
+        "cohens_d_bilateral_mean": Quantity("Mean |d| as published, both sides averaged"),
+    },
 )
 def size(pairs: Pairs) -> pd.DataFrame:
     """Return adjusted, raw and published differences of every structure."""

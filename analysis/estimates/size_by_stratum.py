@@ -5,7 +5,8 @@ import pandas as pd
 
 from plausibrain.analysis.evaluate import Pairs
 from plausibrain.analysis.joint_design import Prepared
-from plausibrain.analysis.results import ESTIMATES, estimate_rows
+from plausibrain.analysis.quantities import ESTIMATES
+from plausibrain.analysis.results import estimate_rows
 from plausibrain.analysis.strata import restrict, shared_strata
 
 

@@ -9,15 +9,30 @@ from plausibrain.analysis.effect_maps import both_and_difference
 from plausibrain.analysis.evaluate import Pairs
 from plausibrain.analysis.homologues import homologous
 from plausibrain.analysis.pair import Pair, Role, Weighted
+from plausibrain.analysis.quantities import ESTIMATES, Quantity
 from plausibrain.analysis.regression import fit, moments
-from plausibrain.analysis.results import ESTIMATES, common_columns, estimate_rows, evaluate_on, from_logarithm
+from plausibrain.analysis.results import common_columns, estimate_rows, evaluate_on, from_logarithm
 from plausibrain.analysis.settings import HeadSize
 from plausibrain.analysis.spread_ratio import log_sd_ratio
 
 TAILS = (0.025, 0.975)
 
 
-@ESTIMATES.register(label="Spread of volumes", unit="", source=("Wierenga2022",))
+@ESTIMATES.register(
+    label="Spread of volumes",
+    unit="",
+    source=("Wierenga2022",),
+    quantities={
+        "sd_ratio": Quantity(
+            "Ratio of standard deviations",
+            "Spread is compared by ratios of standard deviations of subjects of the same age "
+            "and sex [@Wierenga2022], on the logarithmic scale.",
+        ),
+        "share_in_tails": Quantity("Subjects outside the central 95 % of the reference"),
+        "asymmetry_index": Quantity("Left–right asymmetry index"),
+        "allometric_slope": Quantity("Slope of log volume on log head size"),
+    },
+)
 def spread(pairs: Pairs) -> pd.DataFrame:
     """Return ratios of standard deviations, shares in the tails, asymmetry and allometry."""
     parts = [_sd_ratios(pairs, headsize) for headsize in ("none", pairs.full.frame.headsize)]

@@ -13,7 +13,8 @@ from plausibrain.analysis.evaluate import Pairs
 from plausibrain.analysis.homologues import average_sides
 from plausibrain.analysis.joint_design import Frame
 from plausibrain.analysis.pair import Pair
-from plausibrain.analysis.results import ESTIMATES, SPLITS
+from plausibrain.analysis.quantities import ESTIMATES, Quantity
+from plausibrain.analysis.results import SPLITS
 from plausibrain.analysis.sample import Sample
 from plausibrain.analysis.transport import assignment_cost, equal_members
 from plausibrain.analysis.weights import subjects_rng
@@ -21,7 +22,15 @@ from plausibrain.analysis.weights import subjects_rng
 PUBLISHED_FACTOR = 1e4
 
 
-@ESTIMATES.register(label="WASABI as published", unit="1e-4", source=("Jafrasteh2025",))
+@ESTIMATES.register(
+    label="WASABI as published",
+    unit="1e-4",
+    source=("Jafrasteh2025",),
+    quantities={
+        "wasabi_published": Quantity("WASABI, exactly as published"),
+        "wasabi_plain": Quantity("WASABI, disjoint subsamples without rescaling"),
+    },
+)
 def wasabi_published(pairs: Pairs) -> pd.DataFrame:
     """Return the published number and the plain one at the size of the null."""
     frame = pairs.full.frame

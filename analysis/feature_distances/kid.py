@@ -13,6 +13,10 @@ from plausibrain.analysis.pair import Pair
 
 @feature_distance(
     label="KID",
+    methods="Distances between features (Fréchet [@Heusel2017], kernel [@Binkowski2018; @Gretton2012], "
+    "precision and recall [@Kynkaanniemi2019], density and coverage [@Naeem2020], sliced and "
+    "exact Wasserstein [@Bonneel2015], Vendi score [@Friedman2023]) stand in the tables for "
+    "every extractor, named with the hash of its weights and settings.",
     unit="",
     better="lower",
     ideal=0.0,

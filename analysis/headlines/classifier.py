@@ -20,6 +20,7 @@ from plausibrain.analysis.registry import headline
     ideal=0.5,
     better="lower",
     margin=None,
+    methods="The classifier two-sample test [@LopezPaz2017] trains a classifier to separate the cohorts.",
     sentence="A classifier tells generated from reference subjects by their volumes with an area under the "
     "ROC curve (AUC) of {estimate} (0.5 = not at all)",
     source=("LopezPaz2017",),

@@ -19,6 +19,8 @@ from plausibrain.analysis.registry import headline
     ideal=1.0,
     better="closer",
     margin=lambda frame: (1 - frame.settings.conditioning_margin, 1 + frame.settings.conditioning_margin),
+    methods="Conditioning is judged by the slope of measured on requested volume: a correlation, the "
+    "published number [@Pinaya2022], says nothing of bias.",
     sentence="Slope of measured on requested ventricle volume: {estimate}; 1 is perfect",
     needs=("requested ventricle volume",),
     source=("Pinaya2022",),

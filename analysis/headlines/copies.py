@@ -22,6 +22,9 @@ from plausibrain.analysis.registry import headline
     ideal=CHANCE,
     better="lower",
     margin=lambda frame: (-np.inf, frame.settings.copies_margin * CHANCE),
+    methods="A generated image counts as a copy when it correlates with its nearest training image (at "
+    "8 mm, the mean brain removed) more than 95 % of held-out reference subjects do with "
+    "theirs, after the rule of Dar et al. [@Dar2025].",
     sentence="{estimate} of the generated images are copies of training subjects (5 % among new subjects)",
     needs=("training images",),
     source=("Dar2025",),

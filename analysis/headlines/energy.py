@@ -21,6 +21,7 @@ from plausibrain.analysis.registry import headline
     ideal=0.0,
     better="lower",
     margin=None,
+    methods="The energy distance [@Szekely2013] compares the joint distribution of all volumes.",
     sentence="Energy distance between the volumes of both cohorts: {estimate} of its largest possible "
     "value (0 = the same distribution)",
     source=("Szekely2013",),

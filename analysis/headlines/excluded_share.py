@@ -19,6 +19,7 @@ from plausibrain.analysis.registry import headline
     ideal=0.0,
     better="lower",
     margin=lambda frame: (-np.inf, frame.settings.exclusion_margin),
+    methods="Shares of excluded rows are compared with Newcombe’s hybrid score interval [@Newcombe1998].",
     sentence="Excluded rows: {estimate} {direction} in the generated cohort than in the reference",
     words=("fewer", "more"),
     interval=newcombe,

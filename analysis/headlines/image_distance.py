@@ -22,6 +22,9 @@ from plausibrain.analysis.registry import headline
     ideal=0.0,
     better="lower",
     margin=None,
+    methods="The kernel distance [@Binkowski2018] compares features of our segmentation network, taken "
+    "from brains that were aligned rigidly by the centres of their structures [@Kabsch1976], "
+    "cut out of the head and set to one grey scale; they are adjusted for age and sex.",
     sentence="Kernel distance (KID) of image features ({which}): {estimate} (about 0 = indistinguishable)",
     needs=("image features",),
     source=("Binkowski2018",),

@@ -22,6 +22,8 @@ from plausibrain.analysis.registry import headline
     ideal=CHANCE,
     better="lower",
     margin=lambda frame: (-np.inf, frame.settings.share_margin),
+    methods="A generated image has a near-duplicate when another is nearer than the nearest other "
+    "subject is for 95 % of reference subjects, at the same n.",
     sentence="{estimate} of the generated images have a near-duplicate among the others (5 % among "
     "reference subjects)",
     needs=("low-resolution images",),

@@ -18,6 +18,8 @@ from plausibrain.analysis.registry import headline
     ideal=1.0,
     better="higher",
     margin=lambda frame: (-frame.settings.share_margin, np.inf),
+    methods="The share of structures within 0.2 standard deviations follows BrainSynth’s claim that "
+    "more than half of all regions differ by a small effect [@Peng2023].",
     sentence="{estimate} of the structures lie within ±0.2 SD of the reference",
     source=("Peng2023",),
     against_null=True,

@@ -23,6 +23,8 @@ from plausibrain.analysis.transport import transport_distance
     ideal=0.0,
     better="lower",
     margin=None,
+    methods="WASABI, an optimal-transport distance between cloud and cloud of regional volumes over "
+    "head size [@Jafrasteh2025], is computed on standardised volumes.",
     sentence="Optimal-transport distance (WASABI, standardised): {estimate} SD²",
     source=("Jafrasteh2025",),
     against_null=True,

@@ -12,9 +12,8 @@ import torch
 
 from plausibrain.cohorts.cohort import OK, Cohort
 from plausibrain.cohorts.errors import MeasurementError, PlausibrainError
-from plausibrain.cohorts.registry import Plugin
 from plausibrain.cohorts.store import Store, write_text_atomic
-from plausibrain.evaluation.diversity.registry import SIMILARITIES
+from plausibrain.evaluation.diversity.registry import SIMILARITIES, Similarity
 from plausibrain.evaluation.diversity.sampling import ring_pairs
 from plausibrain.evaluation.standard_brain import Source
 
@@ -25,7 +24,7 @@ N_PAIRS = 1000
 Progress = Callable[[str, int, int], None]
 
 
-def all_similarities() -> list[Plugin]:
+def all_similarities() -> list[Similarity]:
     """Return every similarity, by name."""
     return list(SIMILARITIES.discover("plausibrain.evaluation.diversity.similarities"))
 
@@ -35,7 +34,7 @@ class _Prepared:
     """The last few images, prepared for every similarity."""
 
     sources: Sequence[Source | None]
-    plugins: Sequence[Plugin]
+    plugins: Sequence[Similarity]
     voxel_mm: float
     most: int
     held: "OrderedDict[int, tuple[Any, ...]]" = field(default_factory=OrderedDict)
@@ -50,7 +49,7 @@ class _Prepared:
         brain = torch.from_numpy(source.brain(self.voxel_mm))
         if len(self.held) >= self.most:
             self.held.popitem(last=False)
-        self.held[row] = tuple(plugin.options["prepare"](brain) for plugin in self.plugins)
+        self.held[row] = tuple(plugin.prepare(brain) for plugin in self.plugins)
         return self.held[row]
 
 
@@ -108,7 +107,7 @@ def _compared(held: _Prepared, i: int, j: int, store: Store) -> dict[str, object
     first, second = held.sources[i], held.sources[j]
     if first is None or second is None:
         raise MeasurementError("no image with labels")
-    settings = {plugin.name: plugin.options["settings"] for plugin in held.plugins}
+    settings = {plugin.name: plugin.settings for plugin in held.plugins}
     key = Store.key("pair", first.key, second.key, held.voxel_mm, settings, _VERSION)
     path = store.get(key, ".json")
     if path is not None:

@@ -23,7 +23,11 @@ _OUTPUTS = {"o": "seg.nii.gz", "vol": "vol.csv", "qc": "qc.csv"}
 
 
 @SEGMENTERS.register(
-    label="SynthSeg (mri_synthseg)", source=("Billot2023",), options={"batch_size": 16, "external": True}
+    label="SynthSeg (mri_synthseg)",
+    source=("Billot2023",),
+    methods="Regional volumes come from SynthSeg [@Billot2023].",
+    batch_size=16,
+    external=True,
 )
 def synthseg(
     paths: Sequence[Path],

@@ -51,7 +51,12 @@ BOUNDARY_FILE = "synthseg_style_boundaries.json"
 QUALITY_FILES = {1: "synthseg_style_1mm_qc.json", 2: "synthseg_style_2mm_qc.json"}
 
 
-@SEGMENTERS.register(label="plausibrain's network (domain randomisation, 1 mm)", source=("Billot2023",))
+@SEGMENTERS.register(
+    label="plausibrain's network (domain randomisation, 1 mm)",
+    source=("Billot2023",),
+    methods="Regional volumes come from the built-in segmentation network, which was trained by domain "
+    "randomisation as proposed for SynthSeg [@Billot2023].",
+)
 def synthseg_style(image: Volume, *, device: str = "cpu") -> Segmentation:
     """Segment an image into 32 structures with the network shipped in this package.
 

@@ -12,7 +12,12 @@ from plausibrain.evaluation.segmenters.synthseg_style import segment_at
 NAME = "synthseg_style_2mm"
 
 
-@SEGMENTERS.register(label="plausibrain's network, answering at 2 mm", source=("Billot2023",))
+@SEGMENTERS.register(
+    label="plausibrain's network, answering at 2 mm",
+    source=("Billot2023",),
+    methods="Regional volumes come from the built-in segmentation network, which was trained by domain "
+    "randomisation as proposed for SynthSeg [@Billot2023], in voxels of 2 mm.",
+)
 def synthseg_style_2mm(image: Volume, *, device: str = "cpu") -> Segmentation:
     """Segment an image into 32 structures with the shipped network, in voxels of 2 mm.
 

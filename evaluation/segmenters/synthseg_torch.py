@@ -64,7 +64,10 @@ class Networks:
 
 
 @SEGMENTERS.register(
-    label="SynthSeg 2.0 (official networks in torch)", source=("Billot2023",), requires=("h5py",)
+    label="SynthSeg 2.0 (official networks in torch)",
+    source=("Billot2023",),
+    requires=("h5py",),
+    methods="Regional volumes come from the released networks of SynthSeg [@Billot2023], run in PyTorch.",
 )
 def synthseg_torch(image: Volume, *, networks: str, device: str = "cpu") -> Segmentation:
     """Segment an image with SynthSeg's released networks.

@@ -100,7 +100,7 @@ def train(cohort: Cohort, plan: TrainingPlan, *, progress: Progress | None = Non
     DataError
         When the cohort, the plan or what lies in the folder cannot be used.
     """
-    recipe_of = find_model(plan.model).options["recipe"]
+    recipe_of = find_model(plan.model).recipe
     if recipe_of is None:
         raise DataError(f"model {plan.model!r} cannot be trained here; it only reads what others made")
     subjects, devices = cohort.included, Devices(plan.device)

@@ -30,7 +30,7 @@ def select(run: Run) -> pd.DataFrame:
     select=select,
     describe=describe_brains,
     size=lambda _: SIZE_PX,
-    layout="none",
+    layout=None,
     caption="Red: the structure grows more, or shrinks less, with age than in the reference; "
     "blue: the opposite. The planes show a simulated brain, left on the left. Grey: no estimate.",
 )

@@ -31,7 +31,7 @@ def select(run: Run) -> pd.DataFrame:
     select=select,
     describe=describe_brains,
     size=lambda _: SIZE_PX,
-    layout="none",
+    layout=None,
     caption="Red: larger in the generated cohort; blue: smaller. "
     "The planes show a simulated brain, left on the left. Grey: no estimate.",
 )

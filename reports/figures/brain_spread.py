@@ -24,7 +24,7 @@ def select(run: Run) -> pd.DataFrame:
     select=select,
     describe=describe_brains,
     size=lambda _: SIZE_PX,
-    layout="none",
+    layout=None,
     caption="Red: generated subjects vary more than those of the reference; blue: they vary less. "
     "The planes show a simulated brain, left on the left. Grey: no estimate.",
 )

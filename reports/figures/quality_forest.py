@@ -36,7 +36,7 @@ def select(run: Run) -> pd.DataFrame:
     "equivalence margin.",
     panel="group",
     key="verdicts",
-    layout="none",
+    layout=None,
 )
 def quality_forest(table: pd.DataFrame, *, ax: Axes) -> Axes:
     """Draw the differences of all measures.

@@ -31,7 +31,7 @@ def select(run: Run) -> pd.DataFrame:
     "corrected for the number of structures) lies outside it. Structures are sorted within each group.",
     panel="group",
     key="verdicts",
-    layout="none",
+    layout=None,
 )
 def size_forest(table: pd.DataFrame, *, ax: Axes) -> Axes:
     """Draw the differences of one group of structures.

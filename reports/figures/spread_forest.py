@@ -43,7 +43,7 @@ def _logarithmic_axis(table: pd.DataFrame) -> pd.DataFrame:
     "line (interval corrected for the number of structures) lies outside it.",
     panel="group",
     key="verdicts",
-    layout="none",
+    layout=None,
 )
 def spread_forest(table: pd.DataFrame, *, ax: Axes) -> Axes:
     """Draw the ratios of one group of structures.

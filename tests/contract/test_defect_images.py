@@ -41,7 +41,7 @@ def test_severity_zero_injects_nothing(subject, name):
 
 @pytest.mark.parametrize("name", IMAGE)
 def test_more_severity_changes_more(subject, name):
-    severities = next(p for p in defects("image") if p.name == name).options["severities"]
+    severities = next(p for p in defects("image") if p.name == name).severities
     changes = [change(subject, name, severity) for severity in (severities[0], severities[-1])]
     assert 1e-3 < changes[0] < changes[1]
 
@@ -49,7 +49,7 @@ def test_more_severity_changes_more(subject, name):
 @pytest.mark.parametrize("name", IMAGE)
 def test_same_seed_same_defect_and_input_untouched(subject, name):
     before = subject.image.data.copy(), subject.labels.data.copy(), subject.image.affine.copy()
-    severity = next(p for p in defects("image") if p.name == name).options["severities"][-1]
+    severity = next(p for p in defects("image") if p.name == name).severities[-1]
     first, again = (
         inject_in_image(name, subject.image, subject.labels, severity=severity, seed=3) for _ in range(2)
     )

@@ -29,7 +29,7 @@ def test_severity_zero_injects_nothing(name):
 @pytest.mark.parametrize("name", TABLE)
 def test_more_severity_changes_more(name):
     plugin = next(plugin for plugin in defects("table") if plugin.name == name)
-    severities = plugin.options["severities"]
+    severities = plugin.severities
     assert list(severities) == sorted(severities)
     changes = [change(name, severity) for severity in severities]
     assert changes[0] > 0
@@ -39,7 +39,7 @@ def test_more_severity_changes_more(name):
 @pytest.mark.parametrize("name", TABLE)
 def test_same_seed_same_defect_and_input_untouched(name):
     before = REFERENCE.volumes.copy(), REFERENCE.subjects.copy()
-    severity = next(p for p in defects("table") if p.name == name).options["severities"][-1]
+    severity = next(p for p in defects("table") if p.name == name).severities[-1]
     first, again = (inject(name, REFERENCE, severity=severity, seed=5, training=TRAINING) for _ in range(2))
     pd.testing.assert_frame_equal(first.volumes, again.volumes)
     pd.testing.assert_frame_equal(first.subjects, again.subjects)
@@ -51,10 +51,10 @@ def test_same_seed_same_defect_and_input_untouched(name):
 
 @pytest.mark.parametrize("plugin", defects(), ids=lambda plugin: plugin.name)
 def test_every_defect_says_what_must_see_it(plugin):
-    assert set(plugin.options["detects"]) <= set(range(1, 11))
-    assert plugin.options["detects"]
+    assert set(plugin.detects) <= set(range(1, 11))
+    assert plugin.detects
     assert plugin.unit
-    assert 0 not in plugin.options["severities"]
+    assert 0 not in plugin.severities
 
 
 def test_unknown_defect_names_what_exists():

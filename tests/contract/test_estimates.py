@@ -1,10 +1,8 @@
 """What every table of estimates keeps, free for each new one."""
 
 import importlib
-import json
 from dataclasses import replace
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -15,14 +13,17 @@ from plausibrain.analysis.analyse import Analysis, analyse
 from plausibrain.analysis.evaluate import Pairs
 from plausibrain.analysis.feature_registry import all_distances
 from plausibrain.analysis.joint_design import build_frame
-from plausibrain.analysis.results import COLUMNS, ESTIMATES
+from plausibrain.analysis.quantities import all_estimates
+from plausibrain.analysis.results import COLUMNS
 from plausibrain.analysis.sample import prepare_samples
 from plausibrain.analysis.settings import Settings
 from plausibrain.cohorts.cohort import Cohort
 from plausibrain.cohorts.schemas import SCHEMAS
 from plausibrain.cohorts.structures import STRUCTURES, find_structure
 from plausibrain.cohorts.tables import read_table, write_table
+from plausibrain.evaluation.diversity.pair_table import all_similarities
 from plausibrain.generation.demo_cohorts import table_cohort
+from plausibrain.reports.references import known_references
 from tests.unit.analysis.factory import with_quality
 from tests.unit.analysis.feature_factory import with_images
 
@@ -32,14 +33,10 @@ REFERENCE, GENERATED = (
     for n, seed, name in ((130, 1, "r"), (120, 2, "g"))
 )
 TRAINING = with_images(table_cohort(90, seed=3, name="t"), 3)
-REFERENCES = json.loads(
-    (Path(__file__).parents[2] / "reports" / "references.json").read_text(encoding="utf-8")
-)
+REFERENCES = known_references()
 KEY = ["question", "analysis", "quantity", "structure", "stratum", "headsize", "cohort"]
 REGIONS = {structure.region for structure in STRUCTURES}
-EVERY = pytest.mark.parametrize(
-    "plugin", list(ESTIMATES.discover("plausibrain.analysis.estimates")), ids=lambda p: p.name
-)
+EVERY = pytest.mark.parametrize("plugin", all_estimates(), ids=lambda p: p.name)
 
 
 def without_head_size(cohort: Cohort) -> Cohort:
@@ -77,7 +74,7 @@ OWED = {
 
 @cache
 def table_of(name: str) -> pd.DataFrame:
-    plugin = next(p for p in ESTIMATES.discover("plausibrain.analysis.estimates") if p.name == name)
+    plugin = next(p for p in all_estimates() if p.name == name)
     return plugin(PAIRS).reindex(columns=COLUMNS)
 
 
@@ -193,3 +190,10 @@ def test_q_is_within_one_quantity():
     rows = whole().tables["results"].query("quantity == 'hedges_g'")
     expected = multipletests(rows["p"].astype(float), method="fdr_bh")[1]
     np.testing.assert_allclose(rows["q"].astype(float), expected)
+
+
+@EVERY
+def test_every_quantity_is_described(plugin):
+    table = table_of(plugin.name)
+    described = {**all_quantities(), **{p.name: p for p in all_similarities()}}
+    assert set(table.quantity.dropna()) <= set(described), "name its quantities where it registers"

@@ -1,10 +1,8 @@
 """What every headline keeps, free for each new one: weights, row order, bounds, nulls, words, sources."""
 
 import importlib
-import json
 import math
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,6 +16,7 @@ from plausibrain.analysis.sample import prepare_samples
 from plausibrain.analysis.settings import Settings
 from plausibrain.cohorts.registry import Plugin
 from plausibrain.generation.demo_cohorts import table_cohort
+from plausibrain.reports.references import known_references
 from tests.unit.analysis.factory import with_quality
 from tests.unit.analysis.feature_factory import with_images
 
@@ -27,9 +26,7 @@ REFERENCE, GENERATED = (
     for n, seed, name in ((240, 1, "r"), (200, 2, "g"))
 )
 TRAINING = with_images(table_cohort(90, seed=3, name="t"), 3)
-REFERENCES = json.loads(
-    (Path(__file__).parents[2] / "reports" / "references.json").read_text(encoding="utf-8")
-)
+REFERENCES = known_references()
 SINGLE_PRECISION = 2e-4
 # Their noise terms count subjects: rows written down twice are one subject, a weight of two may be two.
 KNOWS_SUBJECTS, BY_SUBJECT = ("covariation", "spread_head", "spread_structures", "spread_worst"), 0.05
@@ -44,18 +41,18 @@ def pairs_of(reference=REFERENCE, generated=GENERATED, settings=SETTINGS) -> Pai
 PAIRS = pairs_of()
 EVERY = pytest.mark.parametrize("plugin", all_headlines(), ids=lambda plugin: plugin.name)
 COMPUTED = pytest.mark.parametrize(
-    "plugin", [p for p in all_headlines() if not p.options["from_counts"]], ids=lambda plugin: plugin.name
+    "plugin", [p for p in all_headlines() if not p.from_counts], ids=lambda plugin: plugin.name
 )
 
 
 def applies(plugin: Plugin) -> None:
-    reasons = [missing_capability(need, PAIRS.full.frame) for need in plugin.options["needs"]]
+    reasons = [missing_capability(need, PAIRS.full.frame) for need in plugin.needs]
     assert not any(reasons), "the default cohorts must let every headline speak"
 
 
 def kinds(plugin: Plugin) -> tuple[str, ...]:
     """Weightings that have a meaning for a headline."""
-    return ("full", "bootstrap", "null", "matched") if plugin.options["null"] else ("full", "bootstrap")
+    return ("full", "bootstrap", "null", "matched") if plugin.null else ("full", "bootstrap")
 
 
 def one_at_a_time(plugin: Plugin, pair: Pair, most: int) -> np.ndarray:
@@ -101,7 +98,7 @@ def repeated(prepared: Prepared, counts: np.ndarray) -> Prepared:
 
 @pytest.mark.parametrize(
     "plugin",
-    [p for p in all_headlines() if not (p.options["from_counts"] or p.options["fixed_scores"])],
+    [p for p in all_headlines() if not (p.from_counts or p.fixed_scores)],
     ids=lambda plugin: plugin.name,
 )
 def test_weight_two_is_the_row_twice(plugin):
@@ -134,32 +131,31 @@ def test_values_stay_within_bounds(plugin):
 @EVERY
 def test_null_is_centred_on_a_perfect_generator(plugin):
     """Against the null by its excess, otherwise by the ideal itself: within half of what counts as good."""
-    options = plugin.options
-    if not options["null"]:
+    if not plugin.null:
         return
-    most = min(60, options["max_splits"])
+    most = min(60, plugin.max_splits)
     null, matched = (plugin(pair.first(most)) for pair in (PAIRS.null, PAIRS.matched))
-    if options["margin"] is None:
+    if plugin.margin is None:
         injected = plugin(PAIRS.injected.first(most))
         reach = np.nanmedian(injected - null)
     else:
-        edges = options["margin"](PAIRS.full.frame)
-        ideal = 0.0 if options["against_null"] else options["ideal"]
+        edges = plugin.margin(PAIRS.full.frame)
+        ideal = 0.0 if plugin.against_null else plugin.ideal
         reach = min(abs(edge - ideal) for edge in edges if math.isfinite(edge))
-    if options["against_null"]:
+    if plugin.against_null:
         assert abs(np.nanmedian(matched - null)) < reach
     else:
-        assert abs(np.nanmedian(null) - options["ideal"]) < reach / 2
+        assert abs(np.nanmedian(null) - plugin.ideal) < reach / 2
 
 
 @EVERY
 def test_margin_holds_the_ideal(plugin):
-    margin, frame = plugin.options["margin"], PAIRS.full.frame
+    margin, frame = plugin.margin, PAIRS.full.frame
     if margin is None:
-        assert plugin.options["against_null"]
+        assert plugin.against_null
         return
     low, high = margin(frame)
-    ideal = 0.0 if plugin.options["against_null"] else plugin.options["ideal"]
+    ideal = 0.0 if plugin.against_null else plugin.ideal
     assert low < ideal < high
     wide = margin(replace(frame, settings=SETTINGS.model_copy(update={"margin": 0.3, "spread_margin": 1.5})))
     assert wide[0] <= low
@@ -170,12 +166,12 @@ def test_margin_holds_the_ideal(plugin):
 def test_every_headline_speaks_for_itself(plugin):
     assert plugin.label
     assert plugin.unit
-    assert plugin.options["question"] in range(1, 11)
+    assert plugin.question in range(1, 11)
     text = importlib.import_module(plugin.module).__doc__ or ""
     # What it is, what moves it and how it misleads take more than one sentence.
     assert len(text) > 200, f"{plugin.name}: say what moves the number and how it misleads"
     assert text.count(".") + text.count("?") >= 3
-    assert "{estimate}" in plugin.options["sentence"]
+    assert "{estimate}" in plugin.sentence
     assert plugin.module.endswith(plugin.name)
 
 

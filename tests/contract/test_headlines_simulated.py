@@ -22,7 +22,7 @@ from tests.unit.analysis.feature_factory import with_images
 
 SETTINGS = Settings(n_resamples=300, n_splits=40)
 N, DRAWS = 100, 60
-ANSWERED = {plugin.options["question"] for plugin in all_headlines()}
+ANSWERED = {plugin.question for plugin in all_headlines()}
 # Their expectation for a perfect generator is the ideal; the others depend on n and are held to their mean.
 KNOWN = ("size_head", "spread_head", "spread_structures", "ageing", "asymmetry", "covariation", "sex_raw")
 
@@ -54,16 +54,14 @@ def test_same_population_is_not_called_different():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "name", [p.name for p in all_headlines() if not p.options["from_counts"] and p.options["null"]]
-)
+@pytest.mark.parametrize("name", [p.name for p in all_headlines() if not p.from_counts and p.null])
 def test_intervals_cover(name):
     cards = [card[name] for card in same_population() if card[name]["status"] == "ok"]
     if len(cards) < DRAWS / 2:
         reasons = {card[name]["reason"] for card in same_population()} - {""}
         assert all("undefined" in reason for reason in reasons)
         return
-    truth = next(p.options["ideal"] for p in all_headlines() if p.name == name)
+    truth = next(p.ideal for p in all_headlines() if p.name == name)
     if name not in KNOWN:
         truth = float(np.mean([card["estimate"] for card in cards]))
     covered = np.mean([card["ci_low"] <= truth <= card["ci_high"] for card in cards])
@@ -84,9 +82,7 @@ def test_excess_over_the_null_is_unbiased():
         assert abs(values.mean()) <= 3.5 * error, f"{name}: excess {values.mean():.3f} of a perfect generator"
 
 
-DETECTABLE = [
-    p for p in defects("table") if set(p.options["detects"]) & ANSWERED and "training" not in p.parameters
-]
+DETECTABLE = [p for p in defects("table") if set(p.detects) & ANSWERED and "training" not in p.parameters]
 
 
 # A sex effect that is twice as large is also twice as uncertain: 300 subjects a side cannot exclude 1.33.
@@ -102,10 +98,10 @@ def clean(n: int = 300) -> tuple[Cohort, Cohort]:
 @pytest.mark.parametrize("plugin", DETECTABLE, ids=lambda plugin: plugin.name)
 def test_injected_defects_are_found_where_they_are_declared(plugin):
     reference, generated = clean(SUBJECTS[plugin.name])
-    injected = inject(plugin.name, generated, severity=plugin.options["severities"][-1], seed=1)
+    injected = inject(plugin.name, generated, severity=plugin.severities[-1], seed=1)
     card = judge(reference, injected, SETTINGS)
     verdicts = {q["number"]: q["verdict"] for q in card["questions"]}
-    declared = set(plugin.options["detects"]) & ANSWERED
+    declared = set(plugin.detects) & ANSWERED
     assert "fail" in {verdicts[number] for number in declared}, {
         k: h["verdict"] for k, h in entries(card).items()
     }

@@ -1,7 +1,6 @@
 """Every number that decides a verdict is in the protocol, so that changing it changes the fingerprint."""
 
 from dataclasses import replace
-from types import MappingProxyType
 
 import pytest
 
@@ -17,14 +16,13 @@ HEADLINES = all_headlines()
 REFERENCE, GENERATED = normal_cohort(40, 1), normal_cohort(40, 2)
 FRAME = build_frame(prepare_samples(REFERENCE, GENERATED, min_subjects=10), QUICK)
 BEFORE = fingerprint(protocol_of(FRAME, REFERENCE, HEADLINES))
-WITH_MARGIN = [plugin for plugin in HEADLINES if plugin.options["margin"] is not None]
+WITH_MARGIN = [plugin for plugin in HEADLINES if plugin.margin is not None]
 NUMBERS = [name for name, field in Settings.model_fields.items() if field.annotation in (int, float)]
 
 
 @pytest.mark.parametrize("changed", WITH_MARGIN, ids=lambda plugin: plugin.name)
 def test_another_margin_is_another_protocol(changed):
-    options = MappingProxyType({**changed.options, "margin": lambda frame: (-0.123, 0.123)})
-    plugins = [replace(p, options=options) if p is changed else p for p in HEADLINES]
+    plugins = [replace(p, margin=lambda frame: (-0.123, 0.123)) if p is changed else p for p in HEADLINES]
     assert fingerprint(protocol_of(FRAME, REFERENCE, plugins)) != BEFORE
 
 
@@ -42,5 +40,5 @@ def test_margins_follow_the_settings(plugin):
         conditioning_margin=0.5, exclusion_margin=0.2, similarity_margin=0.1, copies_margin=4.0,
         missing_margin=0.9, identical_margin=0.1,
     )  # fmt: skip
-    margin = plugin.options["margin"]
+    margin = plugin.margin
     assert margin(FRAME) != margin(replace(FRAME, settings=wide))

@@ -1,11 +1,9 @@
 """What every measure keeps: scale, orientation, bounds, no sentinels, and the faults that it declares."""
 
 import importlib
-import json
 import math
 from dataclasses import replace
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,16 +16,15 @@ from plausibrain.evaluation.measuring import REQUESTS, Value, all_measures, meas
 from plausibrain.generation.injection import defects, inject_in_image
 from plausibrain.generation.norms import draw_subjects, draw_volumes
 from plausibrain.generation.simulator.subject import Grid, simulate_subject
+from plausibrain.reports.references import known_references
 
 VOXEL_MM = 3.0
-REFERENCES = json.loads(
-    (Path(__file__).parents[2] / "reports" / "references.json").read_text(encoding="utf-8")
-)
+REFERENCES = known_references()
 EVERY = pytest.mark.parametrize("plugin", all_measures(), ids=lambda plugin: plugin.name)
 DECLARED = [
     pytest.param(plugin, defect, direction, id=f"{plugin.name}-{defect}")
     for plugin in all_measures()
-    for defect, direction in plugin.options["detects"].items()
+    for defect, direction in plugin.detects.items()
 ]
 
 
@@ -60,7 +57,7 @@ def of(plugin: Plugin, values: dict[str, Value]) -> np.ndarray:
 @EVERY
 def test_a_head_with_noisy_air_has_every_number(plugin):
     values = [v for v in original().values() if v.metric == plugin.name]
-    assert len(values) == len(plugin.options["parts"])
+    assert len(values) == len(plugin.parts)
     assert not any(v.reason for v in values)
     low, high = plugin.bounds
     assert all(low <= v.value <= high for v in values)
@@ -124,8 +121,8 @@ def test_without_a_head_what_needs_air_has_a_reason_and_the_rest_its_number(plug
 
 @pytest.mark.parametrize(("plugin", "defect", "direction"), DECLARED)
 def test_declared_faults_are_seen_and_larger_ones_more(plugin, defect, direction):
-    severities = next(p for p in defects("image") if p.name == defect).options["severities"]
-    first = next(iter(plugin.options["parts"]))
+    severities = next(p for p in defects("image") if p.name == defect).severities
+    first = next(iter(plugin.parts))
     name = f"{plugin.name}_{first}" if first else plugin.name
     small, large = (injected(defect, severity)[name].value for severity in (severities[0], severities[-1]))
     sign = 1 if direction == "rises" else -1
@@ -134,8 +131,8 @@ def test_declared_faults_are_seen_and_larger_ones_more(plugin, defect, direction
 
 
 def test_every_image_defect_is_seen_by_some_measure():
-    seen = {defect for plugin in all_measures() for defect in plugin.options["detects"]}
-    owed = {p.name for p in defects("image") if 7 in p.options["detects"]}
+    seen = {defect for plugin in all_measures() for defect in plugin.detects}
+    owed = {p.name for p in defects("image") if 7 in p.detects}
     assert owed <= seen
 
 
@@ -143,7 +140,7 @@ def test_every_image_defect_is_seen_by_some_measure():
 def test_every_measure_speaks_for_itself(plugin):
     assert set(plugin.parameters) <= set(REQUESTS)
     assert set(plugin.source) <= set(REFERENCES)
-    assert set(plugin.options["detects"].values()) <= {"rises", "falls"}
+    assert set(plugin.detects.values()) <= {"rises", "falls"}
     assert plugin.better in ("higher", "lower", "closer")
     assert plugin.module.endswith(f".{plugin.name}")
     text = importlib.import_module(plugin.module).__doc__ or ""

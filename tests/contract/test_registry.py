@@ -2,6 +2,7 @@
 
 import sys
 import textwrap
+from dataclasses import FrozenInstanceError, dataclass
 from importlib.metadata import EntryPoint
 from pathlib import Path
 
@@ -151,18 +152,27 @@ def test_missing_requirements_are_named_but_do_not_hide_the_plugin():
     assert shapes["area"].missing == ("surely_not_installed", "surely_not.installed")
 
 
-def test_options_are_free_and_read_only():
-    shapes = Registry("shapes")
-    given = {"question": 2}
+def test_a_kind_declares_fields_of_its_own():
+    @dataclass(frozen=True, kw_only=True)
+    class Shape(Plugin):
+        question: int
+        parts: tuple[str, ...] = ()
 
-    @shapes.register(label="Area", options=given)
+    shapes = Registry("shapes", Shape)
+
+    @shapes.register(label="Area", question=2)
     def area() -> int:
         return 1
 
-    given["question"] = 3
-    assert shapes["area"].options == {"question": 2}
-    with pytest.raises(TypeError, match="does not support item assignment"):
-        shapes["area"].options["question"] = 4
+    assert (shapes["area"].question, shapes["area"].parts) == (2, ())
+    with pytest.raises(FrozenInstanceError):
+        shapes["area"].question = 4
+
+
+@pytest.mark.parametrize("declared", [{"colour": "red"}, {}])
+def test_a_field_too_many_or_too_few_is_named(declared):
+    with pytest.raises(ToolError, match=r"shapes plug-in '<lambda>' is declared wrongly: .*(colour|label)"):
+        Registry("shapes").register(**declared)(lambda: 0)
 
 
 def entry(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
@@ -191,5 +201,5 @@ def test_broken_entry_points_are_named(package, monkeypatch, name, value, messag
 
 
 def test_a_plugin_can_be_made_by_hand():
-    plugin = Plugin("shapes", "area", lambda side: side**2, "Area")
-    assert (plugin(2), plugin.missing, dict(plugin.options)) == (4, (), {})
+    plugin = Plugin(kind="shapes", name="area", function=lambda side: side**2, label="Area")
+    assert (plugin(2), plugin.missing) == (4, ())

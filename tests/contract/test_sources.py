@@ -1,20 +1,21 @@
-"""Whatever a plug-in cites is in the references, in the form for pages and in the form for papers."""
-
-import json
-import re
-from pathlib import Path
+"""Whatever a plug-in cites is in the bibliography, and whatever it says of its method cites what is there."""
 
 import pytest
 
-from plausibrain.catalogue import catalogue
+from plausibrain.catalogue import catalogue, plugins
+from plausibrain.reports.references import Bibliography, known_references
 
-ROOT = Path(__file__).parents[2]
-PAGES = set(json.loads((ROOT / "reports" / "references.json").read_text(encoding="utf-8")))
-PAPERS = set(re.findall(r"@\w+\{([^,\s]+),", (ROOT / "references.bib").read_text(encoding="utf-8")))
 CITED = sorted({(source, entry["name"]) for entry in catalogue() for source in entry["source"]})
+SAID = [p for p in plugins() if p.methods]
 
 
 @pytest.mark.parametrize(("source", "name"), CITED)
 def test_sources_of_every_plugin_are_in_the_references(source: str, name: str) -> None:
-    assert source in PAGES, f"{name} cites {source}; add it to reports/references.json"
-    assert source in PAPERS, f"{name} cites {source}; add it to references.bib"
+    assert source in known_references(), f"{name} cites {source}; add it to references.bib"
+
+
+@pytest.mark.parametrize("plugin", SAID, ids=lambda p: f"{p.kind}-{p.name}")
+def test_methods_sentences_cite_known_papers(plugin) -> None:
+    assert len(SAID) > 15
+    Bibliography().pieces(plugin.methods)
+    assert plugin.methods.endswith(".")

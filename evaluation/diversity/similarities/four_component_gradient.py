@@ -35,6 +35,8 @@ C1, C2 = 1e-4, 9e-4
 @similarity(
     label="4-G-R-SSIM", prepare=gradient_field, bounds=(-1.0, 1.0),
     source=("Pinaya2022", "Chen2006", "Li2010", "Rouse2008", "Tudosiu2024"),
+    methods="Diversity is also measured by the four-component gradient similarity 4-G-R-SSIM "
+    "[@Chen2006; @Li2010; @Rouse2008] of the brain LDM paper [@Pinaya2022].",
     settings=f"Sobel (sum of components), window {WINDOW_SIZE}, sigma {WINDOW_SIGMA}, K 0.01 0.03, "
     f"range 1, edges {EDGE}, smooth {SMOOTH}, weights 1/4",
 )  # fmt: skip

@@ -29,6 +29,8 @@ C1, C2 = 1e-4, 9e-4
 
 @similarity(
     label="MS-SSIM", prepare=build_pyramid, bounds=(0.0, 1.0), source=("Wang2003", "Wang2004"),
+    methods="Diversity is measured among pairs within each cohort, taken from a random ring so that every "
+    "image takes part equally often, by MS-SSIM [@Wang2003]; intervals resample images, not pairs.",
     settings=f"window {WINDOW_SIZE}, sigma {WINDOW_SIGMA}, K 0.01 0.03, exponents {WEIGHTS}, range 1",
 )  # fmt: skip
 def ms_ssim(first: Pyramid, second: Pyramid) -> float:

@@ -8,9 +8,8 @@ from scipy import stats
 
 from plausibrain.analysis.evaluate import SUBJECTS_PER_COLUMN, Headline, evaluate_headline
 from plausibrain.analysis.pair import Pair
-from plausibrain.analysis.registry import HEADLINES, all_headlines
+from plausibrain.analysis.registry import HEADLINES, HeadlinePlugin, all_headlines
 from plausibrain.cohorts.errors import MeasurementError
-from plausibrain.cohorts.registry import Plugin
 from tests.unit.analysis.factory import frame_of, normal_cohort, pairs_of
 
 REFERENCE, GENERATED = normal_cohort(80, 1, name="r"), normal_cohort(80, 2, name="g")
@@ -21,13 +20,12 @@ PAIRS = pairs_of(REFERENCE, GENERATED)
 def plugin(function=lambda pair: np.zeros(pair.n_replicates), *, bounds=(-np.inf, np.inf), **options):
     given = {
         "question": 2, "ideal": 0.0, "margin": lambda frame: (-0.2, 0.2), "sentence": "{estimate}",
-        "needs": (), "against_null": False, "null": True, "max_splits": 100, "interval": None,
-        "both_sides": False, "fixed_scores": False, "logarithmic": False, "assumes": (), "percent": False,
-        "structures": None, "words": None,
+        "max_splits": 100,
     }  # fmt: skip
-    return Plugin(
-        "headlines", "made_up", function, "Made up", "SD", "closer", bounds, options=given | options
-    )
+    return HeadlinePlugin(
+        kind="headlines", name="made_up", function=function, label="Made up", unit="SD", better="closer",
+        bounds=bounds, **(given | options),
+    )  # fmt: skip
 
 
 def headline(

@@ -52,7 +52,7 @@ def like() -> dict[str, float]:
 @EVERY
 @pytest.mark.parametrize("name", [NETWORK, IMAGE])
 def test_values_stay_in_bounds_and_a_perfect_generator_lies_in_the_null(plugin, name):
-    most = min(20, plugin.options["max_splits"])
+    most = min(20, plugin.max_splits)
     null, matched = (plugin(p.first(most), name) for p in (LIKE.null, LIKE.matched))
     for values in (null, matched):
         assert values.shape == (most,)
@@ -178,10 +178,10 @@ def test_a_distance_stands_at_the_n_of_its_null():
 
 def test_few_images_for_long_vectors_are_a_caveat():
     frechet = next(p for p in all_distances() if p.name == "frechet")
-    assert frechet.options["caveat"](60, 256) == (
+    assert frechet.caveat(60, 256) == (
         "60 images for 256 dimensions: biased upwards, read it beside split-half reference"
     )
-    assert frechet.options["caveat"](600, 256) == ""
+    assert frechet.caveat(600, 256) == ""
 
 
 def test_other_ages_are_no_distance_in_adjusted_space():

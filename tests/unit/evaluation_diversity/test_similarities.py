@@ -31,7 +31,7 @@ EVERY = pytest.mark.parametrize("plugin", all_similarities(), ids=lambda plugin:
 
 
 def of(plugin, first: torch.Tensor, second: torch.Tensor) -> float:
-    return plugin(plugin.options["prepare"](first), plugin.options["prepare"](second))
+    return plugin(plugin.prepare(first), plugin.prepare(second))
 
 
 @EVERY

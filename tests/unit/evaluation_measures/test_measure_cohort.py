@@ -20,12 +20,7 @@ from plausibrain.evaluation.measuring import all_measures
 from tests.unit.evaluation_measures.scans import VOXEL_MM, phantom
 
 N = 4
-JUDGED = [
-    f"{p.name}_{part}" if part else p.name
-    for p in all_measures()
-    if p.options["judged"]
-    for part in p.options["parts"]
-]
+JUDGED = [f"{p.name}_{part}" if part else p.name for p in all_measures() if p.judged for part in p.parts]
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +61,7 @@ def test_every_image_has_its_numbers_and_the_broken_one_a_reason(result):
 
 def test_the_table_holds_every_number_once_with_status_and_unit(result, tmp_path):
     table = result.table
-    n_values = sum(len(p.options["parts"]) for p in all_measures())
+    n_values = sum(len(p.parts) for p in all_measures())
     assert len(table) == N * n_values
     assert not table.duplicated(["participant_id", "metric", "structure"]).any()
     assert set(table["status"]) == {"ok", "failed", "not_applicable"}

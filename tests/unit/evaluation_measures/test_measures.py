@@ -239,9 +239,7 @@ def test_a_missing_tissue_costs_its_numbers_and_no_others():
     assert values["snr_csf"].reason == "0 voxels of ventricles; at least 100 are needed"
     assert np.isnan(values["snr_csf"].value)
     assert values["snr_wm"].reason == ""
-    assert set(values) == {
-        f"{p.name}_{part}" if part else p.name for p in all_measures() for part in p.options["parts"]
-    }
+    assert set(values) == {f"{p.name}_{part}" if part else p.name for p in all_measures() for part in p.parts}
 
 
 def test_only_chosen_measures_are_taken():

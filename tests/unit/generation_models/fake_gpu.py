@@ -102,7 +102,7 @@ def move(task: Any) -> None:
 
 def stages(model: str) -> Iterator[tuple[str, Callable[[], None]]]:
     """Yield the name of each stage and sampler of a model with what runs it."""
-    recipe = find_model(model).options["recipe"](Request("tiny", SHAPE, N_CONDITIONS))
+    recipe = find_model(model).recipe(Request("tiny", SHAPE, N_CONDITIONS))
     finished: dict[str, Any] = {}
     images = ArrayExamples(torch.rand(N_IMAGES, 1, *SHAPE), torch.rand(N_IMAGES, N_CONDITIONS))
     for number, plan in enumerate(recipe.plans):

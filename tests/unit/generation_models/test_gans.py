@@ -342,7 +342,7 @@ def test_a_checkpoint_of_another_model_is_refused(trained):
 
 @pytest.mark.parametrize("model", MODELS)
 def test_requests_that_fit_no_preset_are_refused(model):
-    recipe = find_model(model).options["recipe"]
+    recipe = find_model(model).recipe
     request = Request("tiny", (SIDE,) * 3, 2)
     assert recipe(replace(request, steps={"adversarial": 7})).plans[0].steps == 7
     for change, message in (

@@ -21,7 +21,7 @@ SUBJECTS = pd.DataFrame(
 
 
 def test_what_is_shipped_can_be_trained():
-    trainable = {plugin.name for plugin in models() if plugin.options["recipe"] is not None}
+    trainable = {plugin.name for plugin in models() if plugin.recipe is not None}
     assert set(shipped_models()) <= trainable
     assert "ldm" in shipped_models()
 

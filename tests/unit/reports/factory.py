@@ -13,6 +13,7 @@ import pandas as pd
 from plausibrain.cohorts.schemas import SCHEMAS
 from plausibrain.cohorts.structures import STRUCTURES, TIV
 from plausibrain.cohorts.tables import write_table
+from plausibrain.descriptions import described_quantities
 from tests.unit.reports.factory_results import QUALITY, Results
 from tests.unit.reports.factory_scorecard import headlines, scorecard
 
@@ -249,6 +250,10 @@ class RunFactory:
             "created": "2026-11-21T10:00:00+00:00",
             "versions": {"plausibrain": "0.1.0", "numpy": "2.3.0", "python": "3.12.3"},
             "hardware": {"cpu": "x86_64", "cores": 2},
+            "quantities": described_quantities(tables["results"]),
+            "segmenters": {
+                "synthseg": "Regional volumes come from SynthSeg [@Billot2023].",
+            },
             "inputs": {"reference": {"path": "clinic-a.csv", "sha256": "ab" * 32}},
         }
         for name, content in (("run.json", record), ("scorecard.json", card)):

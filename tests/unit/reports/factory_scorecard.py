@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from plausibrain.analysis.registry import all_headlines
 from tests.unit.reports.factory_results import verdict
 
 QUESTIONS = (
@@ -17,6 +18,7 @@ NOT_MEASURED = {
     10: "needs images of held-out subjects",
 }
 RATIO = {"unit": "ratio of SDs", "ideal": 1.0, "margin_low": 0.8, "margin_high": 1.25}
+METHODS = {plugin.name: plugin.methods for plugin in all_headlines()}
 AGAINST_NULL = {"against_null": True, "judged": 0.11}
 UP_TO = {"margin_low": None, "better": "lower"}
 
@@ -34,6 +36,7 @@ def headline(n: int, name: str, label: str, estimate: float, se: float, **more: 
         "margin_low": low, "margin_high": high, "mde": 2.8 * se, "se": se, "null": null, "matched": matched,
         "n_reference": n, "n_generated": n, "sentence": f"{label}: {estimate:.2f}. Split-half reference: 0.",
         "verdict": verdict(estimate, se, low, high), "caveat": "", "status": "ok", "reason": "",
+        "methods": METHODS.get(name, ""),
     } | more  # fmt: skip
 
 

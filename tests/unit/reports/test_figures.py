@@ -26,8 +26,8 @@ def empty_run(run: Run) -> Run:
 
 
 def one_panel(plugin: Plugin, run: Run) -> pd.DataFrame:
-    table = plugin.options["select"](run)
-    column = plugin.options["panel"]
+    table = plugin.select(run)
+    column = plugin.panel
     return table[table[column] == table[column].iloc[0]] if column else table
 
 
@@ -41,7 +41,7 @@ def test_draws_on_the_axes_it_is_given(plugin: Plugin, run: Run) -> None:
 
 @every_figure
 def test_describes_a_panel_with_numbers(plugin: Plugin, run: Run) -> None:
-    text = plugin.options["describe"](one_panel(plugin, run))
+    text = plugin.describe(one_panel(plugin, run))
     assert any(character.isdigit() for character in text)
     assert text.endswith(".")
     assert "nan" not in text
@@ -49,7 +49,7 @@ def test_describes_a_panel_with_numbers(plugin: Plugin, run: Run) -> None:
 
 @every_figure
 def test_nothing_to_show_is_an_empty_selection(plugin: Plugin, empty_run: Run) -> None:
-    assert plugin.options["select"](empty_run).empty
+    assert plugin.select(empty_run).empty
 
 
 @every_figure
@@ -68,7 +68,7 @@ def test_figures_of_a_question_come_in_order(run: Run) -> None:
 
 
 def test_one_subject_is_enough_to_draw(run: Run) -> None:
-    table = FIGURES["volume_distributions"].options["select"](run).head(1)
+    table = FIGURES["volume_distributions"].select(run).head(1)
     with drawing("x"):
         FIGURES["volume_distributions"].function(table, ax=Figure().add_subplot())
 
@@ -108,7 +108,7 @@ def test_margin_of_a_noisy_structure_is_drawn_wider(run: Run) -> None:
 
 def test_tooltips_name_structure_and_estimate(run: Run) -> None:
     panel = figures_of(run, 2)[1].panels[0]
-    table = FIGURES["size_forest"].options["select"](run)
+    table = FIGURES["size_forest"].select(run)
     assert f"<title>{'Head size (TIV)'}:" in panel
     assert panel.count("<title>") >= len(table[table.group == table.group.iloc[0]])
     assert json.dumps(str(panel))

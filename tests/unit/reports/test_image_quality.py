@@ -25,10 +25,8 @@ def test_structures_keep_their_names(run: Run) -> None:
 
 
 def test_far_and_near_differences_are_told_with_their_true_numbers(run: Run) -> None:
-    table = FIGURES.discover("plausibrain.reports.figures")["quality_forest"].options["select"](run)
-    assert "to The fwhm_mean: 9.00 SD (8.75 to 9.25) – fail." in FIGURES["quality_forest"].options[
-        "describe"
-    ](table)
+    table = FIGURES.discover("plausibrain.reports.figures")["quality_forest"].select(run)
+    assert "to The fwhm_mean: 9.00 SD (8.75 to 9.25) – fail." in FIGURES["quality_forest"].describe(table)
     with drawing("x"):
         ax = FIGURES["quality_forest"].function(table, ax=Figure().add_subplot())
     assert ax.get_xlim()[1] > 9.25
@@ -38,7 +36,7 @@ def test_far_and_near_differences_are_told_with_their_true_numbers(run: Run) -> 
 def test_the_measures_that_differ_most_come_first(run: Run) -> None:
     quality = {figure.name: figure for figure in figures_of(run, 7)}
     assert list(quality) == ["quality_forest", "quality_distributions"]
-    table = FIGURES["quality_distributions"].options["select"](run)
+    table = FIGURES["quality_distributions"].select(run)
     assert list(table.measure.unique()) == ["The fwhm_mean", "The snr_gm", "The cjv"]
     assert set(table.cohort) == {"reference", "generated"}
 

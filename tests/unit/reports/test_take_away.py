@@ -37,7 +37,7 @@ def test_every_figure_is_written_in_three_formats_that_open(folder: Path) -> Non
 
 
 def test_the_texts_cite_exactly_the_papers_of_the_bibliography(folder: Path) -> None:
-    keys = set(re.findall(r"@article{(\w+),", (folder / "references.bib").read_text(encoding="utf-8")))
+    keys = set(re.findall(r"@\w+{(\w+),", (folder / "references.bib").read_text(encoding="utf-8")))
     markdown = (folder / "methods.md").read_text(encoding="utf-8")
     tex = (folder / "methods.tex").read_text(encoding="utf-8")
     assert keys
