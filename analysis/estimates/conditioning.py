@@ -19,12 +19,15 @@ QUANTITIES = (  # quantity, its label, unit, value without an effect
 )
 
 
+RANGES = (("requested_range", "central 90 % of requests"), ("measured_range", "central 90 % of measurements"))
+
+
 def _described() -> dict[str, Quantity]:
     """Describe the quantities of every condition."""
     return {
         f"{label.replace(' ', '_')}_{quantity}": Quantity(f"{label.capitalize()}, {words}")
         for label in LABELS.values()
-        for quantity, words, _, _ in QUANTITIES
+        for quantity, words in (*(pair[:2] for pair in QUANTITIES), *RANGES)
     }
 
 

@@ -13,7 +13,7 @@ from plausibrain.analysis.analyse import Analysis, analyse
 from plausibrain.analysis.evaluate import Pairs
 from plausibrain.analysis.feature_registry import all_distances
 from plausibrain.analysis.joint_design import build_frame
-from plausibrain.analysis.quantities import all_estimates
+from plausibrain.analysis.quantities import all_estimates, all_quantities
 from plausibrain.analysis.results import COLUMNS
 from plausibrain.analysis.sample import prepare_samples
 from plausibrain.analysis.settings import Settings
