@@ -44,6 +44,8 @@ _LEAST_MM3 = {
 """A median below says that the unit is not mm3: an adult human has 20 to 100 times as much, and the same
 number in mL lies below."""
 _MOST_MM3 = 1e9
+HEAD_SIZE_MM3 = (750_000.0, 2_300_000.0)
+"""Head sizes beyond these are segmentation failures, wrong units or wrong voxel sizes."""
 _SYNTHSEG_ONLY = "total intracranial"
 _SHOWN = 20
 
@@ -136,6 +138,9 @@ def split_volume_table(raw: pd.DataFrame, *, source: str, unit: str | None = Non
     reason = _unusable(volumes, notes)
     volumes = volumes.mask(reason != "")
     volumes = _in_mm3(volumes, unit, source, notes)
+    volumes = _without_single_zeros(volumes, notes)
+    reason = _mark_heads(reason, volumes, notes)
+    volumes = volumes.mask(reason != "")
     qc = _numbers(raw, groups, source) if groups else None
     if qc is not None:
         _check_qc(qc, source)
@@ -215,6 +220,31 @@ def _unusable(volumes: pd.DataFrame, notes: list[Note]) -> pd.Series:
         reason = _mark(reason, (volumes[TIV] == 0).to_numpy(), "head size is zero", notes)
     reason = _mark(reason, (np.abs(values) > _MOST_MM3).any(axis=1), "a volume exceeds a cubic metre", notes)
     return _mark_negative(reason, volumes, notes)
+
+
+def _without_single_zeros(volumes: pd.DataFrame, notes: list[Note]) -> pd.DataFrame:
+    """Take a zero of a main structure for missing where others have a volume: no brain lacks a hippocampus.
+
+    A main structure that is zero for everybody stays.
+    """
+    main = [name for name in volumes.columns if name != TIV and not _is_minor(str(name))]
+    zero = (volumes[main] == 0) & (volumes[main] > 0).any()
+    for name in zero.columns[zero.any()]:
+        rows = zero[name]
+        message = f"{name} is zero in {int(rows.sum())} of {len(rows)} rows and counts as missing there"
+        notes.append(Note("warning", str(name), int(rows.index[rows][0]), "0", message))
+    return volumes.assign(**{name: volumes[name].mask(zero[name]) for name in zero.columns[zero.any()]})
+
+
+def _mark_heads(reason: pd.Series, volumes: pd.DataFrame, notes: list[Note]) -> pd.Series:
+    """Mark rows whose head size no human head has; the widest range in use, children from one year on."""
+    if TIV not in volumes:
+        return reason
+    low, high = HEAD_SIZE_MM3
+    odd = (volumes[TIV] < low) | (volumes[TIV] > high)
+    return _mark(
+        reason, odd.to_numpy(), f"head size outside {low / 1000:,.0f} to {high / 1000:,.0f} mL", notes
+    )
 
 
 def _mark_negative(reason: pd.Series, volumes: pd.DataFrame, notes: list[Note]) -> pd.Series:

@@ -111,3 +111,38 @@ def test_what_lies_outside_the_working_grid_is_background() -> None:
     found = label_ids(*sample_on(maps_of(labels), labels.affine, like))
     assert not found[:12].any()
     assert (found > 0).any()
+
+
+def _stripped(turned: bool) -> Volume:
+    """Return a stripped brain of values 0.2 to 2 on a background of zero, on a straight or a turned grid."""
+    axes = np.indices((48, 48, 48)) - 23.5
+    inside = np.sqrt((axes**2).sum(0)) < 19
+    data = np.where(inside, 1.1 + 0.9 * np.sin(axes[0] / 5), 0.0)
+    affine = np.diag([2.0, 2.0, 2.0, 1.0])
+    if turned:
+        c, s = np.cos(0.5), np.sin(0.5)
+        affine[:2, :2] = 2 * np.array([[c, -s], [s, c]])
+    affine[:3, 3] = -affine[:3, :3] @ np.full(3, 23.5)
+    return Volume(data, affine)
+
+
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize(("slope", "offset"), [(2.0, -1.0), (1.0, -1000.0), (300.0, 55.0)])
+def test_offsets_do_not_matter_on_any_grid(turned: bool, slope: float, offset: float) -> None:
+    image = _stripped(turned)
+    expected = make_working_image(image, 2.0).data
+    found = make_working_image(Volume(image.data * slope + offset, image.affine), 2.0).data
+    np.testing.assert_allclose(found, expected, atol=2e-3)
+
+
+@pytest.mark.parametrize("padding", [-1000.0, 0.0])
+def test_the_value_outside_the_brain_does_not_matter(padding: float) -> None:
+    """Padding below the brain, or among its z-scores, gives the image that has its lowest value there."""
+    image = _stripped(turned=True)
+    inside = image.data > 0
+    scores = (image.data - 1.1) / 0.6
+    wanted = Volume(np.where(inside, scores - scores[inside].min(), 0), image.affine)
+    given = Volume(np.where(inside, scores, padding), image.affine)
+    found, expected = make_working_image(given, 2.0), make_working_image(wanted, 2.0)
+    assert found.data.shape == expected.data.shape
+    np.testing.assert_allclose(found.data, expected.data, atol=0.02)
