@@ -258,6 +258,10 @@ def _remarks(image: Any) -> tuple[str, ...]:
         remarks.append("sform and qform disagree; the sform was used")
     if not sform_code and not qform_code:
         remarks.append("the header states no orientation; left and right are a guess")
+    elif np.array_equal(image.affine, np.eye(4)):
+        remarks.append(
+            "the header holds an identity matrix: voxels of 1 mm and RAS, though nobody may mean it"
+        )
     unit = image.header.get_xyzt_units()[0]
     if unit not in ("mm", "unknown"):
         remarks.append(f"the header says its lengths are in {unit}; they were read as mm")

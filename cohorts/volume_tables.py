@@ -19,6 +19,7 @@ from plausibrain.cohorts.notes import Note
 from plausibrain.cohorts.participant_columns import is_text_column
 from plausibrain.cohorts.raw_tables import read_raw_table
 from plausibrain.cohorts.structures import TIV, TIV_ALIASES, canonical_name, find_structure
+from plausibrain.cohorts.volume_sums import implausible_heads
 
 QC_GROUPS = (
     "general white matter",
@@ -44,8 +45,6 @@ _LEAST_MM3 = {
 """A median below says that the unit is not mm3: an adult human has 20 to 100 times as much, and the same
 number in mL lies below."""
 _MOST_MM3 = 1e9
-HEAD_SIZE_MM3 = (750_000.0, 2_300_000.0)
-"""Head sizes beyond these are segmentation failures, wrong units or wrong voxel sizes."""
 _SYNTHSEG_ONLY = "total intracranial"
 _SHOWN = 20
 
@@ -139,7 +138,8 @@ def split_volume_table(raw: pd.DataFrame, *, source: str, unit: str | None = Non
     volumes = volumes.mask(reason != "")
     volumes = _in_mm3(volumes, unit, source, notes)
     volumes = _without_single_zeros(volumes, notes)
-    reason = _mark_heads(reason, volumes, notes)
+    heads = implausible_heads(volumes, source=source, is_unit_stated=unit is not None)
+    reason = _mark_heads(reason, heads, notes)
     volumes = volumes.mask(reason != "")
     qc = _numbers(raw, groups, source) if groups else None
     if qc is not None:
@@ -236,15 +236,10 @@ def _without_single_zeros(volumes: pd.DataFrame, notes: list[Note]) -> pd.DataFr
     return volumes.assign(**{name: volumes[name].mask(zero[name]) for name in zero.columns[zero.any()]})
 
 
-def _mark_heads(reason: pd.Series, volumes: pd.DataFrame, notes: list[Note]) -> pd.Series:
-    """Mark rows whose head size no human head has; the widest range in use, children from one year on."""
-    if TIV not in volumes:
-        return reason
-    low, high = HEAD_SIZE_MM3
-    odd = (volumes[TIV] < low) | (volumes[TIV] > high)
-    return _mark(
-        reason, odd.to_numpy(), f"head size outside {low / 1000:,.0f} to {high / 1000:,.0f} mL", notes
-    )
+def _mark_heads(reason: pd.Series, heads: pd.Series, notes: list[Note]) -> pd.Series:
+    for why in heads[heads != ""].unique():
+        reason = _mark(reason, (heads == why).to_numpy(), str(why), notes)
+    return reason
 
 
 def _mark_negative(reason: pd.Series, volumes: pd.DataFrame, notes: list[Note]) -> pd.Series:

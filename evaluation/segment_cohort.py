@@ -6,6 +6,7 @@ the run and repeating it loses at most the images in hand.
 
 import os
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,15 +17,19 @@ import pandas as pd
 
 from plausibrain.cohorts.cohort import Cohort
 from plausibrain.cohorts.errors import DataError
+from plausibrain.cohorts.notes import Note
 from plausibrain.cohorts.processes import spread
 from plausibrain.cohorts.store import Store
+from plausibrain.cohorts.structures import TIV
 from plausibrain.evaluation.segment_files import Outcome, segment_files
+from plausibrain.evaluation.segmentation import TIV_RANGE_MM3
 
 #: Columns of `SegmentedCohort.table` beside one per fact.
 TABLE_COLUMNS = (
     "participant_id",
     "status",
     "reason",
+    "remarks",
     "seconds",
     "peak_memory_mb",
     "segmenter",
@@ -200,6 +205,7 @@ def _assemble(cohort: Cohort, outcomes: Sequence[Outcome], segmenter: str) -> Se
         {
             "status": outcome.status,
             "reason": "; ".join(outcome.reasons),
+            "remarks": "; ".join(outcome.remarks),
             "seconds": outcome.seconds,
             "peak_memory_mb": outcome.peak_memory_mb,
             "segmenter": segmenter,
@@ -215,17 +221,30 @@ def _assemble(cohort: Cohort, outcomes: Sequence[Outcome], segmenter: str) -> Se
     facts = pd.DataFrame([dict(outcome.facts) for outcome in outcomes]).astype(np.float64)
     measured = replace(
         cohort,
-        subjects=_with_status(cohort.subjects, table),
+        subjects=_with_status(cohort.subjects, table, volumes.get(TIV, pd.Series(np.nan, index=table.index))),
         volumes=volumes,
         qc=quality if len(quality.columns) else None,
         segmenter=segmenter,
+        notes=(*cohort.notes, *_notes(outcomes)),
     )
     return SegmentedCohort(measured, table, facts)
 
 
-def _with_status(subjects: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
-    """Return the subjects with failed images excluded; who was excluded before keeps the first reason."""
-    newly = ((table["status"] == "failed") & (subjects["status"] == "ok")).to_numpy()
-    status = subjects["status"].mask(newly, "excluded")
-    reason = subjects["reason"].mask(newly, "segmentation: " + table["reason"].astype(str))
-    return subjects.assign(status=status, reason=reason)
+def _notes(outcomes: Sequence[Outcome]) -> Iterator[Note]:
+    """Yield one note for every remark on headers."""
+    remarks = Counter(remark for outcome in outcomes for remark in outcome.remarks)
+    for remark, count in remarks.items():
+        yield Note("warning", "", None, "", f"{count} of {len(outcomes)} images: {remark}")
+
+
+def _with_status(subjects: pd.DataFrame, table: pd.DataFrame, heads: pd.Series) -> pd.DataFrame:
+    """Return the subjects with failed images and impossible heads excluded; an earlier reason stays."""
+    low, high = TIV_RANGE_MM3
+    why = pd.Series("", index=subjects.index, dtype="str")
+    why = why.mask((heads < low) | (heads > high), (heads / 1000).map("head size of {:,.0f} mL".format))
+    why = why.mask(why != "", why + f" is outside {low / 1000:,.0f} to {high / 1000:,.0f} mL")
+    why = why.mask((table["status"] == "failed").to_numpy(), "segmentation: " + table["reason"].astype(str))
+    newly = (why != "") & (subjects["status"] == "ok")
+    return subjects.assign(
+        status=subjects["status"].mask(newly, "excluded"), reason=subjects["reason"].mask(newly, why)
+    )

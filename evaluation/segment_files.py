@@ -6,7 +6,7 @@ import resource
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from plausibrain.evaluation.image_contract import check_image
 from plausibrain.evaluation.segmentation import SEGMENTERS, Segmentation, Segmenter, failed
 
 #: Raise when a stored result changes its form.
-_FORM = 1
+_FORM = 2
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Outcome:
     ----------
     status : str
         ``ok``, ``flagged`` or ``failed``.
-    reasons : tuple of str
+    reasons, remarks : tuple of str
     volumes, qc, facts : dict of str to float
         As in `Segmentation`.
     labels : Path or None
@@ -43,6 +43,7 @@ class Outcome:
 
     status: str
     reasons: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
     volumes: dict[str, float] = field(default_factory=dict)
     qc: dict[str, float] = field(default_factory=dict)
     facts: dict[str, float] = field(default_factory=dict)
@@ -172,7 +173,7 @@ def _segment_one(path: Path, plugin: Segmenter, options: Mapping[str, Any]) -> S
         raise
     except PlausibrainError as error:
         return failed(plugin.name, version, str(error))
-    return result
+    return replace(result, remarks=image.remarks)
 
 
 def _segment_together(
@@ -181,9 +182,11 @@ def _segment_together(
     """Return the segmentations of a batch for a tool that starts once for many images."""
     version = _version(plugin, options)
     results: dict[Path, Segmentation] = {}
+    remarks: dict[Path, tuple[str, ...]] = {}
     for path in paths:
         try:
-            problems = check_image(read_volume(path))
+            image = read_volume(path)
+            problems, remarks[path] = check_image(image), image.remarks
         except PlausibrainError as error:
             problems = (str(error),)
         if problems:
@@ -192,7 +195,7 @@ def _segment_together(
     started = time.perf_counter()
     results |= dict(zip(good, plugin(paths=good, **options) if good else [], strict=True))
     seconds = (time.perf_counter() - started) / max(1, len(good))
-    return [(results[path], seconds) for path in paths]
+    return [(replace(results[path], remarks=remarks.get(path, ())), seconds) for path in paths]
 
 
 def _keep(result: Segmentation, seconds: float, key: str | None, store: Store) -> Outcome:
@@ -204,6 +207,7 @@ def _keep(result: Segmentation, seconds: float, key: str | None, store: Store) -
     outcome = Outcome(
         result.status,
         tuple(result.reasons),
+        tuple(result.remarks),
         {name: float(value) for name, value in result.volumes.items()},
         {name: float(value) for name, value in result.qc.items()},
         {name: float(value) for name, value in result.facts.items()},
@@ -231,5 +235,6 @@ def _stored(key: str, store: Store) -> Outcome | None:
     labels = store.get(key, ".nii.gz")
     if content.pop("has_labels") and labels is None:
         return None
-    content["reasons"] = tuple(content["reasons"])
+    for name in ("reasons", "remarks"):
+        content[name] = tuple(content[name])
     return Outcome(**content, labels=labels, fresh=False)

@@ -8,7 +8,10 @@ import numpy as np
 
 from plausibrain.cohorts.registry import Plugin, Registry
 from plausibrain.cohorts.structures import TIV
+from plausibrain.cohorts.volume_sums import HEAD_SIZE_MM3
 from plausibrain.cohorts.volumes import LabelMap, Volume
+from plausibrain.evaluation.field_of_view import cut_faces
+from plausibrain.evaluation.orientation import orientation_reasons
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,8 +48,8 @@ QC_GROUPS: Mapping[str, tuple[int, ...]] = MappingProxyType(
         "hippocampus+amygdala": (17, 18, 53, 54),
     }
 )
-#: Total intracranial volume of a living subject after infancy, mm3; a stripped image has less fluid.
-TIV_RANGE_MM3 = (750_000.0, 2_300_000.0)
+#: Total intracranial volume, mm3; a stripped image has less fluid.
+TIV_RANGE_MM3 = HEAD_SIZE_MM3
 #: Structures that some subjects, or some protocols, truly do not have at 1 mm.
 MAY_BE_EMPTY = ("CSF", "Left-Inf-Lat-Vent", "Right-Inf-Lat-Vent")
 #: SynthSeg's own threshold: a group below it is not to be trusted.
@@ -72,6 +75,8 @@ class Segmentation:
         ``ok``, ``flagged`` (a result with reservations) or ``failed``.
     reasons : tuple of str
         Why the status is not ``ok``.
+    remarks : tuple of str
+        What was odd in the header of the image; the result is none the worse for it.
     """
 
     labels: LabelMap | None
@@ -82,6 +87,7 @@ class Segmentation:
     version: str = ""
     status: str = "ok"
     reasons: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
 
 
 def failed(segmenter: str, version: str, *reasons: str) -> Segmentation:
@@ -109,6 +115,7 @@ def check_segmentation(
         *_check_volumes(result, expected),
         *_check_quality(result),
         *_check_grid(result, image),
+        *_check_labels(result),
     )
     return replace(result, status="flagged" if reasons else "ok", reasons=reasons)
 
@@ -142,3 +149,9 @@ def _check_grid(result: Segmentation, image: Volume | None) -> list[str]:
         if same
         else [f"labels of shape {result.labels.shape} are not on the grid of the image {image.shape}"]
     )
+
+
+def _check_labels(result: Segmentation) -> tuple[str, ...]:
+    if result.labels is None:
+        return ()
+    return (*cut_faces(result.labels), *orientation_reasons(result.labels))

@@ -23,8 +23,8 @@ from torch.nn import functional
 from plausibrain.cohorts.errors import ToolError
 from plausibrain.cohorts.volumes import Volume, to_canonical
 
-#: Raise when the rule below changes: results in a store are then made again.
-RULE = 1
+#: Raise when the rule below, or the rule for backgrounds, changes: results in a store are then made again.
+RULE = 2
 #: Of all that is brighter than a tenth of the image's range, the share outside the brain: .04 at most in 18
 #: stripped scans of four sources (.07 in a macaque's brain), .43 at least in 12 heads of three sources.
 LARGEST_OUTSIDE = 0.2

@@ -10,19 +10,12 @@ from torch import Tensor
 from torch.nn import functional
 
 from plausibrain.cohorts.volumes import LabelMap, Volume, resample, resample_to, to_canonical
+from plausibrain.evaluation.background import on_zero_background
 
 #: Beyond this angle between the stored axes and the world's, the image is turned into the world's axes first.
 _OBLIQUE_DEGREES = 12.0
 #: No head needs more than this, mm; what lies lower than 200 mm below the vertex is neck.
 _LARGEST_FIELD_MM = (208, 240, 208)
-
-
-#: Share of the voxels of the six faces that makes their commonest value a background.
-_PADDING_SHARE = 0.9
-#: Share of the other voxels below the background from which it lies among the values of the brain.
-_BELOW_SHARE = 0.005
-#: Distance from the background to the darkest brain, of the range of the brain, from which it is padding.
-_GAP_SHARE = 0.5
 
 
 @dataclass(frozen=True)
@@ -58,7 +51,7 @@ def make_working_image(image: Volume, voxel_size_mm: float = 1.0) -> WorkingImag
     -----
     Intensities are shifted by their 0.5th percentile and divided by the 99th percentile of the foreground.
     """
-    regular = _regular(_on_zero_background(image), voxel_size_mm)
+    regular = _regular(on_zero_background(image), voxel_size_mm)
     data = regular.data
     low = float(np.percentile(data[::2, ::2, ::2], 0.5))
     data = np.maximum(data - low, 0)
@@ -70,27 +63,6 @@ def make_working_image(image: Volume, voxel_size_mm: float = 1.0) -> WorkingImag
     affine = regular.affine.copy()
     affine[:3, 3] += affine[:3, :3] @ [float(part.start) for part in box]
     return WorkingImage(np.minimum(data / max(top, 1e-12), 1.5).astype(np.float32), affine)
-
-
-def _on_zero_background(image: Volume) -> Volume:
-    """Return the image with its background at zero, below all else: what resampling puts outside the image.
-
-    A background is the one value that nearly all voxels of the six faces share. Where it lies far below all
-    else, or among the values of the brain (z-scores within a mask), it becomes the lowest value of the rest, so
-    that the distance between padding and brain does not count as contrast.
-    """
-    data = image.data
-    faces = np.concatenate([data.take(end, axis).ravel() for axis in range(3) for end in (0, -1)])
-    values, counts = np.unique(faces, return_counts=True)
-    padding = values[counts.argmax()]
-    if counts.max() >= _PADDING_SHARE * faces.size:
-        rest = data[data != padding]
-        below = float((rest < padding).mean()) if rest.size else 0.0
-        low, high = np.percentile(rest, (0.1, 99.9)) if rest.size else (padding, padding)
-        if low - padding > _GAP_SHARE * (high - low) or below > _BELOW_SHARE:
-            data = np.where(data == padding, np.float32(low), data)
-    lowest = np.float32(np.percentile(data[::2, ::2, ::2], 0.5))
-    return image if lowest == 0 and data is image.data else Volume(data - lowest, image.affine, image.remarks)
 
 
 def _regular(image: Volume, voxel_size_mm: float) -> Volume:

@@ -24,6 +24,7 @@ from safetensors.torch import load_file
 from plausibrain.cohorts.errors import ToolError
 from plausibrain.cohorts.structures import names, structure
 from plausibrain.cohorts.volumes import LabelMap, Volume
+from plausibrain.evaluation.background import on_zero_background
 from plausibrain.evaluation.channels import CHANNELS
 from plausibrain.evaluation.hemispheres import left_of_plane
 from plausibrain.evaluation.inference import predict
@@ -86,7 +87,7 @@ def segment_at(image: Volume, answer_mm: int, *, name: str, device: str) -> Segm
         Of the segmenter, for the result.
     device : str
     """
-    brain = strip(image, device=device)
+    brain = strip(on_zero_background(image), device=device)
     working = make_working_image(brain.image)
     if answer_mm == 2:
         working = with_even_sides(working)

@@ -339,8 +339,9 @@ class TestFolders:
             }
         )
         volumes = pd.DataFrame(
-            np.random.default_rng(0).uniform(2e4, 2e6, (3, 5)), columns=[TIV, *names("aseg")[:4]]
+            np.random.default_rng(0).uniform(2e4, 3e5, (3, 5)), columns=[TIV, *names("aseg")[:4]]
         )
+        volumes[TIV] += 1.2e6
         volumes.loc[2] = np.nan
         qc = pd.DataFrame({"our group": [0.1, 0.2, 0.3]})
         original = Cohort("mine", subjects, volumes, qc, None, "synthseg_style")
@@ -406,7 +407,7 @@ class TestCohort:
 def test_100000_rows_are_read_in_seconds(tmp_path):
     n = 100_000
     rng = np.random.default_rng(0)
-    big = pd.DataFrame(rng.uniform(1e3, 1e4, (n, 33)).round(3), columns=[TIV, *names("aseg")]).assign(
+    big = pd.DataFrame(rng.uniform(1e4, 6e4, (n, 33)).round(3), columns=[TIV, *names("aseg")]).assign(
         **{TIV: 1.5e6}
     )
     big.insert(0, "subject", [f"S{i:06d}" for i in range(n)])

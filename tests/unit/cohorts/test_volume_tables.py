@@ -199,11 +199,18 @@ def test_a_table_without_structures_gives_no_volumes():
 )
 def test_what_is_used_is_finite_and_not_negative(rows):
     columns = {TIV: [r[0] for r in rows], HIPPO: [r[1] for r in rows], "note": [r[2] for r in rows]}
-    table = split("mm3", **columns)
+    try:
+        table = split("mm3", **columns)
+    except DataError as error:
+        if "times its head size" in str(error):  # structures and total are of different units
+            return
+        raise
     usable = table.volumes[table.reason == ""]
     assert not (usable < 0).to_numpy().any()
     assert not (usable > 1e9).to_numpy().any()
     assert usable.notna().any(axis=1).all()
     assert table.volumes[table.reason != ""].isna().to_numpy().all()
     original = pd.DataFrame({TIV: columns[TIV], HIPPO: columns[HIPPO]}, index=table.volumes.index)
+    if (original[HIPPO] > 0).any():  # a single zero counts as missing
+        original[HIPPO] = original[HIPPO].mask(original[HIPPO] == 0)
     pd.testing.assert_frame_equal(usable, original.loc[usable.index])

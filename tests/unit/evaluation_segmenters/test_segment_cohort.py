@@ -1,6 +1,7 @@
 import json
 from pathlib import Path
 
+import nibabel as nib
 import numpy as np
 import pandas as pd
 import pytest
@@ -130,3 +131,26 @@ def test_the_registry_finds_every_segmenter() -> None:
     assert {"precomputed", "synthseg", "synthseg_style", "synthseg_torch"} <= set(segmenters().names)
     for plugin in segmenters():
         assert {"image", "path", "paths"} & set(plugin.parameters), plugin.name
+
+
+def test_what_is_odd_in_a_header_reaches_the_table_and_the_notes(cohort: Cohort, tmp_path: Path) -> None:
+    image = nib.load(cohort.images[0])
+    image.set_qform(np.diag([-3.0, 3.0, 3.0, 1.0]) @ image.affine)
+    nib.save(image, cohort.images[0])
+    result = run(cohort, tmp_path / "store")
+    assert list(result.table["remarks"]) == ["sform and qform disagree; the sform was used", "", "", ""]
+    assert result.table["status"].iloc[0] == "ok"
+    said = [note.message for note in result.cohort.notes]
+    assert said == ["1 of 4 images: sform and qform disagree; the sform was used"]
+    again = run(cohort, tmp_path / "store")
+    assert list(again.table["remarks"]) == list(result.table["remarks"])
+
+
+def test_a_head_that_nobody_has_is_excluded(cohort: Cohort, tmp_path: Path) -> None:
+    labels = make_labels(3.0)
+    large = np.diag([1.2, 1.2, 1.2, 1.0]) @ labels.affine
+    write_label_map(LabelMap(labels.data, large), tmp_path / "labels" / "sub-1_dseg.nii.gz")
+    subjects = run(cohort, tmp_path / "store").cohort.subjects
+    assert list(subjects["status"]) == ["ok", "excluded", "excluded", "ok"]
+    size = (labels.data > 0).sum() * 27.0 * 1.2**3 / 1000
+    assert subjects["reason"].iloc[1] == f"head size of {size:,.0f} mL is outside 750 to 2,300 mL"
