@@ -32,7 +32,7 @@ for image, out, volumes, scores in zip(*lists):
         continue
     shutil.copy("{labels}", out)
     names = "{names}".split(",")
-    numbers = ["0.0"] * len(names) if "zero" in image else ["{value}"] * len(names)
+    numbers = ["0.0"] * len(names) if "zero" in image else ["{value}"] + ["45000.0"] * (len(names) - 1)
     open(volumes, "w").write("subject," + ",".join(names) + "\\nx," + ",".join(numbers) + "\\n")
     groups = ("general white matter,general grey matter,general csf,cerebellum,brainstem,thalamus,"
               "putamen+pallidum,hippocampus+amygdala")
