@@ -17,6 +17,7 @@ MIN_AGE_SPREAD_YEARS = 2.0
 MIN_OWN_VARIATION = 0.02
 MIN_COMMON_YEARS = 10.0
 MIN_VECTORS = 20
+MIN_TRAINING = 20
 
 
 def missing_capability(name: str, frame: Frame) -> str:
@@ -53,6 +54,20 @@ def _sex(frame: Frame) -> str:
         if min(men, women) < MIN_EACH_SEX:
             return f"the {role} cohort has {men} men and {women} women; {MIN_EACH_SEX} of each are needed"
     return ""
+
+
+def _brain_age(frame: Frame) -> str:
+    n = len(frame.reference.clusters)
+    if n < MIN_TRAINING:
+        return f"a model of age takes at least {MIN_TRAINING} reference subjects, there are {n}"
+    return _age(frame) or _several(frame)
+
+
+def _predicted_sex(frame: Frame) -> str:
+    n = len(frame.reference.clusters)
+    if n < MIN_TRAINING:
+        return f"a model of sex takes at least {MIN_TRAINING} reference subjects, there are {n}"
+    return _sex(frame)
 
 
 def _pairs(frame: Frame) -> str:
@@ -117,6 +132,8 @@ _CHECKS: dict[str, Callable[[Frame], str]] = {
     "identical rows": none_identical,
     "age": _age,
     "sex": _sex,
+    "brain age": _brain_age,
+    "predicted sex": _predicted_sex,
     "left and right": _pairs,
     "several structures": _several,
     "image quality": _image_quality,

@@ -46,7 +46,7 @@ QUESTIONS = (
         6,
         "Conditioning",
         "Does the image show what was requested?",
-        "requested volumes in the generated table",
+        "ages or requested volumes in the generated table",
     ),
     Question(7, "Image quality", "Do the images look like scans of the reference?", _IMAGES),
     Question(

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from plausibrain.analysis.applicability import missing_capability
+from plausibrain.analysis.brain_age import corrected_brain_age
 from plausibrain.analysis.conditions import LABELS, requested_and_measured, weighted_line
 from plausibrain.analysis.evaluate import Pairs
 from plausibrain.analysis.pair import Pair
@@ -104,4 +105,22 @@ def dose_table(pairs: Pairs) -> pd.DataFrame:
                 }
             )
         )
+    tables += _age_doses(pairs)
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
+
+
+def _age_doses(pairs: Pairs) -> list[pd.DataFrame]:
+    """Return requested age and age-bias corrected brain age of every image."""
+    if missing_capability("brain age", pairs.full.frame):
+        return []
+    sample = pairs.full.generated.prepared.sample
+    table = pd.DataFrame(
+        {
+            "participant_id": sample.subjects["participant_id"].to_numpy(),
+            "condition": "age",
+            "requested": sample.age,
+            "measured": corrected_brain_age(pairs.full),
+            "unit": "years",
+        }
+    )
+    return [table]

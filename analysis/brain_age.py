@@ -1,0 +1,140 @@
+"""What is asked of predicted ages and sexes: how they follow age, how far they are off, how often they hit.
+
+The age-bias correction is the one of Cole et al. (2018): predicted age is divided by the slope that
+predicted age has on age in held-out reference subjects. It takes nothing from the age of the subject that is
+corrected. The other correction in use adds that age to the prediction, by which a generator that ignores age
+would seem to follow it (de Lange and Cole 2020; Butler et al. 2021).
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from plausibrain.analysis.conditions import weighted_line
+from plausibrain.analysis.pair import ROLES, Pair, Role
+from plausibrain.analysis.prediction import Block, blocks, target_values
+from plausibrain.analysis.regression import Moments, fit, moments, with_group
+
+Reduce = Callable[[np.ndarray, np.ndarray], np.ndarray]
+"""From predictions (k, n) and truth (n,) to one number per row and model, (k, n)."""
+
+
+def years(predicted: np.ndarray, age: np.ndarray) -> np.ndarray:
+    """Return the predicted age itself."""
+    return predicted
+
+
+def absolute_error(predicted: np.ndarray, age: np.ndarray) -> np.ndarray:
+    """Return the absolute error of predicted age, years."""
+    return np.abs(predicted - age)
+
+
+def side_moments(pair: Pair, block: Block, reduce: Reduce) -> list[Moments]:
+    """Return the moments of a quantity on age and sex in both cohorts, averaged over models."""
+    frame = pair.frame
+    columns = frame.model(tiv=False)
+    found = []
+    for role, predicted, rows, w in zip(
+        ROLES, (block.reference, block.generated), block.rows, block.weights, strict=True
+    ):
+        prepared = pair.side(role).prepared
+        y = reduce(predicted, target_values("age", prepared)[rows]).mean(axis=0)
+        found.append(moments(prepared.design[rows][:, columns], y[:, None], w))
+    return found
+
+
+def age_trends(pair: Pair) -> dict[Role, np.ndarray]:
+    """Return the slope of predicted age on age, adjusted for sex, over shared ages in both cohorts, (B,)."""
+    contrast = pair.frame.trend[pair.frame.model(tiv=False)] / 10.0
+    parts: list[list[np.ndarray]] = [[], []]
+    for block in blocks(pair, "age"):
+        for slopes, m in zip(parts, side_moments(pair, block, years), strict=True):
+            slopes.append(fit(m).contrast(contrast)[0][:, 0])
+    return {role: np.concatenate(part) for role, part in zip(ROLES, parts, strict=True)}
+
+
+def relative_trend(pair: Pair) -> np.ndarray:
+    """Return the slope of age-bias corrected brain age on age: generated over held-out reference, (B,)."""
+    trends = age_trends(pair)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(trends["reference"] > 0, trends["generated"] / trends["reference"], np.nan)
+
+
+def standardised_gap(pair: Pair) -> np.ndarray:
+    """Return how much older generated than reference subjects of their age and sex look, SD, (B,)."""
+    found = []
+    for block in blocks(pair, "age"):
+        reference, generated = side_moments(pair, block, years)
+        gap = fit(with_group(reference, generated)).beta[:, -1, 0]
+        found.append(gap / np.sqrt(fit(reference).variance[:, 0]))
+    return np.concatenate(found)
+
+
+def relative_error(pair: Pair) -> np.ndarray:
+    """Return the absolute error of predicted age, generated over held-out reference, at equal age, (B,)."""
+    found = []
+    for block in blocks(pair, "age"):
+        reference, generated = side_moments(pair, block, absolute_error)
+        more = fit(with_group(reference, generated)).beta[:, -1, 0]
+        found.append(1 + more / (reference.xy[:, 0, 0] / reference.n))
+    return np.maximum(np.concatenate(found), 0.0)
+
+
+def balanced_accuracy(pair: Pair) -> dict[Role, np.ndarray]:
+    """Return the share of subjects whose sex is predicted right, both sexes weighted alike, (B,)."""
+    parts: list[list[np.ndarray]] = [[], []]
+    for block in blocks(pair, "sex"):
+        for i, (role, scores) in enumerate(zip(ROLES, (block.reference, block.generated), strict=True)):
+            male = target_values("sex", pair.side(role).prepared)[block.rows[i]] == 1
+            hit = ((scores > 0) == male).mean(axis=0)
+            w = block.weights[i].astype(float)
+            by_sex = [
+                (w[:, one] @ hit[one]) / np.maximum(w[:, one].sum(axis=1), 1.0) for one in (male, ~male)
+            ]
+            parts[i].append((by_sex[0] + by_sex[1]) / 2)
+    return {role: np.concatenate(part) for role, part in zip(ROLES, parts, strict=True)}
+
+
+def _share(hit: np.ndarray, rows: np.ndarray, w: np.ndarray) -> np.ndarray:
+    return (w[:, rows] @ hit[rows]) / np.maximum(w[:, rows].sum(axis=1), 1.0)
+
+
+def accuracy_difference(pair: Pair) -> np.ndarray:
+    """Return the balanced accuracy of predicted sex, generated minus held-out reference, (B,)."""
+    found = balanced_accuracy(pair)
+    return found["generated"] - found["reference"]
+
+
+def age_scores(role: Role, pair: Pair) -> np.ndarray:
+    """Return how predicted age goes with age in one cohort, (B, 4).
+
+    The columns are the correlation, the slope before correction, and the mean absolute error in years before
+    and after the age-bias correction.
+    """
+    found, side = [], ROLES.index(role)
+    for block in blocks(pair, "age"):
+        ages = [
+            target_values("age", pair.side(r).prepared)[rows]
+            for r, rows in zip(ROLES, block.rows, strict=True)
+        ]
+        line = np.polyfit(ages[0], block.reference[0], 1)
+        predicted, w = (block.reference, block.generated)[side], block.weights[side].astype(float)
+        found.append(_scores(predicted, ages[side], w / w.sum(axis=1, keepdims=True), line))
+    return np.concatenate(found)
+
+
+def _scores(predicted: np.ndarray, age: np.ndarray, w: np.ndarray, line: np.ndarray) -> np.ndarray:
+    corrected = (predicted - line[1]) / line[0]
+    lines = np.array([weighted_line(age, p, w) for p in predicted]).mean(axis=0)  # (3, B), over models
+    errors = [w @ np.abs(p - age).mean(axis=0) for p in (predicted, corrected)]
+    return np.column_stack([lines[2], lines[0], *errors])
+
+
+def corrected_brain_age(pair: Pair) -> np.ndarray:
+    """Return the age-bias corrected brain age of every generated row, years, averaged over models, (m,)."""
+    block = next(blocks(pair, "age"))
+    slope, intercept = np.polyfit(
+        target_values("age", pair.reference.prepared)[block.rows[0]], block.reference[0], 1
+    )
+    corrected: np.ndarray = (block.generated.mean(axis=0) - intercept) / slope
+    return corrected

@@ -1,0 +1,238 @@
+"""Age and sex predicted from volumes, by models that are trained on the reference and cross-fitted.
+
+Every fold of the reference is predicted by the model that has not seen it, and every other row by all of
+these models. Reference and generated subjects are thus predicted by the same models, none of which has seen
+the subject.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from sklearn import config_context
+from sklearn.base import BaseEstimator, clone
+from sklearn.linear_model import Ridge
+from sklearn.model_selection import GroupKFold
+from sklearn.svm import SVR
+
+from plausibrain.analysis.joint_design import Frame, Prepared
+from plausibrain.analysis.pair import Pair
+from plausibrain.analysis.weights import subjects_rng
+
+Target = Literal["age", "sex"]
+Predictor = Callable[[np.ndarray], np.ndarray]
+N_FOLDS, N_INNER_FOLDS = 5, 3
+#: A model is trained on at most this many rows: kernels cost the cube of it, and errors fall slowly beyond.
+MOST_TRAINING = 500
+RIDGE_PENALTIES = (1.0, 10.0, 30.0, 100.0, 300.0)
+SVR_COSTS = (10.0, 100.0)
+TUBE_YEARS = 1.0
+
+
+def candidates(target: Target) -> dict[str, BaseEstimator]:
+    """Return the models that inner folds choose from, by name.
+
+    Ridge regression, for sex on balanced classes coded -1 and 1; for age also support vectors with a Gaussian
+    kernel. All expect volumes in standard deviations of the reference.
+    """
+    found = {f"ridge {penalty:g}": Ridge(alpha=penalty) for penalty in RIDGE_PENALTIES}
+    if target == "sex":
+        return found
+    vectors = {f"support vectors {cost:g}": SVR(C=cost, epsilon=TUBE_YEARS) for cost in SVR_COSTS}
+    return found | vectors
+
+
+def target_values(target: Target, prepared: Prepared) -> np.ndarray:
+    """Return age in years, or sex as 0 (women) and 1 (men), (n,)."""
+    return prepared.sample.age if target == "age" else prepared.sample.male
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Predicted ages (years), or scores of sex (positive for men), of every row of both cohorts.
+
+    Attributes
+    ----------
+    held_out : ndarray, (n,)
+        Of the subjects trained on, each by the model that has not seen it; NaN for other reference rows.
+    reference, generated : ndarray, (k, n) and (k, m)
+        By each of the k models.
+    """
+
+    held_out: np.ndarray
+    reference: np.ndarray
+    generated: np.ndarray
+
+
+def folds_of(frame: Frame) -> np.ndarray:
+    """Return the fold of every reference row: subjects stay together, every site is spread over all folds."""
+    return fold_numbers(frame.reference, N_FOLDS, frame.settings.seed)
+
+
+def fold_numbers(prepared: Prepared, n_folds: int, seed: int) -> np.ndarray:
+    """Deal the subjects of a cohort into folds, site by site, (n,)."""
+    clusters = prepared.clusters
+    rng = subjects_rng(clusters.ids, seed, "prediction folds")
+    site = np.zeros(len(clusters), dtype=int)
+    if "site" in prepared.sample.subjects:
+        names = prepared.sample.subjects["site"].astype("string").fillna("").to_numpy(dtype=str)
+        site[clusters.row_of] = np.unique(names, return_inverse=True)[1]
+    order = np.lexsort((rng.permutation(len(clusters)), site))
+    fold = np.empty(len(clusters), dtype=int)
+    fold[order] = np.arange(len(clusters)) % n_folds
+    return fold[clusters.row_of]
+
+
+def predictions(frame: Frame, target: Target, members: np.ndarray) -> Predictions:
+    """Return the predictions of models trained on some rows of the reference.
+
+    Parameters
+    ----------
+    frame : Frame
+    target : {"age", "sex"}
+    members : ndarray of bool, (n,)
+        Rows of the reference that are trained on, in turn without each fold.
+    """
+    key = ("prediction", target, members.tobytes())
+    if key not in frame.cache:
+        frame.cache[key] = _cross_fitted(frame, target, members)
+    fitted: Predictions = frame.cache[key]
+    return fitted
+
+
+def _cross_fitted(frame: Frame, target: Target, members: np.ndarray) -> Predictions:
+    x = [p.outcomes for p in (frame.reference, frame.generated)]
+    fold, y = folds_of(frame), target_values(target, frame.reference)
+    names = chosen_models(frame, target)
+    rows = [
+        _training_rows(frame.reference, members & (fold != k), frame.settings.seed) for k in range(N_FOLDS)
+    ]
+    models = [trained(target, names[k], x[0][train], y[train]) for k, train in enumerate(rows)]
+    by_model = [np.array([model(values) for model in models]) for values in x]
+    held_out = np.where(members, by_model[0][fold, np.arange(len(fold))], np.nan)
+    return Predictions(held_out, by_model[0], by_model[1])
+
+
+def _training_rows(prepared: Prepared, mask: np.ndarray, seed: int) -> np.ndarray:
+    """Return the rows of a mask, of a large cohort a seeded sample of its subjects."""
+    rows = prepared.sample.order[mask[prepared.sample.order]]
+    if len(rows) <= MOST_TRAINING:
+        return rows
+    rng = subjects_rng(prepared.clusters.ids, seed, "prediction training")
+    rank = rng.permutation(len(prepared.clusters))[prepared.clusters.row_of[rows]]
+    return rows[np.sort(np.argsort(rank, kind="stable")[:MOST_TRAINING])]
+
+
+def chosen_models(frame: Frame, target: Target) -> list[str]:
+    """Return the name of the model of each fold, chosen within the rest of the reference (nested).
+
+    Models that are trained anew on halves of the reference keep the choice of their fold: it is one of a few
+    candidates, and choosing it again hundreds of times would cost minutes.
+    """
+    key = ("prediction models", target)
+    if key not in frame.cache:
+        fold, prepared = folds_of(frame), frame.reference
+        frame.cache[key] = [
+            _chosen(frame, target, _training_rows(prepared, fold != k, frame.settings.seed))
+            for k in range(N_FOLDS)
+        ]
+    found: list[str] = frame.cache[key]
+    return found
+
+
+def _chosen(frame: Frame, target: Target, rows: np.ndarray) -> str:
+    return chosen_by_inner_folds(
+        target,
+        frame.reference.outcomes[rows],
+        target_values(target, frame.reference)[rows],
+        frame.reference.clusters.row_of[rows],
+    )
+
+
+def chosen_by_inner_folds(target: Target, x: np.ndarray, y: np.ndarray, subject: np.ndarray) -> str:
+    """Return the candidate with the smallest error (for sex: highest balanced accuracy) in inner folds.
+
+    Parameters
+    ----------
+    target : {"age", "sex"}
+    x : ndarray, (n, f)
+    y : ndarray, (n,)
+    subject : ndarray, (n,)
+        Rows of one subject stay in one fold.
+    """
+    n_folds = min(N_INNER_FOLDS, len(np.unique(subject)))
+    folds = list(GroupKFold(n_folds, shuffle=True, random_state=0).split(x, y, subject))
+    losses = {}
+    for name in candidates(target):
+        predicted = np.empty(len(y))
+        for train, test in folds:
+            predicted[test] = trained(target, name, x[train], y[train])(x[test])
+        losses[name] = _loss(target, predicted, y)
+    return min(losses, key=lambda name: losses[name])
+
+
+def _loss(target: Target, predicted: np.ndarray, y: np.ndarray) -> float:
+    if target == "age":
+        return float(np.abs(predicted - y).mean())
+    wrong = (predicted > 0) != (y == 1)
+    return float(sum(wrong[y == one].mean() for one in np.unique(y)))
+
+
+def trained(target: Target, name: str, x: np.ndarray, y: np.ndarray) -> Predictor:
+    """Train a candidate and return its predictor: values (n, f) to years, or to scores of sex, (n,).
+
+    Without variation in `y` there is nothing to learn, and every prediction is NaN.
+    """
+    if len(np.unique(y)) < 2:
+        return lambda values: np.full(len(values), np.nan)
+    model = clone(candidates(target)[name])
+    with config_context(assume_finite=True, skip_parameter_validation=True):  # thousands of small fits
+        if target == "age":
+            model.fit(x, y)
+        else:
+            shares = np.where(y == 1, (y == 1).mean(), (y != 1).mean())
+            model.fit(x, 2.0 * y - 1.0, sample_weight=0.5 / shares)
+    predictor: Predictor = model.predict
+    return predictor
+
+
+@dataclass(frozen=True)
+class Block:
+    """Replicates of a pair that share one set of models, and what these predict.
+
+    Attributes
+    ----------
+    reference, generated : ndarray, (1, n) and (k, m)
+        Predictions of the rows below; of the second cohort by each of the models.
+    rows : tuple of ndarray
+        Rows of both cohorts that have weight.
+    weights : tuple of ndarray, (b, n) and (b, m)
+    """
+
+    reference: np.ndarray
+    generated: np.ndarray
+    rows: tuple[np.ndarray, np.ndarray]
+    weights: tuple[np.ndarray, np.ndarray]
+
+
+def blocks(pair: Pair, target: Target) -> Iterator[Block]:
+    """Yield the replicates of a pair with their predictions, in order.
+
+    A bootstrap resamples what the models of the estimate predicted; halves and splits train their own.
+    """
+    frame = pair.frame
+    everything = pair.kind in ("full", "bootstrap")
+    both = pair.reference.weights, pair.generated.weights
+    for b in range(1 if everything else pair.n_replicates):
+        w = both if everything else (both[0][b : b + 1], both[1][b : b + 1])
+        members = np.ones(w[0].shape[1], dtype=bool) if everything else w[0][0] > 0
+        found = predictions(frame, target, members)
+        other = found.reference if pair.generated.prepared is frame.reference else found.generated
+        rows = tuple(np.arange(v.shape[1]) if everything else np.flatnonzero(v[0]) for v in w)
+        yield Block(
+            found.held_out[None, rows[0]],
+            other[:, rows[1]],
+            (rows[0], rows[1]),
+            (w[0][:, rows[0]], w[1][:, rows[1]]),
+        )
