@@ -25,11 +25,11 @@ QUANTITIES = (  # quantity, unit; columns of `age_scores`
 DESCRIBED = {
     "brain_age_r": Quantity(
         "Predicted age, correlation with age",
-        "Age is predicted from volumes by ridge regression or support vectors, chosen by nested cross-validation "
-        "within the reference; folds keep subjects together and spread every site. Reference subjects are "
-        "predicted by models that have not seen them, generated subjects by the same models. Predictions are "
-        "corrected for age bias by the slope in held-out reference subjects [@Cole2018], not by a correction "
-        "that adds the age itself [@Lange2020; @Butler2021].",
+        "Age is predicted from volumes by ridge regression or support vectors, chosen by nested "
+        "cross-validation within the reference; folds keep subjects together and spread every site. "
+        "Reference subjects are predicted by models that have not seen them, generated subjects by the same "
+        "models. Predictions are corrected for age bias by the slope in held-out reference subjects "
+        "[@Cole2018], not by a correction that adds the age itself [@Lange2020; @Butler2021].",
     ),
     "brain_age_slope": Quantity("Predicted age, slope on age before correction"),
     "brain_age_error": Quantity("Predicted age, mean absolute error"),
