@@ -4,13 +4,19 @@ from collections.abc import Callable
 
 import numpy as np
 
-from plausibrain.analysis.conditions import measured_structures, own_variation
+from plausibrain.analysis.conditions import (
+    measured_structures,
+    own_variation,
+    request_knots,
+    requested_and_measured,
+)
 from plausibrain.analysis.feature_samples import FEATURE_SPACE, IMAGE_SPACE, chosen_extractor, present
 from plausibrain.analysis.homologues import homologous
 from plausibrain.analysis.identical_rows import none_identical
 from plausibrain.analysis.joint_design import Frame
 from plausibrain.analysis.memorisation import MIN_HELD_OUT, held_out_rows
 from plausibrain.analysis.pair_similarity import similarity_names
+from plausibrain.cohorts.requested_volumes import REQUESTED_VOLUMES
 
 MIN_EACH_SEX = 5
 MIN_AGE_SPREAD_YEARS = 2.0
@@ -18,6 +24,8 @@ MIN_OWN_VARIATION = 0.02
 MIN_COMMON_YEARS = 10.0
 MIN_VECTORS = 20
 MIN_TRAINING = 20
+MIN_PIECES = 2
+MIN_PER_PIECE = 10
 
 
 def missing_capability(name: str, frame: Frame) -> str:
@@ -120,9 +128,24 @@ def _requested(column: str, label: str) -> Callable[[Frame], str]:
             return f"every image was requested with the same {label}"
         if not measured_structures(column, frame.structures):
             return f"no structure that makes up the {label} is measured in both cohorts"
+        if REQUESTED_VOLUMES[column].normalised and not frame.has_tiv:
+            return f"the {label} was requested, and head size (TIV) is not measured in both cohorts"
         if own_variation(column, frame) < MIN_OWN_VARIATION:
             return f"the requested {label} is fixed by age, sex and the other requests"
         return ""
+
+    return check
+
+
+def _several_requests(column: str) -> Callable[[Frame], str]:
+    def check(frame: Frame) -> str:
+        x, _, rows = requested_and_measured(column, frame.generated.sample)
+        pieces = len(request_knots(x)) - 1
+        n = len(np.unique(frame.generated.clusters.row_of[rows]))
+        if pieces < MIN_PIECES:
+            return f"{pieces + 1} different requests have no curve"
+        least = MIN_PER_PIECE * pieces
+        return "" if n >= least else f"{n} subjects were requested; a curve takes {least}"
 
     return check
 
@@ -141,6 +164,11 @@ _CHECKS: dict[str, Callable[[Frame], str]] = {
     "low-resolution images": _features(IMAGE_SPACE),
     "pairs of images": _image_pairs,
     "training images": _training,
-    "requested ventricle volume": _requested("requested_ventricle_mm3", "ventricle volume"),
-    "requested brain volume": _requested("requested_brain_mm3", "brain volume"),
+} | {
+    name: check
+    for column, one in REQUESTED_VOLUMES.items()
+    for name, check in (
+        (f"requested {one.label}", _requested(column, one.label)),
+        (f"several requested {one.label}s", _several_requests(column)),
+    )
 }

@@ -1,6 +1,8 @@
 """Requested against measured: the quantities behind question 6."""
 
 from collections.abc import Iterable
+from functools import partial
+from itertools import pairwise
 
 import numpy as np
 
@@ -8,25 +10,16 @@ from plausibrain.analysis.joint_design import Frame
 from plausibrain.analysis.pair import Pair
 from plausibrain.analysis.regression import fit, moments
 from plausibrain.analysis.sample import Sample
+from plausibrain.analysis.structure_maps import StructureMap
 from plausibrain.cohorts.errors import DataError
-from plausibrain.cohorts.structures import structure
+from plausibrain.cohorts.requested_volumes import REQUESTED_VOLUMES, STANDARD_HEAD_MM3
+from plausibrain.cohorts.structures import TIV
 
-VENTRICLES = ("Left-Lateral-Ventricle", "Right-Lateral-Ventricle", "Left-Inf-Lat-Vent", "Right-Inf-Lat-Vent")
-BRAIN_TISSUES = ("grey", "white", "mixed")
-
-
-def _is_ventricle(name: str) -> bool:
-    return name in VENTRICLES
-
-
-def _is_tissue(name: str) -> bool:
-    """Tell whether a structure counts as brain; parcels are parts of the cortex and do not count twice."""
-    known = structure(name)
-    return known.atlas == "aseg" and known.tissue in BRAIN_TISSUES
-
-
-PARTS = {"requested_ventricle_mm3": _is_ventricle, "requested_brain_mm3": _is_tissue}
-LABELS = {"requested_ventricle_mm3": "ventricle volume", "requested_brain_mm3": "brain volume"}
+#: Requests of at most so many values have a slope between each two; others between quartiles.
+MOST_LEVELS = 9
+N_PIECES = 4
+DIGITS = 9
+LABELS = {column: one.label for column, one in REQUESTED_VOLUMES.items()}
 
 
 def measured_structures(column: str, structures: Iterable[str]) -> list[str]:
@@ -35,21 +28,31 @@ def measured_structures(column: str, structures: Iterable[str]) -> list[str]:
     Ventricles: both lateral ones with their inferior horns. Brain: all tissue without ventricles and other
     fluid.
     """
-    return [name for name in structures if PARTS[column](name)]
+    return [name for name in structures if REQUESTED_VOLUMES[column].member(name)]
+
+
+def measurable(column: str, sample: Sample) -> bool:
+    """Tell whether a sample has what answers a request."""
+    if REQUESTED_VOLUMES[column].normalised and sample.tiv is None:
+        return False
+    return bool(measured_structures(column, sample.structures))
 
 
 def measured_volume(column: str, sample: Sample) -> np.ndarray:
-    """Return the measured volume that answers a request, mm³, (n,).
+    """Return the measured volume that answers a request, in the definition of the request, mm³, (n,).
 
     Raises
     ------
     DataError
-        When none of its structures is in the table.
+        When none of its structures is in the table, or head size is not and the request is normalised for it.
     """
     names = measured_structures(column, sample.structures)
     if not names:
         raise DataError(f"{sample.name}: no structure of the {LABELS[column]} is in the table")
-    return np.sum([sample.column(name) for name in names], axis=0)
+    total = np.sum([sample.column(name) for name in names], axis=0)
+    if not REQUESTED_VOLUMES[column].normalised:
+        return total
+    return total / sample.column(TIV) * STANDARD_HEAD_MM3
 
 
 def requested_and_measured(column: str, sample: Sample) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -82,12 +85,69 @@ def _held_equal(column: str, frame: Frame, rows: np.ndarray) -> np.ndarray:
 def _other_requests(column: str, sample: Sample, rows: np.ndarray) -> list[np.ndarray]:
     """Standardised values of the other requested conditions that every row has, each (n, 1)."""
     others = []
-    for name in PARTS:
+    for name in REQUESTED_VOLUMES:
         if name != column and name in sample.subjects:
             values = sample.subjects[name].to_numpy(dtype=float)[rows]
             if np.isfinite(values).all() and np.ptp(values) > 0:
                 others.append(((values - values.mean()) / values.std())[:, None])
     return others
+
+
+def local_slopes(column: str, pair: Pair) -> np.ndarray:
+    """Return the slope of measured on requested values between neighbouring knots of the requests, (B, k).
+
+    A continuous line with a bend at every knot, at equal age, sex and other requests: where a model follows
+    requests in the middle of their range and not at its ends, one slope hides it.
+    """
+    prepared = pair.generated.prepared
+    x, y, rows = requested_and_measured(column, prepared.sample)
+    pieces = _pieces(x, request_knots(x)) / x.std()
+    design = np.column_stack([_held_equal(column, pair.frame, rows), pieces - pieces.mean(axis=0)])
+    fitted = fit(moments(design, ((y - y.mean()) / x.std())[:, None], pair.generated.weights[:, rows]))
+    return fitted.beta[:, -pieces.shape[1] :, 0]
+
+
+def request_knots(x: np.ndarray) -> np.ndarray:
+    """Return the requests between which local slopes are taken: every level of a few, or the quartiles.
+
+    Examples
+    --------
+    >>> request_knots(np.repeat([1.0, 2.0, 4.0], 5)).tolist(), request_knots(np.arange(9.0)).tolist()
+    ([1.0, 2.0, 4.0], [0.0, 2.0, 4.0, 6.0, 8.0])
+    """
+    levels = np.unique(x)
+    if len(levels) <= MOST_LEVELS:
+        return levels
+    return np.unique(np.quantile(x, np.linspace(0, 1, N_PIECES + 1)))
+
+
+def _pieces(x: np.ndarray, knots: np.ndarray) -> np.ndarray:
+    """Return how far every request has come within each piece, (n, k): their sum is the request."""
+    return np.clip(x[:, None], knots[:-1], knots[1:]) - knots[:-1]
+
+
+def piece_names(column: str, frame: Frame) -> tuple[str, ...]:
+    """Return the pieces of `local_slopes` as ranges of requests, mL."""
+    knots = request_knots(requested_and_measured(column, frame.generated.sample)[0]) / 1000
+    return tuple(f"requests {low:.4g} to {high:.4g} mL" for low, high in pairwise(knots))
+
+
+def curve(column: str) -> StructureMap:
+    """Return how far every local slope is from 1, as a map over the pieces of the requests."""
+
+    def values(pair: Pair) -> np.ndarray:
+        # Rounded, so that an exact answer to every request is no departure of the size of rounding errors.
+        return np.round(local_slopes(column, pair) - 1.0, DIGITS)
+
+    def margin(pair: Pair) -> np.ndarray:
+        return np.full(len(piece_names(column, pair.frame)), local_margin(pair.frame))
+
+    return StructureMap(values, margin, partial(piece_names, column), ("followed too little", "too much"))
+
+
+def local_margin(frame: Frame) -> float:
+    """Return how far a local slope may be from 1: twice as far as the slope over all requests."""
+    return 2 * frame.settings.conditioning_margin
 
 
 def own_variation(column: str, frame: Frame) -> float:

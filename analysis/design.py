@@ -10,8 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from plausibrain.analysis.conditions import LABELS, measured_structures, measured_volume
+from plausibrain.analysis.conditions import LABELS, measurable, measured_volume
 from plausibrain.analysis.joint_design import Frame
+from plausibrain.cohorts.requested_volumes import REQUESTED_VOLUMES
 
 AGES = "shared ages"
 MAX_EXTRAPOLATED_SHARE = 0.5
@@ -20,6 +21,7 @@ MIN_REPEATS = 5
 FLAT_R = 0.1
 CLEAR_R = 0.3
 SEX_GAP_SD = 0.3
+SWAPPED_ERRORS = 3.0  # standard errors by which men must have the smaller heads
 FLAT_SEX_GAP_SD = 0.1
 
 
@@ -44,12 +46,13 @@ class Design:
 def describe_design(frame: Frame) -> Design:
     """Find out how the generated cohort was requested and which statements that supports."""
     subjects = frame.generated.sample.subjects
-    requested = [c for c in LABELS if _complete(c, subjects) and measured_structures(c, frame.structures)]
+    requested = [c for c in LABELS if _complete(c, subjects) and measurable(c, frame.reference.sample)]
     kind = _kind(subjects, requested)
     violated = _ages_apart(frame) | _flat_with_age(frame, requested) | _flat_with_sex(frame, requested)
     if kind not in ("unconditional", "population"):
         violated["joint"] = _not_a_population(subjects, requested, kind)
-    statements = [*violated.values(), *_sexes_apart(frame)]
+    statements = [*violated.values(), *_sexes_apart(frame), *_sexes_swapped(frame)]
+    statements += [_definition(frame, column) for column in requested]
     if AGES not in violated:
         statements += _range_statement(frame)
     return Design(kind, tuple(statements), violated)
@@ -104,6 +107,33 @@ def _sexes_apart(frame: Frame) -> list[str]:
         "one cohort is men only and the other women only: every difference between the cohorts includes "
         "the difference between the sexes and cannot be adjusted for it"
     ]
+
+
+def _sexes_swapped(frame: Frame) -> list[str]:
+    """Find out whether men have the smaller heads where the reference has it the other way round."""
+    both = [p.sample for p in (frame.reference, frame.generated)]
+    if not frame.has_tiv or not all(sample.has_sex and np.ptp(sample.male) for sample in both):
+        return []
+    real, generated = (_sex_gap(np.asarray(sample.tiv, dtype=float), sample.male) for sample in both)
+    men = float(both[1].male.sum())
+    error = np.sqrt(1 / men + 1 / (len(both[1]) - men))
+    if real < SEX_GAP_SD or generated > -SWAPPED_ERRORS * error:
+        return []
+    return [
+        f"generated men have smaller heads than generated women ({generated:+.2f} SD, in the reference "
+        f"{real:+.2f}): check whether the generator codes sex the other way round"
+    ]
+
+
+def _definition(frame: Frame, column: str) -> str:
+    """Say what a request means, its range, and how much of the reference lies outside it."""
+    one, asked = REQUESTED_VOLUMES[column], frame.generated.sample.subjects[column].to_numpy(dtype=float)
+    real = measured_volume(column, frame.reference.sample)
+    return (
+        f"the requested {one.label} and the measured one are the {one.definition}; requests run from "
+        f"{asked.min() / 1000:,.4g} to {asked.max() / 1000:,.4g} mL; {np.mean(real < asked.min()):.0%} of "
+        f"the reference lies below and {np.mean(real > asked.max()):.0%} above them"
+    )
 
 
 def _kind(subjects: pd.DataFrame, requested: list[str]) -> str:

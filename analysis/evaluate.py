@@ -18,6 +18,7 @@ from plausibrain.cohorts.errors import MeasurementError
 MAX_DRAWN_LEVEL = 0.99
 SUBJECTS_PER_COLUMN = 3
 MAX_HALVES = 40
+DIFFERS = 0.05
 LOG_SMALLEST_P, BISECTIONS = math.log(1e-12), 40
 
 
@@ -154,7 +155,13 @@ class Headline:
 
     @property
     def differs(self) -> bool:
-        """Whether the interval of what is judged excludes the ideal at 95 %, whatever the margin."""
+        """Whether the interval of what is judged excludes the ideal at 95 %, whatever the margin.
+
+        The largest deviation of a map without split-half reference is above 0 in any case: there, whether one
+        of its structures differs after correction.
+        """
+        if self.structures is not None and not self.plugin.against_null:
+            return bool((self.structures.p <= DIFFERS).any())
         ideal = 0.0 if self.plugin.against_null else self.plugin.ideal
         low, high = self.judged_interval(0.95)
         return bool(low > ideal or high < ideal) and (not self.plugin.against_null or self._beyond_null())

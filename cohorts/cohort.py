@@ -16,6 +16,7 @@ from plausibrain.cohorts.from_images import checked_features, checked_pairs, che
 from plausibrain.cohorts.import_notes import import_notes
 from plausibrain.cohorts.locations import locate
 from plausibrain.cohorts.notes import Note, notes_table
+from plausibrain.cohorts.request_notes import request_notes
 from plausibrain.cohorts.structures import TIV
 
 OK = "ok"
@@ -206,7 +207,7 @@ def read_cohort(
         images=parts.images,
         segmenter=segmenter or parts.segmenter,
         source=source,
-        notes=(*parts.notes, *import_notes(source)),
+        notes=(*parts.notes, *import_notes(source), *request_notes(source)),
     )
     _check_enough(cohort, min_subjects)
     return cohort

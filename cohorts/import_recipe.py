@@ -19,6 +19,7 @@ COLUMNS = {
     "sex": "requested_sex",
     "ventricle": "requested_ventricle_mm3",
     "brain": "requested_brain_mm3",
+    "brain_normalised": "requested_brain_normalised_mm3",
     "seed": "seed",
     "session": "session",
 }

@@ -29,7 +29,11 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
     "requested_ventricle_mm3": (
         "requested_ventricle_mm3", "prompt_ventricular_volume", "requested_ventricular_volume",
     ),
-    "requested_brain_mm3": ("requested_brain_mm3", "prompt_brain_volume", "requested_brain_volume"),
+    "requested_brain_mm3": ("requested_brain_mm3", "requested_brain_volume"),
+    # prompt_…: published samples, whose requests are field 25009 of the UK Biobank
+    "requested_brain_normalised_mm3": (
+        "requested_brain_normalised_mm3", "prompt_brain_volume",
+    ),
     "status": ("status",),
     "reason": ("reason",),
 }  # fmt: skip

@@ -14,10 +14,11 @@ from plausibrain.cohorts.errors import DataError
 from plausibrain.cohorts.identity import bids_name, safe_id
 from plausibrain.cohorts.notes import Note
 from plausibrain.cohorts.participant_columns import SYNONYMS, find_columns
+from plausibrain.cohorts.requested_volumes import REQUESTED_VOLUMES
 from plausibrain.cohorts.sexes import parse_sexes
 
 _TEXTS = ("site", "diagnosis", "session")
-_VOLUMES = ("requested_ventricle_mm3", "requested_brain_mm3")
+_VOLUMES = tuple(REQUESTED_VOLUMES)
 _BIDS_ID = r"^sub-[A-Za-z0-9]+_"
 
 

@@ -19,8 +19,14 @@ SUBJECTS_COLUMNS = (
     Column("seed", "int", "Seed of a generated image"),
     Column("requested_age", "float", "Age asked of the generator", "years"),
     Column("requested_sex", "str", "Sex asked of the generator, M or F"),
-    Column("requested_ventricle_mm3", "float", "Ventricular volume asked of the generator", "mm3"),
-    Column("requested_brain_mm3", "float", "Brain volume asked of the generator", "mm3"),
+    Column("requested_ventricle_mm3", "float", "Raw ventricular volume asked of the generator", "mm3"),
+    Column("requested_brain_mm3", "float", "Raw brain volume (all tissue) asked of the generator", "mm3"),
+    Column(
+        "requested_brain_normalised_mm3",
+        "float",
+        "Brain volume normalised for head size (tissue over TIV, times a standard head) asked for",
+        "mm3",
+    ),
 )
 SUBJECTS_OPTIONAL = tuple(column.name for column in SUBJECTS_COLUMNS[4:])
 
@@ -95,7 +101,11 @@ RESULTS = Schema(
         Column("analysis", "str", "Name of the analysis"),
         Column("quantity", "str", "What is estimated, for example hedges_g, sd_ratio, age_slope"),
         _STRUCTURE,
-        Column("stratum", "str", "all, F, M, an age decade such as 60-69, or both such as F 60-69"),
+        Column(
+            "stratum",
+            "str",
+            "all, F, M, an age decade such as 60-69, both such as F 60-69, or a range of requests",
+        ),
         Column("headsize", "str", "Head-size convention: none, share, pooled_residual or covariate"),
         Column("cohort", "str", "reference, generated or difference"),
         Column("estimate", "float", "The estimate, in the unit of this row"),

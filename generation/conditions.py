@@ -13,20 +13,22 @@ import pandas as pd
 
 from plausibrain.cohorts.cohort import Cohort
 from plausibrain.cohorts.errors import DataError
-from plausibrain.cohorts.structures import find_structure
+from plausibrain.cohorts.requested_volumes import (
+    BRAIN,
+    BRAIN_NORMALISED,
+    REQUESTED_VOLUMES,
+    VENTRICLE,
+    answer,
+)
 from plausibrain.generation.condition_copula import ConditionCopula
 from plausibrain.generation.sample_cohort import seed_of
 
 AGE, SEX = "requested_age", "requested_sex"
-VENTRICLE, BRAIN = "requested_ventricle_mm3", "requested_brain_mm3"
-NUMBERS = (AGE, VENTRICLE, BRAIN)
+NUMBERS = (AGE, *REQUESTED_VOLUMES)
 SEXES = ("F", "M")
 EXTRAPOLATED = "extrapolated"
 DECADE = 10
 OLDEST_YEARS = 110.0
-
-_VENTRICLES = ("Left-Lateral-Ventricle", "Right-Lateral-Ventricle", "Left-Inf-Lat-Vent", "Right-Inf-Lat-Vent")
-_TISSUES = ("grey", "white", "mixed")
 
 
 @dataclass(frozen=True)
@@ -77,20 +79,27 @@ class Sweep:
         return np.linspace(max(low - reach, low / 2), high + reach, self.n_levels)
 
 
-def reference_conditions(cohort: Cohort) -> pd.DataFrame:
+def brain_column(conditions: Sequence[str]) -> str:
+    """Return the brain volume that a model with these conditions is asked for: raw or normalised."""
+    return BRAIN_NORMALISED if BRAIN_NORMALISED in conditions else BRAIN
+
+
+def reference_conditions(cohort: Cohort, *, brain: str = BRAIN) -> pd.DataFrame:
     """Return what a reference cohort's subjects would be asked for: age, sex, ventricle and brain volume.
 
     Parameters
     ----------
     cohort : Cohort
         With volumes, as a segmenter measures them, or with requested volumes in its table.
+    brain : str
+        Column of the brain volume: raw, or normalised for head size as the published bundle takes it.
 
     Returns
     -------
     DataFrame, (n, 2 to 4)
         Included subjects with age and sex. Volumes are the sums that question 6 compares with the requests:
         lateral ventricles with their inferior horns, and all tissue. Measured volumes go before requested
-        ones; without either the column is absent.
+        ones; without either the column is absent, as is a normalised volume without head size.
 
     Raises
     ------
@@ -99,8 +108,8 @@ def reference_conditions(cohort: Cohort) -> pd.DataFrame:
     """
     included = cohort.included
     table = pd.DataFrame({AGE: included.subjects["age"], SEX: included.subjects["sex"]})
-    for column in (VENTRICLE, BRAIN):
-        own = None if included.volumes is None else requested_volume(included.volumes, column)
+    for column in (VENTRICLE, brain):
+        own = None if included.volumes is None else answer(included.volumes, column)
         if own is not None:
             table[column] = own
         elif column in included.subjects:
@@ -287,33 +296,3 @@ def _numbers(table: pd.DataFrame) -> list[str]:
 def _check_size(n: int) -> None:
     if n < 1:
         raise DataError(f"expected at least one row, got n = {n}")
-
-
-def requested_volume(volumes: pd.DataFrame, column: str) -> pd.Series | None:
-    """Return the sum of structures that a request for a volume means, mm3, row by row.
-
-    Parameters
-    ----------
-    volumes : DataFrame
-        Columns are structure names, mm3.
-    column : str
-        ``requested_ventricle_mm3`` or ``requested_brain_mm3``.
-
-    Returns
-    -------
-    Series or None
-        NaN where a structure is missing; None when the column means no volume or its structures are not in
-        the table.
-    """
-    belongs = {VENTRICLE: _is_ventricle, BRAIN: _is_tissue}.get(column)
-    names = [] if belongs is None else [name for name in volumes if belongs(str(name))]
-    return volumes[names].sum(axis=1, skipna=False) if names else None
-
-
-def _is_ventricle(name: str) -> bool:
-    return name in _VENTRICLES
-
-
-def _is_tissue(name: str) -> bool:
-    known = find_structure(name)
-    return known is not None and known.atlas == "aseg" and known.tissue in _TISSUES

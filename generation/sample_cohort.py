@@ -9,7 +9,7 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +19,12 @@ import pandas as pd
 from plausibrain.cohorts.bids import image_path
 from plausibrain.cohorts.cohort import Cohort, write_cohort
 from plausibrain.cohorts.errors import DataError
+from plausibrain.cohorts.request_notes import request_notes, write_request_record
+from plausibrain.cohorts.requested_volumes import BRAIN_NORMALISED
 from plausibrain.cohorts.store import Store, write_text_atomic
 from plausibrain.cohorts.volumes import Volume, write_volume
 from plausibrain.generation.model import ExistingImages, Model
-from plausibrain.generation.scaler import SEX_CODES, physical_values
+from plausibrain.generation.scaler import SEX_CODES, ConditionScaler, physical_values
 
 CLAIM = ".sampled.json"
 BATCH = 64
@@ -107,7 +109,18 @@ def sample_cohort(
     cohort = Cohort(name=name or target.resolve().name, subjects=subjects, images=there, source=target)
     if all(there):
         write_cohort(cohort, target, generated_by=[made_by])
-    return cohort
+    write_request_record(target, subjects, condition_ranges(model))
+    return replace(cohort, notes=request_notes(target))
+
+
+def condition_ranges(model: Model) -> dict[str, tuple[float, float]]:
+    """Return the range of every condition but sex that a model was trained on; empty where unknown."""
+    held = (getattr(model, name, None) for name in ("scaler", "scale"))
+    scaler = next((one for one in held if isinstance(one, ConditionScaler)), None)
+    if scaler is None:
+        return {}
+    ranges = zip(scaler.columns, scaler.low, scaler.high, strict=True)
+    return {name: (low, high) for name, low, high in ranges if name not in ("sex", "requested_sex")}
 
 
 def subjects_of(conditions: pd.DataFrame, seed: int) -> pd.DataFrame:
@@ -200,9 +213,10 @@ def _check_shared(subjects: pd.DataFrame) -> None:
 def _check_conditions(subjects: pd.DataFrame, model: Model) -> None:
     missing = [column for column in model.conditions if column not in subjects]
     if missing:
+        hint = "; make it with `plausibrain conditions --normalised`" if BRAIN_NORMALISED in missing else ""
         raise DataError(
             f"model {model.name!r} needs the conditions {', '.join(model.conditions)}; the table lacks "
-            f"{', '.join(missing)}"
+            f"{', '.join(missing)}{hint}"
         )
     physical_values(subjects, model.conditions)
     sexes = subjects["sex"].dropna()

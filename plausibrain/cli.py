@@ -277,6 +277,12 @@ def conditions(
     like: Annotated[Path, typer.Option(help="Reference cohort whose subjects the table is modelled on.")],
     out: Annotated[Path, typer.Option("--out", help="Table to write, .tsv or .parquet.")],
     n: Annotated[int, typer.Option("-n", "--n", min=1, help="Rows, one image each.")] = 100,
+    normalised: Annotated[
+        bool,
+        typer.Option(
+            "--normalised", help="Brain volumes normalised for head size (published bundle), not raw ones."
+        ),
+    ] = False,
     resample: Annotated[
         bool, typer.Option("--resample", help="Take subjects of the reference again.")
     ] = False,
@@ -296,8 +302,9 @@ def conditions(
     from plausibrain.conditions_table import write_conditions
 
     line = write_conditions(
-        like, out, n=n, seed=seed, resample=resample, balanced=balanced, sweep=sweep or (), levels=levels,
-        beyond=beyond, ages=(youngest, oldest), sex=sex, sex_coding=sex_coding,
+        like, out, n=n, seed=seed, normalised=normalised, resample=resample, balanced=balanced,
+        sweep=sweep or (), levels=levels, beyond=beyond, ages=(youngest, oldest), sex=sex,
+        sex_coding=sex_coding,
     )  # fmt: skip
     print(line)
 

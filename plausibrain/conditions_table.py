@@ -7,13 +7,12 @@ import pandas as pd
 
 from plausibrain.cohorts.cohort import read_cohort
 from plausibrain.cohorts.errors import DataError
+from plausibrain.cohorts.requested_volumes import BRAIN, BRAIN_NORMALISED, VENTRICLE
 from plausibrain.cohorts.schemas import PARTICIPANTS
 from plausibrain.cohorts.tables import write_table
 from plausibrain.generation.conditions import (
     AGE,
-    BRAIN,
     SEXES,
-    VENTRICLE,
     Sweep,
     conditions_balanced,
     conditions_like,
@@ -24,7 +23,6 @@ from plausibrain.generation.conditions import (
 
 #: What a sweep may be called on the command line.
 SHORT = {"age": AGE, "ventricle": VENTRICLE, "brain": BRAIN}
-VOLUMES = (VENTRICLE, BRAIN)
 
 
 def write_conditions(
@@ -33,6 +31,7 @@ def write_conditions(
     *,
     n: int,
     seed: int,
+    normalised: bool = False,
     resample: bool = False,
     balanced: bool = False,
     sweep: Sequence[str] = (),
@@ -51,6 +50,8 @@ def write_conditions(
     out : Path
         ``.tsv`` or ``.parquet``.
     n, seed : int
+    normalised : bool
+        Request brain volumes normalised for head size, as the published bundle takes them, not raw ones.
     resample, balanced : bool
         The design; new subjects from the joint distribution when neither is set and nothing is swept.
     sweep : sequence of str
@@ -72,9 +73,11 @@ def write_conditions(
         raise DataError("choose one of --resample, --balanced and --sweep; they are different designs")
     if sex is not None and sex not in SEXES:
         raise DataError(f"expected --sex F or M, got {sex!r}")
-    reference = reference_conditions(read_cohort(like, sex_coding=sex_coding, min_subjects=1))
+    brain = BRAIN_NORMALISED if normalised else BRAIN
+    reference = reference_conditions(read_cohort(like, sex_coding=sex_coding, min_subjects=1), brain=brain)
     if sweep:
-        wanted = [Sweep(SHORT.get(name, name), levels, beyond) for name in sweep]
+        short = SHORT | {"brain": brain}
+        wanted = [Sweep(short.get(name, name), levels, beyond) for name in sweep]
         table = conditions_sweep(reference, wanted, n=n, seed=seed, sexes=(sex,) if sex else SEXES)
     elif balanced:
         youngest, oldest = ages
@@ -84,12 +87,14 @@ def write_conditions(
     else:
         table = conditions_like(reference, n=n, seed=seed)
     write_table(table, out, PARTICIPANTS)
-    return _summary(table, out)
+    return _summary(table, out, (VENTRICLE, brain))
 
 
-def _summary(table: pd.DataFrame, out: Path) -> str:
+def _summary(table: pd.DataFrame, out: Path, volumes: Sequence[str]) -> str:
     outside = int((table["extrapolated"] != "").sum())
     beyond = f"; {outside} go beyond the reference, see column extrapolated" if outside else ""
-    absent = [name for name in VOLUMES if name not in table]
+    absent = [name for name in volumes if name not in table]
     lacking = f"; the reference has no volumes for {' and '.join(absent)}, segment it first" if absent else ""
+    if BRAIN_NORMALISED in absent:
+        lacking += " (a normalised volume needs head size, TIV)"
     return f"{out}: {len(table)} rows, {table['subject'].nunique()} subjects{beyond}{lacking}"

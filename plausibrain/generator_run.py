@@ -10,7 +10,7 @@ import numpy as np
 from plausibrain.cohorts.bids import label_path
 from plausibrain.cohorts.cohort import Cohort
 from plausibrain.config import Generator, RunConfig
-from plausibrain.generation.conditions import conditions_resampled, reference_conditions
+from plausibrain.generation.conditions import brain_column, conditions_resampled, reference_conditions
 from plausibrain.generation.model import ImageGrid, Model
 from plausibrain.generation.sample_cohort import sample_cohort
 from plausibrain.imaging import DEFAULT_SEGMENTER, Progress, measured
@@ -107,7 +107,7 @@ def _draw(model: Model, generator: Generator, asked: Cohort, out: Path, progress
         texts = getattr(model, "columns", ())
         rows = read_conditions(generator.conditions, model.conditions, texts=texts)
     else:
-        subjects = reference_conditions(asked)
+        subjects = reference_conditions(asked, brain=brain_column(model.conditions))
         rows = conditions_resampled(subjects, n=generator.n or len(subjects), seed=generator.seed)
 
     def tell(done: int, of: int) -> None:

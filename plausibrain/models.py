@@ -78,7 +78,7 @@ def with_columns(cohort: Cohort, columns: Sequence[str]) -> Cohort:
 
     A requested volume that nobody has written down is that of the subject's own structures.
     """
-    from plausibrain.generation.conditions import requested_volume
+    from plausibrain.cohorts.requested_volumes import answer
 
     subjects = cohort.subjects.copy()
     missing = [name for name in columns if name not in subjects]
@@ -95,7 +95,7 @@ def with_columns(cohort: Cohort, columns: Sequence[str]) -> Cohort:
                 if name in by_id:
                     subjects[name] = subjects["participant_id"].map(by_id[name])
     for name in missing:
-        own = None if cohort.volumes is None else requested_volume(cohort.volumes, name)
+        own = None if cohort.volumes is None else answer(cohort.volumes, name)
         if own is not None and name not in subjects:
             subjects[name] = own
     return replace(cohort, subjects=subjects)

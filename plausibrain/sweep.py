@@ -13,34 +13,38 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from plausibrain.analysis.conditions import LABELS, measured_structures
 from plausibrain.cohorts.cohort import OK, Cohort, read_cohort
 from plausibrain.cohorts.errors import DataError
+from plausibrain.cohorts.requested_volumes import (
+    BRAIN,
+    BRAIN_NORMALISED,
+    REQUESTED_VOLUMES,
+    VENTRICLE,
+    answer,
+)
 from plausibrain.cohorts.store import write_atomic, write_text_atomic
 from plausibrain.cohorts.structures import TIV
 from plausibrain.cohorts.volumes import read_volume
 from plausibrain.generation.conditions import (
     AGE,
-    BRAIN,
     SEX,
     SEXES,
-    VENTRICLE,
     Sweep,
+    brain_column,
     conditions_sweep,
     reference_conditions,
 )
 from plausibrain.generation.demo_cohorts import table_cohort
-from plausibrain.generation.sample_cohort import sample_cohort
-from plausibrain.generation.scaler import ConditionScaler
+from plausibrain.generation.sample_cohort import condition_ranges, sample_cohort
 from plausibrain.generator_run import COARSE_MM, COARSE_SEGMENTER
 from plausibrain.imaging import DEFAULT_SEGMENTER, segment
 from plausibrain.models import load_model
 
 Progress = Callable[[str, int, int], None]
-SHORT = {"age": AGE, "ventricle": VENTRICLE, "brain": BRAIN}
-NAMES = {AGE: "age", VENTRICLE: "ventricle volume", BRAIN: "brain volume"}
+SHORT = {"age": AGE, "ventricle": VENTRICLE, "brain": BRAIN, "brain_normalised": BRAIN_NORMALISED}
+NAMES = {AGE: "age"} | {column: one.label for column, one in REQUESTED_VOLUMES.items()}
 #: What a unit of the command line is in the table: years, and mL in mm3.
-UNITS = {AGE: (1.0, "years"), VENTRICLE: (1000.0, "mL"), BRAIN: (1000.0, "mL")}
+UNITS = {AGE: (1.0, "years")} | dict.fromkeys(REQUESTED_VOLUMES, (1000.0, "mL"))
 NORMS_N, NORMS_SEED = 400, 11
 TABLE, PICTURE, SUMMARY = "sweep.tsv", "sweep.png", "sweep.json"
 
@@ -52,7 +56,7 @@ class SweepPlan:
     Attributes
     ----------
     condition : str
-        ``age``, ``ventricle`` or ``brain``.
+        ``age``, ``ventricle``, ``brain`` or ``brain_normalised``, as the model takes it.
     values : tuple of float
         Years or mL; empty for `n_levels` values over the range of the reference and `beyond` on both sides.
     n_levels : int
@@ -119,7 +123,7 @@ def run_sweep(
         When model, reference and plan do not fit each other.
     """
     model = load_model(generator, checkpoint, options or {})
-    reference = _reference(like, sex_coding)
+    reference = _reference(like, sex_coding, brain_column(model.conditions))
     table = requests(plan, reference)
 
     def tell(done: int, of: int) -> None:
@@ -148,10 +152,10 @@ def _json(facts: Mapping[str, Any]) -> str:
     return json.dumps(facts, indent=1) + "\n"
 
 
-def _reference(like: Path | None, sex_coding: str | None) -> pd.DataFrame:
+def _reference(like: Path | None, sex_coding: str | None, brain: str) -> pd.DataFrame:
     if like is None:
-        return reference_conditions(table_cohort(NORMS_N, seed=NORMS_SEED, name="norms"))
-    return reference_conditions(read_cohort(like, sex_coding=sex_coding, min_subjects=1))
+        return reference_conditions(table_cohort(NORMS_N, seed=NORMS_SEED, name="norms"), brain=brain)
+    return reference_conditions(read_cohort(like, sex_coding=sex_coding, min_subjects=1), brain=brain)
 
 
 def requests(plan: SweepPlan, reference: pd.DataFrame) -> pd.DataFrame:
@@ -172,13 +176,9 @@ def requests(plan: SweepPlan, reference: pd.DataFrame) -> pd.DataFrame:
 
 def trained_range(model: Any, column: str) -> tuple[float, float] | None:
     """Return the range of a condition that a model was trained on, or None where it does not say."""
-    held = (getattr(model, name, None) for name in ("scaler", "scale"))
-    scaler = next((one for one in held if isinstance(one, ConditionScaler)), None)
-    for name in (column, column.removeprefix("requested_")):
-        if scaler is not None and name in scaler.columns:
-            place = scaler.columns.index(name)
-            return scaler.low[place], scaler.high[place]
-    return None
+    ranges = condition_ranges(model)
+    known = (ranges[name] for name in (column, column.removeprefix("requested_")) if name in ranges)
+    return next(known, None)
 
 
 def measurements(
@@ -193,14 +193,16 @@ def measurements(
         raise DataError("the segmenter gave no volumes; choose another with --segmenter")
     volumes = measured.volumes.copy()
     volumes.loc[measured.subjects["status"].ne(OK).to_numpy()] = np.nan
-    rows = table[["participant_id", "subject", "sex", AGE, VENTRICLE, BRAIN]].copy()
+    requested = [name for name in REQUESTED_VOLUMES if name in table]
+    rows = table[["participant_id", "subject", "sex", AGE, *requested]].copy()
     rows["requested"] = table[column].to_numpy(float)
     rows["inside_reference"] = ~table["extrapolated"].str.contains(column).to_numpy()
     low, high = trained or (-np.inf, np.inf)
     rows["inside_training"] = rows["requested"].between(low, high)
-    for request in LABELS:
-        names = measured_structures(request, [str(name) for name in volumes if name != TIV])
-        rows[f"measured_{_short(request)}_mm3"] = volumes[names].sum(axis=1, skipna=False).to_numpy()
+    for request in (VENTRICLE, BRAIN_NORMALISED if BRAIN_NORMALISED in table else BRAIN):
+        own = answer(volumes, request)
+        if own is not None:
+            rows[f"measured_{_short(request)}_mm3"] = own.to_numpy()
     rows["measured_tiv_mm3"] = volumes[TIV].to_numpy() if TIV in volumes else np.nan
     return rows
 

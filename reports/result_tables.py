@@ -16,6 +16,8 @@ from plausibrain.reports.structure_names import sort_by_structure, structure_lab
 
 #: Cohort whose verdict, margin and null stand in the row, in order of preference.
 MAIN_COHORTS = ("difference", "generated", "reference")
+#: How the name of a stratum begins that is a range of requests.
+REQUESTS = "requests "
 VERDICTS = ("pass", "inconclusive", "fail")
 
 
@@ -83,9 +85,11 @@ def _whole_brain(rows: pd.DataFrame) -> Iterator[ResultTable]:
         columns += [("Head size", _headsize_cell)] if several else []
         yield _by_cohort(everyone, keys, columns, "Numbers of the whole brain", "")
     for _, part in strata.groupby("quantity", sort=False):
-        title = f"{_title(part)}: by sex and age"
-        columns = [("Stratum", lambda row: Cell(row.stratum, kind="name"))]
-        yield _by_cohort(_sort_by_stratum(part), ["stratum"], columns, title, _note(part))
+        by_request = part.stratum.str.startswith(REQUESTS).all()
+        title = f"{_title(part)}: by {'request' if by_request else 'sex and age'}"
+        columns = [("Requests" if by_request else "Stratum", lambda row: Cell(row.stratum, kind="name"))]
+        part = part if by_request else _sort_by_stratum(part)
+        yield _by_cohort(part, ["stratum"], columns, title, _note(part))
 
 
 def _sort_by_stratum(rows: pd.DataFrame) -> pd.DataFrame:

@@ -5,7 +5,13 @@ import pandas as pd
 
 from plausibrain.analysis.applicability import missing_capability
 from plausibrain.analysis.brain_age import corrected_brain_age
-from plausibrain.analysis.conditions import LABELS, requested_and_measured, weighted_line
+from plausibrain.analysis.conditions import (
+    LABELS,
+    local_slopes,
+    piece_names,
+    requested_and_measured,
+    weighted_line,
+)
 from plausibrain.analysis.evaluate import Pairs
 from plausibrain.analysis.pair import Pair
 from plausibrain.analysis.quantities import ESTIMATES, Quantity
@@ -20,6 +26,7 @@ QUANTITIES = (  # quantity, its label, unit, value without an effect
 )
 
 
+CURVE = ("local_slope", "local slope on the request")
 RANGES = (("requested_range", "central 90 % of requests"), ("measured_range", "central 90 % of measurements"))
 
 
@@ -28,7 +35,7 @@ def _described() -> dict[str, Quantity]:
     return {
         f"{label.replace(' ', '_')}_{quantity}": Quantity(f"{label.capitalize()}, {words}")
         for label in LABELS.values()
-        for quantity, words in (*(pair[:2] for pair in QUANTITIES), *RANGES)
+        for quantity, words in (*(pair[:2] for pair in QUANTITIES), CURVE, *RANGES)
     }
 
 
@@ -67,7 +74,23 @@ def _condition(pairs: Pairs, column: str) -> pd.DataFrame:
             cohort="generated", no_effect=no_effect,
         )  # fmt: skip
         tables.append(table)
-    return pd.concat([*tables, _reach(x, y, name, n)], ignore_index=True)
+    curve = (
+        []
+        if missing_capability(f"several requested {LABELS[column]}s", pairs.full.frame)
+        else [_curve(pairs, column, name, n)]
+    )
+    return pd.concat([*tables, *curve, _reach(x, y, name, n)], ignore_index=True)
+
+
+def _curve(pairs: Pairs, column: str, name: str, n: int) -> pd.DataFrame:
+    """Slopes between neighbouring requests, at equal age, sex and other requests."""
+    estimate, draws = local_slopes(column, pairs.full)[0], local_slopes(column, pairs.bootstrap)
+    table = estimate_rows(
+        question=6, analysis="conditioning", quantity=f"{name}_{CURVE[0]}", structures=[""] * len(estimate),
+        estimate=estimate, draws=draws, settings=pairs.full.frame.settings, unit="mm³ per mm³", n=(0, n),
+        cohort="generated", no_effect=1.0,
+    )  # fmt: skip
+    return table.assign(stratum=piece_names(column, pairs.full.frame))
 
 
 def _reach(x: np.ndarray, y: np.ndarray, name: str, n: int) -> pd.DataFrame:

@@ -1,8 +1,8 @@
 """How far the measured brain volume follows the requested one.
 
 The slope of measured on requested brain volume (all tissue, without ventricles and other fluid), at equal
-age, sex and other requests. What a model calls brain volume may be normalised for head size; then the offset
-differs, the slope should not be far from one.
+age, sex and other requests. Both are raw volumes; a model that is asked for a brain volume normalised for
+head size is judged by `conditioning_brain_normalised`.
 """
 
 import numpy as np
@@ -13,13 +13,13 @@ from plausibrain.analysis.registry import headline
 
 
 @headline(
-    label="Brain volume, measured per requested",
+    label="Brain volume (raw), measured per requested",
     unit="mm³ per mm³",
     question=6,
     ideal=1.0,
     better="closer",
     margin=lambda frame: (1 - frame.settings.conditioning_margin, 1 + frame.settings.conditioning_margin),
-    sentence="Slope of measured on requested brain volume: {estimate}; 1 is perfect",
+    sentence="Slope of measured on requested raw brain volume: {estimate}; 1 is perfect",
     needs=("requested brain volume",),
     source=("Pinaya2022",),
     null=False,

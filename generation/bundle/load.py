@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from plausibrain.cohorts.errors import DataError
+from plausibrain.cohorts.requested_volumes import BRAIN_NORMALISED, VENTRICLE
 from plausibrain.cohorts.store import Store, hash_file
 from plausibrain.generation.bundle.layout import BundleConfig, find_bundle, read_config
 from plausibrain.generation.bundle.weights import load_strictly, read_weights
@@ -22,9 +23,10 @@ from plausibrain.generation.scaler import ConditionScaler
 #: Size of the latents in the bundle's own configuration, where it is an expression that is not evaluated.
 LATENT_SIZES = (20, 28, 20)
 #: Order in which the network sees its conditions, and the ranges of the UK Biobank that are 0 to 1
-#: (Pinaya2022, section 3). Sex 1 is male: field 31 of the UK Biobank, which min-max scaling keeps.
+#: (Pinaya2022, section 3): fields 25004 (ventricles, raw) and 25009 (grey and white matter, normalised for
+#: head size). Sex 1 is male: field 31 of the UK Biobank, which min-max scaling keeps.
 UK_BIOBANK = ConditionScaler(
-    ("sex", "age", "requested_ventricle_mm3", "requested_brain_mm3"),
+    ("sex", "age", VENTRICLE, BRAIN_NORMALISED),
     (0.0, 44.0, 6_995.68, 1_144_240.0),
     (1.0, 82.0, 171_375.0, 1_793_910.0),
 )

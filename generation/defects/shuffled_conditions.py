@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from plausibrain.cohorts.cohort import Cohort
+from plausibrain.cohorts.requested_volumes import REQUESTED_VOLUMES
 from plausibrain.generation.injection import defect
 from plausibrain.generation.volume_columns import share_of_rows
 
@@ -13,8 +14,7 @@ CONDITIONS = (
     "sex",
     "requested_age",
     "requested_sex",
-    "requested_ventricle_mm3",
-    "requested_brain_mm3",
+    *REQUESTED_VOLUMES,
 )
 
 

@@ -53,7 +53,8 @@ def monai_bundle(
         CPU threads in fp32; the same for all workers of a cohort, because it decides the last bits.
     raw : bool
         Take ``raw_gender``, ``raw_age``, ``raw_ventricular_vol`` and ``raw_brain_vol``, 0 to 1, instead of
-        ``sex``, ``age`` (years), ``requested_ventricle_mm3`` and ``requested_brain_mm3``.
+        ``sex``, ``age`` (years), ``requested_ventricle_mm3`` and ``requested_brain_normalised_mm3``, the
+        brain volume normalised for head size, which the model was trained with.
 
     Returns
     -------

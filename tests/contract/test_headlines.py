@@ -15,9 +15,10 @@ from plausibrain.analysis.registry import all_headlines
 from plausibrain.analysis.sample import prepare_samples
 from plausibrain.analysis.settings import Settings
 from plausibrain.cohorts.registry import Plugin
+from plausibrain.cohorts.requested_volumes import BRAIN_NORMALISED, answer
 from plausibrain.generation.demo_cohorts import table_cohort
 from plausibrain.reports.references import known_references
-from tests.unit.analysis.factory import with_quality
+from tests.unit.analysis.factory import with_quality, with_subjects
 from tests.unit.analysis.feature_factory import with_images
 
 SETTINGS = Settings(n_resamples=100, n_splits=60)
@@ -25,6 +26,7 @@ REFERENCE, GENERATED = (
     with_images(with_quality(table_cohort(n, seed=seed, name=name), seed=seed), seed)
     for n, seed, name in ((240, 1, "r"), (200, 2, "g"))
 )
+GENERATED = with_subjects(GENERATED, **{BRAIN_NORMALISED: answer(GENERATED.volumes, BRAIN_NORMALISED)})
 TRAINING = with_images(table_cohort(90, seed=3, name="t"), 3)
 REFERENCES = known_references()
 SINGLE_PRECISION = 2e-4

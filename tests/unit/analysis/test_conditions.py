@@ -1,10 +1,13 @@
 """Requested against measured at equal age, and the share of excluded rows."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import statsmodels.api as sm
 from statsmodels.stats.proportion import confint_proportions_2indep
 
+from plausibrain.analysis.analyse import judge
 from plausibrain.analysis.applicability import missing_capability
 from plausibrain.analysis.conditions import (
     measured_structures,
@@ -12,11 +15,13 @@ from plausibrain.analysis.conditions import (
     weighted_line,
     weighted_slope,
 )
+from plausibrain.analysis.design import describe_design
 from plausibrain.analysis.estimates.conditioning import conditioning, dose_table
 from plausibrain.analysis.estimates.exclusions import exclusions
 from plausibrain.analysis.exclusion import exclusion_counts, exclusion_difference, newcombe
 from plausibrain.cohorts.errors import DataError
-from tests.unit.analysis.factory import frame_of, normal_cohort, pairs_of, with_subjects, with_volume
+from plausibrain.cohorts.requested_volumes import STANDARD_HEAD_MM3
+from tests.unit.analysis.factory import QUICK, frame_of, normal_cohort, pairs_of, with_subjects, with_volume
 
 REFERENCE = normal_cohort(100, 1, name="r")
 LEFT, RIGHT = "Left-Lateral-Ventricle", "Right-Lateral-Ventricle"
@@ -108,6 +113,84 @@ def test_weighted_line_is_a_regression_of_repeated_rows():
         xs, ys = np.repeat(x, counts[b]), np.repeat(y, counts[b])
         np.testing.assert_allclose([slope[b], intercept[b]], np.polyfit(xs, ys, 1), rtol=1e-6)
         assert r[b] == pytest.approx(np.corrcoef(xs, ys)[0, 1], rel=1e-9)
+
+
+NORMALISED = "requested_brain_normalised_mm3"
+
+
+def normalised(slope: float, n: int = 200):
+    """Requests for a share of head size, answered with a slope in heads that differ by a quarter."""
+    cohort = normal_cohort(n, 3, name="g")
+    rng = np.random.default_rng(7)
+    asked = rng.uniform(1.3e6, 1.7e6, n)
+    tiv = 1.5e6 * rng.uniform(0.8, 1.3, n)
+    names = [name for name in cohort.volumes if name in measured_structures(NORMALISED, cohort.volumes)]
+    wanted = (1.5e6 + slope * (asked - 1.5e6)) / STANDARD_HEAD_MM3 * tiv
+    for name in names:
+        cohort = with_volume(cohort, name, wanted / len(names) * (1 + 0.002 * rng.standard_normal(n)))
+    return with_subjects(with_volume(cohort, "TIV", tiv), **{NORMALISED: asked})
+
+
+@pytest.mark.parametrize("slope", [0.4, 1.0])
+def test_a_normalised_request_is_answered_by_a_normalised_volume(slope):
+    pair = pairs_of(REFERENCE, normalised(slope)).full
+    assert weighted_slope(NORMALISED, pair)[0] == pytest.approx(slope, abs=0.01)
+    sample = pair.generated.prepared.sample
+    raw = sum(sample.column(n) for n in measured_structures(NORMALISED, sample.structures))
+    assert np.std(raw) > 1.5 * np.std(measured_volume(NORMALISED, sample)), "raw volumes follow head size"
+
+
+def test_a_normalised_request_needs_head_size():
+    without = [replace(c, volumes=c.volumes.drop(columns="TIV")) for c in (REFERENCE, normalised(1.0))]
+    frame = frame_of(*without)
+    assert missing_capability("requested normalised brain volume", frame) == (
+        "the normalised brain volume was requested, and head size (TIV) is not measured in both cohorts"
+    )
+    assert describe_design(frame).kind == "unconditional", "what cannot be measured is no request here"
+
+
+def bent(share: float, n: int = 200):
+    """Requests are obeyed up to a share of their range, and not beyond."""
+    cohort = obedient(1.0, n=n)
+    asked = cohort.subjects[COLUMN].to_numpy()
+    total = np.minimum(asked, 1e4 + share * 5e4) + 300 * np.random.default_rng(3).standard_normal(n)
+    return with_volume(with_volume(cohort, LEFT, 0.55 * total), RIGHT, 0.45 * total)
+
+
+def entries(generated) -> dict:
+    card = judge(REFERENCE, generated, QUICK)
+    return {h["name"]: h for q in card["questions"] for h in q["headlines"]}
+
+
+def test_one_slope_hides_a_bend_and_the_curve_does_not():
+    found = entries(bent(0.85))
+    whole, local = found["conditioning_ventricle"], found["conditioning_ventricle_curve"]
+    assert whole["verdict"] != "fail"
+    assert local["verdict"] == "fail"
+    assert local["worst"]["structure"] == local["failing"][0]["structure"]
+    assert local["worst"]["structure"].startswith("requests 4"), "the last quarter, 48 to 60 mL"
+    assert local["worst"]["direction"] == "followed too little"
+    rows = conditioning(pairs_of(REFERENCE, bent(0.85)))
+    slopes = rows[rows["quantity"] == "ventricle_volume_local_slope"]["estimate"].to_numpy()
+    np.testing.assert_allclose(slopes[:3], 1.0, atol=0.1)
+    assert slopes[3] < 0.6
+
+
+def test_a_straight_curve_passes_and_does_not_differ():
+    local = entries(obedient(1.0, n=200))["conditioning_ventricle_curve"]
+    assert (local["verdict"], local["differs"], local["failing"]) == ("pass", False, [])
+
+
+def test_few_requests_have_no_curve():
+    cohort = obedient(1.0, n=30)
+    frame = frame_of(REFERENCE, cohort)
+    assert missing_capability("several requested ventricle volumes", frame) == (
+        "30 subjects were requested; a curve takes 40"
+    )
+    two = with_subjects(cohort, **{COLUMN: np.repeat([2e4, 4e4], 15)})
+    assert "2 different requests have no curve" in missing_capability(
+        "several requested ventricle volumes", frame_of(REFERENCE, two)
+    )
 
 
 def test_rows_and_doses():

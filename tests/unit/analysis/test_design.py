@@ -129,3 +129,22 @@ def test_sex_confounded_with_cohort_is_said_and_found():
 def test_few_of_one_sex(men, reason):
     generated = with_subjects(normal_cohort(40, 2, name="g"), sex=np.where(np.arange(40) < men, "M", "F"))
     assert missing_capability("sex", frame_of(REFERENCE, generated)).endswith(reason)
+
+
+def test_a_request_states_what_it_is_its_range_and_who_lies_outside_it():
+    cohort = normal_cohort(100, 2, name="g")
+    asked = np.linspace(2e4, 6e4, 100)
+    found = design(requested(cohort, asked))
+    real = REFERENCE.volumes[VENTRICLES].sum(axis=1)
+    said = next(line for line in found.statements if "raw volume of both lateral ventricles" in line)
+    assert "requests run from 20 to 60 mL" in said
+    assert f"{(real < 2e4).mean():.0%} of the reference lies below" in said
+
+
+def test_sexes_coded_the_other_way_round_are_named():
+    cohort = normal_cohort(150, 2, name="g")
+    swapped = with_subjects(cohort, sex=np.where(cohort.subjects["sex"] == "M", "F", "M"))
+    said = [line for line in design(swapped).statements if "codes sex the other way round" in line]
+    assert len(said) == 1
+    assert "generated men have smaller heads" in said[0]
+    assert not [line for line in design(cohort).statements if "other way round" in line]

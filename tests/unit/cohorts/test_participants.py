@@ -294,7 +294,7 @@ def test_columns_of_the_published_synthetic_set_are_known():
     assert subjects["age"].tolist() == subjects["requested_age"].tolist() == [45, 70]
     assert subjects["sex"].tolist() == subjects["requested_sex"].tolist() == ["F", "M"]
     assert subjects["requested_ventricle_mm3"].tolist() == [20000, 60000.5]
-    assert subjects["requested_brain_mm3"].tolist() == [1500000, 1300000]
+    assert subjects["requested_brain_normalised_mm3"].tolist() == [1500000, 1300000]
     assert subjects["participant_id"].tolist() == ["0001", "0002"]
     assert [note.message for note in notes] == [
         "the requested age stands for the age",

@@ -6,11 +6,11 @@ import pytest
 from scipy.stats import ks_2samp, spearmanr
 from typer.testing import CliRunner
 
-from plausibrain.analysis.conditions import PARTS
 from plausibrain.cli import app
 from plausibrain.cohorts.cohort import Cohort
 from plausibrain.cohorts.errors import DataError
 from plausibrain.cohorts.participants import parse_participants
+from plausibrain.cohorts.requested_volumes import BRAIN_NORMALISED, REQUESTED_VOLUMES, STANDARD_HEAD_MM3
 from plausibrain.cohorts.structures import STRUCTURES
 from plausibrain.conditions_table import write_conditions
 from plausibrain.generation.condition_copula import ConditionCopula
@@ -151,10 +151,12 @@ def test_volumes_are_those_that_question_6_measures():
     subjects = pd.DataFrame(
         {"participant_id": ["a", "b"], "subject": ["a", "b"], "age": [30.0, 40.0], "sex": ["F", "M"]}
     )
-    found = reference_conditions(Cohort("both", subjects.assign(status="ok", reason=""), volumes=volumes))
-    for column, belongs in PARTS.items():
-        expected = volumes[[name for name in names if belongs(name)]].sum(axis=1)
-        np.testing.assert_allclose(found[column], expected)
+    cohort = Cohort("both", subjects.assign(status="ok", reason=""), volumes=volumes.assign(TIV=1.5e6))
+    raw, normalised = reference_conditions(cohort), reference_conditions(cohort, brain=BRAIN_NORMALISED)
+    for column, one in REQUESTED_VOLUMES.items():
+        expected = volumes[[name for name in names if one.member(name)]].sum(axis=1)
+        expected = expected / 1.5e6 * STANDARD_HEAD_MM3 if one.normalised else expected
+        np.testing.assert_allclose((normalised if one.normalised else raw)[column], expected)
 
 
 def test_a_reference_without_volumes_gives_age_and_sex_only(reference):

@@ -37,7 +37,7 @@ ROWS = pd.DataFrame(
         "sex": ["M", "F"],
         "age": [82.0, 63.0],
         "requested_ventricle_mm3": [6_995.68, 171_375.0],
-        "requested_brain_mm3": [1_793_910.0, 1_144_240.0],
+        "requested_brain_normalised_mm3": [1_793_910.0, 1_144_240.0],
     }
 )
 

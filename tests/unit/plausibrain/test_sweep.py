@@ -121,7 +121,7 @@ def read_cohort_of(table):
 
 
 def test_an_unknown_condition_is_named():
-    with pytest.raises(DataError, match="age, ventricle, brain, got 'height'"):
+    with pytest.raises(DataError, match="age, ventricle, brain, brain_normalised, got 'height'"):
         _ = SweepPlan("height").column
 
 

@@ -1,0 +1,36 @@
+"""Whether the raw brain volume follows requests over their whole range: one slope can hide a bend.
+
+The local slopes between neighbouring requests (quartiles, where there are many), at equal age, sex and other
+requests. The one that is farthest from 1 is shown; it is larger by chance than the slope over all requests,
+so it may be twice as far from 1.
+"""
+
+import numpy as np
+
+from plausibrain.analysis.conditions import curve, local_margin
+from plausibrain.analysis.pair import Pair
+from plausibrain.analysis.registry import headline
+from plausibrain.analysis.structure_maps import largest, largest_name
+
+CURVE = curve("requested_brain_mm3")
+
+
+@headline(
+    label="Raw brain volume: local slope farthest from 1",
+    unit="mm³ per mm³",
+    question=6,
+    ideal=0.0,
+    better="lower",
+    margin=lambda frame: (-np.inf, local_margin(frame)),
+    sentence="Local slopes of measured on requested raw brain volume depart from 1 by up to {estimate} "
+    "({which})",
+    needs=("requested brain volume", "several requested brain volumes"),
+    source=("Pinaya2022",),
+    null=False,
+    bounds=(0.0, np.inf),
+    which=lambda pair: largest_name(pair, CURVE),
+    structures=CURVE,
+)
+def conditioning_brain_curve(pair: Pair) -> np.ndarray:
+    """Return the largest departure of a local slope from 1, (B,)."""
+    return largest(pair, CURVE)
