@@ -20,8 +20,8 @@ from plausibrain.analysis.registry import headline
     ideal=1.0,
     better="closer",
     margin=lambda frame: (1 - frame.settings.conditioning_margin, 1 + frame.settings.conditioning_margin),
-    methods="Brain volumes that were requested normalised for head size were measured so: tissue over head size, "
-    "times 1,828 mL.",
+    methods="Brain volumes that were requested normalised for head size were measured so: tissue over head "
+    "size, times 1,828 mL.",
     sentence="Slope of measured on requested brain volume, both normalised for head size: {estimate}; "
     "1 is perfect",
     needs=("requested normalised brain volume",),

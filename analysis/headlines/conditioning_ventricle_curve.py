@@ -22,8 +22,8 @@ CURVE = curve("requested_ventricle_mm3")
     ideal=0.0,
     better="lower",
     margin=lambda frame: (-np.inf, local_margin(frame)),
-    methods="One slope can hide a bend, so local slopes between neighbouring requests are tested too, corrected "
-    "over the pieces of the range.",
+    methods="One slope can hide a bend, so local slopes between neighbouring requests are tested too, "
+    "corrected over the pieces of the range.",
     sentence="Local slopes of measured on requested ventricle volume depart from 1 by up to {estimate} "
     "({which})",
     needs=("requested ventricle volume", "several requested ventricle volumes"),
