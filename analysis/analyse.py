@@ -16,6 +16,7 @@ from plausibrain.analysis.nearest_table import nearest_table
 from plausibrain.analysis.quantities import all_estimates
 from plausibrain.analysis.registry import all_headlines
 from plausibrain.analysis.results import COLUMNS
+from plausibrain.analysis.row_verdicts import with_verdicts_of_headlines
 from plausibrain.analysis.sample import Samples, prepare_samples
 from plausibrain.analysis.scorecard import build_scorecard
 from plausibrain.analysis.settings import Settings
@@ -90,10 +91,11 @@ def analyse(
         tell(estimate.label, i, steps)
         results.append(estimate(pairs))
     tell("done", steps, steps)
+    scorecard = build_scorecard(headlines, describe_design(frame), settings)
     tables = {
         "subjects": _subjects(samples, reference, generated),
         "volumes": report_tables.volumes_table(frame),
-        "results": _gather(results),
+        "results": with_verdicts_of_headlines(_gather(results), headlines, scorecard, settings),
         "draws": report_tables.draws_table(headlines),
         "null_draws": report_tables.null_draws_table(headlines),
         "balance": report_tables.balance_table(samples.reference, samples.generated),
@@ -105,7 +107,6 @@ def analyse(
         "cases": case_table(frame),
         "notes": _notes(samples, reference, generated),
     }
-    scorecard = build_scorecard(headlines, describe_design(frame), settings)
     return Analysis(scorecard, tables, protocol_of(frame, reference, headline_plugins))
 
 

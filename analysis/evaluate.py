@@ -114,6 +114,18 @@ class Headline:
         shift = self.judged - self.estimate
         return low + shift, high + shift
 
+    def failing_interval(self, level: float) -> tuple[float, float]:
+        """Return the interval of the estimate that decides a *fail* at a level.
+
+        It excludes the ideal (of an excess over the null: the margin) exactly where `p` is at most the level
+        and the estimate lies outside the margin. A map fails through a structure and its interval instead.
+        """
+        if self.plugin.interval is not None:
+            return self.interval(1 - level)
+        stretch = float(norm.isf(level / 2) / norm.ppf(0.975))
+        below, above = self._arms()
+        return self.estimate - stretch * below, self.estimate + stretch * above
+
     def verdict(self, alpha: float, n_headlines: int) -> str:
         """Return `pass`, `fail`, `inconclusive` or `not measured`.
 
@@ -170,12 +182,16 @@ class Headline:
         """Return the two-sided p value of a value of `judged`: the level at which the interval reaches it."""
         if self.plugin.interval is not None:
             return self._p_of_interval(value)
-        low, high = self._central(0.95)
-        arm = (self.estimate - low) if value < self.judged else (high - self.estimate)
-        # The 2.5 % quantile of a few hundred draws is itself uncertain; their standard deviation less so.
-        arm = max(arm, float(norm.ppf(0.975) * np.nanstd(self.draws)))
+        arm = self._arms()[int(value > self.judged)]
         z = abs(self.judged - value) / arm * norm.ppf(0.975) if arm > 0 else math.inf
         return float(2 * norm.sf(z))
+
+    def _arms(self) -> tuple[float, float]:
+        """Return how far the 95 % interval reaches below and above the estimate."""
+        low, high = self._central(0.95)
+        # The 2.5 % quantile of a few hundred draws is itself uncertain; their standard deviation less so.
+        least = float(norm.ppf(0.975) * np.nanstd(self.draws))
+        return max(self.estimate - low, least), max(high - self.estimate, least)
 
     def _p_of_interval(self, value: float) -> float:
         def excluded(log_p: float) -> bool:

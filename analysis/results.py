@@ -79,7 +79,8 @@ def estimate_rows(
     -----
     p values take the estimate as normal with the standard deviation of its draws. q is Benjamini-Hochberg
     over the rows of this call. A structure is *pass* when its 1 - 2 alpha interval lies inside the margin,
-    *fail* when it differs from the nearer edge at alpha after Holm's correction over structures.
+    *fail* when its estimate lies outside the margin and differs from no effect at alpha after Holm's
+    correction over structures: the rule of headlines.
     """
     estimate = np.asarray(estimate, dtype=float)
     moved = centred(np.asarray(draws, dtype=float), estimate)
@@ -105,7 +106,7 @@ def estimate_rows(
             table[[f"{name}_low", f"{name}_median", f"{name}_high"]] = column_quantiles(values, SPLITS).T
             table["n_null"] = n_null
     if margin is not None:
-        _add_equivalence(table, estimate, se, moved, margin, settings)
+        _add_equivalence(table, estimate, se, moved, margin, settings, no_effect or 0.0)
     bad = ~np.isfinite(estimate)
     table["status"] = np.where(bad | (undefined > MAX_UNDEFINED_SHARE), "failed", "ok")
     table["reason"] = np.where(bad, "undefined on these subjects", "")
@@ -131,19 +132,19 @@ def _add_equivalence(
     draws: np.ndarray,
     margin: np.ndarray,
     settings: Settings,
+    no_effect: float,
 ) -> None:
     edges = np.asarray(margin, dtype=float)
     low, high = (edges[:, 0], edges[:, 1]) if edges.ndim == 2 else (-edges, edges)
     table["margin_low"], table["margin_high"] = low, high
     with np.errstate(divide="ignore", invalid="ignore"):
         table["p_equivalence"] = np.maximum(norm.sf((estimate - low) / se), norm.sf((high - estimate) / se))
-        beyond = np.minimum(1.0, 2 * norm.sf(np.maximum(estimate - high, low - estimate) / se))
     inside = column_quantiles(draws, [settings.alpha, 1 - settings.alpha])
     same = (low <= inside[0]) & (inside[1] <= high)
-    adjusted = holm(beyond)
-    different = (adjusted < settings.alpha) & ((estimate > high) | (estimate < low))
+    p = two_sided_p(estimate - no_effect, se)
+    different = (holm(p) < settings.alpha) & ((estimate > high) | (estimate < low))
     table["pass_low"], table["pass_high"] = inside
-    arm = norm.isf(settings.alpha / (2 * holm_divisors(beyond, settings.alpha))) * se
+    arm = norm.isf(settings.alpha / (2 * holm_divisors(p, settings.alpha))) * se
     table["fail_low"], table["fail_high"] = estimate - arm, estimate + arm
     verdict = np.where(same, "pass", np.where(different, "fail", "inconclusive"))
     table["verdict"] = np.where(np.isfinite(estimate) & np.isfinite(se), verdict, "")

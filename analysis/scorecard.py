@@ -89,6 +89,10 @@ def headline_entry(h: Headline, design: Design, settings: Settings, divisor: int
                 "estimate",
                 "ci_low",
                 "ci_high",
+                "pass_low",
+                "pass_high",
+                "fail_low",
+                "fail_high",
                 "se",
                 "mde",
                 "margin_low",
@@ -105,17 +109,20 @@ def headline_entry(h: Headline, design: Design, settings: Settings, divisor: int
         )
     verdict, caveat = _verdict(h, design, settings, divisor)
     low, high = h.interval(settings.confidence)
+    passing, level = h.interval(1 - 2 * settings.alpha), settings.alpha / divisor
+    failing = h.failing_interval(level)
     shift = h.estimate - h.judged  # margins of an excess over the null, moved to the scale of the estimate
     numbers = {
         "estimate": h.estimate, "ci_low": low, "ci_high": high, "ci_level": settings.confidence, "se": h.se,
+        "pass_low": passing[0], "pass_high": passing[1], "fail_low": failing[0], "fail_high": failing[1],
         "judged": h.judged, "margin_low": h.margin[0] + shift, "margin_high": h.margin[1] + shift,
         "mde": h.detectable(settings.alpha, divisor), "p_fail": h.p,
     }  # fmt: skip
     entry |= {key: finite(value) for key, value in numbers.items()}
     entry |= {"null": summary(h.null, h.frame.split_size), "matched": summary(h.matched, h.frame.split_size)}
     entry |= {
-        "which": _which(h), "worst": _worst(h), "failing": _failing(h, settings.alpha / divisor),
-        "differs": h.differs, "n_needed": _needed(h, settings.alpha, divisor, verdict),
+        "which": _which(h), "worst": _worst(h, level), "failing": _failing(h, level),
+        "divisor": divisor, "differs": h.differs, "n_needed": _needed(h, settings.alpha, divisor, verdict),
     }  # fmt: skip
     return entry | {"verdict": verdict, "caveat": caveat, "sentence": sentence_of(entry, h, verdict, caveat)}
 
@@ -125,21 +132,27 @@ def _which(h: Headline) -> str:
     return str(which(full_pair(h.frame))) if which else ""
 
 
-def _worst(h: Headline) -> dict[str, Any] | None:
+def _worst(h: Headline, level: float) -> dict[str, Any] | None:
     """Return the structure of a map that deviates most, as a row."""
     test = h.structures
-    return None if test is None else _row(test, int(np.nanargmax(np.abs(test.estimate))))
+    return None if test is None else _row(test, int(np.nanargmax(np.abs(test.estimate))), level)
 
 
 def _failing(h: Headline, level: float) -> list[dict[str, Any]]:
-    """Return the structures of a map that fail after correction, worst first."""
-    return [] if h.structures is None else [_row(h.structures, i) for i in h.structures.failing(level)]
+    """Return the structures of a map that fail after correction, worst first; none where n is too small."""
+    return (
+        []
+        if h.structures is None or h.too_few
+        else [_row(h.structures, i, level) for i in h.structures.failing(level)]
+    )
 
 
-def _row(test: MapTest, i: int) -> dict[str, Any]:
+def _row(test: MapTest, i: int, level: float) -> dict[str, Any]:
+    fail_low, fail_high = test.interval(level)
     numbers = {
         "estimate": test.estimate[i], "ci_low": test.low[i], "ci_high": test.high[i], "p": test.p[i],
-        "margin": test.margin[i],
+        "margin": test.margin[i], "pass_low": test.pass_low[i], "pass_high": test.pass_high[i],
+        "fail_low": fail_low[i], "fail_high": fail_high[i],
     }  # fmt: skip
     return {"structure": test.names[i], "direction": test.words[int(test.estimate[i] > 0)]} | {
         key: finite(value) for key, value in numbers.items()

@@ -1,15 +1,26 @@
-"""Sentences of headlines: the number, its direction in words, the interval, and what it means."""
+"""Sentences of headlines: the number, its direction in words, the interval, and what it means.
+
+Numbers are rounded by the width of their interval, as in the tables of the report.
+"""
 
 from typing import Any
 
 from plausibrain.analysis.evaluate import Headline
+from plausibrain.cohorts.rounding import decimals_for
 
 FEW_DIGITS = 3
 MOST_NAMED = 3
 
 
-def show(value: float | None, *, percent: bool) -> str:
-    """Return a number for a sentence: up to three significant digits, or a percentage; zero has no sign.
+def show(value: float | None, *, percent: bool, decimals: int | None = None) -> str:
+    """Return a number for a sentence, or a percentage; zero has no sign.
+
+    Parameters
+    ----------
+    value : float or None
+    percent : bool
+    decimals : int, optional
+        Decimals of what is shown; up to three significant digits when left out.
 
     Examples
     --------
@@ -20,6 +31,9 @@ def show(value: float | None, *, percent: bool) -> str:
     """
     if value is None:
         return "unknown"
+    if decimals is not None:
+        rounded = round((100 if percent else 1) * value, decimals) + 0.0
+        return f"{rounded:,.{decimals}f}{' %' if percent else ''}"
     if percent:
         digits = 0 if abs(value) >= 0.1 else 1
         shown = round(100 * value, digits) + 0.0
@@ -47,26 +61,35 @@ def _reading(entry: dict[str, Any], h: Headline) -> str:
     direction = ""
     if words is not None and estimate is not None:
         direction, value = words[int(estimate > 0)], abs(estimate)
-    text = plugin.sentence.format(
-        estimate=show(value, percent=plugin.percent), which=entry["which"], direction=direction
-    )
+    shown = show(value, percent=plugin.percent, decimals=_decimals(entry))
+    text = plugin.sentence.format(estimate=shown, which=entry["which"], direction=direction)
     return str(text).rstrip(".")
+
+
+def _decimals(entry: dict[str, Any], of: dict[str, Any] | None = None) -> int | None:
+    """Count the decimals that fit the width of an interval; None without one."""
+    low, high = (entry["ci_low"], entry["ci_high"]) if of is None else (of["low"], of["high"])
+    if low is None or high is None:
+        return None
+    return decimals_for((100 if entry["percent"] else 1) * (high - low))
 
 
 def _context(entry: dict[str, Any]) -> str:
     percent = entry["percent"]
     parts = []
     if entry["ci_low"] is not None and entry["ci_high"] is not None:
-        low, high = (show(entry[key], percent=percent) for key in ("ci_low", "ci_high"))
+        digits = _decimals(entry)
+        low, high = (show(entry[key], percent=percent, decimals=digits) for key in ("ci_low", "ci_high"))
         level = show(entry["ci_level"], percent=True)
         parts.append(f"{level} CI {low} to {high}")
     if entry["null"]:
         null = entry["null"]
-        parts.append(
-            f"two halves of the reference: {show(null['median'], percent=percent)} at n = {null['n']}"
-        )
+        median = show(null["median"], percent=percent, decimals=_decimals(entry, null))
+        parts.append(f"two halves of the reference: {median} at n = {null['n']}")
     if entry["against_null"] and entry["matched"]:
-        parts.append(f"generated at that n: {show(entry['matched']['median'], percent=percent)}")
+        matched = entry["matched"]
+        median = show(matched["median"], percent=percent, decimals=_decimals(entry, matched))
+        parts.append(f"generated at that n: {median}")
     return "; ".join(parts) or f"n = {entry['n_generated']}"
 
 

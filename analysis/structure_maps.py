@@ -51,11 +51,15 @@ class MapTest:
     names : tuple of str, (s,)
     estimate, low, high, se : ndarray, (s,)
         Deviation with its 95 % interval and standard error.
+    pass_low, pass_high : ndarray, (s,)
+        Ends of the interval that lies inside the margin when a structure passes by itself.
     p : ndarray, (s,)
         Two-sided, corrected over structures.
     margin : ndarray, (s,)
     n_effective : float
         Number of independent structures that would make the same largest statistic by chance.
+    freedom : int
+        Degrees of freedom of the t distribution that statistics are referred to.
     words : tuple of str
     """
 
@@ -63,10 +67,13 @@ class MapTest:
     estimate: np.ndarray
     low: np.ndarray
     high: np.ndarray
+    pass_low: np.ndarray
+    pass_high: np.ndarray
     se: np.ndarray
     p: np.ndarray
     margin: np.ndarray
     n_effective: float
+    freedom: int
     words: tuple[str, str]
 
     @property
@@ -84,6 +91,12 @@ class MapTest:
         """Return the structures that differ at a corrected level and lie beyond the margin, worst first."""
         found = np.flatnonzero(self.beyond & (self.p <= level))
         return sorted(found.tolist(), key=lambda i: (self.p[i], -abs(self.estimate[i])))
+
+    def interval(self, level: float) -> tuple[np.ndarray, np.ndarray]:
+        """Return the intervals, (s,), that exclude zero where the corrected p is at most this level."""
+        single = -np.expm1(np.log1p(-min(level, 1 - 1e-16)) / self.n_effective)
+        arm = student.isf(single / 2, self.freedom) * self.se
+        return self.estimate - arm, self.estimate + arm
 
     def describe(self, index: int) -> str:
         """Name a structure and the direction of its deviation."""
@@ -116,7 +129,8 @@ def joint_test(one: StructureMap, full: Pair, bootstrap: Pair) -> MapTest:
     estimate = np.asarray(one.values(full)[0], dtype=float)
     draws = centred(np.asarray(one.values(bootstrap), dtype=float), estimate)
     undefined = (~np.isfinite(draws)).mean(axis=0) > MAX_UNDEFINED_SHARE
-    low, high = column_quantiles(draws, CENTRAL)
+    alpha = full.frame.settings.alpha
+    low, pass_low, pass_high, high = column_quantiles(draws, (CENTRAL[0], alpha, 1 - alpha, CENTRAL[1]))
     freedom = max(_smaller(full) - len(full.frame.columns), 3)
     se = (high - low) / (2 * student.ppf(CENTRAL[1], 1e6))
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -129,7 +143,9 @@ def joint_test(one: StructureMap, full: Pair, bootstrap: Pair) -> MapTest:
     p = np.where(undefined, np.nan, -np.expm1(n_effective * np.log1p(-np.minimum(single, 1 - 1e-16))))
     names = one.names(full.frame)
     margin = np.broadcast_to(one.margin(full), estimate.shape)
-    return MapTest(names, estimate, low, high, se, p, margin, n_effective, one.words)
+    return MapTest(
+        names, estimate, low, high, pass_low, pass_high, se, p, margin, n_effective, freedom, one.words
+    )
 
 
 def _smaller(pair: Pair) -> int:

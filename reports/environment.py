@@ -5,7 +5,8 @@ from functools import cache
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from plausibrain.reports import formatting
-from plausibrain.reports.strip import at_equal_n, strip
+from plausibrain.reports.strip import as_judged, at_equal_n, failing_structure, strip
+from plausibrain.reports.structure_names import structure_label
 
 
 @cache
@@ -18,7 +19,8 @@ def environment() -> Environment:
         Autoescape is on for every template. Filters: ``number``, ``bound``, ``count``, ``p_value``,
         ``percent``, ``listing``, ``shown_unit``, ``typographic``, ``as_sentence``,
         ``first_sentence``, ``plain_answer``;
-        functions: ``estimate``, ``interval``, ``strip``, ``at_equal_n``.
+        functions: ``estimate``, ``interval``, ``strip``, ``at_equal_n``, ``as_judged``,
+        ``failing_structure``, ``structure_label``.
     """
     built = Environment(
         loader=PackageLoader("plausibrain.reports", "templates"),
@@ -49,6 +51,9 @@ def environment() -> Environment:
         MISSING=formatting.MISSING,
         strip=strip,
         at_equal_n=at_equal_n,
+        as_judged=as_judged,
+        failing_structure=failing_structure,
+        structure_label=structure_label,
     )
     return built
 

@@ -8,9 +8,10 @@ import math
 import re
 from collections.abc import Sequence
 
+from plausibrain.cohorts.rounding import decimals_for
+
 MISSING = "–"
 MINUS = "\N{MINUS SIGN}"
-MAX_DECIMALS = 4
 
 #: Stored unit -> (factor, shown unit).
 SHOWN_UNITS: dict[str, tuple[float, str]] = {
@@ -54,21 +55,6 @@ def scaled(value: object, unit: object = "") -> float:
         return math.nan
     factor = SHOWN_UNITS.get(unit, (1.0, ""))[0] if isinstance(unit, str) else 1.0
     return float(value) * factor  # type: ignore[arg-type]
-
-
-def decimals_for(width: float, *, significant: int = 2) -> int:
-    """Count the decimals that give a width (an interval, in the shown unit) this many significant digits.
-
-    Examples
-    --------
-    >>> decimals_for(0.23), decimals_for(1.2), decimals_for(31.0)
-    (2, 1, 0)
-    """
-    if is_missing(width) or width <= 0:
-        return 2
-    # 0.0999 rounds to 0.10, so the magnitude is taken after rounding.
-    magnitude = math.floor(math.log10(float(f"{width:.{significant - 1}e}")))
-    return min(MAX_DECIMALS, max(0, significant - 1 - magnitude))
 
 
 def fixed(value: object, decimals: int, *, signed: bool = False) -> str:

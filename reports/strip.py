@@ -1,4 +1,8 @@
-"""Geometry of the small strip beside each headline: margin band, split-half range, estimate, interval.
+"""Geometry of the small strip beside each headline: margin band, split-half range, estimate, intervals.
+
+The strip shows what is judged. The thick line is the interval that passes inside the band; the thin line is
+the one that fails when it excludes the ideal (of a distance, which depends on n: the band) and the estimate
+lies outside the band. A headline about the worst structure that fails shows that structure.
 
 Every strip is drawn in units of its own margin, so the band has the same place and width in all of them and
 strips can be compared down the column. Values beyond the strip end in an arrow. A one-sided margin fills the
@@ -13,6 +17,8 @@ from plausibrain.reports.formatting import is_missing
 WIDTH, HEIGHT = 240.0, 30.0
 #: The band takes this part of the strip; the strip therefore spans 1 / 0.3 = 3.3 margins.
 BAND_FRACTION = 0.3
+#: Ends of the interval that decides a pass, and of the one that decides a fail.
+PASS, FAIL = ("pass_low", "pass_high"), ("fail_low", "fail_high")
 
 
 @dataclass(frozen=True)
@@ -23,6 +29,7 @@ class Strip:
     null: tuple[float, float] | None
     null_median: float | None
     interval: tuple[float, float] | None
+    failing: tuple[float, float] | None
     estimate: float | None
     ideal: float | None
     clipped_low: bool
@@ -41,7 +48,7 @@ def _null(headline: Mapping[str, object]) -> Mapping[str, object]:
 def _window(headline: Mapping[str, object]) -> tuple[float, float] | None:
     """Values at the left and right end of the strip."""
     margins = _numbers(headline, "margin_low", "margin_high")
-    seen = _numbers(headline, "estimate", "ci_low", "ci_high", "ideal") + _numbers(
+    seen = _numbers(headline, "estimate", *PASS, *FAIL, "ideal") + _numbers(
         _null(headline), "low", "high", "median"
     )
     if len(margins) == 2 and margins[1] > margins[0]:
@@ -100,10 +107,45 @@ def at_equal_n(headline: Mapping[str, object]) -> dict[str, object]:
     shift = centre + judged - estimate
     moved = {
         name: float(headline[name]) + shift  # type: ignore[arg-type]
-        for name in ("estimate", "ci_low", "ci_high", "margin_low", "margin_high")
+        for name in ("estimate", "ci_low", "ci_high", *PASS, *FAIL, "margin_low", "margin_high")
         if not is_missing(headline.get(name))
     }
     return dict(headline) | moved | {"ideal": centre}
+
+
+def as_judged(headline: Mapping[str, object]) -> dict[str, object]:
+    """Return the numbers that the verdict of a headline rests on.
+
+    A failing map is its failing structure (the largest deviation, where that is one of them) beside its own
+    margin; what depends on n is moved by `at_equal_n`. A scorecard that does not state the judged intervals
+    shows its confidence interval.
+
+    Examples
+    --------
+    >>> row = {"structure": "CSF", "estimate": -1.6, "margin": 0.2, "fail_low": -1.9, "fail_high": -1.3}
+    >>> shown = as_judged({"estimate": 1.7, "margin_high": 0.4, "against_null": True, "failing": [row]})
+    >>> shown["structure"], shown["estimate"], shown["margin_low"], shown["ideal"]
+    ('CSF', -1.6, -0.2, 0.0)
+    """
+    row = failing_structure(headline)
+    if row is not None:
+        margin = float(row["margin"])  # type: ignore[arg-type]
+        shown = dict(row) | {"margin_low": -margin, "margin_high": margin, "ideal": 0.0, "null": None}
+    else:
+        shown = at_equal_n(headline)
+    for low, high in (PASS, FAIL):
+        if is_missing(shown.get(low)) or is_missing(shown.get(high)):
+            shown |= {low: shown.get("ci_low"), high: shown.get("ci_high")}
+    return shown
+
+
+def failing_structure(headline: Mapping[str, object]) -> Mapping[str, object] | None:
+    """Return the row of the structure that a headline about a map fails through; None for any other."""
+    failing, worst = headline.get("failing"), headline.get("worst")
+    if not isinstance(failing, list) or not failing:
+        return None
+    named = worst.get("structure") if isinstance(worst, Mapping) else None
+    return next((row for row in failing if row["structure"] == named), failing[0])
 
 
 def strip(headline: Mapping[str, object]) -> Strip | None:
@@ -112,25 +154,27 @@ def strip(headline: Mapping[str, object]) -> Strip | None:
     Parameters
     ----------
     headline : mapping
-        ``estimate``, ``ci_low``, ``ci_high``, ``margin_low``, ``margin_high``, ``ideal`` and ``null`` (with
-        ``low``, ``median`` and ``high``); each may be missing. What depends on n is drawn `at_equal_n`.
+        ``estimate``, the ends of its intervals (``pass_``, ``fail_``, ``ci_``), ``margin_low``,
+        ``margin_high``, ``ideal`` and ``null`` (with ``low``, ``median`` and ``high``); each may be missing.
+        What is shown is what is judged (`as_judged`).
 
     Returns
     -------
     Strip or None
         None when the headline has no estimate.
     """
-    headline = at_equal_n(headline)
+    headline = as_judged(headline)
     window = _window(headline)
     if window is None or is_missing(headline.get("estimate")):
         return None
     place, null = _Scale(*window), _null(headline)
-    ends = _numbers(headline, "estimate", "ci_low", "ci_high")
+    ends = _numbers(headline, "estimate", *PASS, *FAIL)
     return Strip(
         band=_band(headline, place),
         null=place.span(null.get("low"), null.get("high")),
         null_median=place.optional(null.get("median")),
-        interval=place.span(headline.get("ci_low"), headline.get("ci_high")),
+        interval=place.span(*(headline.get(end) for end in PASS)),
+        failing=place.span(*(headline.get(end) for end in FAIL)),
         estimate=place(headline["estimate"]),
         ideal=place.optional(headline.get("ideal")),
         clipped_low=min(place.raw(end) for end in ends) < 0,

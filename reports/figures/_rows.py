@@ -121,7 +121,9 @@ def describe_rows(table: pd.DataFrame) -> str:
     lowest, highest = ordered.iloc[0], ordered.iloc[-1]
     verdicts = table.verdict.value_counts()
     tally = ", ".join(
-        f"{verdicts[word]} {word}" for word in ("pass", "inconclusive", "fail") if word in verdicts
+        f"{verdicts[word]} {word}"
+        for word in ("pass", "inconclusive", "fail", "not judged")
+        if word in verdicts
     )
     ends = f"from {point_text(lowest)} to {point_text(highest)}" if len(table) > 1 else point_text(lowest)
     return f"{table.group.iloc[0]}, {len(table)} estimates{f' ({tally})' if tally else ''}, {ends}."

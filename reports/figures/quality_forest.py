@@ -33,7 +33,9 @@ def select(run: Run) -> pd.DataFrame:
     size=rows_size,
     caption="Generated minus reference, adjusted for age and sex, in standard deviations of real images; the "
     "axis is logarithmic beyond 1. Better than the reference is as wrong as worse. The band is the "
-    "equivalence margin.",
+    "equivalence margin: a measure passes when its thick line (90 % interval) lies inside the band, and "
+    "fails when its mark lies outside the band and its thin line (corrected for the number of measures) "
+    "excludes zero.",
     panel="group",
     key="verdicts",
     layout=None,

@@ -27,8 +27,9 @@ def select(run: Run) -> pd.DataFrame:
     size=rows_size,
     caption="Generated minus reference, in standard deviations of the reference, adjusted for age, sex and "
     "head size; positive: larger in the generated cohort. The band is the equivalence margin: a structure "
-    "passes when its thick line (90 % interval) lies inside the band, and fails when its thin line (interval "
-    "corrected for the number of structures) lies outside it. Structures are sorted within each group.",
+    "passes when its thick line (90 % interval) lies inside the band, and fails when its mark lies outside "
+    "the band and its thin line (interval corrected for the number of structures) excludes the dashed line. "
+    "Structures are sorted within each group.",
     panel="group",
     key="verdicts",
     layout=None,

@@ -39,8 +39,9 @@ def _logarithmic_axis(table: pd.DataFrame) -> pd.DataFrame:
     size=rows_size,
     caption="Standard deviation in the generated cohort divided by that in the reference, on a ratio scale. "
     "Below 1, generated subjects vary less than those of the reference. The band is the equivalence margin: "
-    "a structure passes when its thick line (90 % interval) lies inside the band, and fails when its thin "
-    "line (interval corrected for the number of structures) lies outside it.",
+    "a structure passes when its thick line (90 % interval) lies inside the band, and fails when its mark "
+    "lies outside the band and its thin line (interval corrected for the number of structures) excludes the "
+    "dashed line.",
     panel="group",
     key="verdicts",
     layout=None,

@@ -104,9 +104,9 @@ def test_verdict_of_a_structure(estimate, se, verdict):
 
 
 def test_many_structures_make_a_no_harder():
-    alone = rows(0.33, normal_draws(0.33, 0.06), margin=np.array([0.2]))
-    estimates = np.r_[0.33, np.zeros(39)]
-    among = rows(estimates, normal_draws(estimates, 0.06), margin=np.full(40, 0.2))
+    alone = rows(0.28, normal_draws(0.28, 0.1), margin=np.array([0.2]))
+    estimates = np.r_[0.28, np.zeros(39)]
+    among = rows(estimates, normal_draws(estimates, 0.1), margin=np.full(40, 0.2))
     assert (alone.verdict[0], among.verdict[0]) == ("fail", "inconclusive")
 
 
