@@ -77,7 +77,9 @@ def analyse(
     """
     settings = settings or Settings()
     tell = progress or (lambda what, done, of: None)
-    samples = prepare_samples(reference, generated, min_subjects=settings.min_subjects, training=training)
+    samples = prepare_samples(
+        reference, generated, min_subjects=settings.min_subjects, training=training, rules=settings.rules
+    )
     frame = build_frame(samples, settings)
     pairs = Pairs.of(frame)
     headline_plugins, estimate_plugins = all_headlines(), all_estimates()
@@ -116,7 +118,10 @@ def judge(reference: Cohort, generated: Cohort, settings: Settings | None = None
     What simulations of the benchmark itself call thousands of times; see `analyse` for the arguments.
     """
     settings = settings or Settings()
-    frame = build_frame(prepare_samples(reference, generated, min_subjects=settings.min_subjects), settings)
+    frame = build_frame(
+        prepare_samples(reference, generated, min_subjects=settings.min_subjects, rules=settings.rules),
+        settings,
+    )
     pairs = Pairs.of(frame)
     headlines = evaluate_headlines(all_headlines(), pairs)
     return build_scorecard(headlines, describe_design(frame), settings)

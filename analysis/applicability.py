@@ -14,18 +14,9 @@ from plausibrain.analysis.feature_samples import FEATURE_SPACE, IMAGE_SPACE, cho
 from plausibrain.analysis.homologues import homologous
 from plausibrain.analysis.identical_rows import none_identical
 from plausibrain.analysis.joint_design import Frame
-from plausibrain.analysis.memorisation import MIN_HELD_OUT, held_out_rows
+from plausibrain.analysis.memorisation import held_out_rows
 from plausibrain.analysis.pair_similarity import similarity_names
 from plausibrain.cohorts.requested_volumes import REQUESTED_VOLUMES
-
-MIN_EACH_SEX = 5
-MIN_AGE_SPREAD_YEARS = 2.0
-MIN_OWN_VARIATION = 0.02
-MIN_COMMON_YEARS = 10.0
-MIN_VECTORS = 20
-MIN_TRAINING = 20
-MIN_PIECES = 2
-MIN_PER_PIECE = 10
 
 
 def missing_capability(name: str, frame: Frame) -> str:
@@ -43,38 +34,39 @@ def _age(frame: Frame) -> str:
         sample = getattr(frame, role).sample
         if not sample.has_age:
             return "one of the cohorts states no ages"
-        if sample.age.std() < MIN_AGE_SPREAD_YEARS:
+        if sample.age.std() < frame.settings.rules.min_age_spread_years:
             return (
                 f"all subjects of the {role} cohort have nearly the same age ({sample.age.mean():.0f} years)"
             )
-    if not len(frame.common_ages) or np.ptp(frame.common_ages) < MIN_COMMON_YEARS:
+    if not len(frame.common_ages) or np.ptp(frame.common_ages) < frame.settings.rules.min_common_years:
         return "the two cohorts have hardly any ages in common"
     return ""
 
 
 def _sex(frame: Frame) -> str:
+    least = frame.settings.rules.min_each_sex
     for role in ("reference", "generated"):
         sample = getattr(frame, role).sample
         if not sample.has_sex:
             return "one of the cohorts states no sexes"
         male = sample.male
         men, women = int(male.sum()), int((1 - male).sum())
-        if min(men, women) < MIN_EACH_SEX:
-            return f"the {role} cohort has {men} men and {women} women; {MIN_EACH_SEX} of each are needed"
+        if min(men, women) < least:
+            return f"the {role} cohort has {men} men and {women} women; {least} of each are needed"
     return ""
 
 
 def _brain_age(frame: Frame) -> str:
-    n = len(frame.reference.clusters)
-    if n < MIN_TRAINING:
-        return f"a model of age takes at least {MIN_TRAINING} reference subjects, there are {n}"
+    n, least = len(frame.reference.clusters), frame.settings.rules.min_training
+    if n < least:
+        return f"a model of age takes at least {least} reference subjects, there are {n}"
     return _age(frame) or _several(frame)
 
 
 def _predicted_sex(frame: Frame) -> str:
-    n = len(frame.reference.clusters)
-    if n < MIN_TRAINING:
-        return f"a model of sex takes at least {MIN_TRAINING} reference subjects, there are {n}"
+    n, least = len(frame.reference.clusters), frame.settings.rules.min_training
+    if n < least:
+        return f"a model of sex takes at least {least} reference subjects, there are {n}"
     return _sex(frame)
 
 
@@ -96,7 +88,8 @@ def _features(wanted: tuple[str, ...]) -> Callable[[Frame], str]:
         if not name:
             return "needs images of both cohorts"
         n = min(int(present(p, name).sum()) for p in (frame.reference, frame.generated))
-        return "" if n >= MIN_VECTORS else f"{n} images with features; at least {MIN_VECTORS} are needed"
+        least = frame.settings.rules.min_vectors
+        return "" if n >= least else f"{n} images with features; at least {least} are needed"
 
     return check
 
@@ -114,8 +107,9 @@ def _training(frame: Frame) -> str:
     if name not in frame.training.features:
         return f"the training images have no features {name}"
     n = len(held_out_rows(frame))
-    few = f"{n} subjects of the reference were not trained on; at least {MIN_HELD_OUT} are needed"
-    return "" if n >= MIN_HELD_OUT else few
+    least = frame.settings.rules.min_held_out
+    few = f"{n} subjects of the reference were not trained on; at least {least} are needed"
+    return "" if n >= least else few
 
 
 def _requested(column: str, label: str) -> Callable[[Frame], str]:
@@ -130,7 +124,7 @@ def _requested(column: str, label: str) -> Callable[[Frame], str]:
             return f"no structure that makes up the {label} is measured in both cohorts"
         if REQUESTED_VOLUMES[column].normalised and not frame.has_tiv:
             return f"the {label} was requested, and head size (TIV) is not measured in both cohorts"
-        if own_variation(column, frame) < MIN_OWN_VARIATION:
+        if own_variation(column, frame) < frame.settings.rules.min_own_variation:
             return f"the requested {label} is fixed by age, sex and the other requests"
         return ""
 
@@ -142,9 +136,9 @@ def _several_requests(column: str) -> Callable[[Frame], str]:
         x, _, rows = requested_and_measured(column, frame.generated.sample)
         pieces = len(request_knots(x)) - 1
         n = len(np.unique(frame.generated.clusters.row_of[rows]))
-        if pieces < MIN_PIECES:
+        if pieces < 2:
             return f"{pieces + 1} different requests have no curve"
-        least = MIN_PER_PIECE * pieces
+        least = frame.settings.rules.min_per_piece * pieces
         return "" if n >= least else f"{n} subjects were requested; a curve takes {least}"
 
     return check

@@ -12,17 +12,10 @@ import pandas as pd
 
 from plausibrain.analysis.conditions import LABELS, measurable, measured_volume
 from plausibrain.analysis.joint_design import Frame
+from plausibrain.analysis.settings import Rules
 from plausibrain.cohorts.requested_volumes import REQUESTED_VOLUMES
 
 AGES = "shared ages"
-MAX_EXTRAPOLATED_SHARE = 0.5
-ONE_FACTOR_SHARE = 0.95
-MIN_REPEATS = 5
-FLAT_R = 0.1
-CLEAR_R = 0.3
-SEX_GAP_SD = 0.3
-SWAPPED_ERRORS = 3.0  # standard errors by which men must have the smaller heads
-FLAT_SEX_GAP_SD = 0.1
 
 
 @dataclass(frozen=True)
@@ -47,7 +40,7 @@ def describe_design(frame: Frame) -> Design:
     """Find out how the generated cohort was requested and which statements that supports."""
     subjects = frame.generated.sample.subjects
     requested = [c for c in LABELS if _complete(c, subjects) and measurable(c, frame.reference.sample)]
-    kind = _kind(subjects, requested)
+    kind = _kind(subjects, requested, frame.settings.rules)
     violated = _ages_apart(frame) | _flat_with_age(frame, requested) | _flat_with_sex(frame, requested)
     if kind not in ("unconditional", "population"):
         violated["joint"] = _not_a_population(subjects, requested, kind)
@@ -82,7 +75,7 @@ def _ages_apart(frame: Frame) -> dict[str, str]:
     """Find out whether most generated subjects are of an age that the reference does not cover."""
     real, generated = frame.reference.sample.age, frame.generated.sample.age
     outside = _share_outside(real, generated)
-    if outside <= MAX_EXTRAPOLATED_SHARE:
+    if outside <= frame.settings.rules.max_extrapolated:
         return {}
     return {
         AGES: f"{outside:.0%} of generated subjects ({generated.min():.0f} to {generated.max():.0f} years) "
@@ -117,7 +110,7 @@ def _sexes_swapped(frame: Frame) -> list[str]:
     real, generated = (_sex_gap(np.asarray(sample.tiv, dtype=float), sample.male) for sample in both)
     men = float(both[1].male.sum())
     error = np.sqrt(1 / men + 1 / (len(both[1]) - men))
-    if real < SEX_GAP_SD or generated > -SWAPPED_ERRORS * error:
+    if real < frame.settings.rules.clear_sex_gap or generated > -frame.settings.rules.swapped_errors * error:
         return []
     return [
         f"generated men have smaller heads than generated women ({generated:+.2f} SD, in the reference "
@@ -136,18 +129,18 @@ def _definition(frame: Frame, column: str) -> str:
     )
 
 
-def _kind(subjects: pd.DataFrame, requested: list[str]) -> str:
+def _kind(subjects: pd.DataFrame, requested: list[str], rules: Rules) -> str:
     if not requested:
         return "unconditional"
     factors = _factors(subjects, requested)
-    if len(factors.drop_duplicates()) * MIN_REPEATS > len(factors):
+    if len(factors.drop_duplicates()) * rules.min_repeats > len(factors):
         return "population"
     moved = sum((factors[c] != factors[c].mode().iloc[0]).to_numpy().astype(int) for c in factors)
-    return "one_factor" if np.mean(moved <= 1) >= ONE_FACTOR_SHARE else "crossed"
+    return "one_factor" if np.mean(moved <= 1) >= rules.one_factor_share else "crossed"
 
 
 def _flat_with_age(frame: Frame, requested: list[str]) -> dict[str, str]:
-    sample, reference = frame.generated.sample, frame.reference.sample
+    sample, reference, rules = frame.generated.sample, frame.reference.sample, frame.settings.rules
     if not requested or np.ptp(sample.age) == 0 or np.ptp(reference.age) == 0:
         return {}
     flat = []
@@ -155,7 +148,7 @@ def _flat_with_age(frame: Frame, requested: list[str]) -> dict[str, str]:
         asked = sample.subjects[column].to_numpy(dtype=float)
         r_asked = np.corrcoef(sample.age, asked)[0, 1] if np.ptp(asked) > 0 else 0.0
         r_real = np.corrcoef(reference.age, measured_volume(column, reference))[0, 1]
-        if abs(r_asked) < FLAT_R and abs(r_real) > CLEAR_R:
+        if abs(r_asked) < rules.flat_age_r and abs(r_real) > rules.clear_age_r:
             flat.append(
                 f"{LABELS[column]} (r with age {r_asked:+.2f} requested, {r_real:+.2f} in the reference)"
             )
@@ -168,12 +161,12 @@ def _flat_with_age(frame: Frame, requested: list[str]) -> dict[str, str]:
 
 
 def _flat_with_sex(frame: Frame, requested: list[str]) -> dict[str, str]:
-    sample, reference = frame.generated.sample, frame.reference.sample
+    sample, reference, rules = frame.generated.sample, frame.reference.sample, frame.settings.rules
     flat = []
     for column in requested:
         asked = _sex_gap(sample.subjects[column].to_numpy(dtype=float), sample.male)
         real = _sex_gap(measured_volume(column, reference), reference.male)
-        if abs(asked) < FLAT_SEX_GAP_SD and abs(real) > SEX_GAP_SD:
+        if abs(asked) < rules.flat_sex_gap and abs(real) > rules.clear_sex_gap:
             flat.append(
                 f"{LABELS[column]} (men minus women {asked:+.2f} SD requested, {real:+.2f} in the reference)"
             )

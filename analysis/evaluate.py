@@ -16,7 +16,6 @@ from plausibrain.analysis.structure_maps import MapTest, joint_test
 from plausibrain.cohorts.errors import MeasurementError
 
 MAX_DRAWN_LEVEL = 0.99
-SUBJECTS_PER_COLUMN = 3
 MAX_HALVES = 40
 DIFFERS = 0.05
 LOG_SMALLEST_P, BISECTIONS = math.log(1e-12), 40
@@ -214,7 +213,7 @@ class Headline:
         nothing.
         """
         plugin, frame = self.plugin, self.frame
-        least = SUBJECTS_PER_COLUMN * len(frame.columns)
+        least = frame.settings.rules.subjects_per_column * len(frame.columns)
         if not plugin.null or plugin.interval is not None or frame.split_size >= least:
             return ""
         return (

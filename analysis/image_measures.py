@@ -5,18 +5,20 @@ import pandas as pd
 
 from plausibrain.cohorts.cohort import OK, Cohort, Note
 
-#: A measure that more images lack than this is left out; fewer gaps are filled.
-MAX_MISSING_SHARE = 0.1
 #: A standard deviation below this share of the mean is rounding.
 ROUNDING = 1e-6
 
 
-def common_measures(reference: Cohort, generated: Cohort) -> tuple[list[str], list[tuple[str, Note]]]:
+def common_measures(
+    reference: Cohort, generated: Cohort, max_missing: float
+) -> tuple[list[str], list[tuple[str, Note]]]:
     """Names of the measures that both cohorts carry, and notes on those that are left out.
 
     Parameters
     ----------
     reference, generated : Cohort
+    max_missing : float
+        A measure that a larger share of the images lacks is left out; fewer gaps are filled.
 
     Returns
     -------
@@ -31,7 +33,7 @@ def common_measures(reference: Cohort, generated: Cohort) -> tuple[list[str], li
     for name in reference.measures.columns:
         if name not in generated.measures.columns:
             continue
-        role, reason = _fault(name, reference, generated)
+        role, reason = _fault(name, reference, generated, max_missing)
         if reason:
             why.setdefault((role, reason), []).append(name)
         else:
@@ -63,7 +65,7 @@ def filled_measures(cohort: Cohort, names: list[str], keep: np.ndarray) -> pd.Da
     return values.fillna(values.median())
 
 
-def _fault(name: str, reference: Cohort, generated: Cohort) -> tuple[str, str]:
+def _fault(name: str, reference: Cohort, generated: Cohort, max_missing: float) -> tuple[str, str]:
     """Role and reason why a measure cannot be compared; empty when it can."""
     for role, cohort in (("reference", reference), ("generated", generated)):
         if cohort.measures is None or cohort.measure_reasons is None:
@@ -71,7 +73,7 @@ def _fault(name: str, reference: Cohort, generated: Cohort) -> tuple[str, str]:
         ok = (cohort.subjects["status"] == OK).to_numpy()
         values, reasons = cohort.measures.loc[ok, name], cohort.measure_reasons.loc[ok, name]
         missing = values.isna()
-        if missing.mean() > MAX_MISSING_SHARE:
+        if missing.mean() > max_missing:
             given = reasons[missing & (reasons != "")]
             said = f", for example: {given.iloc[0]}" if len(given) else ""
             return role, f"missing in {int(missing.sum())} of {len(values)} images{said}"

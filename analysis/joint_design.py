@@ -22,8 +22,6 @@ from plausibrain.analysis.weights import Clusters, ones, subjects_rng
 from plausibrain.cohorts.cohort import Cohort
 
 LARGEST_LEVERAGE = 0.9
-AGE_TOLERANCE_YEARS = 2.0
-LEAST_SHARED_ROWS = 20
 SPREAD_LIMITS = (0.25, 4.0)
 SHRINKAGE = 4.0  # a slope of two standard errors is shrunk to nothing
 
@@ -171,7 +169,8 @@ class Frame:
     @cached_property
     def shared_ages(self) -> tuple[float, float]:
         """Lowest and highest age that both cohorts cover, with a little beyond, years."""
-        return shared_ages(self.reference.sample, self.generated.sample)
+        tolerance = self.settings.rules.age_tolerance_years
+        return shared_ages(self.reference.sample, self.generated.sample, tolerance)
 
     @cached_property
     def split_size(self) -> int:
@@ -202,7 +201,7 @@ def build_frame(samples: Samples, settings: Settings) -> Frame:
     regions = _deviations(
         x, [r if r is not None else v[:, :s] for r, v in zip(shares, scaled, strict=True)], columns
     )
-    ages = shared_ages(*both)
+    ages = shared_ages(*both, settings.rules.age_tolerance_years)
     rows = [_pairwise_rows(sample, settings, ages) for sample in both]
     clouds = deviating_clouds(x, [s.features for s in both], rows, columns)
     prepared = [
@@ -300,13 +299,13 @@ def _own_residuals(design: np.ndarray, outcomes: np.ndarray) -> np.ndarray:
     return ((outcomes - design @ fitted.beta[0]) / np.where(sd > 0, sd, 1.0)).astype(np.float32)
 
 
-def shared_ages(reference: Sample, generated: Sample) -> tuple[float, float]:
+def shared_ages(reference: Sample, generated: Sample, tolerance_years: float) -> tuple[float, float]:
     """Return the ages that both cohorts cover, years, with a little beyond on either side.
 
     Empty (low above high) when they share none.
     """
-    low = max(reference.age.min(), generated.age.min()) - AGE_TOLERANCE_YEARS
-    high = min(reference.age.max(), generated.age.max()) + AGE_TOLERANCE_YEARS
+    low = max(reference.age.min(), generated.age.min()) - tolerance_years
+    high = min(reference.age.max(), generated.age.max()) + tolerance_years
     return float(low), float(high)
 
 
@@ -314,7 +313,7 @@ def _pairwise_rows(sample: Sample, settings: Settings, ages: tuple[float, float]
     """Rows of ages that both cohorts cover; all rows where hardly any are, for nothing is judged then."""
     rng = subjects_rng(sample.clusters.ids, settings.seed, "pairwise rows")
     within = (sample.age >= ages[0]) & (sample.age <= ages[1])
-    if within.all() or within.sum() < LEAST_SHARED_ROWS:
+    if within.all() or within.sum() < settings.rules.min_shared_rows:
         return sample.some_rows(settings.max_pairwise, rng)
     rows = sample.order[within[sample.order]]
     return np.sort(rows[rng.permutation(len(rows))[: settings.max_pairwise]])

@@ -7,22 +7,19 @@ from scipy.stats import fisher_exact
 from plausibrain.analysis.joint_design import Frame
 from plausibrain.analysis.pair import Pair
 
-LEAST_EXCESS = 0.05
-#: A false alarm in one of a thousand analyses: the family error is spent on other headlines.
-CHANCE = 0.001
 MOST_NAMED = 5
 
 
 def lacking_structures(frame: Frame) -> pd.DataFrame:
     """Return the rows of `Frame.missing` of structures that are lacking, most often lacking first."""
-    table = frame.missing
+    table, rules = frame.missing, frame.settings.rules
     if table.empty:
         return table
     share = {role: table[f"missing_{role}"] / table[f"n_{role}"] for role in ("reference", "generated")}
     excess = share["generated"] - share["reference"]
-    suspects = table[excess > LEAST_EXCESS]
+    suspects = table[excess > rules.lacking_share]
     chance = [_chance(row) for row in suspects.itertuples()]
-    found = suspects[np.array(chance, dtype=float) * len(table) <= CHANCE]
+    found = suspects[np.array(chance, dtype=float) * len(table) <= rules.lacking_chance]
     return found.loc[excess[found.index].sort_values(ascending=False, kind="stable").index]
 
 

@@ -23,9 +23,6 @@ from plausibrain.cohorts.cohort import Cohort
 
 #: Share of new real subjects who look like copies.
 CHANCE = 0.05
-#: Fewest new real subjects for whom a share of 5 % exists.
-MIN_HELD_OUT = 19
-SAME_AGE_YEARS = 10.0
 _AT_A_TIME = 2000
 
 
@@ -92,7 +89,8 @@ def held_out_rows(frame: Frame) -> np.ndarray:
     subjects = frame.reference.sample.subjects
     known = subjects["subject"].isin(trained.index).to_numpy()
     same = trained.reindex(subjects["subject"])
-    near = np.abs(same["age"].to_numpy(dtype=float) - subjects["age"].to_numpy(dtype=float)) <= SAME_AGE_YEARS
+    years = np.abs(same["age"].to_numpy(dtype=float) - subjects["age"].to_numpy(dtype=float))
+    near = years <= frame.settings.rules.same_age_years
     return np.flatnonzero(~(known & near & (same["sex"].to_numpy() == subjects["sex"].to_numpy())))
 
 

@@ -7,14 +7,12 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.experimental import enable_iterative_imputer  # noqa: F401
 from sklearn.impute import IterativeImputer
 
-#: Rows with fewer cells than this share are left out.
-LEAST_PRESENT = 0.5
 SWEEPS = 5
 
 
-def rows_with_enough(values: np.ndarray) -> np.ndarray:
-    """Return which rows have at least half of their cells, (n,) bool."""
-    return np.asarray(np.isfinite(values).mean(axis=1) >= LEAST_PRESENT)
+def rows_with_enough(values: np.ndarray, least: float) -> np.ndarray:
+    """Return which rows have at least this share of their cells, (n,) bool."""
+    return np.asarray(np.isfinite(values).mean(axis=1) >= least)
 
 
 def filled(values: np.ndarray, known: np.ndarray, order: np.ndarray, seed: int) -> np.ndarray:

@@ -47,7 +47,7 @@ def estimate_noise(first: Cohort, second: Cohort, settings: Settings) -> pd.Data
     Within-subject variance is half the mean squared difference; a change between visits counts as noise, so
     short intervals are needed. ICC(1,1) = (MSB - MSW) / (MSB + MSW), Shrout & Fleiss 1979 (key Shrout1979).
     """
-    samples = prepare_samples(first, second, min_subjects=settings.min_subjects)
+    samples = prepare_samples(first, second, min_subjects=settings.min_subjects, rules=settings.rules)
     a, b = _matched(samples.reference, samples.generated, settings.min_subjects)
     names = [*a.structures, *([] if a.tiv is None else [TIV])]
     one, two = (np.column_stack([s.column(name) for name in names]) for s in (a, b))

@@ -9,6 +9,7 @@ import pandas as pd
 
 from plausibrain.analysis.image_measures import common_measures, filled_measures
 from plausibrain.analysis.missing_cells import filled, rows_with_enough
+from plausibrain.analysis.settings import Rules
 from plausibrain.analysis.weights import Clusters
 from plausibrain.cohorts.cohort import OK, Cohort, Note
 from plausibrain.cohorts.errors import DataError
@@ -16,7 +17,6 @@ from plausibrain.cohorts.from_images import pairs_among
 from plausibrain.cohorts.structures import TIV, find_structure
 
 ANALYSED_ATLASES = ("aseg", "dk")
-MAX_MISSING_SHARE = 0.1
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,12 @@ class Samples:
 
 
 def prepare_samples(
-    reference: Cohort, generated: Cohort, *, min_subjects: int, training: Cohort | None = None
+    reference: Cohort,
+    generated: Cohort,
+    *,
+    min_subjects: int,
+    training: Cohort | None = None,
+    rules: Rules | None = None,
 ) -> Samples:
     """Bring two cohorts to the same structures and to complete rows.
 
@@ -148,6 +153,8 @@ def prepare_samples(
         Fewest complete rows per cohort.
     training : Cohort, optional
         Subjects that the generator was trained on; needs features only.
+    rules : Rules, optional
+        What may be missing.
 
     Returns
     -------
@@ -159,16 +166,17 @@ def prepare_samples(
         A cohort without volumes, no structure in common, different segmenters, or too few subjects left.
     """
     _check_comparable(reference, generated)
+    rules = rules or Rules()
     notes: list[tuple[str, Note]] = []
-    structures = _common_structures(reference, generated, notes)
-    use_tiv = _use_tiv(reference, generated, notes)
-    measures, told = common_measures(reference, generated)
+    structures = _common_structures(reference, generated, notes, rules.max_missing)
+    use_tiv = _use_tiv(reference, generated, notes, rules.max_missing)
+    measures, told = common_measures(reference, generated, rules.max_missing)
     notes += told
     parts = {"reference": reference, "generated": generated}
     stated = _stated(parts, notes)
     samples, rows = {}, []
     for role, cohort in parts.items():
-        samples[role], status = _complete(cohort, structures, measures, stated, use_tiv=use_tiv)
+        samples[role], status = _complete(cohort, structures, measures, stated, rules, use_tiv=use_tiv)
         _note_filled(role, cohort, [*structures, *([TIV] if use_tiv else [])], status, notes)
         rows.append(status.assign(cohort=role))
         _check_enough(role, cohort, samples[role], min_subjects)
@@ -221,10 +229,10 @@ def _volumes(cohort: Cohort) -> pd.DataFrame:
     return cohort.volumes
 
 
-def _use_tiv(reference: Cohort, generated: Cohort, notes: list[tuple[str, Note]]) -> bool:
+def _use_tiv(reference: Cohort, generated: Cohort, notes: list[tuple[str, Note]], max_missing: float) -> bool:
     """Tell whether both tables carry head size in enough rows, and note why not."""
     both = [TIV in _volumes(c).columns for c in (reference, generated)]
-    if all(both) and _usable(TIV, reference, generated, notes):
+    if all(both) and _usable(TIV, reference, generated, notes, max_missing):
         return True
     message = "head size (TIV) cannot be compared: head-size conventions are left out"
     notes.append(("both", Note("warning", TIV, message=message)))
@@ -241,7 +249,7 @@ def _analysed(cohort: Cohort) -> list[str]:
 
 
 def _common_structures(
-    reference: Cohort, generated: Cohort, notes: list[tuple[str, Note]]
+    reference: Cohort, generated: Cohort, notes: list[tuple[str, Note]], max_missing: float
 ) -> tuple[str, ...]:
     in_reference, in_generated = _analysed(reference), _analysed(generated)
     for role, mine, other in (
@@ -253,7 +261,7 @@ def _common_structures(
             message = f"{len(alone)} structures are only in the {role} table and are left out: {_some(alone)}"
             notes.append((role, Note("ignored", message=message)))
     common = [name for name in in_reference if name in in_generated]
-    kept = [name for name in common if _usable(name, reference, generated, notes)]
+    kept = [name for name in common if _usable(name, reference, generated, notes, max_missing)]
     if not kept:
         raise DataError(
             f"no structure is measured in both cohorts: {reference.source} has {_some(in_reference)}; "
@@ -262,11 +270,13 @@ def _common_structures(
     return tuple(kept)
 
 
-def _usable(name: str, reference: Cohort, generated: Cohort, notes: list[tuple[str, Note]]) -> bool:
+def _usable(
+    name: str, reference: Cohort, generated: Cohort, notes: list[tuple[str, Note]], max_missing: float
+) -> bool:
     for role, cohort in (("reference", reference), ("generated", generated)):
         values = _volumes(cohort).loc[_ok(cohort), name].to_numpy(dtype=float)
         present = values[np.isfinite(values)]
-        if len(present) < (1 - MAX_MISSING_SHARE) * len(values):
+        if len(present) < (1 - max_missing) * len(values):
             message = (
                 f"{name} is missing in {len(values) - len(present)} of {len(values)} rows and is left out"
             )
@@ -313,13 +323,14 @@ def _complete(
     structures: tuple[str, ...],
     measures: list[str],
     stated: Mapping[str, bool],
+    rules: Rules,
     *,
     use_tiv: bool,
 ) -> tuple[Sample, pd.DataFrame]:
     wanted = [*structures, *([TIV] if use_tiv else [])]
     values = _volumes(cohort)[wanted].to_numpy(dtype=float, copy=True)
     known = _known(cohort, stated)
-    keep = _ok(cohort) & rows_with_enough(values) & known
+    keep = _ok(cohort) & rows_with_enough(values, rules.least_present) & known
     values[keep] = _filled(cohort, values, keep)
     status = cohort.subjects[["participant_id", "subject", "age", "sex"]].copy()
     status["excluded"] = ~keep

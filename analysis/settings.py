@@ -8,6 +8,82 @@ from pydantic import BaseModel, ConfigDict, Field
 HeadSize = Literal["none", "share", "pooled_residual", "covariate"]
 
 
+class Rules(BaseModel):
+    """Conditions under which a metric is measured or judged at all; part of `Settings`.
+
+    Attributes
+    ----------
+    min_each_sex : int
+        Fewest men and fewest women of each cohort for sex differences.
+    min_age_spread_years, min_common_years : float
+        Smallest standard deviation of age in each cohort, and smallest range of ages in common, for ageing.
+    min_own_variation : float
+        Smallest share of a request's variance that age, sex and the other requests do not fix.
+    min_vectors : int
+        Fewest images with features in each cohort.
+    min_training : int
+        Fewest reference subjects for models that predict age and sex.
+    min_held_out : int
+        Fewest reference subjects who were not trained on, for copies: with fewer there is no share of 5 %.
+    same_age_years : float
+        Somebody of the same id and sex whose age differs by no more is the same subject.
+    least_present, max_missing : float
+        Smallest share of a row's volumes for the row to be used; largest share of rows in which a structure
+        or a measure may be missing for it to be used.
+    lacking_share, lacking_chance : float
+        A structure is lacking when it is empty or zero in this much more of the generated rows, and when
+        chance would do so no more often than this in a whole analysis.
+    age_tolerance_years : float
+        How far beyond the common range an age still counts as shared.
+    min_shared_rows : int
+        Fewest rows of shared ages for distances over these rows alone.
+    max_extrapolated : float
+        Largest share of generated subjects of ages that the reference does not have.
+    min_repeats : int
+        Images per combination of requests from which on the requests are a grid and no population.
+    one_factor_share : float
+        Share of images with at most one request off its most frequent value that makes a one-factor design.
+    flat_age_r, clear_age_r : float
+        Requests do not follow age when they correlate less than the first in size while measured reference
+        volumes correlate more than the second.
+    flat_sex_gap, clear_sex_gap : float
+        The same for the difference between men and women, in standard deviations.
+    swapped_errors : float
+        Standard errors by which men must have the smaller heads for the coding of sex to be questioned.
+    min_per_piece : int
+        Fewest subjects per piece of the curve of measured on requested volume.
+    subjects_per_column : int
+        Fewest subjects in each half of the reference per column of the model.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    min_each_sex: int = Field(5, ge=2)
+    min_age_spread_years: float = Field(2.0, gt=0)
+    min_common_years: float = Field(10.0, gt=0)
+    min_own_variation: float = Field(0.02, gt=0, lt=1)
+    min_vectors: int = Field(20, ge=4)
+    min_training: int = Field(20, ge=10)
+    min_held_out: int = Field(19, ge=19)
+    same_age_years: float = Field(10.0, ge=0)
+    least_present: float = Field(0.5, gt=0, le=1)
+    max_missing: float = Field(0.1, ge=0, lt=1)
+    lacking_share: float = Field(0.05, ge=0, lt=1)
+    lacking_chance: float = Field(0.001, gt=0, lt=1)
+    age_tolerance_years: float = Field(2.0, ge=0)
+    min_shared_rows: int = Field(20, ge=4)
+    max_extrapolated: float = Field(0.5, ge=0, le=1)
+    min_repeats: int = Field(5, ge=2)
+    one_factor_share: float = Field(0.95, gt=0, le=1)
+    flat_age_r: float = Field(0.1, ge=0, lt=1)
+    clear_age_r: float = Field(0.3, ge=0, lt=1)
+    flat_sex_gap: float = Field(0.1, ge=0)
+    clear_sex_gap: float = Field(0.3, ge=0)
+    swapped_errors: float = Field(3.0, gt=0)
+    min_per_piece: int = Field(10, ge=3)
+    subjects_per_column: int = Field(3, ge=1)
+
+
 class Settings(BaseModel):
     """Settings of one analysis; part of the protocol fingerprint.
 
@@ -60,6 +136,8 @@ class Settings(BaseModel):
         Sample size and repeats of the published WASABI procedure.
     seed : int
         Seed of every random step.
+    rules : Rules
+        Conditions under which a metric is measured or judged at all.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -87,6 +165,7 @@ class Settings(BaseModel):
     wasabi_n: int = Field(500, ge=10)
     wasabi_repeats: int = Field(100, ge=10)
     seed: int = 0
+    rules: Rules = Field(default_factory=Rules)
 
     def margin_of(self, structure: str) -> float:
         """Return the equivalence margin of one structure, in standard deviations."""

@@ -17,7 +17,6 @@ from plausibrain.analysis.quantities import ESTIMATES
 from plausibrain.analysis.results import COLUMNS, common_columns, estimate_rows
 
 #: Fewer images than this are no cloud.
-MIN_IMAGES = 20
 
 
 @ESTIMATES.register(
@@ -34,7 +33,7 @@ def _row(pairs: Pairs, plugin: FeatureDistance, name: str) -> pd.DataFrame:
     n = [int(present(pairs.full.side(role).prepared, name).sum()) for role in ROLES]
     d = pairs.full.frame.reference.clouds[name].shape[1]
     common = common_columns(pairs.full, question=8, analysis="feature_distances") | {"n": (n[0], n[1])}
-    reason = _refusal(plugin, min(n), d)
+    reason = _refusal(plugin, min(n), d, pairs.full.frame.settings.rules.min_vectors)
     if reason:
         nothing = np.full((1, 1), np.nan)
         table = estimate_rows(
@@ -61,9 +60,9 @@ def _draws(pairs: Pairs, plugin: FeatureDistance) -> Pair:
     return pairs.halves.first(plugin.max_splits)
 
 
-def _refusal(plugin: FeatureDistance, n: int, d: int) -> str:
-    if n < MIN_IMAGES:
-        return f"{n} images with features; at least {MIN_IMAGES} are needed"
+def _refusal(plugin: FeatureDistance, n: int, d: int, least: int) -> str:
+    if n < least:
+        return f"{n} images with features; at least {least} are needed"
     if d > plugin.longest:
         return f"vectors of {d} numbers; at most {plugin.longest} make sense of this distance"
     return ""

@@ -11,7 +11,6 @@ from plausibrain.analysis.evaluate import Pairs
 from plausibrain.analysis.feature_samples import extractor_names, present
 from plausibrain.analysis.memorisation import (
     CHANCE,
-    MIN_HELD_OUT,
     find_copies,
     held_out_rows,
     share_of_copies,
@@ -20,8 +19,6 @@ from plausibrain.analysis.memorisation import (
 from plausibrain.analysis.pair import ROLES, Pair
 from plausibrain.analysis.quantities import ESTIMATES, Quantity
 from plausibrain.analysis.results import COLUMNS, common_columns, estimate_rows
-
-MIN_IMAGES = 20
 
 
 @ESTIMATES.register(
@@ -37,13 +34,14 @@ MIN_IMAGES = 20
 )
 def memorisation(pairs: Pairs) -> pd.DataFrame:
     """Return shares of copies and near-duplicates for every extractor."""
-    frame = pairs.full.frame
+    frame, rules = pairs.full.frame, pairs.full.frame.settings.rules
     rows: list[pd.DataFrame] = []
     for name in extractor_names(frame):
-        if min(int(present(pairs.full.side(role).prepared, name).sum()) for role in ROLES) >= MIN_IMAGES:
+        n = min(int(present(pairs.full.side(role).prepared, name).sum()) for role in ROLES)
+        if n >= rules.min_vectors:
             rows.append(_near_duplicates(pairs, name))
         trained = frame.training is not None and name in frame.training.features
-        if trained and len(held_out_rows(frame)) >= MIN_HELD_OUT:
+        if trained and len(held_out_rows(frame)) >= rules.min_held_out:
             rows += _copies(pairs, name)
     return pd.concat(rows, ignore_index=True) if rows else pd.DataFrame(columns=COLUMNS)
 

@@ -8,7 +8,7 @@ from plausibrain.analysis.analyse import protocol_of
 from plausibrain.analysis.joint_design import build_frame
 from plausibrain.analysis.registry import all_headlines
 from plausibrain.analysis.sample import prepare_samples
-from plausibrain.analysis.settings import Settings
+from plausibrain.analysis.settings import Rules, Settings
 from plausibrain.provenance import fingerprint
 from tests.unit.analysis.factory import QUICK, normal_cohort
 
@@ -29,6 +29,13 @@ def test_another_margin_is_another_protocol(changed):
 @pytest.mark.parametrize("name", NUMBERS)
 def test_another_setting_is_another_protocol(name):
     settings = QUICK.model_copy(update={name: getattr(QUICK, name) * 2 + 1})
+    assert fingerprint(protocol_of(replace(FRAME, settings=settings), REFERENCE, HEADLINES)) != BEFORE
+
+
+@pytest.mark.parametrize("name", Rules.model_fields)
+def test_another_rule_is_another_protocol(name):
+    rules = QUICK.rules.model_copy(update={name: getattr(QUICK.rules, name) * 2 + 1})
+    settings = QUICK.model_copy(update={"rules": rules})
     assert fingerprint(protocol_of(replace(FRAME, settings=settings), REFERENCE, HEADLINES)) != BEFORE
 
 

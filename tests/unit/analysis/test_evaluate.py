@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from plausibrain.analysis.evaluate import SUBJECTS_PER_COLUMN, Headline, evaluate_headline
+from plausibrain.analysis.evaluate import Headline, evaluate_headline
 from plausibrain.analysis.pair import Pair
 from plausibrain.analysis.registry import HEADLINES, HeadlinePlugin, all_headlines
 from plausibrain.cohorts.errors import MeasurementError
@@ -158,7 +158,7 @@ def test_standard_error_and_detectable_difference():
 
 def test_tiny_halves_carry_no_verdict():
     small = frame_of(normal_cohort(20, 1, name="r"), normal_cohort(200, 2, name="g"))
-    assert small.split_size < SUBJECTS_PER_COLUMN * len(small.columns)
+    assert small.split_size < small.settings.rules.subjects_per_column * len(small.columns)
     for estimate in (0.0, 9.0):
         h = replace(headline(estimate, 0.01), frame=small)
         assert h.verdict(0.05, 10) == "inconclusive"

@@ -125,7 +125,9 @@ class TestWhatIsCompared:
         reference, generated = cohorts(60)
         gone = generated.measures.assign(measure_1=np.nan)
         reasons = generated.measure_reasons.assign(measure_1="no air around the head")
-        names, notes = common_measures(reference, replace(generated, measures=gone, measure_reasons=reasons))
+        names, notes = common_measures(
+            reference, replace(generated, measures=gone, measure_reasons=reasons), 0.1
+        )
         assert names == ["measure_0", "measure_2", "measure_3", "measure_4"]
         ((role, note),) = notes
         assert role == "generated"
@@ -134,7 +136,7 @@ class TestWhatIsCompared:
     def test_a_measure_without_variation_in_the_reference_is_left_out(self):
         reference, generated = cohorts(60)
         same = replace(reference, measures=reference.measures.assign(measure_0=7.0))
-        names, notes = common_measures(same, generated)
+        names, notes = common_measures(same, generated, 0.1)
         assert "measure_0" not in names
         assert "the same (7) in every image" in notes[0][1].message
 
@@ -143,7 +145,7 @@ class TestWhatIsCompared:
         fewer = replace(
             generated, measures=generated.measures[["measure_4", "measure_1"]], measure_reasons=None
         )
-        assert common_measures(reference, fewer) == (["measure_1", "measure_4"], [])
+        assert common_measures(reference, fewer, 0.1) == (["measure_1", "measure_4"], [])
 
     def test_a_few_gaps_are_filled_with_the_median(self):
         reference, _ = cohorts(60)
@@ -157,7 +159,7 @@ class TestWhatIsCompared:
 
     def test_cohorts_without_measured_images_share_none(self):
         plain = normal_cohort(20, 1)
-        assert common_measures(plain, with_quality(plain, 1)) == ([], [])
+        assert common_measures(plain, with_quality(plain, 1), 0.1) == ([], [])
         assert filled_measures(plain, [], np.ones(20, bool)).shape == (20, 0)
 
     def test_excluded_subjects_do_not_count(self):
@@ -167,7 +169,7 @@ class TestWhatIsCompared:
         values = generated.measures.copy()
         values.iloc[:30] = np.nan
         names, notes = common_measures(
-            reference, replace(generated, subjects=out, measures=values, measure_reasons=None)
+            reference, replace(generated, subjects=out, measures=values, measure_reasons=None), 0.1
         )
         assert len(names) == 5
         assert notes == []
