@@ -1,19 +1,100 @@
-"""Work spread over processes of this machine, results as they come."""
+"""Work spread over processes, results as they come; few jobs are under way, and a fault of one is its own."""
 
 import multiprocessing
+import os
+import threading
+import traceback
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TypeVar
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
+from multiprocessing.connection import wait as wait_for_handles
+from pathlib import Path
+from typing import Generic, TypeVar
 
-from plausibrain.cohorts.errors import ToolError
+from plausibrain.cohorts.errors import PlausibrainError, ToolError
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
 
-_kept: ContextVar[ProcessPoolExecutor | None] = ContextVar("_kept", default=None)
+#: Jobs under way for each process: one that it works on, one that waits for it.
+JOBS_AHEAD = 2
+DIED = "the process that worked on it died twice, most likely for want of memory"
+
+
+class Workers:
+    """Processes of this machine; those that died are replaced.
+
+    Parameters
+    ----------
+    n : int
+        How many at most.
+    """
+
+    #: Whether the processes run on other machines too: then they get every job, however few there are.
+    elsewhere = False
+    #: What a future raises when the process that worked on it died.
+    died: type[BaseException] = BrokenProcessPool
+
+    def __init__(self, n: int) -> None:
+        self.n = n
+        self._executor: Executor | None = None
+
+    def submit(self, work: Callable[[Job], Result], job: Job) -> "Future[Result]":
+        """Start a job, now or when a process is free."""
+        if self._executor is None:
+            self._executor = self._started()
+        try:
+            return self._executor.submit(work, job)
+        except self.died as error:
+            broken: Future[Result] = Future()
+            broken.set_exception(error)
+            return broken
+
+    def replace(self) -> None:
+        """Give up the processes there are; the next job starts others."""
+        self.close(wait_for_jobs=False)
+
+    def close(self, *, wait_for_jobs: bool = True) -> None:
+        """End the processes, and forget jobs that have not begun."""
+        if self._executor is not None:
+            self._executor.shutdown(wait=wait_for_jobs, cancel_futures=True)
+            self._executor = None
+
+    def _started(self) -> Executor:
+        context = multiprocessing.get_context("spawn")
+        return ProcessPoolExecutor(self.n, mp_context=context, initializer=_end_with_parent)
+
+
+def processes_here(*, memory_gb: float) -> int:
+    """Return how many processes this machine has cores and memory for, at least one.
+
+    Parameters
+    ----------
+    memory_gb : float
+        What each needs at most.
+    """
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    gigabytes = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 1e9
+    return max(1, min(cores, int(gigabytes / memory_gb)))
+
+
+_kept: ContextVar[Workers | None] = ContextVar("_kept", default=None)
+
+
+@contextmanager
+def kept_workers(workers: Workers) -> Iterator[None]:
+    """Let every `spread` in the block use these workers, however many processes it asks for."""
+    token = _kept.set(workers)
+    try:
+        yield
+    finally:
+        _kept.reset(token)
+        workers.close()
 
 
 @contextmanager
@@ -30,17 +111,16 @@ def kept_processes(n_processes: int) -> Iterator[None]:
     if n_processes <= 1:
         yield
         return
-    pool = _pool(n_processes)
-    token = _kept.set(pool)
-    try:
+    with kept_workers(Workers(n_processes)):
         yield
-    finally:
-        _kept.reset(token)
-        pool.shutdown(wait=True, cancel_futures=True)
 
 
 def spread(
-    work: Callable[[Job], Result], jobs: Sequence[Job], n_processes: int
+    work: Callable[[Job], Result],
+    jobs: Sequence[Job],
+    n_processes: int,
+    *,
+    failure: Callable[[Job, str], Result] | None = None,
 ) -> Iterator[tuple[Job, Result]]:
     """Yield every job with its result, in the order in which they finish.
 
@@ -53,48 +133,142 @@ def spread(
     n_processes : int
         0 or 1 works in this process, in order. More start fresh processes, which share nothing with this one,
         unless `kept_processes` has some ready.
+    failure : callable, optional
+        Called as `failure(job, reason)`; its result is that of a job that failed, and failed again when it
+        was repeated: one that raised what nobody expected (a fault of the program that one image brings out,
+        memory that did not suffice), or whose process died. Without it the first such job ends the work.
 
     Raises
     ------
     ToolError
-        When a process dies, most likely for want of memory.
+        When a process died, and died again at the same job alone, and there is no ``failure``.
+    PlausibrainError, OSError
+        Of the work, at once: a setting, a program or a disk that every job meets.
     """
-    if n_processes <= 1 or len(jobs) <= 1:
-        for job in jobs:
-            yield job, work(job)
-        return
+    attempt: Callable[[Job], Result | _Failed] = work if failure is None else partial(_twice, work)
     kept = _kept.get()
-    if kept is not None:
-        yield from _results(kept, work, jobs)
+    if (n_processes <= 1 or len(jobs) <= 1) and not (kept and kept.elsewhere):
+        for job in jobs:
+            yield job, _settled(attempt(job), job, failure)
         return
-    pool = _pool(min(n_processes, len(jobs)))
+    workers = kept or Workers(min(n_processes, len(jobs)))
     try:
-        yield from _results(pool, work, jobs)
+        yield from _UnderWay(workers, attempt, failure).results(jobs)
     except BaseException:
-        pool.shutdown(wait=False, cancel_futures=True)
+        if workers is not kept:
+            workers.close(wait_for_jobs=False)
         raise
-    pool.shutdown()
+    if workers is not kept:
+        workers.close()
 
 
-def _pool(n_processes: int) -> ProcessPoolExecutor:
-    return ProcessPoolExecutor(n_processes, mp_context=multiprocessing.get_context("spawn"))
+class _UnderWay(Generic[Job, Result]):
+    """Jobs that were given to workers and have not come back."""
+
+    def __init__(
+        self,
+        workers: Workers,
+        work: "Callable[[Job], Result | _Failed]",
+        failure: Callable[[Job, str], Result] | None,
+    ) -> None:
+        self.workers, self.work, self.failure = workers, work, failure
+        self.running: dict[Future[Result | _Failed], Job] = {}
+
+    def results(self, jobs: Sequence[Job]) -> Iterator[tuple[Job, Result]]:
+        waiting = iter(jobs)
+        try:
+            while True:
+                for job in islice(waiting, JOBS_AHEAD * self.workers.n - len(self.running)):
+                    self.running[self.workers.submit(self.work, job)] = job
+                if not self.running:
+                    return
+                yield from self._finished()
+        finally:
+            for future in self.running:
+                future.cancel()
+
+    def _finished(self) -> Iterator[tuple[Job, Result]]:
+        """Yield what has finished; when a process died, every job under way, those without a result alone."""
+        done, _ = wait(self.running, return_when=FIRST_COMPLETED)
+        if any(isinstance(future.exception(), self.workers.died) for future in done):
+            done, _ = wait(self.running)
+        suspects = []
+        for future in sorted(done, key=list(self.running).index):
+            job = self.running.pop(future)
+            if isinstance(future.exception(), self.workers.died):
+                suspects.append(job)
+            else:
+                yield job, _settled(future.result(), job, self.failure)
+        if suspects:
+            self.workers.replace()
+        for job in suspects:
+            yield job, self._alone(job)
+
+    def _alone(self, job: Job) -> Result:
+        """Repeat a job while no other runs: what dies now has nobody else to blame."""
+        for _ in range(2):  # it may only have waited while another died
+            future = self.workers.submit(self.work, job)
+            error = future.exception()
+            if not isinstance(error, self.workers.died):
+                return _settled(future.result(), job, self.failure)
+            self.workers.replace()
+        if self.failure is None:
+            raise _died() from error
+        return self.failure(job, DIED)
 
 
-def _results(
-    pool: ProcessPoolExecutor, work: Callable[[Job], Result], jobs: Sequence[Job]
-) -> Iterator[tuple[Job, Result]]:
-    try:
-        futures = {pool.submit(work, job): place for place, job in enumerate(jobs)}
-    except BrokenProcessPool as error:
-        raise _died() from error
-    try:
-        for future in as_completed(futures):
-            yield jobs[futures[future]], future.result()
-    except BrokenProcessPool as error:
-        raise _died() from error
-    finally:
-        for future in futures:
-            future.cancel()
+@dataclass(frozen=True)
+class _Failed:
+    """What comes back of a job that failed twice; an exception might not survive the way."""
+
+    reason: str
+
+
+def _twice(work: Callable[[Job], Result], job: Job) -> Result | _Failed:
+    """Repeat a job once that raised what nobody expected; runs where the job runs."""
+    for _ in range(2):
+        try:
+            return work(job)
+        except (PlausibrainError, OSError):
+            raise
+        except Exception as error:
+            failed = _Failed(reason_of(error))
+    return failed
+
+
+def _settled(result: Result | _Failed, job: Job, failure: Callable[[Job, str], Result] | None) -> Result:
+    if not isinstance(result, _Failed):
+        return result
+    if failure is None:
+        raise ToolError(result.reason)
+    return failure(job, result.reason)
+
+
+def reason_of(error: BaseException) -> str:
+    """Return in one line what was raised and where, for a table.
+
+    Examples
+    --------
+    >>> reason_of(MemoryError())
+    'MemoryError'
+    """
+    said = (str(error).splitlines() or [""])[0]
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
+    return f"{type(error).__name__}{': ' + said if said else ''}{place}"
+
+
+def _end_with_parent() -> None:
+    """Let this process end when the one that started it does, however that happens."""
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        return
+
+    def watch() -> None:
+        wait_for_handles([parent.sentinel])
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def _died() -> ToolError:

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import platform
 import time
 import uuid
 from collections.abc import Callable, Mapping
@@ -15,6 +16,8 @@ from plausibrain.cohorts.errors import DataError
 
 Writer = Callable[[Path], object]
 _TEMPORARY = ".tmp-"
+#: Age, in seconds, from which a temporary file of another machine belongs to nobody: none is written so long.
+_ABANDONED_S = 86_400.0
 
 
 def hash_file(path: str | os.PathLike[str]) -> str:
@@ -65,7 +68,7 @@ def write_atomic(path: str | os.PathLike[str], writer: Writer) -> Path:
     """
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f"{_TEMPORARY}{uuid.uuid4().hex}-{target.name[-40:]}")
+    temporary = target.with_name(f"{_TEMPORARY}{_owner(os.getpid())}-{uuid.uuid4().hex}-{target.name[-40:]}")
     try:
         writer(temporary)
         if not temporary.is_file():
@@ -170,21 +173,17 @@ class Store:
         """
         return write_atomic(self._path(key, suffix), writer)
 
-    def sweep(self, *, older_than_s: float = 86_400.0) -> int:
-        """Remove temporary files that killed processes left behind.
+    def sweep(self) -> int:
+        """Remove temporary files that killed processes left behind, and none that a live process writes.
 
-        Parameters
-        ----------
-        older_than_s : float
-            Age, in seconds, below which a file may still be in use.
+        A file of a process of another machine is removed when it is a day old.
 
         Returns
         -------
         int
             How many were removed.
         """
-        limit = time.time() - older_than_s
-        stale = [path for path in self.folder.rglob(f"{_TEMPORARY}*") if path.stat().st_mtime < limit]
+        stale = [path for path in self.folder.rglob(f"{_TEMPORARY}*") if _is_abandoned(path)]
         for path in stale:
             path.unlink(missing_ok=True)
         return len(stale)
@@ -193,6 +192,32 @@ class Store:
         if not key.isalnum() or len(key) < 3 or "/" in suffix or os.sep in suffix:
             raise DataError(f"{key!r} with ending {suffix!r} names no entry; make the key with Store.key")
         return self.folder / key[:2] / f"{key}{suffix}"
+
+
+def _owner(process: int) -> str:
+    """Name a process of this machine, as temporary files are named after it."""
+    host = hashlib.sha256(platform.node().encode()).hexdigest()[:8]
+    return f"{host}.{process}"
+
+
+def _is_abandoned(temporary: Path) -> bool:
+    host, dot, process = temporary.name.removeprefix(_TEMPORARY).partition("-")[0].partition(".")
+    if dot and process.isdecimal() and _owner(int(process)) == f"{host}.{process}":
+        return not _is_alive(int(process))
+    try:
+        return temporary.stat().st_mtime < time.time() - _ABANDONED_S
+    except FileNotFoundError:
+        return False
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:  # it lives, and belongs to somebody else
+        return True
+    return True
 
 
 def _flush(path: Path) -> None:

@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 import torch
 
+from plausibrain.cohorts.arithmetic import image_threads
 from plausibrain.cohorts.cohort import OK, Cohort
 from plausibrain.cohorts.errors import DataError, PlausibrainError, ToolError
 from plausibrain.cohorts.processes import spread
@@ -110,14 +111,20 @@ def extract_cohort(
     rows = _Rows([e for e in chosen if per_image(e.plugin)], voxel_mm, Store(out), len(cohort))
     if n_processes > 1:
         given = {e.plugin.name: e.options for e in rows.chosen}
-        jobs = [Job(source, given, voxel_mm, Path(out)) for source in sources if source is not None]
-        for done, (_, fresh) in enumerate(spread(run_job, jobs, n_processes), start=1):
-            rows.n_fresh += fresh
+        jobs = [Job(k, s, given, voxel_mm, Path(out)) for k, s in enumerate(sources) if s is not None]
+        work = spread(run_job, jobs, n_processes, failure=_failure)
+        for done, (job, outcome) in enumerate(work, start=1):
+            if isinstance(outcome, str):
+                rows.fail(job.row, outcome)
+                sources[job.row] = None
+            else:
+                rows.n_fresh += outcome
             if progress is not None:
                 progress(done, len(jobs))
         progress = None
     for row, source in enumerate(sources):
-        rows.add(row, source)
+        with image_threads():
+            rows.add(row, source)
         if progress is not None:
             progress(row + 1, len(sources))
     features = rows.matrices() | _from_tables(cohort, [e for e in chosen if not per_image(e.plugin)])
@@ -133,18 +140,23 @@ def extract_cohort(
 class Job:
     """One image whose vectors another process puts into the store."""
 
+    row: int
     source: Source
     options: Mapping[str, Mapping[str, Any]]
     voxel_mm: float
     folder: Path
 
 
-def run_job(job: Job) -> int:
+def run_job(job: Job) -> int | str:
     """Extract one image into the store and return 1, or 0 if all was there; a bad image leaves nothing."""
-    torch.set_num_threads(1)
     rows = _Rows(_named(list(job.options), job.options, job.voxel_mm), job.voxel_mm, Store(job.folder), 1)
-    rows.add(0, job.source)
+    with image_threads():
+        rows.add(0, job.source)
     return rows.n_fresh
+
+
+def _failure(job: Job, reason: str) -> int | str:
+    return reason
 
 
 def _named(
@@ -188,7 +200,11 @@ class _Rows:
         except ToolError:
             raise
         except PlausibrainError as error:
-            self.failures += [(row, e.name, str(error)) for e in self.chosen]
+            self.fail(row, str(error))
+
+    def fail(self, row: int, reason: str) -> None:
+        """Note that a row has no vectors."""
+        self.failures += [(row, e.name, reason) for e in self.chosen]
 
     def matrices(self) -> dict[str, np.ndarray]:
         """Return the matrices; extractors that no image gave a vector for are left out."""

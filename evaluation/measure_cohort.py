@@ -14,6 +14,7 @@ from typing import Any
 
 import pandas as pd
 
+from plausibrain.cohorts.arithmetic import image_threads
 from plausibrain.cohorts.cohort import OK, Cohort, Note
 from plausibrain.cohorts.errors import DataError, PlausibrainError, ToolError
 from plausibrain.cohorts.processes import spread
@@ -132,7 +133,7 @@ def measure_cohort(
             "subjects; give one of each per row"
         )
     results, jobs = _plan(cohort, labels, Path(out), voxel_mm)
-    for done, (job, result) in enumerate(spread(run_job, jobs, n_processes), start=1):
+    for done, (job, result) in enumerate(spread(run_job, jobs, n_processes, failure=_failure), start=1):
         results[job.row] = result
         if progress is not None:
             progress(done, len(jobs))
@@ -182,9 +183,14 @@ def _plan(
     return settled, jobs
 
 
+def _failure(job: Job, reason: str) -> Measured:
+    return Measured(failure=reason)
+
+
 def run_job(job: Job) -> Measured:
     """Measure one image; runs in a worker process."""
-    return measure_files(job.image, job.labels, voxel_mm=job.voxel_mm, store=Store(job.folder))
+    with image_threads():
+        return measure_files(job.image, job.labels, voxel_mm=job.voxel_mm, store=Store(job.folder))
 
 
 def _key(image: Path, labels: Path, voxel_mm: float) -> str:

@@ -4,7 +4,6 @@ Each result is kept in a store under a key of (content of the image, segmenter, 
 the run and repeating it loses at most the images in hand.
 """
 
-import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,13 +14,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from plausibrain.cohorts.arithmetic import image_threads
 from plausibrain.cohorts.cohort import Cohort
 from plausibrain.cohorts.errors import DataError
 from plausibrain.cohorts.notes import Note
 from plausibrain.cohorts.processes import spread
 from plausibrain.cohorts.store import Store
 from plausibrain.cohorts.structures import TIV
-from plausibrain.evaluation.segment_files import Outcome, segment_files
+from plausibrain.evaluation.segment_files import Outcome, batch_size, segment_files, with_device
 from plausibrain.evaluation.segmentation import TIV_RANGE_MM3
 
 #: Columns of `SegmentedCohort.table` beside one per fact.
@@ -103,7 +103,6 @@ class Job:
     segmenter: str
     options: Mapping[str, Any]
     folder: Path
-    n_threads: int
 
 
 def segment_cohort(
@@ -113,6 +112,7 @@ def segment_cohort(
     segmenter: str = "synthseg_style",
     n_processes: int = 1,
     options: Mapping[str, Any] | None = None,
+    device: str = "cpu",
     progress: Callable[[Progress], None] | None = None,
 ) -> SegmentedCohort:
     """Segment every image of a cohort, or read what an earlier run left.
@@ -126,9 +126,12 @@ def segment_cohort(
     segmenter : str
         Name in `SEGMENTERS`.
     n_processes : int
-        Processes on CPU; each gets its share of the cores. 0 or 1 works in this process.
+        0 or 1 works in this process. Each process takes one thread per image, so that their number changes no
+        number.
     options : mapping, optional
-        Further arguments of the segmenter, for example ``{"device": "cuda"}``.
+        Further arguments of the segmenter.
+    device : str
+        Where its network runs: ``auto``, ``cpu``, ``cuda`` or ``cuda:1``.
     progress : callable, optional
         Called after every image.
 
@@ -145,59 +148,47 @@ def segment_cohort(
     """
     if cohort.images is None:
         raise DataError(f"cohort {cohort.name!r} has no images ({cohort.source}); give a folder with images")
-    jobs = _make_jobs(cohort.images, segmenter, dict(options or {}), Path(out), n_processes)
-    outcomes: list[Outcome | None] = [None] * len(cohort)
+    jobs = _make_jobs(cohort.images, segmenter, with_device(segmenter, options or {}, device), Path(out))
     missing = Outcome.failure(segmenter, "this row has no image")
-    for row, path in enumerate(cohort.images):
-        if path is None:
-            outcomes[row] = missing
-    started = time.perf_counter()
+    outcomes = [missing] * len(cohort)
+    done = n_failed = sum(path is None for path in cohort.images)
+    n_fresh, started = 0, time.perf_counter()
     for row, outcome in _run(jobs, n_processes):
         outcomes[row] = outcome
+        done, n_fresh = done + 1, n_fresh + outcome.fresh
+        n_failed += outcome.status == "failed"
         if progress is not None:
             identity = str(cohort.subjects["participant_id"].iloc[row])
-            progress(_progress(outcomes, identity, time.perf_counter() - started))
-    return _assemble(cohort, [outcome or missing for outcome in outcomes], segmenter)
+            seconds = time.perf_counter() - started
+            progress(Progress(done, len(cohort), n_failed, n_fresh, seconds, identity))
+    return _assemble(cohort, outcomes, segmenter)
 
 
 def _make_jobs(
-    images: Sequence[Path | None], segmenter: str, options: dict[str, Any], out: Path, n_processes: int
+    images: Sequence[Path | None], segmenter: str, options: dict[str, Any], out: Path
 ) -> list[Job]:
-    from plausibrain.evaluation.segment_files import batch_size
-
     rows = [row for row, path in enumerate(images) if path is not None]
     size = batch_size(segmenter)
-    threads = max(1, (os.cpu_count() or 1) // max(1, n_processes))
     batches = [rows[k : k + size] for k in range(0, len(rows), size)]
     return [
-        Job(tuple(batch), tuple(Path(str(images[r])) for r in batch), segmenter, options, out, threads)
+        Job(tuple(batch), tuple(Path(str(images[r])) for r in batch), segmenter, options, out)
         for batch in batches
     ]
 
 
 def _run(jobs: Sequence[Job], n_processes: int) -> Iterator[tuple[int, Outcome]]:
-    for job, outcomes in spread(run_job, jobs, n_processes):
+    for job, outcomes in spread(run_job, jobs, n_processes, failure=_failure):
         yield from zip(job.rows, outcomes, strict=True)
+
+
+def _failure(job: Job, reason: str) -> list[Outcome]:
+    return [Outcome.failure(job.segmenter, reason)] * len(job.rows)
 
 
 def run_job(job: Job) -> list[Outcome]:
     """Return the outcomes of one batch; runs in a worker process."""
-    import torch
-
-    torch.set_num_threads(job.n_threads)
-    return segment_files(job.paths, segmenter=job.segmenter, options=job.options, store=Store(job.folder))
-
-
-def _progress(outcomes: Sequence[Outcome | None], identity: str, seconds: float) -> Progress:
-    known = [outcome for outcome in outcomes if outcome is not None]
-    return Progress(
-        done=len(known),
-        total=len(outcomes),
-        n_failed=sum(outcome.status == "failed" for outcome in known),
-        n_fresh=sum(outcome.fresh for outcome in known),
-        seconds=seconds,
-        participant_id=identity,
-    )
+    with image_threads():
+        return segment_files(job.paths, segmenter=job.segmenter, options=job.options, store=Store(job.folder))
 
 
 def _assemble(cohort: Cohort, outcomes: Sequence[Outcome], segmenter: str) -> SegmentedCohort:

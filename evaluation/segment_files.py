@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from plausibrain.cohorts.arithmetic import arithmetic_of, choose_device
 from plausibrain.cohorts.errors import DataError, PlausibrainError, ToolError
 from plausibrain.cohorts.registry import Registry
 from plausibrain.cohorts.store import Store, hash_file, write_text_atomic
@@ -64,6 +65,22 @@ class Outcome:
 def segmenters() -> Registry:
     """Return the registry after every segmenter was imported."""
     return SEGMENTERS.discover("plausibrain.evaluation.segmenters")
+
+
+def with_device(segmenter: str, options: Mapping[str, Any], device: str) -> dict[str, Any]:
+    """Return the options of a segmenter with the device that its network runs on, if it has one.
+
+    Parameters
+    ----------
+    segmenter : str
+    options : mapping
+        A ``device`` here goes before the other.
+    device : str
+        As in `plausibrain.cohorts.arithmetic.choose_device`.
+    """
+    if "device" not in segmenters()[segmenter].parameters:
+        return dict(options)
+    return {**options, "device": choose_device(str(options.get("device", device)))}
 
 
 def batch_size(segmenter: str) -> int:
@@ -134,14 +151,17 @@ def _version(plugin: Segmenter, options: Mapping[str, Any]) -> str:
 def _key(path: Path, plugin: Segmenter, options: Mapping[str, Any]) -> str | None:
     """Return the key of a result, or None for a file that cannot be read.
 
+    What a network answers on another device, or in another arithmetic, has another key.
+
     A segmenter that reads more than the image names those files in ``further_inputs(path, **options)``.
     """
     chosen = {name: str(value) for name, value in options.items() if name != "device"}
+    arithmetic = arithmetic_of(str(options.get("device", "cpu"))) if "device" in plugin.parameters else ""
     further = getattr(sys.modules[plugin.module], "further_inputs", None)
     try:
         files = [path, *(further(path, **options) if further else ())]
         content = [hash_file(file) for file in files]
-        return Store.key(content, plugin.name, _version(plugin, options), chosen, _FORM)
+        return Store.key(content, plugin.name, _version(plugin, options), chosen, arithmetic, _FORM)
     except DataError:
         return None
 

@@ -46,21 +46,6 @@ def seeded(*entropy: int) -> Iterator[None]:
         yield
 
 
-@contextmanager
-def fixed_threads(n_threads: int) -> Iterator[None]:
-    """Run a block with so many CPU threads of torch; afterwards there are as many as before.
-
-    Some kernels (1 x 1 x 1 convolutions of oneDNN, group normalisation with channels last) add up in another
-    order for another number of threads, so that bits only agree between workers when it is fixed.
-    """
-    before = torch.get_num_threads()
-    torch.set_num_threads(n_threads)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
 def noise_like(shape: Sequence[int], generators: Sequence[torch.Generator]) -> Tensor:
     """Return standard normal noise, one generator per sample, float32, (n, *shape)."""
     return torch.stack([torch.randn(tuple(shape), generator=generator) for generator in generators])

@@ -23,6 +23,11 @@ app = typer.Typer(
 
 Out = Annotated[Path, typer.Option("--out", help="Folder to write.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress on stderr.")]
+Device = Annotated[str, typer.Option(help="auto (a GPU where there is one), cpu, cuda or cuda:1.")]
+Processes = Annotated[
+    int,
+    typer.Option(min=0, help="Processes; 0 for as many as cores and memory allow. No number depends on it."),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
 
 
@@ -136,13 +141,14 @@ def run(
     seed: Annotated[
         int | None, typer.Option(min=0, help="Seed of every random step, sampling of images included.")
     ] = None,
-    processes: Annotated[int, typer.Option(min=1, help="Processes that work on images.")] = 1,
+    processes: Processes = 0,
+    device: Device = "auto",
     headsize: Annotated[str | None, typer.Option(help="none, share, pooled_residual or covariate.")] = None,
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
     """Compare a generated cohort with a reference cohort and write a report."""
-    from plausibrain.flags import config_from_flags, name_value_pairs
+    from plausibrain.flags import config_from_flags, n_processes, name_value_pairs
     from plausibrain.pipeline import run as run_pipeline
     from plausibrain.progress import progress_bar
 
@@ -160,7 +166,9 @@ def run(
         config, sources, settings, out=out, name=name, noise=noise, cache=cache, generator=drawn
     )
     with progress_bar("analysis", quiet=quiet) as progress:
-        page = run_pipeline(wanted, n_processes=processes, progress=progress)
+        page = run_pipeline(
+            wanted, n_processes=n_processes(processes, device), device=device, progress=progress
+        )
     _show_run(wanted.out, page, as_json=as_json)
 
 
@@ -189,13 +197,14 @@ def segment(
         Path | None, typer.Option(help="Table of participants, if it lies elsewhere.")
     ] = None,
     sex_coding: Annotated[str | None, typer.Option(help='Meaning of sex codes, e.g. "1=M,0=F".')] = None,
-    processes: Annotated[int, typer.Option(min=1, help="Processes on the CPU.")] = 1,
+    processes: Processes = 0,
+    device: Device = "auto",
     option: Annotated[list[str] | None, typer.Option(help="Option of the segmenter, as name=value.")] = None,
     quiet: Quiet = False,
 ) -> None:
     """Segment the images of a cohort and write its volumes; resumes where a killed run stopped."""
     from plausibrain.cohorts.cohort import read_cohort
-    from plausibrain.flags import name_value_pairs
+    from plausibrain.flags import n_processes, name_value_pairs
     from plausibrain.imaging import segment as segment_images
     from plausibrain.progress import progress_bar
 
@@ -204,8 +213,8 @@ def segment(
     )
     with progress_bar("segment", quiet=quiet) as progress:
         measured = segment_images(
-            subjects, out, segmenter=segmenter, n_processes=processes, options=name_value_pairs(option or ()),
-            progress=progress,
+            subjects, out, segmenter=segmenter, n_processes=n_processes(processes, device), device=device,
+            options=name_value_pairs(option or ()), progress=progress,
         )  # fmt: skip
     n_ok = int((measured.subjects["status"] == "ok").sum())
     print(
@@ -240,6 +249,7 @@ def generate(
     ] = None,
     severity: Annotated[float, typer.Option(help="Severity of --defect.")] = 0.0,
     processes: Annotated[int, typer.Option(min=1, help="Processes on CPU.")] = 1,
+    device: Device = "auto",
     quiet: Quiet = False,
 ) -> None:
     """Generate a cohort of images with a trained model, or with the simulator and its exact labels."""
@@ -255,7 +265,7 @@ def generate(
             sample_model(
                 out, model=model, checkpoint=checkpoint, conditions=conditions, seed=seed, share=share,
                 new_seeds=new_seeds, sex_coding=sex_coding, options=name_value_pairs(option or ()),
-                progress=progress,
+                device=device, progress=progress,
             )  # fmt: skip
         print(out)
         return
@@ -330,11 +340,12 @@ def sweep(
     option: Annotated[list[str] | None, typer.Option(help="Option of the model, as name=value.")] = None,
     sex_coding: Annotated[str | None, typer.Option(help='Meaning of sex codes, e.g. "1=M,0=F".')] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the noise.")] = 0,
-    processes: Annotated[int, typer.Option(min=1, help="Processes on CPU.")] = 1,
+    processes: Processes = 0,
+    device: Device = "auto",
     quiet: Quiet = False,
 ) -> None:
     """Sample one subject while one condition varies: slices, requested against measured, leakage."""
-    from plausibrain.flags import name_value_pairs, numbers
+    from plausibrain.flags import n_processes, name_value_pairs, numbers
     from plausibrain.progress import progress_bar
     from plausibrain.sweep import SEXES, SweepPlan, run_sweep
 
@@ -344,8 +355,8 @@ def sweep(
     with progress_bar("sweep", quiet=quiet) as progress:
         line = run_sweep(
             out, wanted, generator=generator, checkpoint=checkpoint, like=like, segmenter=segmenter,
-            options=name_value_pairs(option or ()), sex_coding=sex_coding, n_processes=processes,
-            progress=progress,
+            options=name_value_pairs(option or ()), sex_coding=sex_coding,
+            n_processes=n_processes(processes, device), device=device, progress=progress,
         )  # fmt: skip
     print(line)
 

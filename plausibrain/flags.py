@@ -11,8 +11,12 @@ from plausibrain.analysis.noise import NOISE, estimate_noise
 from plausibrain.analysis.settings import Settings
 from plausibrain.cohorts.cohort import read_cohort
 from plausibrain.cohorts.errors import DataError
+from plausibrain.cohorts.processes import processes_here
 from plausibrain.cohorts.tables import read_table, write_table
 from plausibrain.config import RunConfig, describe, read_config
+
+#: Largest memory of a process that segments a head at 1 mm, with room to spare.
+IMAGE_MEMORY_GB = 5.0
 
 
 def config_from_flags(
@@ -117,6 +121,19 @@ def write_noise(first: Path, second: Path, out: Path, *, sex_coding: str | None 
     """Estimate measurement noise from two visits and write it as a table."""
     visits = [read_cohort(path, sex_coding=sex_coding) for path in (first, second)]
     return write_table(estimate_noise(visits[0], visits[1], Settings()), out, NOISE)
+
+
+def n_processes(given: int, device: str) -> int:
+    """Return how many processes work on images: as many as given, or what the machine allows.
+
+    One process on a GPU reads and writes while another one's network runs; more would only share it.
+    """
+    from plausibrain.cohorts.arithmetic import choose_device
+
+    if given > 0:
+        return given
+    most = processes_here(memory_gb=IMAGE_MEMORY_GB)
+    return min(2, most) if choose_device(device).startswith("cuda") else most
 
 
 def numbers(text: str, flag: str) -> tuple[float, ...]:

@@ -22,7 +22,12 @@ COARSE_MM, COARSE_SEGMENTER = 1.5, "synthseg_style_2mm"
 
 
 def draw_and_measure(
-    config: RunConfig, generator: Generator, *, n_processes: int = 1, progress: Progress | None = None
+    config: RunConfig,
+    generator: Generator,
+    *,
+    n_processes: int = 1,
+    device: str = "auto",
+    progress: Progress | None = None,
 ) -> dict[str, Cohort]:
     """Draw a cohort with a model, and measure it and those it is compared with in the same way.
 
@@ -32,6 +37,8 @@ def draw_and_measure(
     generator : Generator
     n_processes : int
         Processes that segment.
+    device : str
+        Where networks run: ``auto``, ``cpu``, ``cuda`` or ``cuda:1``.
     progress : callable, optional
 
     Returns
@@ -46,11 +53,11 @@ def draw_and_measure(
     DataError
         When the model, the conditions or a cohort cannot be used.
     """
-    model = load_model(generator.model, generator.checkpoint, generator.options)
+    model = load_model(generator.model, generator.checkpoint, generator.options, device=device)
     segmenter = config.reference.segmenter or segmenter_for(model.grid)
     known = config.reference.read("reference")
 
-    measure = partial(measured, cache=config.cache, n_processes=n_processes, progress=progress)
+    measure = partial(measured, cache=config.cache, n_processes=n_processes, device=device, progress=progress)
 
     def to_grid(cohort: Cohort, role: str) -> Cohort:
         return on_grid(

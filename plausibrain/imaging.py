@@ -3,11 +3,15 @@
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from plausibrain.cohorts.cohort import Cohort, write_cohort
 from plausibrain.cohorts.errors import DataError
+from plausibrain.cohorts.folder_lock import locked_folder
 from plausibrain.cohorts.store import write_atomic
+
+if TYPE_CHECKING:
+    from plausibrain.evaluation.segment_cohort import SegmentedCohort
 
 Progress = Callable[[str, int, int], None]
 DEFAULT_SEGMENTER = "synthseg_style"
@@ -19,6 +23,7 @@ def measured(
     *,
     segmenter: str | None = None,
     n_processes: int = 1,
+    device: str = "auto",
     options: Mapping[str, Any] | None = None,
     cache: Path | None = None,
     progress: Progress | None = None,
@@ -33,6 +38,8 @@ def measured(
     segmenter : str, optional
         Name of a segmenter; ours when not given.
     n_processes : int
+    device : str
+        Where the network runs: ``auto`` (a GPU where there is one), ``cpu``, ``cuda`` or ``cuda:1``.
     options : mapping, optional
         Further arguments of the segmenter.
     cache : Path, optional
@@ -43,8 +50,8 @@ def measured(
     if cohort.volumes is not None or cohort.images is None:
         return cohort
     return segment(
-        cohort, out, segmenter=segmenter or DEFAULT_SEGMENTER, n_processes=n_processes, options=options,
-        store=None if cache is None else cache.resolve() / "segmented", progress=progress,
+        cohort, out, segmenter=segmenter or DEFAULT_SEGMENTER, n_processes=n_processes, device=device,
+        options=options, store=None if cache is None else cache.resolve() / "segmented", progress=progress,
     )  # fmt: skip
 
 
@@ -54,6 +61,7 @@ def segment(
     *,
     segmenter: str,
     n_processes: int,
+    device: str = "auto",
     options: Mapping[str, Any] | None = None,
     store: Path | None = None,
     progress: Progress | None = None,
@@ -74,15 +82,19 @@ def segment(
         if progress is not None:
             progress(_words(state), state.done, state.total)
 
-    result = segment_cohort(
-        cohort,
-        out=store or out / "store",
-        segmenter=segmenter,
-        n_processes=n_processes,
-        options=options,
-        progress=tell,
-    )
-    write_cohort(result.cohort, out)
+    with locked_folder(out) as folder:
+        result = segment_cohort(
+            cohort, out=store or out / "store", segmenter=segmenter, n_processes=n_processes, options=options,
+            device=device, progress=tell,
+        )  # fmt: skip
+        folder.require()
+        _write_segmented(result, out)
+    return result.cohort
+
+
+def _write_segmented(result: "SegmentedCohort", out: Path) -> None:
+    cohort = result.cohort
+    write_cohort(cohort, out)
     record = result.table.assign(
         image=[path_in_table(path, out) for path in cohort.images or ()],
         labels=[path_in_table(Path(text) if text else None, out) for text in result.table["labels"]],
@@ -90,7 +102,6 @@ def segment(
     for name, table in (("segmentation", record), ("topology", result.facts)):
         text = table.to_csv(sep="\t", index=False, na_rep="n/a", lineterminator="\n")
         write_atomic(out / f"{name}.tsv", lambda path, text=text: path.write_text(text, encoding="utf-8"))  # type: ignore[misc]
-    return result.cohort
 
 
 def path_in_table(path: Path | None, folder: Path) -> str:

@@ -112,6 +112,7 @@ def sample_model(
     sex_coding: str | None = None,
     share: str = "",
     options: Mapping[str, str] | None = None,
+    device: str = "auto",
     progress: Progress | None = None,
 ) -> Cohort:
     """Draw one image per row of a table of conditions and write the cohort.
@@ -132,13 +133,15 @@ def sample_model(
         ``"0/4"``: only every fourth row, from the first.
     options : mapping, optional
         Of the model, as given.
+    device : str
+        Where it runs, as in `load_model`.
     progress : callable, optional
     """
     from plausibrain.generation.sample_cohort import sample_cohort
 
     if conditions is None:
         raise DataError("say with --conditions whom to draw: a table of subjects, or a cohort folder")
-    drawn_by = load_model(model, checkpoint, options or {})
+    drawn_by = load_model(model, checkpoint, options or {}, device=device)
     texts = getattr(drawn_by, "columns", ())
     rows = read_conditions(conditions, drawn_by.conditions, texts=texts, sex_coding=sex_coding)
     if new_seeds and "seed" in rows:
@@ -151,8 +154,12 @@ def sample_model(
     return sample_cohort(drawn_by, rows, out, seed=seed, share=_share(share), on_image=tell)
 
 
-def load_model(name: str, checkpoint: Path | None, options: Mapping[str, str]) -> Any:
+def load_model(
+    name: str, checkpoint: Path | None, options: Mapping[str, str], *, device: str = "auto"
+) -> Any:
     """Return a model ready to sample; options are those of its function.
+
+    It runs on `device` (``auto``: a GPU where there is one), unless the options name another.
 
     Without a checkpoint it is the one that comes with the package, where there is one.
 
@@ -161,6 +168,7 @@ def load_model(name: str, checkpoint: Path | None, options: Mapping[str, str]) -
     DataError
         When there is no such model or option, or it needs a checkpoint.
     """
+    from plausibrain.cohorts.arithmetic import choose_device
     from plausibrain.generation.registry import find_model
     from plausibrain.generation.shipped import shipped_checkpoint, shipped_models
 
@@ -176,6 +184,8 @@ def load_model(name: str, checkpoint: Path | None, options: Mapping[str, str]) -
             f"model {name!r} needs --checkpoint, the folder that `plausibrain train` wrote or a bundle; "
             f"without one there are {', '.join(shipped_models()) or 'none'}"
         )
+    if "device" in known:
+        options = {**options, "device": choose_device(options.get("device", device))}
     return plugin(folder, **{key: _as(known[key], value) for key, value in options.items()})
 
 

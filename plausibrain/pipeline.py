@@ -11,6 +11,7 @@ from threadpoolctl import threadpool_limits
 
 from plausibrain.analysis.analyse import Analysis, Progress, analyse
 from plausibrain.cohorts.cohort import Cohort
+from plausibrain.cohorts.folder_lock import locked_folder
 from plausibrain.cohorts.schemas import SCHEMAS
 from plausibrain.cohorts.store import Store, write_text_atomic
 from plausibrain.cohorts.tables import write_table
@@ -27,7 +28,9 @@ from plausibrain.slices import write_slices
 OPTIONAL_TABLES = ("dose", "curves", "null_draws", "measures", "measure_names", "pairs", "nearest", "slices")
 
 
-def run(config: RunConfig, *, n_processes: int = 1, progress: Progress | None = None) -> Path:
+def run(
+    config: RunConfig, *, n_processes: int = 1, device: str = "auto", progress: Progress | None = None
+) -> Path:
     """Read both cohorts, analyse them and write run folder and report.
 
     Parameters
@@ -35,6 +38,8 @@ def run(config: RunConfig, *, n_processes: int = 1, progress: Progress | None = 
     config : RunConfig
     n_processes : int
         Processes that work on images.
+    device : str
+        Where networks run: ``auto`` (a GPU where there is one), ``cpu``, ``cuda`` or ``cuda:1``.
     progress : callable, optional
         As in `plausibrain.analysis.analyse.analyse`.
 
@@ -48,26 +53,29 @@ def run(config: RunConfig, *, n_processes: int = 1, progress: Progress | None = 
     DataError
         When a cohort cannot be read or the two cannot be compared.
     """
-    cohorts = read_cohorts(config, n_processes=n_processes, progress=progress)
-    return run_cohorts(
-        cohorts["reference"], cohorts["generated"], config, training=cohorts.get("training"),
-        n_processes=n_processes, progress=progress,
-    )  # fmt: skip
+    with locked_folder(config.out):
+        cohorts = read_cohorts(config, n_processes=n_processes, device=device, progress=progress)
+        return run_cohorts(
+            cohorts["reference"], cohorts["generated"], config, training=cohorts.get("training"),
+            n_processes=n_processes, progress=progress,
+        )  # fmt: skip
 
 
 def read_cohorts(
-    config: RunConfig, *, n_processes: int = 1, progress: Progress | None = None
+    config: RunConfig, *, n_processes: int = 1, device: str = "auto", progress: Progress | None = None
 ) -> dict[str, Cohort]:
     """Return the cohorts of a run by role, drawn by a model and segmented where that is asked for."""
     if config.generator is not None:
-        return draw_and_measure(config, config.generator, n_processes=n_processes, progress=progress)
+        return draw_and_measure(
+            config, config.generator, n_processes=n_processes, device=device, progress=progress
+        )
     found = {}
     for role in ("reference", "generated", "training"):
         source: Source | None = getattr(config, role)
         if source is not None:
             found[role] = measured(
                 source.read(role), config.out / "segmented" / role, segmenter=source.segmenter,
-                cache=config.cache, n_processes=n_processes, progress=progress,
+                cache=config.cache, n_processes=n_processes, device=device, progress=progress,
             )  # fmt: skip
     return found
 
@@ -82,6 +90,21 @@ def run_cohorts(
     progress: Progress | None = None,
 ) -> Path:
     """Analyse two cohorts that are already in memory; see `run`."""
+    with locked_folder(config.out) as folder:
+        analysis, record = _analysed(reference, generated, config, training, n_processes, progress)
+        folder.require()
+        write_run_folder(config.out, analysis, record)
+        return write_report(config.out)
+
+
+def _analysed(
+    reference: Cohort,
+    generated: Cohort,
+    config: RunConfig,
+    training: Cohort | None,
+    n_processes: int,
+    progress: Progress | None,
+) -> tuple[Analysis, dict[str, Any]]:
     start = time.monotonic()
     quality, features = measure_images(
         reference, generated, config, training=training, n_processes=n_processes, progress=progress
@@ -103,8 +126,7 @@ def run_cohorts(
         analysis, reference, generated, name=config.name or generated.name, seconds=time.monotonic() - start,
         config=config.model_dump(mode="json"),
     )  # fmt: skip
-    write_run_folder(config.out, analysis, record)
-    return write_report(config.out)
+    return analysis, record
 
 
 def measure_images(
@@ -130,11 +152,12 @@ def measure_images(
 
 def measure_run(config: RunConfig, *, n_processes: int, progress: Progress | None = None) -> None:
     """Do all of a run that goes image by image with all processes; `report_run` then finds the results."""
-    cohorts = read_cohorts(config, n_processes=n_processes, progress=progress)
-    measure_images(
-        cohorts["reference"], cohorts["generated"], config, training=cohorts.get("training"),
-        n_processes=n_processes, progress=progress,
-    )  # fmt: skip
+    with locked_folder(config.out):
+        cohorts = read_cohorts(config, n_processes=n_processes, progress=progress)
+        measure_images(
+            cohorts["reference"], cohorts["generated"], config, training=cohorts.get("training"),
+            n_processes=n_processes, progress=progress,
+        )  # fmt: skip
 
 
 def report_run(config: RunConfig) -> Path:
@@ -146,7 +169,7 @@ def report_run(config: RunConfig) -> Path:
 def write_run_folder(folder: Path, analysis: Analysis, record: dict[str, Any]) -> None:
     """Write `run.json`, `scorecard.json` and the tables of one run, each atomically.
 
-    A run folder belongs to one process at a time; temporary files of a killed one are removed first.
+    Temporary files of processes that were killed are removed first.
     """
     names = {key: record[key] for key in ("name", "fingerprint", "reference", "generated")}
     write_tables(folder, analysis.tables, {"schema": 1, **names, **analysis.scorecard}, record)
@@ -156,7 +179,7 @@ def write_tables(
     folder: Path, tables: dict[str, pd.DataFrame], scorecard: dict[str, Any], record: dict[str, Any]
 ) -> None:
     """Write the parts of a run folder; see `write_run_folder`."""
-    Store(folder).sweep(older_than_s=0.0)
+    Store(folder).sweep()
     for name, table in tables.items():
         if name in OPTIONAL_TABLES and not len(table):
             (folder / "tables" / f"{name}.tsv").unlink(missing_ok=True)

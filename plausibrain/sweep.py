@@ -95,6 +95,7 @@ def run_sweep(
     options: Mapping[str, str] | None = None,
     sex_coding: str | None = None,
     n_processes: int = 1,
+    device: str = "auto",
     progress: Progress | None = None,
 ) -> str:
     """Sample, segment, and write table, picture and summary into a folder; return one line.
@@ -115,6 +116,8 @@ def run_sweep(
         Of the model.
     sex_coding : str, optional
     n_processes : int
+    device : str
+        Where model and segmenter run: ``auto``, ``cpu``, ``cuda`` or ``cuda:1``.
     progress : callable, optional
 
     Raises
@@ -122,7 +125,7 @@ def run_sweep(
     DataError
         When model, reference and plan do not fit each other.
     """
-    model = load_model(generator, checkpoint, options or {})
+    model = load_model(generator, checkpoint, options or {}, device=device)
     reference = _reference(like, sex_coding, brain_column(model.conditions))
     table = requests(plan, reference)
 
@@ -134,7 +137,7 @@ def run_sweep(
     coarse = float(np.linalg.norm(model.grid.matrix[:3, 0])) >= COARSE_MM
     measured = segment(
         drawn, out / "measured", segmenter=segmenter or (COARSE_SEGMENTER if coarse else DEFAULT_SEGMENTER),
-        n_processes=n_processes, progress=progress,
+        n_processes=n_processes, device=device, progress=progress,
     )  # fmt: skip
     rows = measurements(measured, table, plan.column, trained_range(model, plan.column))
     text = rows.to_csv(sep="\t", index=False, na_rep="n/a", lineterminator="\n")

@@ -6,7 +6,7 @@ table as the cohort.
 """
 
 import csv
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -73,7 +73,7 @@ def find_label_map(path: Path, folder: Path) -> Path:
     """
     stem = _stem(path.name)
     key = "_".join(part for part in stem.split("_") if "-" in part) or stem
-    candidates = [other for other in _label_files(folder) if _matches(_stem(other.name), key)]
+    candidates = _label_files(folder).get(key, ())
     if len(candidates) != 1:
         said = ", ".join(sorted(other.name for other in candidates)[:4]) or "none"
         raise DataError(f"{folder}: expected one label map named after {key!r}, found {said}")
@@ -81,8 +81,16 @@ def find_label_map(path: Path, folder: Path) -> Path:
 
 
 @lru_cache(maxsize=8)
-def _label_files(folder: Path) -> tuple[Path, ...]:
-    return tuple(path for path in sorted(folder.rglob("*")) if path.name.endswith(_ENDINGS))
+def _label_files(folder: Path) -> Mapping[str, Sequence[Path]]:
+    """Label maps by every beginning of a name that may be an image's: sub-1 begins sub-1_x, not sub-10."""
+    found: dict[str, list[Path]] = {}
+    for path in sorted(folder.rglob("*")):
+        if path.name.endswith(_ENDINGS):
+            stem = _stem(path.name)
+            for end in range(1, len(stem) + 1):
+                if end == len(stem) or not stem[end].isalnum():
+                    found.setdefault(stem[:end], []).append(path)
+    return found
 
 
 def _stem(name: str) -> str:
@@ -90,11 +98,6 @@ def _stem(name: str) -> str:
         if name.endswith(ending):
             return name.removesuffix(ending)
     return name
-
-
-def _matches(stem: str, key: str) -> bool:
-    """Whether the name begins with the key and the key ends there: sub-1 is not sub-10."""
-    return stem == key or (stem.startswith(key) and not stem[len(key)].isalnum())
 
 
 def read_label_table(path: str) -> dict[int, str]:

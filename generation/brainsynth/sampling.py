@@ -10,7 +10,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from plausibrain.cohorts.arithmetic import choose_precision, exact_float32
+from plausibrain.cohorts.arithmetic import choose_precision, exact_float32, fixed_threads
 from plausibrain.cohorts.errors import DataError
 from plausibrain.generation.brainsynth.autoencoder import CodeAutoencoder
 from plausibrain.generation.brainsynth.masking import AbsorbingDiffusion, times_of_sampling
@@ -19,7 +19,7 @@ from plausibrain.generation.brainsynth.transformer import CodeTransformer
 from plausibrain.generation.checkpoint import Checkpoint
 from plausibrain.generation.ldm.sampling import SAMPLE_STREAM
 from plausibrain.generation.model import ImageGrid, check_rows
-from plausibrain.generation.noise import batches, fixed_threads, generator_of
+from plausibrain.generation.noise import batches, generator_of
 from plausibrain.generation.scaler import ConditionScaler
 
 

@@ -10,12 +10,12 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from plausibrain.cohorts.arithmetic import choose_precision, exact_float32
+from plausibrain.cohorts.arithmetic import choose_precision, exact_float32, fixed_threads
 from plausibrain.cohorts.errors import DataError
 from plausibrain.generation.ldm.networks import predict
 from plausibrain.generation.ldm.schedule import SAMPLERS, Schedule, timestep_pairs
 from plausibrain.generation.model import ImageGrid, check_rows
-from plausibrain.generation.noise import batches, fixed_threads, generator_of, noise_like
+from plausibrain.generation.noise import batches, generator_of, noise_like
 
 SAMPLE_STREAM = 1
 

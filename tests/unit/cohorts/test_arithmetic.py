@@ -6,7 +6,16 @@ import pytest
 import torch
 
 from plausibrain.cohorts import arithmetic
-from plausibrain.cohorts.arithmetic import allow_tf32, choose_precision, exact_float32, has_fast_bf16
+from plausibrain.cohorts.arithmetic import (
+    IMAGE_THREADS,
+    allow_tf32,
+    arithmetic_of,
+    choose_device,
+    choose_precision,
+    exact_float32,
+    has_fast_bf16,
+    image_threads,
+)
 from plausibrain.cohorts.errors import DataError
 
 
@@ -56,3 +65,34 @@ def test_tf32_is_allowed_in_training_and_not_where_float32_is_promised():
         assert (products.allow_tf32, convolutions.allow_tf32) == (True, True)
     finally:
         products.allow_tf32, convolutions.allow_tf32 = before
+
+
+@pytest.mark.parametrize("n_gpus", [0, 2])
+def test_auto_is_the_gpu_where_there_is_one(n_gpus, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: n_gpus > 0)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: n_gpus)
+    assert choose_device("auto") == ("cuda" if n_gpus else "cpu")
+    assert choose_device("cpu") == "cpu"
+    if n_gpus:
+        assert choose_device("cuda:1") == "cuda:1"
+    with pytest.raises(DataError, match=r"torch finds (no|2) GPU"):
+        choose_device("cuda:2")
+    for wrong in ("gpu", "cuda:", "cuda:x", "cpu:0", ""):
+        with pytest.raises(DataError, match="expected auto, cpu, cuda"):
+            choose_device(wrong)
+
+
+def test_results_of_another_arithmetic_are_told_apart(monkeypatch):
+    monkeypatch.setattr(arithmetic, "has_fast_bf16", lambda device: "cuda" in str(device))
+    assert arithmetic_of("cuda:1") == arithmetic_of("cuda") != arithmetic_of("cpu")
+
+
+def test_an_image_gets_its_threads_whatever_there_were():
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        with image_threads():
+            assert torch.get_num_threads() == IMAGE_THREADS
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)

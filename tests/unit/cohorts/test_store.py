@@ -134,13 +134,18 @@ def test_kill_in_the_middle_of_a_write_leaves_no_entry(tmp_path):
     with process:
         assert process.stdout is not None
         assert process.stdout.readline().strip() == "half"
+        assert Store(tmp_path).sweep() == 0, "a live process writes it"
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
     store = Store(tmp_path)
     assert store.get("a" * 64, ".bin") is None
     assert store.put("a" * 64, ".bin", lambda p: p.write_bytes(b"whole")).read_bytes() == b"whole"
-    assert store.sweep(older_than_s=3600) == 0
-    assert store.sweep(older_than_s=-1) == 1
+    elsewhere = tmp_path / "aa" / ".tmp-0badc0de.17-0123-entry.bin"  # of another machine
+    elsewhere.write_bytes(b"half")
+    assert store.sweep() == 1
+    assert elsewhere.exists()
+    os.utime(elsewhere, (0, 0))
+    assert store.sweep() == 1
     assert [p.name for p in tmp_path.rglob("*") if p.is_file()] == ["a" * 64 + ".bin"]
 
 

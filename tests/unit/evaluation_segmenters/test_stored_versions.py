@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from plausibrain.evaluation import segment_files
 from plausibrain.evaluation.segment_files import _key, _version
 from plausibrain.evaluation.segmentation import SEGMENTERS
 from plausibrain.evaluation.segmenters import synthseg_style, synthseg_style_2mm
@@ -29,6 +30,23 @@ def test_new_weights_give_another_key(name, answer_mm, tmp_path, monkeypatch):
         assert _key(path, plugin, {}) not in (None, before)
     finally:
         synthseg_style.version.cache_clear()
+
+
+def test_another_device_gives_another_key(tmp_path, monkeypatch):
+    """A GPU adds up in another order and precision; a store that machines share must not mix the two."""
+    SEGMENTERS.discover("plausibrain.evaluation.segmenters")
+    monkeypatch.setattr(segment_files, "arithmetic_of", lambda device: device)
+    path = tmp_path / "image.nii.gz"
+    path.write_bytes(b"an image")
+    network = SEGMENTERS["synthseg_style"]
+    assert _key(path, network, {}) == _key(path, network, {"device": "cpu"})
+    assert _key(path, network, {"device": "cuda"}) != _key(path, network, {"device": "cpu"})
+
+
+def test_only_a_network_gets_a_device():
+    assert segment_files.with_device("precomputed", {"labels": "x"}, "auto") == {"labels": "x"}
+    assert segment_files.with_device("synthseg_style", {}, "cpu") == {"device": "cpu"}
+    assert segment_files.with_device("synthseg_style", {"device": "cpu"}, "cuda:7") == {"device": "cpu"}
 
 
 def test_every_segmenter_names_what_else_decides_its_results():

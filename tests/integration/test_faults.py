@@ -1,0 +1,129 @@
+"""What may go wrong while a cohort is measured ends in a sentence or a row, never in a wrong table."""
+
+import errno
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from plausibrain.cohorts.cohort import Cohort
+from plausibrain.cohorts.errors import DataError
+from plausibrain.cohorts.folder_lock import locked_folder
+from plausibrain.cohorts.volumes import write_label_map, write_volume
+from plausibrain.config import RunConfig, Source
+from plausibrain.evaluation import segment_files
+from plausibrain.evaluation.segment_cohort import segment_cohort
+from plausibrain.imaging import segment
+from plausibrain.pipeline import run
+from tests.unit.evaluation_segmenters.phantoms import make_image, make_labels
+
+N = 3
+
+
+@pytest.fixture
+def cohort(tmp_path: Path) -> Cohort:
+    for folder in ("images", "labels"):
+        (tmp_path / folder).mkdir()
+    ids = [f"sub-{k}" for k in range(N)]
+    for k, name in enumerate(ids):
+        write_volume(make_image(3.0, seed=k), tmp_path / "images" / f"{name}_T1w.nii.gz")
+        write_label_map(make_labels(3.0), tmp_path / "labels" / f"{name}_dseg.nii.gz")
+    subjects = pd.DataFrame({"participant_id": ids, "subject": ids, "age": 30.0, "sex": "F"})
+    images = tuple(tmp_path / "images" / f"{name}_T1w.nii.gz" for name in ids)
+    return Cohort("phantoms", subjects, images=images)
+
+
+def options(tmp_path: Path) -> dict[str, str]:
+    return {"labels": str(tmp_path / "labels")}
+
+
+def test_a_full_disk_ends_the_run_and_what_was_finished_stays(cohort, tmp_path, monkeypatch):
+    real, written = os.fsync, []
+
+    def full(descriptor: int) -> None:
+        written.append(descriptor)
+        if len(written) == 5:  # while the second image is kept
+            raise OSError(errno.ENOSPC, "No space left on device")
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        segment_cohort(cohort, out=tmp_path / "store", segmenter="precomputed", options=options(tmp_path))
+    assert not list((tmp_path / "store").rglob(".tmp-*"))
+    seen = []
+    segment_cohort(
+        cohort,
+        out=tmp_path / "store",
+        segmenter="precomputed",
+        options=options(tmp_path),
+        progress=seen.append,
+    )
+    assert seen[-1].n_fresh == N - 1
+
+
+def test_memory_that_does_not_suffice_is_the_failure_of_one_image(cohort, tmp_path, monkeypatch):
+    real, tried = segment_files.read_volume, []
+
+    def greedy(path: Path) -> object:
+        tried.append(path.name)
+        if "sub-1" in path.name:
+            raise MemoryError
+        return real(path)
+
+    monkeypatch.setattr(segment_files, "read_volume", greedy)
+    result = segment_cohort(
+        cohort, out=tmp_path / "store", segmenter="precomputed", options=options(tmp_path)
+    )
+    assert list(result.table["status"]) == ["ok", "failed", "ok"]
+    assert result.table["reason"].iloc[1].startswith("MemoryError")
+    assert tried.count("sub-1_T1w.nii.gz") == 2, "tried again once"
+    assert result.cohort.subjects["reason"].iloc[1].startswith("segmentation: MemoryError")
+
+
+def test_a_folder_deleted_meanwhile_is_an_error(cohort, tmp_path):
+    def delete(what: str, done: int, of: int) -> None:
+        if done == 2:
+            shutil.rmtree(tmp_path / "out")
+
+    with pytest.raises(DataError, match="was deleted or replaced"):
+        segment(
+            cohort, tmp_path / "out", segmenter="precomputed", n_processes=1, options=options(tmp_path),
+            store=tmp_path / "store", progress=delete,
+        )  # fmt: skip
+    assert not (tmp_path / "out" / "segmentation.tsv").exists()
+
+
+def test_the_second_run_in_a_folder_refuses(tmp_path):
+    config = RunConfig(reference=Source(path=tmp_path), generated=Source(path=tmp_path), out=tmp_path / "run")
+    command = [sys.executable, "-m", "plausibrain", "run", "--reference", str(tmp_path), "--generated",
+               str(tmp_path), "--out", str(config.out), "--quiet"]  # fmt: skip
+    with locked_folder(config.out):
+        second = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert second.returncode == 2
+    (sentence,) = second.stderr.strip().splitlines()
+    assert sentence.startswith(f"plausibrain: {config.out}: another plausibrain command is writing")
+    with pytest.raises(DataError, match="participants"):
+        run(config)  # the lock is free again: now it is the empty folder that it stumbles over
+
+
+def test_threads_of_the_machine_do_not_move_the_numbers(tmp_path):
+    """The network in one thread and in two gave other volumes; an image has as many everywhere."""
+    image = write_volume(make_image(4.0, seed=1), tmp_path / "sub-1_T1w.nii.gz")
+    subjects = pd.DataFrame({"participant_id": ["sub-1"], "subject": "sub-1", "age": 30.0, "sex": "F"})
+    before, found = torch.get_num_threads(), []
+    for n_threads in (1, 2):
+        torch.set_num_threads(n_threads)
+        result = segment_cohort(
+            Cohort("one", subjects, images=(image,)), out=tmp_path / f"store{n_threads}",
+            segmenter="synthseg_style_2mm",
+        )  # fmt: skip
+        found.append(result.cohort.volumes.to_numpy())
+    torch.set_num_threads(before)
+    np.testing.assert_array_equal(*found)
+    assert np.isfinite(found[0]).all()
