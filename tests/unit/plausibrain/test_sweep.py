@@ -81,7 +81,7 @@ def test_a_value_inside_for_one_sex_is_outside_for_the_other(reference):
 
 
 def test_slope_and_leakage_are_those_of_the_model(reference, tmp_path, monkeypatch):
-    monkeypatch.setattr(sweeping, "load_model", lambda *given: Obedient())
+    monkeypatch.setattr(sweeping, "load_model", lambda *given, device: Obedient())
     monkeypatch.setattr(sweeping, "_reference", lambda *given: reference)
     monkeypatch.setattr(sweeping, "segment", segmented)
     plan = SweepPlan("ventricle", values=(4.0, 20.0, 40.0, 100.0), n_repeats=2)
