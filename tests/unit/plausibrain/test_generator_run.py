@@ -98,7 +98,7 @@ def known_truth(monkeypatch):
         volumes = table_cohort(len(cohort), seed=3, name="truth").volumes
         return replace(cohort, volumes=volumes, segmenter=segmenter or "default")
 
-    monkeypatch.setattr(generator_run, "load_model", lambda *args: Copier())
+    monkeypatch.setattr(generator_run, "load_model", lambda *args, device: Copier())
     monkeypatch.setattr(generator_run, "measured", measured)
     return seen
 
