@@ -16,6 +16,7 @@ import pandas as pd
 from plausibrain.cohorts.cells import as_numbers, checked_numbers
 from plausibrain.cohorts.errors import DataError
 from plausibrain.cohorts.notes import Note
+from plausibrain.cohorts.parcel_sums import parcel_sum_notes
 from plausibrain.cohorts.participant_columns import is_text_column
 from plausibrain.cohorts.raw_tables import read_raw_table
 from plausibrain.cohorts.structures import TIV, TIV_ALIASES, canonical_name, find_structure
@@ -141,6 +142,7 @@ def split_volume_table(raw: pd.DataFrame, *, source: str, unit: str | None = Non
     heads = implausible_heads(volumes, source=source, is_unit_stated=unit is not None)
     reason = _mark_heads(reason, heads, notes)
     volumes = volumes.mask(reason != "")
+    notes += parcel_sum_notes(volumes)
     qc = _numbers(raw, groups, source) if groups else None
     if qc is not None:
         _check_qc(qc, source)
