@@ -1,8 +1,9 @@
 """Whether the parcels of a table divide the cortex, as they should, or something else.
 
 SynthSeg scales the 34 parcels of a hemisphere to the volume of that hemisphere's cortex. Its program before
-commit ca7ab2f took the wrong entry of a list and scaled them to cerebral white matter, which is 12 to 15 % less
-in adults; every parcel is then too small by the ratio of the two, which differs between subjects.
+commit ca7ab2f took the wrong entry of a list and scaled them to cerebral white matter, which differs from the
+cortex by 12 to 15 % in adults; every parcel is then wrong by the ratio of the two, which varies between
+subjects.
 """
 
 import pandas as pd
@@ -32,11 +33,11 @@ def parcel_sum_notes(volumes: pd.DataFrame) -> list[Note]:
     if not wrong:
         return []
     message = (
-        f"the parcels of the {' and of the '.join(wrong)} hemisphere sum to its cerebral white matter instead "
-        "of its cortex: SynthSeg before commit ca7ab2f scaled them to the wrong volume, so every parcel is "
-        "wrong by the ratio of the two. Segment anew with a later SynthSeg, or multiply the parcels of each "
-        "hemisphere by its cortex divided by its white matter; until then compare this table with none that was "
-        "made otherwise"
+        f"the parcels of the {' and of the '.join(wrong)} hemisphere sum to its cerebral white matter "
+        "instead of its cortex: SynthSeg before commit ca7ab2f scaled them to the wrong volume, so every "
+        "parcel is wrong by the ratio of the two. Segment anew with a later SynthSeg, or multiply the "
+        "parcels of each hemisphere by its cortex divided by its white matter; until then compare this "
+        "table with none that was made otherwise"
     )
     return [Note("warning", "parcels", int(volumes.index[0]), "", message)]
 

@@ -21,6 +21,7 @@ from plausibrain.evaluation.segmentation import SEGMENTERS, Segmentation, Segmen
 
 #: Raise when a stored result changes its form.
 _FORM = 2
+_TRUTH = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
 
 
 @dataclass(frozen=True)
@@ -112,6 +113,7 @@ def segment_files(
     """
     plugin = segmenters()[segmenter]
     _check_options(plugin, options)
+    options = typed_options(plugin, options)
     keys = [_key(path, plugin, options) for path in paths]
     outcomes = [_stored(key, store) if key else None for key in keys]
     todo = [k for k, outcome in enumerate(outcomes) if outcome is None]
@@ -137,6 +139,28 @@ def _check_options(plugin: Segmenter, options: Mapping[str, Any]) -> None:
     ]
     if absent:
         raise DataError(f"segmenter {plugin.name!r} needs the option {', '.join(absent)}")
+
+
+def typed_options(plugin: Segmenter, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return options in the types of the parameters; a command line gives every value as text.
+
+    Raises
+    ------
+    DataError
+        For a text that is no value of its type.
+    """
+    parameters = inspect.signature(plugin.function).parameters
+    return {name: _in_type(parameters[name].annotation, name, value) for name, value in options.items()}
+
+
+def _in_type(wanted: Any, name: str, value: Any) -> Any:  # noqa: ANN401, RUF100
+    if not isinstance(value, str) or wanted not in (bool, int, float):
+        return value
+    try:
+        return _TRUTH[value.strip().casefold()] if wanted is bool else wanted(value)
+    except (KeyError, ValueError):
+        expected = "0 or 1" if wanted is bool else "a whole number" if wanted is int else "a number"
+        raise DataError(f"option {name}={value}: expected {expected}") from None
 
 
 def _version(plugin: Segmenter, options: Mapping[str, Any]) -> str:

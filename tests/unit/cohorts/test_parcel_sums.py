@@ -51,6 +51,15 @@ def test_the_remedy_in_the_message_restores_the_cortex() -> None:
     assert parcel_sum_notes(wrong) == []
 
 
+def test_parcels_scaled_to_the_white_matter_of_both_sides_together_are_named_too() -> None:
+    measured = table({"lh": "Cerebral-Cortex", "rh": "Cerebral-Cortex"})
+    parcels = list(names("dk"))
+    white = measured.filter(like="White-Matter").sum(axis=1)
+    measured[parcels] = measured[parcels].mul(white / measured[parcels].sum(axis=1), axis=0)
+    (note,) = parcel_sum_notes(measured)
+    assert "of the left and of the right hemisphere" in note.message
+
+
 def test_surfaces_that_sum_to_neither_are_not_accused() -> None:
     """FreeSurfer's parcels come from surfaces: their sum is near the cortex and varies about it."""
     measured = table({"lh": "Cerebral-Cortex", "rh": "Cerebral-Cortex"})
