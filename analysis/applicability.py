@@ -63,6 +63,15 @@ def _brain_age(frame: Frame) -> str:
     return _age(frame) or _several(frame)
 
 
+def _usefulness(frame: Frame) -> str:
+    rules = frame.settings.rules
+    for role, least in (("reference", rules.min_useful_reference), ("generated", rules.min_useful_generated)):
+        n = len(getattr(frame, role).clusters)
+        if n < least:
+            return f"usefulness takes at least {least} {role} subjects, there are {n}"
+    return _brain_age(frame)
+
+
 def _predicted_sex(frame: Frame) -> str:
     n, least = len(frame.reference.clusters), frame.settings.rules.min_training
     if n < least:
@@ -151,6 +160,7 @@ _CHECKS: dict[str, Callable[[Frame], str]] = {
     "sex": _sex,
     "brain age": _brain_age,
     "predicted sex": _predicted_sex,
+    "usefulness": _usefulness,
     "left and right": _pairs,
     "several structures": _several,
     "image quality": _image_quality,

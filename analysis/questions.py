@@ -64,7 +64,7 @@ QUESTIONS = (
     Question(
         10,
         "Downstream utility",
-        "Does a model trained on generated images work on real ones?",
-        "images of both cohorts and held-out subjects",
+        "Does a model trained with generated subjects work on real ones?",
+        "ages that vary in both cohorts",
     ),
 )

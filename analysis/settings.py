@@ -23,6 +23,9 @@ class Rules(BaseModel):
         Fewest images with features in each cohort.
     min_training : int
         Fewest reference subjects for models that predict age and sex.
+    min_useful_reference, min_useful_generated : int
+        Fewest subjects of each cohort for usefulness: halves of the reference must have subjects to train on
+        and subjects to test.
     min_held_out : int
         Fewest reference subjects who were not trained on, for copies: with fewer there is no share of 5 %.
     same_age_years : float
@@ -64,6 +67,8 @@ class Rules(BaseModel):
     min_own_variation: float = Field(0.02, gt=0, lt=1)
     min_vectors: int = Field(20, ge=4)
     min_training: int = Field(20, ge=10)
+    min_useful_reference: int = Field(100, ge=100)
+    min_useful_generated: int = Field(50, ge=20)
     min_held_out: int = Field(19, ge=19)
     same_age_years: float = Field(10.0, ge=0)
     least_present: float = Field(0.5, gt=0, le=1)
@@ -116,6 +121,9 @@ class Settings(BaseModel):
     identical_margin : float
         Largest share of generated rows that are rows of the reference to the last digit; tables of real
         subjects hold single double entries.
+    utility_margin : float
+        Largest share by which the error of a model may grow when it is trained with generated instead of as
+        many real subjects.
     alpha : float
         Chance of a false *fail* in the whole scorecard, and of a false *pass* per headline.
     confidence : float
@@ -154,6 +162,7 @@ class Settings(BaseModel):
     copies_margin: float = Field(2.0, ge=1)
     missing_margin: float = Field(0.5, gt=0, lt=1)
     identical_margin: float = Field(0.01, gt=0, lt=1)
+    utility_margin: float = Field(0.1, gt=0, lt=1)
     alpha: float = Field(0.05, gt=0, lt=0.5)
     confidence: float = Field(0.95, gt=0.5, lt=1)
     n_resamples: int = Field(2000, ge=100)

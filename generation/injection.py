@@ -36,11 +36,14 @@ class Defect(Plugin):
     level : {"table", "image"}
         What the function takes: ``f(cohort, *, severity, rng) -> Cohort`` (optionally with a ``training``
         cohort), or ``f(image, labels, *, severity, rng) -> (Volume, LabelMap)``.
+    copies : {"training", "reference"}
+        Which cohort the audit passes as ``training``, where the function takes one.
     """
 
     detects: tuple[int, ...]
     severities: tuple[float, ...]
     level: Level = "table"
+    copies: Literal["training", "reference"] = "training"
 
 
 DEFECTS = Registry("defects", Defect)

@@ -81,7 +81,7 @@ def run_trial(trial: Trial, settings: Settings) -> list[dict[str, Any]]:
     reference = table_cohort(trial.n, seed=base, name="reference")
     generated = table_cohort(trial.n, seed=base + 1, name="generated")
     if trial.defect != NO_DEFECT:
-        generated = _injected(trial, generated, base)
+        generated = _injected(trial, generated, reference, base)
     scorecard = judge(reference, generated, settings)
     rows = [{"question": 0, "headline": "", "verdict": scorecard["verdict"]}]
     for question in scorecard["questions"]:
@@ -91,11 +91,12 @@ def run_trial(trial: Trial, settings: Settings) -> list[dict[str, Any]]:
     return [row for row in rows if row["verdict"] != "not measured"]
 
 
-def _injected(trial: Trial, cohort: Cohort, base: int) -> Cohort:
+def _injected(trial: Trial, cohort: Cohort, reference: Cohort, base: int) -> Cohort:
     plugin = next(p for p in defects("table") if p.name == trial.defect)
-    training = (
-        table_cohort(trial.n, seed=base + 2, name="training") if "training" in plugin.parameters else None
-    )
+    training = None
+    if "training" in plugin.parameters:
+        fresh = plugin.copies == "training"
+        training = table_cohort(trial.n, seed=base + 2, name="training") if fresh else reference
     return inject(trial.defect, cohort, severity=trial.severity, seed=base + 3, training=training)
 
 

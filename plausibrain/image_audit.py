@@ -8,7 +8,7 @@ image features and the similarity of pairs of the same images, the kinds of numb
 import datetime
 import json
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -125,7 +125,9 @@ def run_image_audit(
     with kept_processes(n_processes):
         draw_and_segment(reference, out, REFERENCE, seed=10 * seed, progress=about(Defect(), 0))
         for number, defect in enumerate(planned):
-            _make_cohort(defect, sound, training, out, seed, about(defect, number))
+            _make_cohort(
+                defect, sound, {TRAINING: training, REFERENCE: reference}, out, seed, about(defect, number)
+            )
             with suppress(DataError):  # a cohort that cannot be reported on says so below
                 measure_run(configs[defect], n_processes=n_processes, progress=about(defect, number))
         _report_missing(
@@ -151,7 +153,7 @@ def run_image_audit(
 
 
 def _make_cohort(
-    defect: Defect, sound: Cohort, training: Cohort, out: Path, seed: int, progress: Report
+    defect: Defect, sound: Cohort, copied: Mapping[str, Cohort], out: Path, seed: int, progress: Report
 ) -> None:
     """Write images and measured volumes of one defect below ``out``."""
     place = defect.name
@@ -166,7 +168,7 @@ def _make_cohort(
     cohort = sound
     if defect.level == "table":
         plugin = next(p for p in defects("table") if p.name == defect.name)
-        given = training if "training" in plugin.parameters else None
+        given = copied[plugin.copies] if "training" in plugin.parameters else None
         cohort = inject(defect.name, sound, severity=defect.severity, seed=seed, training=given)
     draw_and_segment(replace(cohort, name=place), out, place, seed=10 * seed + 1, progress=progress)
 

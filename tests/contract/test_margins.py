@@ -45,7 +45,7 @@ def test_margins_follow_the_settings(plugin):
     wide = Settings(
         margin=0.4, spread_margin=1.5, recovery_margin=1.8, share_margin=0.3, quality_margin=1.0,
         conditioning_margin=0.5, exclusion_margin=0.2, similarity_margin=0.1, copies_margin=4.0,
-        missing_margin=0.9, identical_margin=0.1,
+        missing_margin=0.9, identical_margin=0.1, utility_margin=0.3,
     )  # fmt: skip
     margin = plugin.margin
     assert margin(FRAME) != margin(replace(FRAME, settings=wide))
