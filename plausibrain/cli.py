@@ -10,15 +10,17 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from plausibrain.cohorts.errors import PlausibrainError
+from plausibrain.help_layout import GroupedHelp
 
 EXIT_DATA_ERROR = 2
 
 app = typer.Typer(
     name="plausibrain",
+    cls=GroupedHelp,
     help="A benchmark for generative models of T1-weighted brain MRI: are the brains anatomically plausible?",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    rich_markup_mode=None,
+    rich_markup_mode="rich",
 )
 
 Out = Annotated[Path, typer.Option("--out", help="Folder to write.")]
@@ -77,6 +79,11 @@ def _was_given(context: typer.Context, name: str) -> bool:
     return source is not None and source.name == "COMMANDLINE"
 
 
+def _show(as_json: bool, line: str, **facts: Any) -> None:  # noqa: FBT001 - the flag of every command
+    """Print what a command did: one line, or its facts as JSON."""
+    print(json.dumps(facts, indent=1, ensure_ascii=False, default=str) if as_json else line)
+
+
 def _fail(message: str) -> NoReturn:
     print(f"plausibrain: {message}", file=sys.stderr)
     sys.exit(EXIT_DATA_ERROR)
@@ -131,32 +138,52 @@ def run(
     segmenter: Annotated[
         str | None, typer.Option(help="Program that measured both tables, or that shall segment images.")
     ] = None,
+    segmenter_option: Annotated[
+        list[str] | None, typer.Option(help="Option of the segmenter, as name=value.")
+    ] = None,
     repeats: Annotated[
         str | None, typer.Option(help="first: keep the first of rows with the same id.")
     ] = None,
     noise: Annotated[
         Path | None, typer.Option(help="Table of measurement noise (plausibrain noise) for the margins.")
     ] = None,
-    resamples: Annotated[int | None, typer.Option(min=100, help="Bootstrap resamples.")] = None,
+    resamples: Annotated[
+        int | None, typer.Option(min=100, help="Bootstrap resamples (default: 2000).")
+    ] = None,
     seed: Annotated[
-        int | None, typer.Option(min=0, help="Seed of every random step, sampling of images included.")
+        int | None,
+        typer.Option(min=0, help="Seed of every random step, sampling of images too (default: 0)."),
     ] = None,
     processes: Processes = 0,
     device: Device = "auto",
-    headsize: Annotated[str | None, typer.Option(help="none, share, pooled_residual or covariate.")] = None,
+    headsize: Annotated[
+        str | None,
+        typer.Option(help="none, share, pooled_residual or covariate (default: covariate)."),
+    ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace a finished run with another protocol or inputs.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Check the inputs and say what the run costs; write nothing.")
+    ] = False,
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
     """Compare a generated cohort with a reference cohort and write a report."""
+    from plausibrain.finished_run import require_same_or_overwrite
     from plausibrain.flags import config_from_flags, n_processes, name_value_pairs
+    from plausibrain.forecast import forecast
     from plausibrain.pipeline import run as run_pipeline
     from plausibrain.progress import progress_bar
 
+    segmenting = name_value_pairs(segmenter_option or ()) or None
     sources: dict[str, dict[str, Any]] = {
         "reference": {"path": reference, "name": reference_name, "sex_coding": reference_sex_coding,
-                      "age_unit": reference_age_unit, "segmenter": segmenter, "repeats": repeats},
+                      "age_unit": reference_age_unit, "segmenter": segmenter, "repeats": repeats,
+                      "segmenter_options": segmenting},
         "generated": {"path": generated, "name": generated_name, "sex_coding": generated_sex_coding,
-                      "age_unit": generated_age_unit, "segmenter": segmenter, "repeats": repeats},
+                      "age_unit": generated_age_unit, "segmenter": segmenter, "repeats": repeats,
+                      "segmenter_options": segmenting},
         "training": {"path": training},
     }  # fmt: skip
     settings = {"n_resamples": resamples, "seed": seed, "headsize": headsize}
@@ -165,6 +192,11 @@ def run(
     wanted = config_from_flags(
         config, sources, settings, out=out, name=name, noise=noise, cache=cache, generator=drawn
     )
+    require_same_or_overwrite(wanted, overwrite=overwrite)
+    if dry_run:
+        cost = forecast(wanted, n_processes=n_processes(processes, device))
+        _show(as_json, cost.text, **cost.as_dict())
+        return
     with progress_bar("analysis", quiet=quiet) as progress:
         page = run_pipeline(
             wanted, n_processes=n_processes(processes, device), device=device, progress=progress
@@ -201,13 +233,16 @@ def segment(
     device: Device = "auto",
     option: Annotated[list[str] | None, typer.Option(help="Option of the segmenter, as name=value.")] = None,
     quiet: Quiet = False,
+    as_json: AsJson = False,
 ) -> None:
     """Segment the images of a cohort and write its volumes; resumes where a killed run stopped."""
     from plausibrain.cohorts.cohort import read_cohort
+    from plausibrain.evaluation.segment_files import segmenters
     from plausibrain.flags import n_processes, name_value_pairs
     from plausibrain.imaging import segment as segment_images
     from plausibrain.progress import progress_bar
 
+    _ = segmenters()[segmenter]  # a wrong name is told before anything is read
     subjects = read_cohort(
         cohort, participants=participants, images=images, sex_coding=sex_coding, min_subjects=1
     )
@@ -216,10 +251,13 @@ def segment(
             subjects, out, segmenter=segmenter, n_processes=n_processes(processes, device), device=device,
             options=name_value_pairs(option or ()), progress=progress,
         )  # fmt: skip
+    record = out / "segmentation.tsv"
     n_ok = int((measured.subjects["status"] == "ok").sum())
-    print(
-        f"{n_ok} of {len(measured)} images measured; cohort: {out}; what happened: {out / 'segmentation.tsv'}"
-    )
+    _show(
+        as_json,
+        f"{n_ok} of {len(measured)} images measured; cohort: {out}; what happened: {record}",
+        cohort=out, n_images=len(measured), n_measured=n_ok, record=record,
+    )  # fmt: skip
 
 
 @app.command()
@@ -251,6 +289,7 @@ def generate(
     processes: Annotated[int, typer.Option(min=1, help="Processes on CPU.")] = 1,
     device: Device = "auto",
     quiet: Quiet = False,
+    as_json: AsJson = False,
 ) -> None:
     """Generate a cohort of images with a trained model, or with the simulator and its exact labels."""
     from plausibrain.imaging import refuse_options, refuse_simulator_options, simulate
@@ -267,7 +306,7 @@ def generate(
                 new_seeds=new_seeds, sex_coding=sex_coding, options=name_value_pairs(option or ()),
                 device=device, progress=progress,
             )  # fmt: skip
-        print(out)
+        _show(as_json, str(out), cohort=out, model=model)
         return
     refuse_options(
         {"--checkpoint": checkpoint, "--share": share, "--option": option, "--new-seeds": new_seeds}
@@ -278,7 +317,7 @@ def generate(
             conditions=conditions, sex_coding=sex_coding, defect=defect, severity=severity,
             n_processes=processes, progress=progress,
         )  # fmt: skip
-    print(out)
+    _show(as_json, str(out), cohort=out, model=model, n=n)
 
 
 @app.command()
@@ -307,6 +346,7 @@ def conditions(
     sex: Annotated[str | None, typer.Option(help="F or M: sweep in one sex only.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Row i depends on (seed, i) alone.")] = 0,
     sex_coding: Annotated[str | None, typer.Option(help='Meaning of sex codes, e.g. "1=M,0=F".')] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Write a table of conditions to request; the same table and seeds serve several models."""
     from plausibrain.conditions_table import write_conditions
@@ -316,7 +356,7 @@ def conditions(
         sweep=sweep or (), levels=levels, beyond=beyond, ages=(youngest, oldest), sex=sex,
         sex_coding=sex_coding,
     )  # fmt: skip
-    print(line)
+    _show(as_json, line, table=out, summary=line)
 
 
 @app.command()
@@ -343,6 +383,7 @@ def sweep(
     processes: Processes = 0,
     device: Device = "auto",
     quiet: Quiet = False,
+    as_json: AsJson = False,
 ) -> None:
     """Sample one subject while one condition varies: slices, requested against measured, leakage."""
     from plausibrain.flags import n_processes, name_value_pairs, numbers
@@ -358,7 +399,7 @@ def sweep(
             options=name_value_pairs(option or ()), sex_coding=sex_coding,
             n_processes=n_processes(processes, device), device=device, progress=progress,
         )  # fmt: skip
-    print(line)
+    _show(as_json, line, folder=out, summary=line)
 
 
 @app.command()
@@ -371,6 +412,7 @@ def prepare(
     whole_head: Annotated[bool, typer.Option("--whole-head", help="Keep skull and scalp.")] = False,
     sex_coding: Annotated[str | None, typer.Option(help='Meaning of sex codes, e.g. "1=M,0=F".')] = None,
     quiet: Quiet = False,
+    as_json: AsJson = False,
 ) -> None:
     """Bring images into atlas space, 0 to 1, as the models are trained on; resumes a killed run."""
     from plausibrain.cohorts.cohort import read_cohort
@@ -383,7 +425,7 @@ def prepare(
         made = prepare_images(
             subjects, out, preset_grid(grid), labels=labels, skull_strip=not whole_head, progress=progress
         )
-    print(f"{out}: {len(made)} images")
+    _show(as_json, f"{out}: {len(made)} images", cohort=out, n_images=len(made))
 
 
 @app.command()
@@ -407,6 +449,7 @@ def train(
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     sex_coding: Annotated[str | None, typer.Option(help='Meaning of sex codes, e.g. "1=M,0=F".')] = None,
     quiet: Quiet = False,
+    as_json: AsJson = False,
 ) -> None:
     """Train a generative model on a cohort; resumes where a killed run stopped."""
     from plausibrain.flags import name_value_pairs
@@ -420,20 +463,22 @@ def train(
             skull_strip=not whole_head, n_held_out=held_out, seed=seed, precision=precision, device=device,
             sex_coding=sex_coding, progress=progress,
         )  # fmt: skip
-    print(line)
+    _show(as_json, line, checkpoint=out, model=model, summary=line)
 
 
 @app.command()
-def fetch(*, out: Out = Path("brain_bundle"), quiet: Quiet = False) -> None:
+def fetch(*, out: Out = Path("brain_bundle"), quiet: Quiet = False, as_json: AsJson = False) -> None:
     """Download the published latent diffusion bundle and check it; without a network, say what to place."""
     from plausibrain.generation.bundle.fetch import fetch_bundle
     from plausibrain.progress import progress_bar
 
     with progress_bar("fetch", quiet=quiet) as progress:
         folder = fetch_bundle(out, progress=progress)
-    print(
-        f"{folder}; draw with: plausibrain generate --model monai_bundle --checkpoint {folder} "
-        "--conditions TABLE --out COHORT"
+    _show(
+        as_json,
+        f"{folder}; sample with: plausibrain generate --model monai_bundle --checkpoint {folder} "
+        "--conditions TABLE --out COHORT",
+        checkpoint=folder,
     )
 
 
@@ -444,11 +489,16 @@ def report(
     out: Annotated[
         Path | None, typer.Option(help="Page to write; report.html in the run folder by default.")
     ] = None,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
 ) -> None:
     """Write the report of a run folder again, from its tables."""
+    from plausibrain.progress import progress_bar
     from plausibrain.reports.report import write_report
 
-    print(write_report(folder, out))
+    with progress_bar("report", quiet=quiet) as progress:
+        page = write_report(folder, out, progress=progress)
+    _show(as_json, str(page), report=page)
 
 
 @app.command()
@@ -458,11 +508,15 @@ def compare(
     ],
     *,
     out: Out,
+    as_json: AsJson = False,
 ) -> None:
-    """Compare runs of several models on one page."""
-    from plausibrain.reports.compare.compare import compare_runs
+    """Compare runs of several models on one page: which to keep, on what counts, and what moved."""
+    from plausibrain.reports.compare.answer import answer_text
+    from plausibrain.reports.compare.compare import ANSWER, compare_runs
 
-    print(compare_runs(runs, out))
+    page = compare_runs(runs, out)
+    found = json.loads((out / ANSWER).read_text(encoding="utf-8"))
+    _show(as_json, f"{answer_text(found)}\n\ncomparison: {page}", **found, page=page)
 
 
 @app.command()
@@ -486,11 +540,17 @@ def check(
 
 
 @app.command()
-def baseline(folder: Annotated[Path, typer.Argument(help="Run folder.")], *, out: Out) -> None:
+def baseline(
+    folder: Annotated[Path, typer.Argument(help="Run folder.")],
+    *,
+    out: Annotated[Path, typer.Option("--out", help="File to write.")],
+    as_json: AsJson = False,
+) -> None:
     """Write the baseline file that `plausibrain check` compares with."""
     from plausibrain.reports.baseline import write_baseline
 
-    print(write_baseline(folder, out))
+    written = write_baseline(folder, out)
+    _show(as_json, str(written), baseline=written)
 
 
 @app.command(name="import")
@@ -517,6 +577,7 @@ def import_(
         list[str] | None, typer.Option(help="What 0 and 1 of a condition stand for, e.g. age=44:82.")
     ] = None,
     sex_coding: Annotated[str | None, typer.Option(help='Meaning of sex codes, e.g. "1=M,0=F".')] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Turn the images of a generator, as it wrote them, into a cohort that states what was assumed."""
     from plausibrain.cohorts.import_images import import_images
@@ -530,9 +591,8 @@ def import_(
     }  # fmt: skip
     recipe = read_recipe(preset, stated)
     n, remarks = import_images(folder, out, recipe, table=table, columns=name_value_pairs(map_ or ()))
-    print(f"{n} images in {out}")
-    for remark in remarks:
-        print(f"assumed: {remark}")
+    lines = [f"{n} images in {out}", *(f"assumed: {remark}" for remark in remarks)]
+    _show(as_json, "\n".join(lines), cohort=out, n_images=n, assumed=list(remarks))
 
 
 @app.command()
@@ -542,11 +602,13 @@ def noise(
     *,
     out: Annotated[Path, typer.Option("--out", help="Table of noise per structure to write.")],
     sex_coding: Annotated[str | None, typer.Option(help='Meaning of sex codes, e.g. "1=M,0=F".')] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Estimate the measurement noise of every structure from two visits of the same subjects."""
     from plausibrain.flags import write_noise
 
-    print(write_noise(first, second, out, sex_coding=sex_coding))
+    written = write_noise(first, second, out, sex_coding=sex_coding)
+    _show(as_json, str(written), noise=written)
 
 
 @app.command()
@@ -561,11 +623,20 @@ def demo(
         bool, typer.Option("--images/--tables", help="Simulated images, or ground-truth volumes alone.")
     ] = True,
     quiet: Quiet = False,
+    as_json: AsJson = False,
 ) -> None:
     """Run the whole job on simulated subjects: two models, segmentation, reports, comparison and check."""
     from plausibrain.demo import run_demo
 
-    run_demo(out, n=n, seed=seed, images=images, quiet=quiet)
+    page = run_demo(out, n=n, seed=seed, images=images, quiet=quiet, say=_tell if as_json else print)
+    if as_json:
+        reports = {name: out / name / "report.html" for name in ("sound", "defective")}
+        _show(as_json, "", comparison=page, reports=reports, check=out / "check")
+
+
+def _tell(line: str) -> None:
+    """Print what is told on the way to stderr, where stdout holds JSON."""
+    print(line, file=sys.stderr)
 
 
 @app.command()
@@ -586,6 +657,7 @@ def audit(
     ] = False,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the subjects, with --images.")] = 0,
     quiet: Quiet = False,
+    as_json: AsJson = False,
 ) -> None:
     """Inject known defects, count which verdicts see them, and count false alarms without a defect."""
     from plausibrain.audit import audit_to_page
@@ -600,7 +672,7 @@ def audit(
                 out, n=n or 200, replicates=replicates, null_replicates=null_replicates, only=defect or (),
                 n_resamples=resamples, n_splits=splits, workers=workers, progress=progress,
             )  # fmt: skip
-    print(page)
+    _show(as_json, str(page), report=page)
 
 
 @app.command()

@@ -32,6 +32,8 @@ class Source(BaseModel):
         What to do with repeated ids: `first`.
     segmenter : str or None
         Program that measured the volumes, when the table does not show it.
+    segmenter_options : mapping of str to str
+        Further options of the segmenter, when images are segmented.
     encoding : str or None
         Text encoding of the tables, when it is not UTF-8.
     """
@@ -48,6 +50,7 @@ class Source(BaseModel):
     volume_unit: str | None = None
     repeats: str | None = None
     segmenter: str | None = None
+    segmenter_options: dict[str, str] = Field(default_factory=dict)
     encoding: str | None = None
 
     def read(self, role: str) -> Cohort:
@@ -59,7 +62,7 @@ class Source(BaseModel):
             `reference` or `generated`.
         """
         try:
-            return read_cohort(**self.model_dump())
+            return read_cohort(**self.model_dump(exclude={"segmenter_options"}))
         except DataError as error:
             raise DataError(f"{error}{_how_to_give(str(error), role)}") from error
 

@@ -57,7 +57,11 @@ def draw_and_measure(
     segmenter = config.reference.segmenter or segmenter_for(model.grid)
     known = config.reference.read("reference")
 
-    measure = partial(measured, cache=config.cache, n_processes=n_processes, device=device, progress=progress)
+    options = config.reference.segmenter_options or None
+    measure = partial(
+        measured, options=options, cache=config.cache, n_processes=n_processes, device=device,
+        progress=progress,
+    )  # fmt: skip
 
     def to_grid(cohort: Cohort, role: str) -> Cohort:
         return on_grid(

@@ -139,6 +139,7 @@ def sample_model(
     """
     from plausibrain.generation.sample_cohort import sample_cohort
 
+    require_model(model)
     if conditions is None:
         raise DataError("say with --conditions whom to draw: a table of subjects, or a cohort folder")
     drawn_by = load_model(model, checkpoint, options or {}, device=device)
@@ -152,6 +153,13 @@ def sample_model(
             progress("drawing images", done, of)
 
     return sample_cohort(drawn_by, rows, out, seed=seed, share=_share(share), on_image=tell)
+
+
+def require_model(name: str) -> None:
+    """Raise `DataError` when there is no model of this name, before anything else is asked for."""
+    from plausibrain.generation.registry import find_model
+
+    find_model(name)
 
 
 def load_model(

@@ -75,6 +75,7 @@ def read_cohorts(
         if source is not None:
             found[role] = measured(
                 source.read(role), config.out / "segmented" / role, segmenter=source.segmenter,
+                options=source.segmenter_options or None,
                 cache=config.cache, n_processes=n_processes, device=device, progress=progress,
             )  # fmt: skip
     return found
@@ -126,7 +127,8 @@ def _analysed(
         analysis, reference, generated, name=config.name or generated.name, seconds=time.monotonic() - start,
         config=config.model_dump(mode="json"),
     )  # fmt: skip
-    return analysis, record
+    write_run_folder(config.out, analysis, record)
+    return write_report(config.out, progress=progress)
 
 
 def measure_images(

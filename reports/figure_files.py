@@ -1,5 +1,6 @@
 """Every figure of a run as SVG, PNG and PDF files, with literal colours on white."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from matplotlib.figure import Figure
@@ -12,8 +13,10 @@ FORMATS = ("svg", "png", "pdf")
 PNG_DPI = 150
 FOLDER = "figures"
 
+Progress = Callable[[str, int, int], None]
 
-def write_figures(run: Run, folder: Path) -> list[Path]:
+
+def write_figures(run: Run, folder: Path, progress: Progress | None = None) -> list[Path]:
     """Write every panel of every figure that the run has numbers for.
 
     Parameters
@@ -21,6 +24,8 @@ def write_figures(run: Run, folder: Path) -> list[Path]:
     run : Run
     folder : Path
         Created when absent. Files are named after the figure, numbered where it has several panels.
+    progress : callable, optional
+        Called as `progress(what, done, of)`.
 
     Returns
     -------
@@ -29,7 +34,10 @@ def write_figures(run: Run, folder: Path) -> list[Path]:
     """
     FIGURES.discover("plausibrain.reports.figures")
     paths = []
-    for plugin in sorted(FIGURES, key=lambda p: (p.question, p.order, p.name)):
+    plugins = sorted(FIGURES, key=lambda p: (p.question, p.order, p.name))
+    for place, plugin in enumerate(plugins):
+        if progress is not None:
+            progress(f"figure: {plugin.label}", place, len(plugins))
         for name, figure in panel_figures(plugin, run):
             paths += [_write(figure, folder / f"{name}.{form}") for form in FORMATS]
     return paths

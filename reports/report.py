@@ -11,7 +11,7 @@ import pandas as pd
 from plausibrain.cohorts.store import write_text_atomic
 from plausibrain.reports.environment import render
 from plausibrain.reports.figure import Drawn, figures_of
-from plausibrain.reports.figure_files import FOLDER, write_figures
+from plausibrain.reports.figure_files import FOLDER, Progress, write_figures
 from plausibrain.reports.findings import answer, biases, faults, unjudged
 from plausibrain.reports.formatting import MISSING, count, fixed, is_missing, listing, percent
 from plausibrain.reports.methods import COHORTS, included, measured_headlines, methods
@@ -41,7 +41,7 @@ class Section:
     tables: list[ResultTable]
 
 
-def write_report(run: Path, out: Path | None = None) -> Path:
+def write_report(run: Path, out: Path | None = None, *, progress: Progress | None = None) -> Path:
     """Write the report of a run folder, and what can be taken from it.
 
     Beside ``report.html`` these are ``figures/`` (SVG, PNG, PDF), ``methods.md``, ``methods.tex``,
@@ -53,6 +53,8 @@ def write_report(run: Path, out: Path | None = None) -> Path:
         Folder with ``run.json``, ``scorecard.json`` and ``tables/``.
     out : Path, optional
         File to write; ``report.html`` in the run folder when left out.
+    progress : callable, optional
+        Called as `progress(what, done, of)`.
 
     Returns
     -------
@@ -68,7 +70,7 @@ def write_report(run: Path, out: Path | None = None) -> Path:
     opened = read_run(run)
     write_text_atomic(target, page(opened))
     if out is None:
-        write_figures(opened, run / FOLDER)
+        write_figures(opened, run / FOLDER, progress)
         write_texts(opened, run)
         write_summary(opened, run / "summary.pdf")
     return target

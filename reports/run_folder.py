@@ -78,12 +78,26 @@ def read_run(path: Path) -> Run:
         raise DataError(
             f"expected a run folder, but {path} is not a folder; give the folder that `run` wrote"
         )
+    if not (path / "scorecard.json").exists() and not (path / "run.json").exists():
+        raise DataError(_no_run(path))
     scorecard = _read_json(path / "scorecard.json")
     _check_scorecard(scorecard, path / "scorecard.json")
     run = Run(path, _read_json(path / "run.json"), scorecard)
     for name in REQUIRED_TABLES:
         run.table(name)
     return run
+
+
+def _no_run(path: Path) -> str:
+    """Say that a folder holds no run, and which folders in it or above it do."""
+    inside = sorted(child.name for child in path.iterdir() if (child / "run.json").is_file())
+    above = next((parent for parent in path.resolve().parents if (parent / "run.json").is_file()), None)
+    hint = "give the folder that `plausibrain run --out` wrote"
+    if inside:
+        hint = f"give one of the runs in it: {', '.join(inside[:5])}"
+    elif above is not None:
+        hint = f"it lies in the run folder {above}; give that one"
+    return f"{path} is not a run folder, it holds neither run.json nor scorecard.json; {hint}"
 
 
 def _read_json(path: Path) -> dict[str, Any]:

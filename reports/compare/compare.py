@@ -1,5 +1,6 @@
 """Compare runs: one page and one table for two or more models measured by one protocol."""
 
+import json
 from collections.abc import Sequence
 from itertools import combinations
 from pathlib import Path
@@ -10,6 +11,7 @@ from plausibrain.cohorts.errors import DataError
 from plausibrain.cohorts.store import write_text_atomic
 from plausibrain.reports.baseline import read_snapshot
 from plausibrain.reports.baseline_snapshot import Snapshot
+from plausibrain.reports.compare.answer import comparison_answer
 from plausibrain.reports.compare.page import comparison_page
 from plausibrain.reports.compare.protocol import pairing, require_same_protocol
 from plausibrain.reports.compare.results import compare_snapshots
@@ -18,6 +20,7 @@ from plausibrain.reports.compare.tables import write_comparison
 from plausibrain.reports.run_folder import Run, read_run
 
 PAGE = "compare.html"
+ANSWER = "answer.json"
 
 
 def compare_runs(runs: Sequence[Path], out: Path) -> Path:
@@ -28,8 +31,8 @@ def compare_runs(runs: Sequence[Path], out: Path) -> Path:
     runs : sequence of Path
         Run folders of one protocol; differences are shown against the first.
     out : Path
-        Folder for ``compare.html``, ``compare.tsv`` (every headline of every pair), ``ranks.tsv`` and
-        ``moved.tsv`` (structures), each with its data dictionary.
+        Folder for ``compare.html``, ``answer.json``, ``compare.tsv`` (every headline of every
+        pair), ``ranks.tsv`` and ``moved.tsv`` (structures), each table with its data dictionary.
 
     Returns
     -------
@@ -50,6 +53,8 @@ def compare_runs(runs: Sequence[Path], out: Path) -> Path:
     opened = [read_run(folder) for folder in folders]
     moved = {(a, b): _moved(opened, snapshots, a, b) for a, b in combinations(range(len(folders)), 2)}
     write_comparison(comparison, moved, out)
+    answer = json.dumps(comparison_answer(comparison, moved), indent=1, ensure_ascii=False)
+    write_text_atomic(out / ANSWER, answer + "\n")
     return write_text_atomic(out / PAGE, comparison_page(comparison, moved))
 
 

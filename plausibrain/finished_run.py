@@ -1,0 +1,75 @@
+"""Whether a run may write into a folder that holds a finished run."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from plausibrain.cohorts.cohort import Cohort
+from plausibrain.cohorts.errors import DataError
+from plausibrain.config import RunConfig
+from plausibrain.provenance import describe_cohort
+
+RECORD = "run.json"
+#: What decides the numbers of a run; its title does not.
+DECISIVE = ("generator", "training", "settings", "images")
+IDENTITY = ("subjects_hash", "content_hash")
+
+
+def require_same_or_overwrite(config: RunConfig, *, overwrite: bool) -> None:
+    """Refuse a folder whose finished run has another protocol or other inputs.
+
+    The same command may be repeated: it resumes or repeats the run. Anything else would replace results that
+    somebody may have cited, so it has to be asked for.
+
+    Raises
+    ------
+    DataError
+        Naming what differs, and the ways out.
+    """
+    record = finished_run(config.out)
+    if record is None or overwrite:
+        return
+    differing = differences(record, config)
+    if differing:
+        raise DataError(
+            f"{config.out} holds a finished run that differs in {', '.join(differing)}; add --overwrite to "
+            "replace it, or give another folder with --out"
+        )
+
+
+def finished_run(folder: Path) -> dict[str, Any] | None:
+    """Return the record of the finished run in a folder; None where there is none."""
+    try:
+        record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return record if isinstance(record, dict) and (folder / "scorecard.json").is_file() else None
+
+
+def differences(record: dict[str, Any], config: RunConfig) -> list[str]:
+    """Name what differs between a finished run and a configuration: inputs, then settings.
+
+    Of an input with volumes the content is compared, of one with images its place, because its content is
+    known only when it is measured.
+    """
+    wanted, known = config.model_dump(mode="json"), record.get("config") or {}
+    found = []
+    for role in ("reference", "generated"):
+        if _input(known.get(role)) != _input(wanted.get(role)) or _changed(record, config, role):
+            found.append(role)
+    return found + [name for name in DECISIVE if known.get(name) != wanted.get(name)]
+
+
+def _input(source: dict[str, Any] | None) -> dict[str, Any] | None:
+    return None if source is None else {key: value for key, value in source.items() if key != "name"}
+
+
+def _changed(record: dict[str, Any], config: RunConfig, role: str) -> bool:
+    source = getattr(config, role)
+    if source is None:
+        return False
+    cohort: Cohort = source.read(role)
+    if cohort.volumes is None:
+        return False
+    stated, now = record.get(role) or {}, describe_cohort(cohort)
+    return any(stated.get(key) != now[key] for key in IDENTITY)

@@ -1,0 +1,136 @@
+"""What a run will cost before it starts: images to sample and measure, processor time, disk space.
+
+Rates are those of the package's own pages: an image of 2 mm takes 3.46 s of one core to segment, 0.14 s to
+measure and 0.73 s to extract features from (``docs/benchmarks.md``, the demo); a sample of the latent
+diffusion takes 15 s (``docs/models.md``). Networks and measures work voxel by voxel, so an image of 1 mm
+takes eight times as long. Machines differ by a factor of two either way and a GPU is many times faster: a
+forecast is an order of magnitude.
+"""
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from plausibrain.cohorts.cohort import Cohort
+from plausibrain.cohorts.volumes import read_volume
+from plausibrain.config import RunConfig, Source
+from plausibrain.progress import clock
+
+COARSE_MM3 = 8.0
+COARSE_SEGMENTER = "_2mm"
+#: Seconds of one core for an image of 2 mm, and how much larger a head of 1 mm is.
+SEGMENT_SECONDS, MEASURE_SECONDS, FINE_FACTOR = 3.46, 0.14 + 0.73, 8.0
+SAMPLE_SECONDS = 15.0
+#: Label maps, measures and features, and a sampled image, of 2 mm and compressed.
+MEASURED_BYTES, SAMPLED_BYTES = 0.25e6, 1.0e6
+#: Analysis and report with 2,000 resamples, and the run folder, by itself.
+ANALYSIS_SECONDS, REPORT_BYTES = 45.0, 8e6
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of a run: how many images, seconds of one core, bytes on disk."""
+
+    name: str
+    images: int
+    core_seconds: float
+    bytes: float
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """The steps of a run, and what they come to."""
+
+    steps: tuple[Step, ...]
+    n_processes: int
+
+    @property
+    def seconds(self) -> float:
+        """Time on the clock: images are shared among processes, the analysis is not."""
+        parts = (s.core_seconds / (self.n_processes if s.images else 1) for s in self.steps)
+        return float(sum(parts))
+
+    @property
+    def bytes(self) -> float:
+        """Disk space of everything that is written."""
+        return float(sum(step.bytes for step in self.steps))
+
+    @property
+    def text(self) -> str:
+        """The forecast in lines."""
+        lines = [f"{'step':<30} {'images':>8} {'one core':>14} {'disk':>9}"]
+        lines += [
+            f"{s.name:<30} {s.images or '':>8} {clock(s.core_seconds):>14} {_size(s.bytes):>9}"
+            for s in self.steps
+        ]
+        processes = f"{self.n_processes} process{'es' if self.n_processes > 1 else ''}"
+        return "\n".join(
+            [*lines, "", f"About {clock(self.seconds)} with {processes} on CPU, {_size(self.bytes)} of disk. "
+             "Rates are of the order of magnitude. Nothing was written."]
+        )  # fmt: skip
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the forecast for JSON."""
+        steps = [asdict(step) for step in self.steps]
+        return {
+            "steps": steps, "n_processes": self.n_processes, "seconds": self.seconds, "bytes": self.bytes,
+        }  # fmt: skip
+
+
+def forecast(config: RunConfig, *, n_processes: int) -> Forecast:
+    """Read the cohorts of a run, which also checks them, and say what the run will cost.
+
+    Parameters
+    ----------
+    config : RunConfig
+    n_processes : int
+        Processes that work on images.
+
+    Raises
+    ------
+    DataError
+        When a cohort cannot be read.
+    """
+    return Forecast(tuple(_steps(config)), n_processes)
+
+
+def _steps(config: RunConfig) -> Iterator[Step]:
+    reference = config.reference.read("reference")
+    roles = [("reference", config.reference, reference)]
+    if config.generated is not None:
+        roles.append(("generated", config.generated, config.generated.read("generated")))
+    if config.training is not None:
+        roles.append(("training", config.training, config.training.read("training")))
+    if config.generator is not None:
+        n = config.generator.n or len(reference)
+        yield Step(f"sample with {config.generator.model}", n, n * SAMPLE_SECONDS, n * SAMPLED_BYTES)
+        yield from _measuring("generated", config.reference, n, 1.0)
+    for role, source, cohort in roles:
+        if cohort.images is not None:
+            todo = len(cohort.included) if cohort.volumes is None else 0
+            yield from _measuring(role, source, todo, _fineness(cohort), measured=len(cohort.included))
+    share = config.settings.n_resamples / 2000
+    yield Step("analyse and report", 0, ANALYSIS_SECONDS * max(share, 0.25), REPORT_BYTES)
+
+
+def _measuring(
+    role: str, source: Source, to_segment: int, fineness: float, *, measured: int | None = None
+) -> Iterator[Step]:
+    coarse = (source.segmenter or "").endswith(COARSE_SEGMENTER) or fineness <= 1
+    per_image = SEGMENT_SECONDS * (1.0 if coarse else FINE_FACTOR)
+    if to_segment:
+        seconds = to_segment * per_image
+        yield Step(f"segment {role}", to_segment, seconds, to_segment * MEASURED_BYTES * fineness)
+    n = to_segment if measured is None else measured
+    yield Step(f"measure {role}", n, n * MEASURE_SECONDS * fineness, n * MEASURED_BYTES / 2)
+
+
+def _fineness(cohort: Cohort) -> float:
+    """Return how many times as many voxels as at 2 mm an image has, from the first one there is."""
+    first: Path | None = next((image for image in cohort.included.images or () if image is not None), None)
+    return 1.0 if first is None else max(1.0, COARSE_MM3 / read_volume(first).voxel_volume_mm3)
+
+
+def _size(count: float) -> str:
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"

@@ -1,0 +1,86 @@
+"""A finished run is replaced only by the same run, or when that is asked for; a forecast writes nothing."""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from plausibrain.cohorts.cohort import write_cohort
+from plausibrain.cohorts.errors import DataError
+from plausibrain.config import RunConfig
+from plausibrain.finished_run import differences, finished_run, require_same_or_overwrite
+from plausibrain.forecast import ANALYSIS_SECONDS, forecast
+from plausibrain.provenance import describe_cohort
+from tests.unit.analysis.factory import normal_cohort
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> RunConfig:
+    for role, seed in (("reference", 1), ("generated", 2)):
+        write_cohort(normal_cohort(30, seed, name=role), tmp_path / role)
+    paths = {role: {"path": tmp_path / role} for role in ("reference", "generated")}
+    return RunConfig.model_validate({**paths, "out": tmp_path / "run"})
+
+
+@pytest.fixture
+def finished(config: RunConfig) -> RunConfig:
+    config.out.mkdir()
+    record = {"config": config.model_dump(mode="json")}
+    for role in ("reference", "generated"):
+        record[role] = describe_cohort(getattr(config, role).read(role))
+    (config.out / "run.json").write_text(json.dumps(record))
+    (config.out / "scorecard.json").write_text("{}")
+    return config
+
+
+def changed(config: RunConfig, **fields: object) -> RunConfig:
+    return RunConfig.model_validate(config.model_dump() | fields)
+
+
+def test_the_same_run_may_be_repeated_under_another_title(finished: RunConfig) -> None:
+    require_same_or_overwrite(finished, overwrite=False)
+    require_same_or_overwrite(changed(finished, name="Another title"), overwrite=False)
+
+
+def test_an_unfinished_folder_is_free(config: RunConfig) -> None:
+    require_same_or_overwrite(config, overwrite=False)
+    config.out.mkdir()
+    (config.out / "run.json").write_text("{ broken")
+    require_same_or_overwrite(config, overwrite=False)
+
+
+def test_other_settings_ask_for_overwrite(finished: RunConfig) -> None:
+    other = changed(finished, settings={"margin": 0.3})
+    with pytest.raises(DataError, match=r"differs in settings; add --overwrite"):
+        require_same_or_overwrite(other, overwrite=False)
+    require_same_or_overwrite(other, overwrite=True)
+
+
+def test_other_rows_under_the_same_path_ask_for_overwrite(finished: RunConfig) -> None:
+    table = finished.generated.path / "derivatives" / "truth" / "volumes.tsv"
+    rows = pd.read_csv(table, sep="\t")
+    rows.iloc[0, 1:] *= 1.01
+    rows.to_csv(table, sep="\t", index=False)
+    record = finished_run(finished.out)
+    assert record is not None
+    assert differences(record, finished) == ["generated"]
+
+
+def test_a_forecast_of_tables_is_the_analysis_alone(config: RunConfig) -> None:
+    cost = forecast(config, n_processes=2)
+    assert [(step.name, step.images) for step in cost.steps] == [("analyse and report", 0)]
+    assert cost.seconds == pytest.approx(ANALYSIS_SECONDS)
+    assert "Nothing was written" in cost.text
+    assert not config.out.exists()
+
+
+def test_a_forecast_grows_with_the_images_to_sample(config: RunConfig) -> None:
+    fields = config.model_dump() | {"generated": None}
+    few, many = (
+        forecast(RunConfig.model_validate(fields | {"generator": {"model": "ldm", "n": n}}), n_processes=1)
+        for n in (20, 200)
+    )
+    assert few.steps[0].images == 20
+    assert many.seconds - ANALYSIS_SECONDS == pytest.approx(10 * (few.seconds - ANALYSIS_SECONDS))
+    assert many.as_dict()["bytes"] == many.bytes > few.bytes
