@@ -95,7 +95,7 @@ def run_cohorts(
         analysis, record = _analysed(reference, generated, config, training, n_processes, progress)
         folder.require()
         write_run_folder(config.out, analysis, record)
-        return write_report(config.out)
+        return write_report(config.out, progress=progress)
 
 
 def _analysed(
@@ -127,8 +127,7 @@ def _analysed(
         analysis, reference, generated, name=config.name or generated.name, seconds=time.monotonic() - start,
         config=config.model_dump(mode="json"),
     )  # fmt: skip
-    write_run_folder(config.out, analysis, record)
-    return write_report(config.out, progress=progress)
+    return analysis, record
 
 
 def measure_images(
