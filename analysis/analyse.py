@@ -1,7 +1,7 @@
 """The whole analysis: two cohorts in, a scorecard and tables out."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from plausibrain.analysis import report_tables
 from plausibrain.analysis.design import describe_design
 from plausibrain.analysis.estimates.conditioning import dose_table
 from plausibrain.analysis.evaluate import Pairs, evaluate_headline, evaluate_headlines
+from plausibrain.analysis.independent import groups_of, same_segmenter
 from plausibrain.analysis.joint_design import Frame, build_frame
 from plausibrain.analysis.nearest_table import nearest_table
 from plausibrain.analysis.quantities import all_estimates
@@ -52,6 +53,7 @@ def analyse(
     settings: Settings | None = None,
     *,
     training: Cohort | None = None,
+    independent: Cohort | None = None,
     progress: Progress | None = None,
 ) -> Analysis:
     """Compare a generated with a reference cohort.
@@ -63,6 +65,8 @@ def analyse(
     settings : Settings, optional
     training : Cohort, optional
         Subjects that the generator was trained on, with the same features of images.
+    independent : Cohort, optional
+        Patients and controls (column `diagnosis`) with volumes, for accelerated ageing.
     progress : callable, optional
         Called as `progress(what, done, of)` before every step.
 
@@ -81,6 +85,8 @@ def analyse(
         reference, generated, min_subjects=settings.min_subjects, training=training, rules=settings.rules
     )
     frame = build_frame(samples, settings)
+    if independent is not None:
+        frame = replace(frame, independent=groups_of(same_segmenter(independent, reference), frame))
     pairs = Pairs.of(frame)
     headline_plugins, estimate_plugins = all_headlines(), all_estimates()
     steps = len(headline_plugins) + len(estimate_plugins)

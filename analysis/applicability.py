@@ -72,6 +72,20 @@ def _usefulness(frame: Frame) -> str:
     return _brain_age(frame)
 
 
+def _independent(frame: Frame) -> str:
+    groups = frame.independent
+    if groups is None:
+        return "needs an independent cohort with a diagnosis (--independent)"
+    least = frame.settings.rules.min_each_group
+    counts = int(groups.patient.sum()), int((~groups.patient).sum())
+    if min(counts) < least:
+        return (
+            f"the independent cohort has {counts[0]} patients and {counts[1]} controls with volumes, "
+            f"ages and sexes; {least} of each are needed"
+        )
+    return _brain_age(frame)
+
+
 def _predicted_sex(frame: Frame) -> str:
     n, least = len(frame.reference.clusters), frame.settings.rules.min_training
     if n < least:
@@ -161,6 +175,7 @@ _CHECKS: dict[str, Callable[[Frame], str]] = {
     "brain age": _brain_age,
     "predicted sex": _predicted_sex,
     "usefulness": _usefulness,
+    "independent cohort": _independent,
     "left and right": _pairs,
     "several structures": _several,
     "image quality": _image_quality,

@@ -7,7 +7,7 @@ resampling, so that bootstrap, splits and the estimate are the same function of 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -20,6 +20,9 @@ from plausibrain.analysis.sample import Sample, Samples
 from plausibrain.analysis.settings import HeadSize, Settings
 from plausibrain.analysis.weights import Clusters, ones, subjects_rng
 from plausibrain.cohorts.cohort import Cohort
+
+if TYPE_CHECKING:
+    from plausibrain.analysis.independent import Groups
 
 LARGEST_LEVERAGE = 0.9
 SPREAD_LIMITS = (0.25, 4.0)
@@ -117,6 +120,8 @@ class Frame:
         Contrast of the design columns: linear trend per decade of a fitted age curve over `common_ages`.
     training : Cohort or None
         Subjects that the generator was trained on.
+    independent : Groups or None
+        Patients and controls of an independent cohort.
     missing : DataFrame
         As `Samples.missing`.
     cache : dict
@@ -134,6 +139,7 @@ class Frame:
     common_ages: np.ndarray
     trend: np.ndarray
     training: Cohort | None = None
+    independent: "Groups | None" = None
     missing: pd.DataFrame = field(default_factory=pd.DataFrame)
     cache: dict[object, Any] = field(default_factory=dict, repr=False)
 

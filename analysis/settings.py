@@ -26,6 +26,8 @@ class Rules(BaseModel):
     min_useful_reference, min_useful_generated : int
         Fewest subjects of each cohort for usefulness: halves of the reference must have subjects to train on
         and subjects to test.
+    min_each_group : int
+        Fewest patients and fewest controls of an independent cohort.
     min_held_out : int
         Fewest reference subjects who were not trained on, for copies: with fewer there is no share of 5 %.
     same_age_years : float
@@ -69,6 +71,7 @@ class Rules(BaseModel):
     min_training: int = Field(20, ge=10)
     min_useful_reference: int = Field(100, ge=100)
     min_useful_generated: int = Field(50, ge=20)
+    min_each_group: int = Field(10, ge=4)
     min_held_out: int = Field(19, ge=19)
     same_age_years: float = Field(10.0, ge=0)
     least_present: float = Field(0.5, gt=0, le=1)

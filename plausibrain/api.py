@@ -285,6 +285,7 @@ def evaluate(
     settings: Settings | None = None,
     *,
     training: Cohort | None = None,
+    independent: Cohort | None = None,
     name: str | None = None,
 ) -> Result:
     """Compare the volumes of a generated cohort with those of a reference, in memory.
@@ -299,6 +300,8 @@ def evaluate(
     settings : Settings, optional
     training : Cohort, optional
         Subjects that the generator was trained on.
+    independent : Cohort, optional
+        Patients and controls (column `diagnosis`), for accelerated ageing.
     name : str, optional
         Title of the report; the name of the generated cohort if not given.
 
@@ -318,7 +321,7 @@ def evaluate(
         if cohort.volumes is None:
             raise DataError(f"the {role} cohort {cohort.name!r} has no volumes; call segment(cohort) first")
     start = time.monotonic()
-    analysis = analyse(reference, generated, settings, training=training)
+    analysis = analyse(reference, generated, settings, training=training, independent=independent)
     record = record_of(
         analysis,
         reference,

@@ -118,6 +118,10 @@ def run(
     training: Annotated[
         Path | None, typer.Option(help="Images that the model was trained on, to look for copies.")
     ] = None,
+    independent: Annotated[
+        Path | None,
+        typer.Option(help="Patients and controls (column diagnosis): is accelerated ageing the same?"),
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Run folder to write.")] = None,
     cache: Annotated[
         Path | None, typer.Option(help="Folder that runs share, so that each image is measured once.")
@@ -131,6 +135,9 @@ def run(
         str | None, typer.Option(help='Meaning of sex codes, e.g. "1=M,0=F".')
     ] = None,
     generated_sex_coding: Annotated[
+        str | None, typer.Option(help='Meaning of sex codes, e.g. "1=M,0=F".')
+    ] = None,
+    independent_sex_coding: Annotated[
         str | None, typer.Option(help='Meaning of sex codes, e.g. "1=M,0=F".')
     ] = None,
     reference_age_unit: Annotated[str | None, typer.Option(help="years or months.")] = None,
@@ -185,6 +192,7 @@ def run(
                       "age_unit": generated_age_unit, "segmenter": segmenter, "repeats": repeats,
                       "segmenter_options": segmenting},
         "training": {"path": training},
+        "independent": {"path": independent, "sex_coding": independent_sex_coding, "segmenter": segmenter},
     }  # fmt: skip
     settings = {"n_resamples": resamples, "seed": seed, "headsize": headsize}
     drawn = {"model": generator, "checkpoint": checkpoint, "conditions": conditions, "n": draws,

@@ -124,6 +124,8 @@ class RunConfig(BaseModel):
     generator : Generator or None
     training : Source or None
         Subjects that the generator was trained on, for question 9.
+    independent : Source or None
+        Patients and controls (column ``diagnosis``), for accelerated ageing in question 10.
     out : Path
         Run folder.
     name : str or None
@@ -141,6 +143,7 @@ class RunConfig(BaseModel):
     generated: Source | None = None
     generator: Generator | None = None
     training: Source | None = None
+    independent: Source | None = None
     out: Path
     name: str | None = None
     settings: Settings = Field(default_factory=Settings)
@@ -194,7 +197,7 @@ def read_config(path: Path) -> RunConfig:
         When the file is missing, is not YAML, or a field is unknown or has a wrong value (each is named).
     """
     content = _parse(path)
-    for part in ("reference", "generated", "training"):
+    for part in ("reference", "generated", "training", "independent"):
         if isinstance(content.get(part), str):
             content[part] = {"path": content[part]}
         _resolve(content.get(part), ("path", "participants", "volumes", "qc"), path.parent)

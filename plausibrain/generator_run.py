@@ -78,6 +78,8 @@ def draw_and_measure(
     }
     if config.training is not None:
         cohorts["training"] = to_grid(config.training.read("training"), "training")
+    if config.independent is not None:
+        cohorts["independent"] = to_grid(config.independent.read("independent"), "independent")
     return cohorts
 
 

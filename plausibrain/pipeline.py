@@ -57,7 +57,7 @@ def run(
         cohorts = read_cohorts(config, n_processes=n_processes, device=device, progress=progress)
         return run_cohorts(
             cohorts["reference"], cohorts["generated"], config, training=cohorts.get("training"),
-            n_processes=n_processes, progress=progress,
+            independent=cohorts.get("independent"), n_processes=n_processes, progress=progress,
         )  # fmt: skip
 
 
@@ -70,7 +70,7 @@ def read_cohorts(
             config, config.generator, n_processes=n_processes, device=device, progress=progress
         )
     found = {}
-    for role in ("reference", "generated", "training"):
+    for role in ("reference", "generated", "training", "independent"):
         source: Source | None = getattr(config, role)
         if source is not None:
             found[role] = measured(
@@ -87,12 +87,15 @@ def run_cohorts(
     config: RunConfig,
     *,
     training: Cohort | None = None,
+    independent: Cohort | None = None,
     n_processes: int = 1,
     progress: Progress | None = None,
 ) -> Path:
     """Analyse two cohorts that are already in memory; see `run`."""
     with locked_folder(config.out) as folder:
-        analysis, record = _analysed(reference, generated, config, training, n_processes, progress)
+        analysis, record = _analysed(
+            reference, generated, config, training, independent, n_processes, progress
+        )
         folder.require()
         write_run_folder(config.out, analysis, record)
         return write_report(config.out, progress=progress)
@@ -103,6 +106,7 @@ def _analysed(
     generated: Cohort,
     config: RunConfig,
     training: Cohort | None,
+    independent: Cohort | None,
     n_processes: int,
     progress: Progress | None,
 ) -> tuple[Analysis, dict[str, Any]]:
@@ -111,7 +115,10 @@ def _analysed(
         reference, generated, config, training=training, n_processes=n_processes, progress=progress
     )
     reference, generated = features.reference, features.generated
-    analysis = analyse(reference, generated, config.settings, training=features.training, progress=progress)
+    analysis = analyse(
+        reference, generated, config.settings, training=features.training, independent=independent,
+        progress=progress,
+    )  # fmt: skip
     analysis.tables.update(quality.tables)
     if progress is not None:
         progress("pictures", 0, 1)

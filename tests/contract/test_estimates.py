@@ -12,6 +12,7 @@ from statsmodels.stats.multitest import multipletests
 from plausibrain.analysis.analyse import Analysis, analyse
 from plausibrain.analysis.evaluate import Pairs
 from plausibrain.analysis.feature_registry import all_distances
+from plausibrain.analysis.independent import groups_of
 from plausibrain.analysis.joint_design import build_frame
 from plausibrain.analysis.quantities import all_estimates, all_quantities
 from plausibrain.analysis.results import COLUMNS
@@ -24,7 +25,7 @@ from plausibrain.cohorts.tables import read_table, write_table
 from plausibrain.evaluation.diversity.pair_table import all_similarities
 from plausibrain.generation.demo_cohorts import table_cohort
 from plausibrain.reports.references import known_references
-from tests.unit.analysis.factory import with_quality
+from tests.unit.analysis.factory import patients_and_controls, with_quality
 from tests.unit.analysis.feature_factory import with_images
 
 SETTINGS = Settings(n_resamples=100, n_splits=20, wasabi_repeats=10)
@@ -32,6 +33,7 @@ REFERENCE, GENERATED = (
     with_images(with_quality(table_cohort(n, seed=seed, name=name), seed=seed), seed)
     for n, seed, name in ((130, 1, "r"), (120, 2, "g"))
 )
+INDEPENDENT = patients_and_controls(60, 4, years=6.0)
 TRAINING = with_images(table_cohort(90, seed=3, name="t"), 3)
 REFERENCES = known_references()
 KEY = ["question", "analysis", "quantity", "structure", "stratum", "headsize", "cohort"]
@@ -44,9 +46,9 @@ def without_head_size(cohort: Cohort) -> Cohort:
 
 
 def pairs_of(reference: Cohort, generated: Cohort) -> Pairs:
-    return Pairs.of(
-        build_frame(prepare_samples(reference, generated, min_subjects=10, training=TRAINING), SETTINGS)
-    )
+    samples = prepare_samples(reference, generated, min_subjects=10, training=TRAINING)
+    frame = build_frame(samples, SETTINGS)
+    return Pairs.of(replace(frame, independent=groups_of(INDEPENDENT, frame)))
 
 
 PAIRS = pairs_of(REFERENCE, GENERATED)

@@ -9,6 +9,7 @@ import pytest
 
 from plausibrain.analysis.applicability import missing_capability
 from plausibrain.analysis.evaluate import Pairs
+from plausibrain.analysis.independent import groups_of
 from plausibrain.analysis.joint_design import Prepared, build_frame
 from plausibrain.analysis.pair import Pair, Weighted
 from plausibrain.analysis.registry import all_headlines
@@ -18,7 +19,7 @@ from plausibrain.cohorts.registry import Plugin
 from plausibrain.cohorts.requested_volumes import BRAIN_NORMALISED, answer
 from plausibrain.generation.demo_cohorts import table_cohort
 from plausibrain.reports.references import known_references
-from tests.unit.analysis.factory import with_quality, with_subjects
+from tests.unit.analysis.factory import patients_and_controls, with_quality, with_subjects
 from tests.unit.analysis.feature_factory import with_images
 
 SETTINGS = Settings(n_resamples=100, n_splits=60)
@@ -27,6 +28,7 @@ REFERENCE, GENERATED = (
     for n, seed, name in ((240, 1, "r"), (200, 2, "g"))
 )
 GENERATED = with_subjects(GENERATED, **{BRAIN_NORMALISED: answer(GENERATED.volumes, BRAIN_NORMALISED)})
+INDEPENDENT = patients_and_controls(60, 4, years=6.0)
 TRAINING = with_images(table_cohort(90, seed=3, name="t"), 3)
 REFERENCES = known_references()
 SINGLE_PRECISION = 2e-4
@@ -35,9 +37,9 @@ KNOWS_SUBJECTS, BY_SUBJECT = ("covariation", "spread_head", "spread_structures",
 
 
 def pairs_of(reference=REFERENCE, generated=GENERATED, settings=SETTINGS) -> Pairs:
-    return Pairs.of(
-        build_frame(prepare_samples(reference, generated, min_subjects=10, training=TRAINING), settings)
-    )
+    samples = prepare_samples(reference, generated, min_subjects=10, training=TRAINING)
+    frame = build_frame(samples, settings)
+    return Pairs.of(replace(frame, independent=groups_of(INDEPENDENT, frame)))
 
 
 PAIRS = pairs_of()

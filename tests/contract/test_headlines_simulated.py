@@ -57,6 +57,8 @@ def test_same_population_is_not_called_different():
 @pytest.mark.parametrize("name", [p.name for p in all_headlines() if not p.from_counts and p.null])
 def test_intervals_cover(name):
     cards = [card[name] for card in same_population() if card[name]["status"] == "ok"]
+    if not cards and all(card[name]["status"] == "not_applicable" for card in same_population()):
+        pytest.skip("needs more than two cohorts")
     if len(cards) < DRAWS / 2:
         reasons = {card[name]["reason"] for card in same_population()} - {""}
         assert all("undefined" in reason for reason in reasons)

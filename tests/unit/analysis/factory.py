@@ -11,6 +11,8 @@ from plausibrain.analysis.joint_design import Frame, build_frame
 from plausibrain.analysis.sample import prepare_samples
 from plausibrain.analysis.settings import Settings
 from plausibrain.cohorts.cohort import Cohort
+from plausibrain.generation.demo_cohorts import asked_cohort
+from plausibrain.generation.norms import draw_subjects
 
 # Mean mm3, change per year, men minus women at equal head size, share of head size's deviation, residual SD:
 # all relative to the mean except the first.
@@ -98,3 +100,16 @@ def with_quality(
         for k in range(n_measures)
     }
     return replace(cohort, measures=pd.DataFrame(values))
+
+
+def patients_and_controls(n: int, seed: int, *, years: float) -> Cohort:
+    """Return 2n subjects, of whom the second half have brains that are `years` older than they are."""
+    controls = draw_subjects(n, seed=seed, age=(30.0, 70.0))
+    patients = draw_subjects(n, seed=seed + 1, age=(30.0, 70.0))
+    patients = patients.assign(participant_id=[f"patient-{i}" for i in range(n)])
+    patients["subject"] = patients["participant_id"]
+    older = patients.assign(age=patients["age"] + years)
+    drawn = asked_cohort(pd.concat([controls, older], ignore_index=True), seed=seed, name="independent")
+    age = drawn.subjects["age"] - np.repeat([0.0, years], n)
+    diagnosis = np.repeat(["Control", "Patient"], n)
+    return replace(drawn, subjects=drawn.subjects.assign(age=age, diagnosis=diagnosis))
