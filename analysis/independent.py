@@ -71,8 +71,8 @@ def groups_of(cohort: Cohort, frame: Frame) -> Groups:
     Parameters
     ----------
     cohort : Cohort
-        With volumes, ages, sexes and a column `diagnosis` that names the controls one of `CONTROLS`; everybody
-        else with a diagnosis is a patient.
+        With volumes, ages, sexes and a column `diagnosis` that names the controls one of `CONTROLS`;
+        everybody else with a diagnosis is a patient.
     frame : Frame
 
     Raises
@@ -85,8 +85,8 @@ def groups_of(cohort: Cohort, frame: Frame) -> Groups:
     known = [i for i, name in enumerate(frame.outcome_names) if name in cohort.volumes]
     if len([i for i in known if frame.outcome_names[i] != TIV]) < MIN_STRUCTURES:
         raise DataError(
-            f"the independent cohort {cohort.source} has {len(known)} of the {len(frame.outcome_names)} volumes "
-            f"of the comparison; at least {MIN_STRUCTURES} structures are needed"
+            f"the independent cohort {cohort.source} has {len(known)} of the {len(frame.outcome_names)} "
+            f"volumes of the comparison; at least {MIN_STRUCTURES} structures are needed"
         )
     diagnosis = _diagnosis(cohort)
     names = [frame.outcome_names[i] for i in known]

@@ -15,7 +15,7 @@ from plausibrain.cohorts.cohort import Cohort
 from plausibrain.cohorts.errors import DataError
 from plausibrain.generation.demo_cohorts import table_cohort
 from plausibrain.generation.injection import inject
-from tests.unit.analysis.factory import frame_of, patients_and_controls, pairs_of, with_subjects
+from tests.unit.analysis.factory import frame_of, pairs_of, patients_and_controls, with_subjects
 
 SETTINGS = Settings(n_resamples=200, n_splits=20)
 REFERENCE, GENERATED = table_cohort(200, seed=1, name="r"), table_cohort(200, seed=2, name="g")
