@@ -158,7 +158,7 @@ def test_the_network_sees_the_same_image(way: str, image: Volume, tmp_path: Path
 def test_on_an_oblique_grid_neither_offset_nor_head_size_change(
     image: Volume, volumes: dict[str, float], tmp_path: Path
 ) -> None:
-    """The network itself sees a tilted head a little differently: head size is compared, not every structure."""
+    """The network sees a tilted head a little differently, so that only head size is compared."""
     turned = read_volume(moved(20.0)(image, tmp_path / "image.nii.gz"))
     shifted = Volume(turned.data / 122.5 - 1, turned.affine)
     np.testing.assert_allclose(working(shifted).data, working(turned).data, atol=1e-5)
