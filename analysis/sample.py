@@ -210,8 +210,11 @@ def missing_table(reference: Cohort, generated: Cohort) -> pd.DataFrame:
 def _check_comparable(reference: Cohort, generated: Cohort) -> None:
     for role, cohort in (("reference", reference), ("generated", generated)):
         if cohort.volumes is None:
+            why = [note.message for note in cohort.notes if note.kind == "warning" and not note.column]
+            said = f" ({why[-1]})" if why else ""
             raise DataError(
-                f"{role} cohort {cohort.source}: no volumes; segment the images first or give a volume table"
+                f"{role} cohort {cohort.source}: no volumes{said}; segment the images first or give a volume "
+                "table"
             )
     known = {reference.segmenter, generated.segmenter} - {"unknown", None}
     if len(known) > 1:

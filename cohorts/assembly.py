@@ -1,5 +1,6 @@
 """Puts the parts of a cohort together: subjects, volumes, quality scores and images, joined by id."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,11 +10,12 @@ import numpy as np
 import pandas as pd
 
 from plausibrain.cohorts.cells import as_text
-from plausibrain.cohorts.data_dictionary import read_dictionary
+from plausibrain.cohorts.data_dictionary import read_dictionary, stated_volume_unit
 from plausibrain.cohorts.errors import DataError
-from plausibrain.cohorts.identity import bids_name, match_ids
+from plausibrain.cohorts.identity import bids_name, file_stem, match_ids
 from plausibrain.cohorts.locations import Locations, image_stem
 from plausibrain.cohorts.notes import Note
+from plausibrain.cohorts.other_programs import described_columns
 from plausibrain.cohorts.participant_columns import find_columns, is_text_column
 from plausibrain.cohorts.participants import parse_participants
 from plausibrain.cohorts.raw_tables import read_raw_table
@@ -21,6 +23,7 @@ from plausibrain.cohorts.repeats import resolve_repeats
 from plausibrain.cohorts.volume_tables import VolumeTable, split_volume_table
 
 _SHOWN = 10
+_CONTRAST = re.compile(r"_ce-[A-Za-z0-9]+")
 
 
 class Reading(NamedTuple):
@@ -87,11 +90,11 @@ def assemble(files: Locations, reading: Reading) -> Parts:
     parts = Parts(subjects, volumes, qc, None, main.content.segmenter, ())
     if files.images:
         _add_images(parts, files, notes)
-    if files.volumes is not None and files.volumes != files.subjects:
-        _add_volumes(parts, _volume_table(files.volumes, reading, notes), notes)
-    if files.qc is not None and files.qc not in (files.subjects, files.volumes):
+    if files.volumes and files.volumes != (files.subjects,):
+        _add_volumes(parts, _joined([_volume_table(path, reading, notes) for path in files.volumes]), notes)
+    if files.qc is not None and files.qc not in (files.subjects, *files.volumes):
         _add_qc(parts, _volume_table(files.qc, reading, notes), notes)
-    _explain_no_volumes(parts, files, notes)
+    _explain_no_volumes(parts, files, main.content.rest.columns, notes)
     parts.notes = tuple(notes)
     return parts
 
@@ -102,9 +105,12 @@ def _read(path: Path, reading: Reading) -> tuple[_Table, list[Note]]:
     dropped: tuple[Note, ...] = ()
     if "participant_id" in columns:
         raw, dropped = resolve_repeats(raw, columns, source=str(path), repeats=reading.repeats)
-    content = split_volume_table(raw, source=str(path), unit=reading.volume_unit)
+    unit, stated = stated_volume_unit(path, raw.columns)
+    if reading.volume_unit is not None:
+        unit, stated = reading.volume_unit, ()
+    content = split_volume_table(raw, source=str(path), unit=unit)
     names = _row_names(raw, columns) if "participant_id" in columns else []
-    return _Table(path, names, content), [*notes, *dropped, *content.notes]
+    return _Table(path, names, content), [*notes, *stated, *dropped, *content.notes]
 
 
 def _volume_table(path: Path, reading: Reading, notes: list[Note]) -> _Table:
@@ -114,16 +120,58 @@ def _volume_table(path: Path, reading: Reading, notes: list[Note]) -> _Table:
         found = ", ".join(map(str, table.content.rest.columns[:10])) or "only numbers"
         raise DataError(f"{path}: no column of ids to join by; found {found}; add a participant_id column")
     if table.content.volumes.empty and table.content.qc is None:
-        raise DataError(
-            f"{path}: no column names a structure; use the names of SynthSeg or FreeSurfer, "
-            "such as 'left hippocampus' or 'Left-Hippocampus'"
+        what = described_columns(table.content.rest.columns) or (
+            "use the names of SynthSeg or FreeSurfer, such as 'left hippocampus' or 'Left-Hippocampus'"
         )
+        raise DataError(f"{path}: no column names a structure; {what}")
+    used = set(find_columns(table.content.rest.columns).values())
+    unused = [str(name) for name in table.content.rest.columns if name not in used]
+    if unused:
+        message = f"{len(unused)} columns of {path.name} not used: {_list(unused)}"
+        notes.append(Note("ignored", unused[0], 1, "", message))
     return table
+
+
+def _joined(tables: Sequence[_Table]) -> _Table:
+    """One table of several about the same images, such as FreeSurfer's of each hemisphere.
+
+    Raises
+    ------
+    DataError
+        When no id is in all of them, or two of them give one structure and differ.
+    """
+    first = tables[0]
+    for other in tables[1:]:
+        first = _joined_pair(first, other)
+    return first
+
+
+def _joined_pair(first: _Table, other: _Table) -> _Table:
+    places = {name: place for place, name in enumerate(other.names)}
+    rows = np.array([places.get(name, -1) for name in first.names], dtype=np.intp)
+    if (rows < 0).all():
+        raise DataError(f"{other.path}: shares no id with {first.path}; give tables of the same images")
+    volumes, more = first.content.volumes, _aligned(other.content.volumes, rows)
+    more.index = volumes.index
+    for name in volumes.columns.intersection(more.columns):
+        both = volumes[name].notna() & more[name].notna()
+        if not np.allclose(volumes.loc[both, name], more.loc[both, name], rtol=1e-4):
+            raise DataError(f"{first.path} and {other.path} both give {name} and differ; remove one of them")
+    fresh = more[more.columns.difference(volumes.columns, sort=False)]
+    reasons = np.array([*other.content.reason, f"no row in {other.path.name}"], dtype=object)[rows]
+    reason = first.content.reason.mask(first.content.reason == "", pd.Series(reasons, index=volumes.index))
+    segmenters = {first.content.segmenter, other.content.segmenter} - {"unknown"}
+    content = first.content._replace(
+        volumes=pd.concat([volumes, fresh], axis=1),
+        reason=reason.astype("str"),
+        segmenter=segmenters.pop() if len(segmenters) == 1 else "unknown",
+    )
+    return first._replace(content=content)
 
 
 def _row_names(raw: pd.DataFrame, columns: dict[str, str]) -> list[str]:
     """Id of every row, with its session where the id repeats."""
-    ids = as_text(raw[columns["participant_id"]]).fillna("")
+    ids = as_text(raw[columns["participant_id"]]).fillna("").map(file_stem)
     if "session" in columns:
         repeated = ids.duplicated(keep=False)
         label = as_text(raw[columns["session"]]).fillna("none").str.replace(r"[^0-9A-Za-z]+", "", regex=True)
@@ -135,7 +183,14 @@ def _add_images(parts: Parts, files: Locations, notes: list[Note]) -> None:
     stems = [image_stem(path) for path in files.images]
     rows = _join(parts, stems, f"{files.folder}: image", notes)
     parts.images = tuple(files.images[i] if i >= 0 else None for i in rows)
-    if parts.volumes is None and files.volumes is None:
+    contrast = [stem for stem in stems if _CONTRAST.search(stem)]
+    if contrast:
+        message = (
+            f"{len(contrast)} images were taken with a contrast agent (ce-), which brightens vessels and "
+            f"changes volumes: {_list(contrast)}"
+        )
+        notes.append(Note("warning", "", None, contrast[0], message))
+    if parts.volumes is None and not files.volumes:
         _exclude_unmatched(parts, rows, f"no image in {files.folder}", notes)
 
 
@@ -196,7 +251,8 @@ def _multiplied(
         raise DataError(
             f"{what}s: {_list(first)} all belong to "
             f"{parts.subjects['participant_id'][subject_of[several[0]]]!r}, and no "
-            "session (ses-, run-) tells them apart; choose with images='*_pattern.nii.gz', or rename them"
+            "session (ses-, run-) tells them apart; choose, for example images='acq=mprage' or "
+            "images='*_pattern.nii.gz', or rename them"
         )
     order = np.concatenate([entries, np.full(int((counts == 0).sum()), -1)])
     owner = np.concatenate([subject_of[entries], np.flatnonzero(counts == 0)])
@@ -244,9 +300,11 @@ def mark_excluded(subjects: pd.DataFrame, reasons: np.ndarray) -> pd.DataFrame:
     )
 
 
-def _explain_no_volumes(parts: Parts, files: Locations, notes: list[Note]) -> None:
+def _explain_no_volumes(parts: Parts, files: Locations, columns: pd.Index, notes: list[Note]) -> None:
     if parts.volumes is None and parts.images is None:
+        what = described_columns(columns)
         message = f"{files.subjects.name} has no column that names a structure, and there are no images"
+        message += f"; {what}" if what else ""
         notes.append(Note("warning", "", None, "", message))
 
 

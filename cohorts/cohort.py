@@ -14,7 +14,7 @@ from plausibrain.cohorts.bids import write_bids
 from plausibrain.cohorts.errors import DataError
 from plausibrain.cohorts.from_images import checked_features, checked_pairs, checked_reasons, pairs_among
 from plausibrain.cohorts.import_notes import import_notes
-from plausibrain.cohorts.locations import locate
+from plausibrain.cohorts.locations import Tables, locate
 from plausibrain.cohorts.notes import Note, notes_table
 from plausibrain.cohorts.request_notes import request_notes
 from plausibrain.cohorts.structures import TIV
@@ -145,7 +145,7 @@ def read_cohort(
     *,
     name: str | None = None,
     participants: str | os.PathLike[str] | None = None,
-    volumes: str | os.PathLike[str] | None = None,
+    volumes: Tables | None = None,
     qc: str | os.PathLike[str] | None = None,
     images: str | None = None,
     sex_coding: str | None = None,
@@ -165,10 +165,13 @@ def read_cohort(
         table of subjects, with or without their volumes.
     name : str or None
         What the report calls it; None takes the name of the file or folder.
-    participants, volumes, qc : path-like or None
+    participants, qc : path-like or None
         Tables that lie elsewhere. They are joined by id, see `plausibrain.cohorts.identity.match_ids`.
+    volumes : path-like, sequence of path-like, or None
+        A table of volumes, or several of the same images, such as FreeSurfer's of aseg and each hemisphere.
     images : str or None
-        Pattern below the folder, for example ``*_SS.nii.gz``, where the usual places do not fit.
+        Pattern below the folder, for example ``*_SS.nii.gz``, where the usual places do not fit; or BIDS
+        entities, for example ``acq=mprage``, where a subject has several images.
     sex_coding : str or None
         Meaning of coded sexes, for example ``1=M,0=F``.
     age_unit : {None, "years", "months", "days"}

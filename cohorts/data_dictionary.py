@@ -1,12 +1,13 @@
 """What the data dictionary beside a table (BIDS) says about ages and sexes: units and levels."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from plausibrain.cohorts.errors import DataError
 from plausibrain.cohorts.notes import Note
 from plausibrain.cohorts.sexes import WORDS
+from plausibrain.cohorts.structures import canonical_name
 from plausibrain.cohorts.text_files import read_json
 
 _UNITS = {
@@ -15,12 +16,43 @@ _UNITS = {
 }  # fmt: skip
 
 
+_VOLUME_UNITS = {"ml": "mL", "millilitre": "mL", "milliliter": "mL", "cm3": "mL", "cm^3": "mL", "cc": "mL"}
+
+
 class Dictionary(NamedTuple):
     """Unit of the ages and coding of the sexes where they are stated and not the usual ones, and notes."""
 
     age_unit: str | None = None
     sex_coding: str | None = None
     notes: tuple[Note, ...] = ()
+
+
+def stated_volume_unit(table: Path, columns: Iterable[object]) -> tuple[str | None, tuple[Note, ...]]:
+    """Return the unit of volumes where the data dictionary of a table states one that is not mm3, and a note.
+
+    Raises
+    ------
+    DataError
+        When the dictionary is no readable JSON, or structures are stated in different units.
+    """
+    try:
+        content = read_json(table.with_suffix(".json"))
+    except FileNotFoundError:
+        return None, ()
+    if not isinstance(content, dict):
+        return None, ()
+    found = {}
+    for header in map(str, columns):
+        units = _entry(content, header).get("Units")
+        if units is not None and canonical_name(header.removeprefix("vol_")) is not None:
+            found[header] = _VOLUME_UNITS.get(str(units).strip().casefold().replace("³", "3"))
+    if len(set(found.values())) > 1:
+        raise DataError(
+            f"{table.with_suffix('.json')}: states different units of volume; convert one of them"
+        )
+    unit = next(iter(found.values()), None)
+    said = f"{table.stem}.json states that volumes are in {unit}"
+    return unit, (Note("coerced", next(iter(found)), None, str(unit), said),) if unit else ()
 
 
 def read_dictionary(table: Path, columns: Mapping[str, str]) -> Dictionary:

@@ -11,6 +11,7 @@ from plausibrain.cohorts.errors import DataError
 _MAX_LENGTH = 128
 _BIDS = re.compile(r"^(?P<subject>sub-[A-Za-z0-9]+)(?P<entities>(?:_[A-Za-z]+-[A-Za-z0-9]+)*)(?:_.*)?$")
 _SESSION = re.compile(r"_(ses|run)-([A-Za-z0-9]+)")
+_IMAGE = re.compile(r"(?:.*[/\\])?(?P<stem>[^/\\]+?)\.(?:nii\.gz|nii|mgz|mgh)", re.IGNORECASE)
 _DEFECT = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
@@ -60,6 +61,20 @@ def safe_id(value: str, *, where: str = "") -> str:
             "rename it"
         )
     return text
+
+
+def file_stem(name: str) -> str:
+    """Return the file name without folders and image ending where a name is the path of an image.
+
+    Other names stay as they are: a path that is no image is no id, and `safe_id` refuses it.
+
+    Examples
+    --------
+    >>> file_stem("/data/proj/sub-00_T1w.nii.gz"), file_stem("sub-00")
+    ('sub-00_T1w', 'sub-00')
+    """
+    match = _IMAGE.fullmatch(name.strip())
+    return name if match is None or ".." in name else match["stem"]
 
 
 def bids_name(name: str) -> BidsName | None:

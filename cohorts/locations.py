@@ -2,7 +2,8 @@
 
 import csv
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from plausibrain.cohorts.structures import canonical_name
 IMAGE_ENDINGS = (".nii.gz", ".nii", ".mgz", ".mgh")
 _T1W = ("_T1w.nii.gz", "_T1w.nii")
 _TABLES = (".tsv", ".csv", ".txt")
+_ENTITIES = re.compile(r"[A-Za-z]+=[A-Za-z0-9]+(?:,[A-Za-z]+=[A-Za-z0-9]+)*")
+Tables = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 _PARTICIPANTS = ("participants.tsv", "participants.csv")
 
 
@@ -23,8 +26,10 @@ class Locations:
     ----------
     subjects : Path
         Table of subjects, perhaps with their volumes.
-    volumes, qc : Path or None
-        Tables apart.
+    volumes : tuple of Path
+        Tables apart, of the same images; empty when there are none.
+    qc : Path or None
+        A table apart.
     images : tuple of Path
         Image files, sorted; empty when there are none.
     folder : Path or None
@@ -32,7 +37,7 @@ class Locations:
     """
 
     subjects: Path
-    volumes: Path | None = None
+    volumes: tuple[Path, ...] = ()
     qc: Path | None = None
     images: tuple[Path, ...] = ()
     folder: Path | None = None
@@ -42,7 +47,7 @@ def locate(
     path: Path,
     *,
     participants: str | os.PathLike[str] | None = None,
-    volumes: str | os.PathLike[str] | None = None,
+    volumes: Tables | None = None,
     qc: str | os.PathLike[str] | None = None,
     images: str | None = None,
 ) -> Locations:
@@ -52,10 +57,12 @@ def locate(
     ----------
     path : Path
         Folder or table.
-    participants, volumes, qc : path-like or None
+    participants, qc : path-like or None
         Tables that lie elsewhere.
+    volumes : path-like, sequence of path-like, or None
+        One table, or several of the same images.
     images : str or None
-        Pattern below the folder.
+        Pattern below the folder, or BIDS entities such as ``acq=mprage``.
 
     Returns
     -------
@@ -67,18 +74,25 @@ def locate(
         When the path does not exist, a folder has no table of subjects or several, or the pattern finds
         nothing.
     """
-    given = {name: None if p is None else Path(p) for name, p in (("volumes", volumes), ("qc", qc))}
+    tables = _tables(volumes)
+    scores = None if qc is None else Path(qc)
     subjects = None if participants is None else Path(participants)
     if path.is_dir():
         found = find_images(path, images)
         table = subjects or _subjects_table(path)
-        derived = given["volumes"] or _derived_volumes(path)
-        return Locations(table, derived, given["qc"] or _sibling_qc(derived), found, path)
+        tables = tables or _derived_volumes(path)
+        return Locations(table, tables, scores or _sibling_qc(tables), found, path)
     if not path.exists():
         raise DataError(f"{path}: no such file or folder; check the path")
-    if subjects is not None and given["volumes"] is None:
-        given["volumes"] = path
-    return Locations(subjects or path, given["volumes"], given["qc"])
+    if subjects is not None and not tables:
+        tables = (path,)
+    return Locations(subjects or path, tables, scores)
+
+
+def _tables(given: Tables | None) -> tuple[Path, ...]:
+    if given is None:
+        return ()
+    return (Path(given),) if isinstance(given, str | os.PathLike) else tuple(Path(path) for path in given)
 
 
 def find_images(folder: Path, pattern: str | None = None) -> tuple[Path, ...]:
@@ -89,7 +103,8 @@ def find_images(folder: Path, pattern: str | None = None) -> tuple[Path, ...]:
     folder : Path
         BIDS (``sub-*/[ses-*/]anat/*_T1w.nii[.gz]``) or flat.
     pattern : str or None
-        Where the usual places do not fit, for example ``*_SS.nii.gz``.
+        Where the usual places do not fit, for example ``*_SS.nii.gz``; or BIDS entities that choose among the
+        images of the usual places, for example ``acq=mprage,run=1``.
 
     Returns
     -------
@@ -101,6 +116,8 @@ def find_images(folder: Path, pattern: str | None = None) -> tuple[Path, ...]:
     DataError
         When the pattern finds no image.
     """
+    if pattern is not None and _ENTITIES.fullmatch(pattern):
+        return _with_entities(find_images(folder), pattern, folder)
     if pattern is not None:
         try:
             found = tuple(sorted(path for path in folder.glob(pattern) if path.name.endswith(IMAGE_ENDINGS)))
@@ -116,6 +133,15 @@ def find_images(folder: Path, pattern: str | None = None) -> tuple[Path, ...]:
         return bids
     flat = sorted(path for path in folder.iterdir() if path.name.endswith(IMAGE_ENDINGS))
     return tuple([path for path in flat if path.name.endswith(_T1W)] or flat)
+
+
+def _with_entities(images: tuple[Path, ...], wanted: str, folder: Path) -> tuple[Path, ...]:
+    tags = [f"_{entity}-{label}_" for entity, _, label in (pair.partition("=") for pair in wanted.split(","))]
+    found = tuple(path for path in images if all(tag in f"_{image_stem(path)}_" for tag in tags))
+    if not found:
+        there = ", ".join(path.name for path in images[:4]) or "none"
+        raise DataError(f"{folder}: no image has {wanted}; there are {there}")
+    return found
 
 
 def image_stem(path: Path) -> str:
@@ -162,7 +188,7 @@ def _subjects_table(folder: Path) -> Path:
     )
 
 
-def _derived_volumes(folder: Path) -> Path | None:
+def _derived_volumes(folder: Path) -> tuple[Path, ...]:
     """Return the one volume table below ``derivatives``, if there is exactly one."""
     candidates = sorted(
         path for path in (folder / "derivatives").glob("*/*") if path.suffix.lower() in _TABLES
@@ -174,13 +200,14 @@ def _derived_volumes(folder: Path) -> Path | None:
             f"({', '.join(str(path.relative_to(folder)) for path in tables[:6])}); "
             "choose one with volumes=..."
         )
-    return tables[0] if tables else None
+    return tuple(tables)
 
 
-def _sibling_qc(volumes: Path | None) -> Path | None:
+def _sibling_qc(volumes: tuple[Path, ...]) -> Path | None:
     """Return the table of quality scores beside the volumes, if there is one."""
     names = ("qc.tsv", "qc.csv")
-    return next((volumes.with_name(n) for n in names if volumes and volumes.with_name(n).is_file()), None)
+    beside = (table.with_name(name) for table in volumes for name in names)
+    return next((path for path in beside if path.is_file()), None)
 
 
 def _names_structures(path: Path) -> bool:

@@ -11,7 +11,7 @@ import pandas as pd
 from plausibrain.cohorts.ages import parse_ages
 from plausibrain.cohorts.cells import as_text, checked_numbers
 from plausibrain.cohorts.errors import DataError
-from plausibrain.cohorts.identity import bids_name, safe_id
+from plausibrain.cohorts.identity import bids_name, file_stem, safe_id
 from plausibrain.cohorts.notes import Note
 from plausibrain.cohorts.participant_columns import SYNONYMS, find_columns
 from plausibrain.cohorts.requested_volumes import REQUESTED_VOLUMES
@@ -89,7 +89,7 @@ def _check_columns(columns: dict[str, str], raw: pd.DataFrame, source: str) -> N
 def _identities(raw: pd.DataFrame, columns: dict[str, str], source: str) -> pd.DataFrame:
     """Ids, subjects and sessions; an id that repeats becomes unique by its session and seed."""
     header = columns["participant_id"]
-    given = as_text(raw[header])
+    given = as_text(raw[header]).map(file_stem, na_action="ignore")
     if given.isna().any():
         raise DataError(
             f"{source}: line {given.index[given.isna()][0]}: {header!r} is empty; every row needs an id"

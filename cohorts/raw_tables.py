@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from plausibrain.cohorts.cells import as_numbers
 from plausibrain.cohorts.errors import DataError
 from plausibrain.cohorts.notes import Note
 from plausibrain.cohorts.tables import EXACT_FLOATS
@@ -69,11 +70,31 @@ def read_raw_table(
     header = _header(text, delimiter, target)
     frame = _parsed(text, delimiter, header, is_text, target)
     frame.index += content.count("\n", 0, len(content) - len(text))  # blank lines above the header
+    frame, repeated = _without_repeated_header(frame, header, is_text)
     frame = frame[frame.notna().any(axis=1)]
     header, frame = _without_empty_ends(header, frame)
     if frame.empty:
         raise DataError(f"{target}: has a header but no rows; give a table with at least one subject")
-    return _without_repeated_columns(frame, header, target)
+    table = _without_repeated_columns(frame, header, target)
+    return table._replace(notes=(*repeated, *table.notes))
+
+
+def _without_repeated_header(
+    frame: pd.DataFrame, header: list[str], is_text: Callable[[str], bool]
+) -> tuple[pd.DataFrame, tuple[Note, ...]]:
+    """Drop rows that repeat the header, as joined files have them."""
+    rows = frame[frame[0].astype("str") == header[0]]
+    lines = [line for line, row in zip(rows.index, rows.astype("str").to_numpy(), strict=True)
+             if row.tolist() == header]  # fmt: skip
+    if not lines:
+        return frame, ()
+    kept = frame.drop(index=lines)
+    for i, name in enumerate(header):
+        numbers = as_numbers(kept[i])
+        if not is_text(name) and numbers.notna().eq(kept[i].notna()).all():
+            kept[i] = numbers
+    message = f"{len(lines)} rows repeat the header and were dropped: the table was joined from several"
+    return kept, (Note("ignored", header[0], int(lines[0]), header[0], message),)
 
 
 def _decoded(path: Path, encoding: str | None) -> str:

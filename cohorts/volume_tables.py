@@ -16,8 +16,9 @@ import pandas as pd
 from plausibrain.cohorts.cells import as_numbers, checked_numbers
 from plausibrain.cohorts.errors import DataError
 from plausibrain.cohorts.notes import Note
+from plausibrain.cohorts.other_programs import is_fastsurfer
 from plausibrain.cohorts.parcel_sums import parcel_sum_notes
-from plausibrain.cohorts.participant_columns import is_text_column
+from plausibrain.cohorts.participant_columns import is_text_column, plain
 from plausibrain.cohorts.raw_tables import read_raw_table
 from plausibrain.cohorts.structures import TIV, TIV_ALIASES, canonical_name, find_structure
 from plausibrain.cohorts.volume_sums import implausible_heads
@@ -46,6 +47,7 @@ _LEAST_MM3 = {
 """A median below says that the unit is not mm3: an adult human has 20 to 100 times as much, and the same
 number in mL lies below."""
 _MOST_MM3 = 1e9
+_SEGMENTED_HEAD = ("stiv", "segmentedtotalintracranialvol")
 _SYNTHSEG_ONLY = "total intracranial"
 _SHOWN = 20
 
@@ -132,6 +134,7 @@ def split_volume_table(raw: pd.DataFrame, *, source: str, unit: str | None = Non
     headers = {str(name): _structure_of(str(name)) for name in raw.columns if str(name) not in groups}
     names = {header: name for header, name in headers.items() if name is not None}
     notes: list[Note] = []
+    names = _without_second_head_size(raw, names, notes)
     names = _without_twins(raw, names, source, notes)
     volumes = _numbers(raw, names, source)
     volumes = _without_empty_extras(volumes, notes)
@@ -147,7 +150,7 @@ def split_volume_table(raw: pd.DataFrame, *, source: str, unit: str | None = Non
     if qc is not None:
         _check_qc(qc, source)
     rest = raw[[name for name in raw.columns if headers.get(str(name)) is None and str(name) not in groups]]
-    return VolumeTable(volumes, qc, rest, _segmenter(names), tuple(notes), reason)
+    return VolumeTable(volumes, qc, rest, _segmenter(names, source), tuple(notes), reason)
 
 
 def _structure_of(header: str) -> str | None:
@@ -161,6 +164,23 @@ def _qc_columns(raw: pd.DataFrame) -> dict[str, str]:
     if prefixed or QC_GROUPS[0] not in headers:
         return prefixed
     return {name: name for name in headers if name in QC_GROUPS}
+
+
+def _without_second_head_size(raw: pd.DataFrame, names: dict[str, str], notes: list[Note]) -> dict[str, str]:
+    """Settle which column is head size where FreeSurfer 8 writes a segmented one beside its estimate."""
+    header = next((str(name) for name in raw.columns if plain(str(name)) in _SEGMENTED_HEAD), None)
+    if header is None:
+        return names
+    is_zero = not (as_numbers(raw[header]).fillna(0) != 0).any()
+    first = next((other for other, name in names.items() if name == TIV and other != header), None)
+    because = (
+        "it is zero in every row" if is_zero else f"{first!r} is head size; remove that to use the other"
+    )
+    if first is None and not is_zero:
+        notes.append(Note("coerced", header, 1, "", f"{header!r} is read as head size, as segmented"))
+        return {**names, header: TIV}
+    notes.append(Note("ignored", header, 1, "", f"{header!r} is not used, because {because}"))
+    return {other: name for other, name in names.items() if other != header}
 
 
 def _without_twins(
@@ -296,7 +316,7 @@ def _check_qc(qc: pd.DataFrame, source: str) -> None:
         )
 
 
-def _segmenter(names: dict[str, str]) -> str:
+def _segmenter(names: dict[str, str], source: str) -> str:
     """Whose naming scheme it is; our own tables and mixtures do not say."""
     headers = [header.removeprefix("vol_") for header in names]
     synthseg = sum(_is_synthseg(header, name) for header, name in zip(headers, names.values(), strict=True))
@@ -305,7 +325,9 @@ def _segmenter(names: dict[str, str]) -> str:
     )
     if synthseg and not freesurfer:
         return "synthseg"
-    return "freesurfer" if freesurfer and not synthseg and TIV not in headers else "unknown"
+    if not freesurfer or synthseg or TIV in headers:
+        return "unknown"
+    return "fastsurfer" if is_fastsurfer(source, list(names.values())) else "freesurfer"
 
 
 def _is_synthseg(header: str, name: str) -> bool:

@@ -18,6 +18,8 @@ from plausibrain.cohorts.image_files import check_affine, decode, encode
 
 _CANONICAL = np.array([[0, 1], [1, 1], [2, 1]])
 _INT32 = np.iinfo(np.int32)
+#: What slope and intercept of a header may leave of a whole number: 510.9999 is 511.
+_ROUNDING = 0.01
 
 
 class _Grid:
@@ -364,11 +366,13 @@ def _whole_numbers(data: np.ndarray) -> np.ndarray:
     if data.dtype == np.int32:
         return data
     if data.dtype.kind == "f":
-        bad = data[~(np.isfinite(data) & (data == np.round(data)))]
+        whole = np.round(data)
+        bad = data[~(np.isfinite(data) & (np.abs(data - whole) <= _ROUNDING))]
         if bad.size:
             raise DataError(
                 f"a label is {bad.flat[0]}; labels are whole numbers, this looks like a grey-value image"
             )
+        data = whole
     if data.size and (data.min() < _INT32.min or data.max() > _INT32.max):
         raise DataError("a label does not fit into 32 bits; use a label map with small labels")
     return data.astype(np.int32)

@@ -140,8 +140,20 @@ def run(
     independent_sex_coding: Annotated[
         str | None, typer.Option(help='Meaning of sex codes, e.g. "1=M,0=F".')
     ] = None,
-    reference_age_unit: Annotated[str | None, typer.Option(help="years or months.")] = None,
-    generated_age_unit: Annotated[str | None, typer.Option(help="years or months.")] = None,
+    reference_age_unit: Annotated[str | None, typer.Option(help="years, months, weeks or days.")] = None,
+    generated_age_unit: Annotated[str | None, typer.Option(help="years, months, weeks or days.")] = None,
+    reference_volumes: Annotated[
+        str | None, typer.Option(help="Tables of volumes of the reference, e.g. aseg.tsv,lh.tsv,rh.tsv.")
+    ] = None,
+    generated_volumes: Annotated[
+        str | None, typer.Option(help="Tables of volumes of the generated cohort, with commas between.")
+    ] = None,
+    reference_images: Annotated[
+        str | None, typer.Option(help="Which images: a pattern, or BIDS entities, e.g. acq=mprage.")
+    ] = None,
+    generated_images: Annotated[
+        str | None, typer.Option(help="Which images: a pattern, or BIDS entities, e.g. acq=mprage.")
+    ] = None,
     segmenter: Annotated[
         str | None, typer.Option(help="Program that measured both tables, or that shall segment images.")
     ] = None,
@@ -178,7 +190,7 @@ def run(
 ) -> None:
     """Compare a generated cohort with a reference cohort and write a report."""
     from plausibrain.finished_run import require_same_or_overwrite
-    from plausibrain.flags import config_from_flags, n_processes, name_value_pairs
+    from plausibrain.flags import config_from_flags, n_processes, name_value_pairs, paths_of
     from plausibrain.forecast import forecast
     from plausibrain.pipeline import run as run_pipeline
     from plausibrain.progress import progress_bar
@@ -187,10 +199,12 @@ def run(
     sources: dict[str, dict[str, Any]] = {
         "reference": {"path": reference, "name": reference_name, "sex_coding": reference_sex_coding,
                       "age_unit": reference_age_unit, "segmenter": segmenter, "repeats": repeats,
-                      "segmenter_options": segmenting},
+                      "segmenter_options": segmenting, "volumes": paths_of(reference_volumes),
+                      "images": reference_images},
         "generated": {"path": generated, "name": generated_name, "sex_coding": generated_sex_coding,
                       "age_unit": generated_age_unit, "segmenter": segmenter, "repeats": repeats,
-                      "segmenter_options": segmenting},
+                      "segmenter_options": segmenting, "volumes": paths_of(generated_volumes),
+                      "images": generated_images},
         "training": {"path": training},
         "independent": {"path": independent, "sex_coding": independent_sex_coding, "segmenter": segmenter},
     }  # fmt: skip
@@ -231,7 +245,7 @@ def segment(
         str, typer.Option(help="One of `plausibrain metrics`; options of it with --option.")
     ] = "synthseg_style",
     images: Annotated[
-        str | None, typer.Option(help='Pattern of the image files, e.g. "*_T1w.nii.gz".')
+        str | None, typer.Option(help="Pattern of the image files, or BIDS entities, e.g. acq=mprage.")
     ] = None,
     participants: Annotated[
         Path | None, typer.Option(help="Table of participants, if it lies elsewhere.")

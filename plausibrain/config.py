@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from plausibrain.analysis.settings import Settings
 from plausibrain.cohorts.cohort import Cohort, read_cohort
@@ -20,8 +20,12 @@ class Source(BaseModel):
         BIDS folder, folder of images with a table, or a table.
     name : str or None
         What pages call it; None takes the file or folder name.
-    participants, volumes, qc : Path or None
+    participants, qc : Path or None
         Tables that lie elsewhere, joined by id.
+    volumes : tuple of Path or None
+        Tables of volumes that lie elsewhere, joined by id: one, or several of the same images.
+    images : str or None
+        Pattern of the image files below the folder, or BIDS entities such as `acq=mprage`.
     sex_coding : str or None
         Meaning of coded sexes, for example `1=M,0=F`.
     age_unit : str or None
@@ -43,8 +47,9 @@ class Source(BaseModel):
     path: Path
     name: str | None = None
     participants: Path | None = None
-    volumes: Path | None = None
+    volumes: tuple[Path, ...] | None = None
     qc: Path | None = None
+    images: str | None = None
     sex_coding: str | None = None
     age_unit: str | None = None
     volume_unit: str | None = None
@@ -52,6 +57,11 @@ class Source(BaseModel):
     segmenter: str | None = None
     segmenter_options: dict[str, str] = Field(default_factory=dict)
     encoding: str | None = None
+
+    @field_validator("volumes", mode="before")
+    @classmethod
+    def _one_or_several(cls, given: object) -> object:
+        return (given,) if isinstance(given, str | Path) else given
 
     def read(self, role: str) -> Cohort:
         """Read the cohort; an error that an option settles says how to give that option.
@@ -166,9 +176,9 @@ class RunConfig(BaseModel):
         return self
 
 
-PER_COHORT_FLAGS = ("sex_coding", "age_unit")
+PER_COHORT_FLAGS = ("sex_coding", "age_unit", "images", "volumes")
 SHARED_FLAGS = ("segmenter", "repeats")
-YAML_ONLY = ("volume_unit", "encoding", "participants", "volumes", "qc")
+YAML_ONLY = ("volume_unit", "encoding", "participants", "qc")
 
 
 def _how_to_give(message: str, role: str) -> str:
@@ -230,8 +240,11 @@ def _parse(path: Path) -> dict[str, Any]:
 def _resolve(content: Any, fields: tuple[str, ...], folder: Path) -> None:
     if isinstance(content, dict):
         for name in fields:
-            if isinstance(content.get(name), str):
-                content[name] = str(folder / Path(content[name]).expanduser())
+            given = content.get(name)
+            if isinstance(given, str):
+                content[name] = str(folder / Path(given).expanduser())
+            elif isinstance(given, list):
+                content[name] = [str(folder / Path(str(part)).expanduser()) for part in given]
 
 
 def describe(error: ValidationError) -> str:

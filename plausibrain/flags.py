@@ -105,6 +105,19 @@ def numbers_of(text: str, separator: str) -> tuple[float, ...]:
     return numbers
 
 
+def paths_of(text: str | None) -> tuple[str, ...] | None:
+    """Return the paths of a flag: one, or several with commas between; a file whose name has commas is one.
+
+    Examples
+    --------
+    >>> paths_of("aseg.tsv,lh.tsv")
+    ('aseg.tsv', 'lh.tsv')
+    """
+    if text is None or Path(text).exists():
+        return None if text is None else (text,)
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
 def ranges_of(pairs: Iterable[str]) -> dict[str, tuple[float, ...]]:
     """Return ranges given as ``name=low:high``."""
     return {name: numbers_of(text, ":") for name, text in name_value_pairs(pairs).items()}

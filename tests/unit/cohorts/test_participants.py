@@ -3,8 +3,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from plausibrain.cohorts.ages import parse_ages
 from plausibrain.cohorts.errors import DataError
 from plausibrain.cohorts.identity import bids_name, match_ids, safe_id
+from plausibrain.cohorts.notes import Note
 from plausibrain.cohorts.participant_columns import find_columns
 from plausibrain.cohorts.participants import parse_participants
 from plausibrain.cohorts.sexes import parse_coding
@@ -132,22 +134,45 @@ def test_neither_male_nor_female_is_excluded_with_a_note():
         (">=89", 89),
         ("045Y", 45),
         ("006M", 0.5),
+        ("P50Y8M", 50 + 8 / 12),
+        ("P52W", 52 * 7 / 365.25),
+        ("63,5", 63.5),
         ("0", 0),
         ("120", 120),
     ],
 )
 def test_ages_are_read(text, years):
-    assert parse(age=["60", text, "80"]).subjects["age"].tolist() == [60, years, 80]
+    assert parse(age=["60", text, "80"]).subjects["age"].tolist() == pytest.approx([60, years, 80])
 
 
 def test_open_ended_ages_are_noted():
-    notes = parse(age=["89+", "90+", "70"]).notes
-    assert kinds(notes) == [("coerced", "age", 2)]
+    notes: list[Note] = []
+    parse_ages(pd.Series(["89+", "90+", *["70"] * 28], name="age"), source="p", unit=None, notes=notes)
+    assert [(note.kind, note.column) for note in notes] == [("coerced", "age")]
     assert notes[0].value == "89+"
     assert notes[0].message == "2 open-ended ages read as the stated limit"
 
 
-@pytest.mark.parametrize("text", ["sixty", "60-65", "63,5", "inf", "1e999", "89-"])
+def test_many_open_ended_ages_are_a_warning():
+    notes = parse(age=["36+", "30", "31"]).notes
+    assert [note.kind for note in notes] == ["coerced", "warning"]
+    assert "1 of 3 ages are open-ended" in notes[1].message
+
+
+@pytest.mark.parametrize("text", ["XX", "unknown", "26-30", "26 – 30", "26 to 30"])
+def test_ages_that_are_no_number_of_years_are_left_out_and_counted(text):
+    subjects, notes = parse(age=["60", text, "80"])
+    assert subjects["reason"].tolist() == ["", "age is missing", ""]
+    assert [note.kind for note in notes] == ["warning", "excluded"]
+    assert notes[0].value == text
+
+
+def test_a_column_of_ranges_is_refused():
+    with pytest.raises(DataError, match=r"all ages are ranges, such as '20-25'; write the middle"):
+        parse(age=["20-25", "26-30", "31-35"])
+
+
+@pytest.mark.parametrize("text", ["sixty", "1,063,5", "inf", "1e999", "89-", "P5H", "P"])
 def test_text_for_an_age_is_refused(text):
     with pytest.raises(
         DataError, match=r"p\.tsv: line 3, column 'age': age '.*' is not a number; write years"
@@ -166,6 +191,8 @@ def test_impossible_ages_are_refused(text):
 def test_ages_in_months_ask_for_the_unit():
     with pytest.raises(DataError, match=r"all ages lie above 130 \(720 to 960\); .*age_unit='months'"):
         parse(age=["720", "840", "960"])
+    with pytest.raises(DataError, match=r"all ages lie above 130 .*age_unit='days'"):
+        parse(age=["21900", "25567", "29200"])
     subjects, notes = parse(age=["720", "840", "960"], age_unit="months")
     assert subjects["age"].tolist() == [60, 70, 80]
     assert notes[0].message == "3 ages converted from months to years"

@@ -195,12 +195,24 @@ def test_a_header_without_orientation_leaves_a_remark(tmp_path):
 
 
 def test_a_header_in_another_unit_leaves_a_remark(tmp_path):
-    picture = nib.Nifti1Image(np.ones((2, 2, 2), np.float32), RAS)
+    picture = nib.Nifti1Image(np.ones((2, 2, 2), np.float32), np.diag([2.0, 2.0, 2.0, 1.0]))
     picture.header.set_xyzt_units("micron")
     picture.to_filename(tmp_path / "a.nii")
     assert read_volume(tmp_path / "a.nii").remarks == (
         "the header says its lengths are in micron; they were read as mm",
     )
+
+
+def test_an_identity_matrix_leaves_a_remark(tmp_path):
+    nib.Nifti1Image(np.ones((2, 2, 2), np.float32), np.eye(4)).to_filename(tmp_path / "a.nii")
+    (remark,) = read_volume(tmp_path / "a.nii").remarks
+    assert remark.startswith("the header holds an identity matrix")
+
+
+def test_labels_that_a_slope_left_a_little_off_are_rounded(tmp_path):
+    picture = nib.Nifti1Image(np.full((2, 2, 2), 510.9999, np.float32), np.eye(4))
+    picture.to_filename(tmp_path / "a.nii")
+    assert (read_label_map(tmp_path / "a.nii").data == 511).all()
 
 
 def test_labels_must_be_whole_numbers(tmp_path):
