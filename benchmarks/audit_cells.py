@@ -207,7 +207,6 @@ CELLS = (
         "tails, outliers, sites, ages and sexes together", ages=((40.0, 72.0), (50.0, 86.0)),
         men=(0.7, 0.25), both=all_together,
     ),
-    Cell("perfect generator, ages and sexes predicted", predicted=True),
     Cell("hippocampi 5 % smaller", question=2, defect=_hippocampi(lambda v, age: 0.95 * v)),
     Cell("head-size spread x 0.7, n = 100", n=(100, 100), question=3, defect=_narrow_heads),
     Cell("ageing halved, n = 100", n=(100, 100), question=4, defect=_injected("flat_ageing", 0.5)),
@@ -217,6 +216,7 @@ CELLS = (
     Cell("hippocampi with a quarter of their spread", question=3, defect=_hippocampi(_quarter_spread)),
     Cell("left hippocampus 5 % smaller, right 5 % larger", question=3, defect=_one_side),
     Cell("hippocampus and amygdala swapped left to right", question=3, defect=_swapped),
+    Cell("perfect generator, ages and sexes predicted", predicted=True),
 )  # fmt: skip
 
 

@@ -711,12 +711,31 @@ def plan(
     n_reference: Annotated[
         int | None, typer.Option(min=2, help="Number of reference subjects, if it is fixed.")
     ] = None,
+    of: Annotated[
+        str, typer.Option(help="Whose difference: one structure of several, or head size (head).")
+    ] = "structure",
+    n_structures: Annotated[
+        int, typer.Option(min=1, help="Structures that are compared; about 100 with cortical parcels.")
+    ] = 32,
+    defect: Annotated[
+        str | None, typer.Option(help="Plan by simulation for a defect of `plausibrain metrics` instead.")
+    ] = None,
+    severity: Annotated[float, typer.Option(help="Size of the defect, in its unit.")] = 0.5,
+    trials: Annotated[int, typer.Option(min=10, help="Simulated reports per number of subjects.")] = 40,
     as_json: AsJson = False,
 ) -> None:
-    """Say how many images a verdict needs, before any are generated."""
-    from plausibrain.analysis.planning import plan_sample_size
+    """Say how many images a verdict needs, by the rule of the report, before any are generated."""
+    from plausibrain.analysis.planning import check_of, plan_sample_size
 
-    answer = plan_sample_size(margin=margin, effect=effect, power=power, alpha=alpha, n_reference=n_reference)
+    if defect is not None:
+        from plausibrain.planning import plan_defect
+
+        answer = plan_defect(defect, severity, power=power, alpha=alpha, trials=trials)
+    else:
+        answer = plan_sample_size(
+            margin=margin, effect=effect, power=power, alpha=alpha, n_reference=n_reference, of=check_of(of),
+            n_structures=n_structures,
+        )  # fmt: skip
     print(json.dumps(answer, indent=1) if as_json else answer["sentence"])
 
 

@@ -1,12 +1,14 @@
 """Injected measurement noise is recovered; planned sample sizes hold in simulation."""
 
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytest
 
+from benchmarks.plan_power import Case, verdicts
 from plausibrain.analysis.noise import estimate_noise
-from plausibrain.analysis.planning import plan_sample_size, verdict_power
+from plausibrain.analysis.planning import check_of, plan_sample_size, verdict_power
 from plausibrain.analysis.settings import Settings
 from plausibrain.cohorts.errors import DataError
 from tests.unit.analysis.factory import normal_cohort
@@ -63,26 +65,38 @@ def test_two_rows_of_one_subject_in_a_visit():
         estimate_noise(first, twice, SETTINGS)
 
 
-def simulated(n_reference, n_generated, effect, margin, alpha, draws=6000):
-    """Chance of the right verdict from simulated standardised differences with estimated spread."""
-    rng = np.random.default_rng(1)
-    a = rng.standard_normal((draws, n_reference))
-    b = effect + rng.standard_normal((draws, n_generated))
-    d = (b.mean(axis=1) - a.mean(axis=1)) / a.std(axis=1, ddof=1)
-    se = np.sqrt(1 / n_reference + 1 / n_generated + d**2 / (2 * n_reference))
-    if abs(effect) < margin:
-        return np.mean((d - 1.645 * se > -margin) & (d + 1.645 * se < margin))
-    return np.mean(np.abs(d) - 1.96 * se > margin)
-
-
 @pytest.mark.parametrize(
-    ("n_reference", "n_generated", "effect"),
-    [(429, 429, 0.0), (1500, 500, 0.0), (600, 600, 0.05), (150, 150, 0.6), (300, 100, -0.5)],
-)
-def test_power_is_that_of_a_simulation(n_reference, n_generated, effect):
-    planned = verdict_power(n_reference, n_generated, margin=0.2, effect=effect, alpha=0.05)
-    # Standard error of 6000 draws: 0.6 %; the plan takes the spread as known: 2 %.
-    assert simulated(n_reference, n_generated, effect, 0.2, 0.05) == pytest.approx(planned, abs=0.03)
+    ("case", "of"),
+    [(Case(150, 150, 0.55, 0.45), "structure"), (Case(150, 150, 0.55, 0.45), "head"),
+     (Case(400, 400, 0.05, 0.05), "head")],
+)  # fmt: skip
+def test_planned_power_is_that_of_simulated_reports(case, of):
+    """The report's own test on simulated cohorts; `benchmarks.plan_power` has more of them."""
+    effect = case.structure if of == "structure" else case.head
+    right = "pass" if effect < 0.2 else "fail"
+    share = np.mean([verdicts[of] == right for verdicts in simulated_reports(case)])
+    planned = verdict_power(case.n_reference, case.n_generated, margin=0.2, effect=effect, alpha=0.05, of=of)
+    # Standard error of a share of 40 reports: at most 8 points.
+    assert share == pytest.approx(planned, abs=0.2)
+
+
+@cache
+def simulated_reports(case):
+    return [verdicts(case, trial) for trial in range(40)]
+
+
+def test_the_plan_follows_the_correction_of_the_report():
+    """What the published formula promised for 180 subjects takes more once structures and headlines count."""
+    alone = plan_sample_size(margin=0.2, effect=0.5, power=0.8, alpha=0.05, n_headlines=1, n_structures=1)[
+        "n_generated"
+    ]
+    ours = plan_sample_size(margin=0.2, effect=0.5, power=0.8, alpha=0.05)
+    head = plan_sample_size(margin=0.2, effect=0.5, power=0.8, alpha=0.05, of="head")
+    parcels = plan_sample_size(margin=0.2, effect=0.5, power=0.8, alpha=0.05, n_structures=100)
+    assert alone < head["n_generated"] < ours["n_generated"] < parcels["n_generated"]
+    assert "corrected over 25 headlines and over structures" in ours["sentence"]
+    with pytest.raises(DataError, match="expected a difference of head or structure, got 'brain'"):
+        check_of("brain")
 
 
 @pytest.mark.parametrize("effect", [0.0, 0.1, 0.5])
