@@ -13,6 +13,7 @@ import pandas as pd
 from plausibrain.analysis.conditions import LABELS, measurable, measured_volume
 from plausibrain.analysis.joint_design import Frame
 from plausibrain.analysis.settings import Rules
+from plausibrain.analysis.sites import site_statements
 from plausibrain.cohorts.requested_volumes import REQUESTED_VOLUMES
 
 AGES = "shared ages"
@@ -45,6 +46,7 @@ def describe_design(frame: Frame) -> Design:
     if kind not in ("unconditional", "population"):
         violated["joint"] = _not_a_population(subjects, requested, kind)
     statements = [*violated.values(), *_sexes_apart(frame), *_sexes_swapped(frame)]
+    statements += site_statements(frame.samples, frame.settings.site) if frame.samples is not None else []
     statements += [_definition(frame, column) for column in requested]
     if AGES not in violated:
         statements += _range_statement(frame)

@@ -10,7 +10,11 @@ LEAST_STRUCTURES = 3
 
 def identical_rows(frame: Frame) -> np.ndarray:
     """Return which generated rows have the volumes of a reference row, (n,) bool."""
-    reference, generated = frame.reference.sample.volumes, frame.generated.sample.volumes
+    # As they were read: effects of sites that are taken out of one cohort would hide equal rows.
+    read = (frame.reference.sample, frame.generated.sample)
+    if frame.samples is not None:
+        read = (frame.samples.reference, frame.samples.generated)
+    reference, generated = (sample.volumes for sample in read)
     if reference.shape[1] < LEAST_STRUCTURES:
         return np.zeros(len(generated), dtype=bool)
     known = {row.tobytes() for row in np.ascontiguousarray(reference)}

@@ -18,6 +18,7 @@ from plausibrain.analysis.homologues import average_sides, homologous
 from plausibrain.analysis.regression import fit, moments
 from plausibrain.analysis.sample import Sample, Samples
 from plausibrain.analysis.settings import HeadSize, Settings
+from plausibrain.analysis.sites import within_sites
 from plausibrain.analysis.weights import Clusters, ones, subjects_rng
 from plausibrain.cohorts.cohort import Cohort
 
@@ -124,6 +125,8 @@ class Frame:
         Patients and controls of an independent cohort.
     missing : DataFrame
         As `Samples.missing`.
+    samples : Samples or None
+        Both cohorts as they were read, sites and all.
     cache : dict
         Distance matrices that several headlines share.
     """
@@ -141,6 +144,7 @@ class Frame:
     training: Cohort | None = None
     independent: "Groups | None" = None
     missing: pd.DataFrame = field(default_factory=pd.DataFrame)
+    samples: Samples | None = None
     cache: dict[object, Any] = field(default_factory=dict, repr=False)
 
     @property
@@ -189,7 +193,8 @@ class Frame:
 
 
 def build_frame(samples: Samples, settings: Settings) -> Frame:
-    """Put two cohorts of the same structures on the reference's scale."""
+    """Put two cohorts of the same structures on the reference's scale, within its sites where so set."""
+    read, samples = samples, within_sites(samples, settings.site)
     both = samples.reference, samples.generated
     y = [_outcomes(sample) for sample in both]
     center, scale = y[0].mean(axis=0), y[0].std(axis=0, ddof=1)
@@ -232,7 +237,7 @@ def build_frame(samples: Samples, settings: Settings) -> Frame:
         settings=settings, structures=samples.reference.structures, columns=columns,
         reference=prepared[0], generated=prepared[1], center=center, scale=scale, excluded=samples.excluded,
         common_ages=covered, trend=np.array([trend.get(name, 0.0) for name in columns]),
-        training=samples.training, missing=samples.missing,
+        training=samples.training, missing=samples.missing, samples=read,
     )  # fmt: skip
 
 

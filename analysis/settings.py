@@ -6,6 +6,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 HeadSize = Literal["none", "share", "pooled_residual", "covariate"]
+SiteModel = Literal["none", "factor", "random"]
 
 
 class Rules(BaseModel):
@@ -137,6 +138,9 @@ class Settings(BaseModel):
         Disjoint halves of the reference behind every split-half number.
     headsize : {"none", "share", "pooled_residual", "covariate"}
         Head-size convention of the headlines; the others stand beside it in the tables.
+    site : {"none", "factor", "random"}
+        Whether volumes are compared within the sites of the reference, and how sites are modelled
+        (`plausibrain.analysis.sites`); the other ways stand beside it in the tables.
     min_subjects : int
         Fewest subjects per cohort for which anything is estimated.
     min_stratum : int
@@ -171,6 +175,7 @@ class Settings(BaseModel):
     n_resamples: int = Field(2000, ge=100)
     n_splits: int = Field(200, ge=20)
     headsize: HeadSize = "covariate"
+    site: SiteModel = "none"
     min_subjects: int = Field(10, ge=4)
     min_stratum: int = Field(15, ge=4)
     max_pairwise: int = Field(2000, ge=50)

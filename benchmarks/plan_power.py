@@ -107,7 +107,7 @@ def _of_head(frame: Frame) -> str:
     full = full_pair(frame)
     raw, estimate = plugin(bootstrap_pair(frame, full)), float(plugin(full)[0])
     draws = raw - np.median(raw) + estimate
-    edges = plugin.margin(frame)
+    edges = (-SETTINGS.margin, SETTINGS.margin)
     judged = Headline(plugin, frame, "ok", "", estimate, draws, judged=estimate, margin=edges)
     return judged.verdict(SETTINGS.alpha, TABLE_HEADLINES)
 

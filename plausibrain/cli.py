@@ -185,6 +185,10 @@ def run(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check the inputs and say what the run costs; write nothing.")
     ] = False,
+    site: Annotated[
+        str | None,
+        typer.Option(help="Compare within sites of the reference: none, factor or random (default: none)."),
+    ] = None,
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
@@ -208,7 +212,7 @@ def run(
         "training": {"path": training},
         "independent": {"path": independent, "sex_coding": independent_sex_coding, "segmenter": segmenter},
     }  # fmt: skip
-    settings = {"n_resamples": resamples, "seed": seed, "headsize": headsize}
+    settings = {"n_resamples": resamples, "seed": seed, "headsize": headsize, "site": site}
     drawn = {"model": generator, "checkpoint": checkpoint, "conditions": conditions, "n": draws,
              "options": name_value_pairs(generator_option or ()) or None}  # fmt: skip
     wanted = config_from_flags(

@@ -25,7 +25,7 @@ from plausibrain.cohorts.tables import read_table, write_table
 from plausibrain.evaluation.diversity.pair_table import all_similarities
 from plausibrain.generation.demo_cohorts import table_cohort
 from plausibrain.reports.references import known_references
-from tests.unit.analysis.factory import patients_and_controls, with_quality
+from tests.unit.analysis.factory import patients_and_controls, with_quality, with_subjects
 from tests.unit.analysis.feature_factory import with_images
 
 SETTINGS = Settings(n_resamples=100, n_splits=20, wasabi_repeats=10)
@@ -34,6 +34,7 @@ REFERENCE, GENERATED = (
     for n, seed, name in ((130, 1, "r"), (120, 2, "g"))
 )
 INDEPENDENT = patients_and_controls(60, 4, years=6.0)
+REFERENCE = with_subjects(REFERENCE, site=[f"site {k % 3}" for k in range(130)])
 TRAINING = with_images(table_cohort(90, seed=3, name="t"), 3)
 REFERENCES = known_references()
 KEY = ["question", "analysis", "quantity", "structure", "stratum", "headsize", "cohort"]
@@ -55,6 +56,9 @@ PAIRS = pairs_of(REFERENCE, GENERATED)
 CLOUDS = ("wasabi", "feature_distances")
 RAW, BOTH = ("none",), ("none", "covariate")
 OWED = {
+    "site_variance": ("covariate",),
+    **dict.fromkeys(("adjusted_d_site_factor", "adjusted_d_site_random"), ("covariate",)),
+    **dict.fromkeys(("cohens_d_bilateral", "cohens_d_bilateral_mean"), ("none", "pooled_residual")),
     "adjusted_d": ("none", "share", "covariate"),
     "cohens_d": ("none", "pooled_residual"),
     "hedges_g": RAW,
