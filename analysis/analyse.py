@@ -14,6 +14,7 @@ from plausibrain.analysis.evaluate import Pairs, evaluate_headline, evaluate_hea
 from plausibrain.analysis.independent import groups_of, same_segmenter
 from plausibrain.analysis.joint_design import Frame, build_frame
 from plausibrain.analysis.nearest_table import nearest_table
+from plausibrain.analysis.plausibility import plausibility_table
 from plausibrain.analysis.quantities import all_estimates
 from plausibrain.analysis.registry import all_headlines
 from plausibrain.analysis.results import COLUMNS
@@ -113,6 +114,7 @@ def analyse(
         "pairs": _pairs_of_images(samples),
         "nearest": nearest_table(pairs.full),
         "cases": case_table(frame),
+        "plausibility": plausibility_table(frame),
         "notes": _notes(samples, reference, generated),
     }
     return Analysis(scorecard, tables, protocol_of(frame, reference, headline_plugins))

@@ -267,6 +267,36 @@ CASES = Schema(
     description="How unusual every subject is beside real subjects of the same age and sex, and in what.",
 )
 
+PLAUSIBILITY = Schema(
+    "plausibility",
+    (
+        _COHORT,
+        _ID,
+        Column("rank", "int", "1 for the least plausible subject of the cohort"),
+        Column("distance", "float", "Robust distance from the reference given age and sex, all volumes"),
+        Column("share_as_far", "float", "Share of reference subjects at least as far away", "share"),
+        Column("reasons", "str", "Structures that add most to the distance, with their deviations"),
+    ),
+    description="How plausible every subject is as a whole, beside real subjects of the same age and sex.",
+)
+
+CURATION = Schema(
+    "curation",
+    (
+        _ID,
+        Column("rank", "int", "1 for the most plausible subject"),
+        Column("keep", "int", "1 when it is among the share that is kept, 0 when not"),
+        Column("distance", "float", "Robust distance from the reference given age and sex, all volumes"),
+        Column("share_as_far", "float", "Share of reference subjects at least as far away", "share"),
+        Column("reasons", "str", "Structures that add most to the distance, with their deviations"),
+        Column("quality_score", "float", "Largest deviation of image quality over its usual size, or empty"),
+        Column("quality_about", "str", "Quality measure that deviates most, or empty"),
+        Column("age", "float", "Age at the scan, or requested", "years"),
+        Column("sex", "str", "M or F"),
+    ),
+    description="Generated subjects by plausibility, the most plausible first.",
+)
+
 SLICES = Schema(
     "slices",
     (
@@ -373,6 +403,8 @@ SCHEMAS = {
         PAIRS,
         NEAREST,
         CASES,
+        PLAUSIBILITY,
+        CURATION,
         SLICES,
         NOTES,
         AUDIT,

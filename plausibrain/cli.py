@@ -579,6 +579,20 @@ def baseline(
     _show(as_json, str(written), baseline=written)
 
 
+@app.command()
+def curate(
+    folder: Annotated[Path, typer.Argument(help="Run folder.")],
+    *,
+    out: Annotated[Path, typer.Option("--out", help="Table to write (TSV).")],
+    keep: Annotated[float, typer.Option(help="Share of generated subjects to keep.")] = 0.9,
+    as_json: AsJson = False,
+) -> None:
+    """Rank the generated subjects of a run by plausibility, with reasons, and mark which to keep."""
+    from plausibrain.curation import curate as write_ranking
+
+    _show(as_json, write_ranking(folder, out, keep=keep), curation=out)
+
+
 @app.command(name="import")
 def import_(
     folder: Annotated[Path, typer.Argument(help="Folder into which a generator wrote images.")],

@@ -11,7 +11,7 @@ from plausibrain.provenance import describe_cohort
 
 RECORD = "run.json"
 #: What decides the numbers of a run; its title does not.
-DECISIVE = ("generator", "training", "settings", "images")
+DECISIVE = ("generator", "training", "independent", "settings", "images")
 IDENTITY = ("subjects_hash", "content_hash")
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from typer.core import TyperGroup
 
 COMMANDS: Mapping[str, Sequence[str]] = {
-    "Judge": ("run", "compare", "check", "baseline", "report", "demo"),
+    "Judge": ("run", "compare", "check", "baseline", "report", "curate", "demo"),
     "Images": ("generate", "conditions", "sweep", "import", "segment", "prepare"),
     "Models": ("train", "fetch"),
     "Plan and trust": ("plan", "noise", "audit", "metrics", "doctor"),
@@ -15,10 +15,12 @@ COMMANDS: Mapping[str, Sequence[str]] = {
 #: Command -> group -> options; what stands in no group is listed under "Options".
 OPTIONS: Mapping[str, Mapping[str, Sequence[str]]] = {
     "run": {
-        "Cohorts": ("reference", "generated", "training", "reference_name", "generated_name"),
+        "Cohorts": (
+            "reference", "generated", "training", "independent", "reference_name", "generated_name",
+        ),
         "Reading tables": (
-            "reference_sex_coding", "generated_sex_coding", "reference_age_unit", "generated_age_unit",
-            "repeats",
+            "reference_sex_coding", "generated_sex_coding", "independent_sex_coding",
+            "reference_age_unit", "generated_age_unit", "repeats",
         ),
         "Generating here": ("generator", "checkpoint", "conditions", "draws", "generator_option"),
         "Segmentation and analysis": (
@@ -51,6 +53,7 @@ EXAMPLES: Mapping[str, Sequence[str]] = {
     "check": ("plausibrain check runs/new --baseline baseline.json --out check",),
     "baseline": ("plausibrain baseline runs/released --out baseline.json",),
     "report": ("plausibrain report runs/a",),
+    "curate": ("plausibrain curate runs/a --keep 0.9 --out ranking.tsv",),
     "demo": ("plausibrain demo --out demo", "plausibrain demo --tables --out demo"),
     "generate": (
         "plausibrain generate --n 20 --voxel 2 --out simulated",
