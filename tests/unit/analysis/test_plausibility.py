@@ -56,9 +56,11 @@ def test_odd_combination_of_usual_volumes_is_found():
 def test_few_odd_reference_subjects_hardly_move_the_others():
     values = REFERENCE.volumes["Left-Thalamus"].to_numpy().copy()
     values[:6] *= 3.0
-    clean, spoilt = (of(table_of(reference=r), "generated").sort_values("participant_id")["distance"] for r in (
-        REFERENCE, with_volume(REFERENCE, "Left-Thalamus", values)
-    ))  # fmt: skip
+    odd = with_volume(REFERENCE, "Left-Thalamus", values)
+    clean, spoilt = (
+        of(table_of(reference=r), "generated").sort_values("participant_id")["distance"]
+        for r in (REFERENCE, odd)
+    )
     # Least squares predicts age and sex, so that outliers move the deviations a little, not the order.
     assert spearmanr(clean, spoilt).statistic > 0.9
 
