@@ -184,7 +184,7 @@ def noise_section(first: Cohort, second: Cohort) -> Iterator[str]:
     yield "## NIMH: two visits of the same subjects, FreeSurfer\n"
     yield (
         f"{table['n_subjects'].iloc[0]} subjects. Noise is the standard deviation within a subject; `plausibrain noise` writes this "
-        "table and `plausibrain run --noise` widens the margin of a structure to its noise where that is larger than 0.2 SD.\n"
+        "table and the option `--noise` of `plausibrain run` widens the margin of a structure to its noise where that is larger than 0.2 SD.\n"
     )
     yield "| structure | noise, % of mean | noise, SD between subjects | reliability (ICC) | margin used |\n|---|---|---|---|---|"
     for row in table.itertuples():

@@ -73,10 +73,13 @@ class Checkpoint:
                 "it was made by another version or put together by hand, train or fetch it again"
             )
         for name, network in networks.items():
-            start = f"{name}."
-            state = {k.removeprefix(start): v for k, v in self.weights.items() if k.startswith(start)}
-            network.load_state_dict(state)
+            network.load_state_dict(self.weights_of(name))
             network.eval().requires_grad_(requires_grad=False)
+
+    def weights_of(self, network: str) -> dict[str, "Tensor"]:
+        """Return the weights of one network by the names of its parameters; empty when it has none."""
+        start = f"{network}."
+        return {k.removeprefix(start): v for k, v in self.weights.items() if k.startswith(start)}
 
 
 def write_checkpoint(

@@ -469,6 +469,9 @@ def train(
     option: Annotated[list[str] | None, typer.Option(help="Option of the recipe, as name=value.")] = None,
     labels: Annotated[Path | None, typer.Option(help="segmentation.tsv of `plausibrain segment`.")] = None,
     whole_head: Annotated[bool, typer.Option("--whole-head", help="Keep skull and scalp.")] = False,
+    init: Annotated[
+        Path | None, typer.Option(help="Checkpoint to start from; `ldm` is that of the package.")
+    ] = None,
     held_out: Annotated[int, typer.Option(min=1, help="Subjects kept for validation.")] = 4,
     seed: Annotated[int, typer.Option(min=0, help="Seed of weights, order and noise.")] = 0,
     precision: Annotated[str, typer.Option(help="bf16 or fp32; auto takes what is fast.")] = "auto",
@@ -487,7 +490,7 @@ def train(
             cohort, out, model=model, preset=preset, grid=grid, conditions=condition or (),
             steps=name_value_pairs(steps or ()), options=name_value_pairs(option or ()), labels=labels,
             skull_strip=not whole_head, n_held_out=held_out, seed=seed, precision=precision, device=device,
-            sex_coding=sex_coding, progress=progress,
+            init=init, sex_coding=sex_coding, progress=progress,
         )  # fmt: skip
     _show(as_json, line, checkpoint=out, model=model, summary=line)
 

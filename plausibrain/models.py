@@ -25,6 +25,7 @@ def train_model(
     model: str,
     conditions: Sequence[str] = (),
     steps: Mapping[str, str] | None = None,
+    init: Path | None = None,
     sex_coding: str | None = None,
     progress: Progress | None = None,
     **choices: Any,
@@ -40,14 +41,19 @@ def train_model(
         empty.
     steps : mapping of str to str
         Stage to number of steps, as given.
+    init : Path, optional
+        Folder of the checkpoint to start from, or the name of a model whose checkpoint is in the package.
     sex_coding : str, optional
     progress : callable, optional
     **choices
         Further fields of `plausibrain.generation.training.train.TrainingPlan`.
     """
+    from plausibrain.generation.shipped import shipped_checkpoint
     from plausibrain.generation.training.train import TrainingPlan, clock, train
 
-    plan = TrainingPlan(model=model, out=out, steps=_whole_numbers(steps or {}), **choices)
+    if init is not None and not init.is_dir():
+        init = shipped_checkpoint(str(init)) or init
+    plan = TrainingPlan(model=model, out=out, steps=_whole_numbers(steps or {}), init=init, **choices)
     if conditions:
         plan = replace(plan, conditions=tuple(conditions))
     subjects = read_cohort(cohort, sex_coding=sex_coding, min_subjects=2)

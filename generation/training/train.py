@@ -15,7 +15,7 @@ from plausibrain.cohorts.arithmetic import choose_precision
 from plausibrain.cohorts.cohort import Cohort
 from plausibrain.cohorts.errors import DataError
 from plausibrain.cohorts.store import write_text_atomic
-from plausibrain.generation.checkpoint import Checkpoint, write_checkpoint
+from plausibrain.generation.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from plausibrain.generation.model import ImageGrid
 from plausibrain.generation.preprocessing import preset_grid
 from plausibrain.generation.registry import find_model
@@ -61,6 +61,8 @@ class TrainingPlan:
         As in `prepare_cohort`.
     skull_strip : bool
     save_every_s : float
+    init : Path, optional
+        Checkpoint of the same model, preset, grid and conditions whose weights the training starts from.
     """
 
     model: str
@@ -77,6 +79,7 @@ class TrainingPlan:
     labels: Path | None = None
     skull_strip: bool = True
     save_every_s: float = 60.0
+    init: Path | None = None
 
 
 def train(cohort: Cohort, plan: TrainingPlan, *, progress: Progress | None = None) -> Checkpoint:
@@ -106,7 +109,8 @@ def train(cohort: Cohort, plan: TrainingPlan, *, progress: Progress | None = Non
     subjects, devices = cohort.included, Devices(plan.device)
     plan = replace(plan, precision=choose_precision(plan.precision, devices.device))
     grid = training_grid(plan)
-    scaler = ConditionScaler.fit(subjects.subjects, plan.conditions)
+    initial = None if plan.init is None else _initial(plan, plan.init, grid)
+    scaler = initial.scaler if initial else ConditionScaler.fit(subjects.subjects, plan.conditions)
     files = prepare_cohort(
         subjects, grid, plan.out / PREPARED, labels=plan.labels, skull_strip=plan.skull_strip,
         progress=_telling(progress, "preparing images"),
@@ -119,8 +123,23 @@ def train(cohort: Cohort, plan: TrainingPlan, *, progress: Progress | None = Non
         )
     )  # fmt: skip
     _check_steps(plan, recipe)
-    training = Training(plan, recipe, grid, scaler, images, devices, progress)
+    if initial and dict(initial.architecture) != json.loads(json.dumps(dict(recipe.architecture))):
+        raise DataError(f"{plan.init} has another architecture than preset {plan.preset!r} of {plan.model}")
+    training = Training(plan, recipe, grid, scaler, images, devices, progress, initial)
     return training.run(facts_of(cohort, subjects, plan))
+
+
+def _initial(plan: TrainingPlan, folder: Path, grid: ImageGrid) -> Checkpoint:
+    """Read the checkpoint that a training starts from; `DataError` when it does not belong to the plan."""
+    checkpoint = read_checkpoint(folder, plan.model)
+    if checkpoint.grid.as_data() != grid.as_data():
+        raise DataError(f"{folder} was trained on another grid; choose its grid with --grid")
+    if checkpoint.scaler.columns != tuple(plan.conditions):
+        raise DataError(
+            f"{folder} has the conditions {', '.join(checkpoint.scaler.columns)}; ask for the same with "
+            "--condition"
+        )
+    return checkpoint
 
 
 def training_grid(plan: TrainingPlan) -> ImageGrid:
@@ -147,6 +166,8 @@ class Training:
     ----------
     plan, recipe, grid, scaler, images, devices, progress
         As in `train`.
+    initial : Checkpoint, optional
+        Whose weights networks of the same name start with.
     """
 
     def __init__(
@@ -158,7 +179,9 @@ class Training:
         images: PreparedImages,
         devices: Devices,
         progress: Progress | None,
+        initial: Checkpoint | None = None,
     ) -> None:
+        self.initial = initial
         self.plan, self.recipe, self.grid, self.scaler = plan, recipe, grid, scaler
         self.devices, self.progress = devices, progress
         train_numbers, held_out = split(len(images), plan.n_held_out, plan.seed)
@@ -175,6 +198,8 @@ class Training:
             finished |= _averaged_networks(state)
             stages[stage.name] = asdict(stage) | {"seconds": round(state.seconds, 1)}
         described = dict(facts) | {"n_trained_on": len(self.images), "stages": stages}
+        if self.initial is not None:
+            described["initial_checkpoint"] = self.initial.hash
         checkpoint = Checkpoint(
             self.recipe.model, self.recipe.architecture, self.grid, self.scaler, described
         )
@@ -186,7 +211,10 @@ class Training:
 
     def _run_stage(self, number: int, stage: StagePlan, finished: Mapping[str, nn.Module]) -> StageState:
         task = self.recipe.task(stage.name, finished)
-        for network in task.networks.values():
+        for name, network in task.networks.items():
+            weights = self.initial.weights_of(name) if self.initial else {}
+            if weights:
+                network.load_state_dict(weights)
             network.to(self.devices.device).train()
         with torch.no_grad():
             self._share_encoding(task)

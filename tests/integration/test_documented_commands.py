@@ -1,0 +1,167 @@
+"""What the README and the documentation tell one to type: every command parses, and whole chains run.
+
+Chains run as they are typed, in a working directory of their own and with relative paths; what a test adds
+behind a command (fewer steps, fewer images) stands beside it here.
+"""
+
+import json
+import re
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import typer
+
+from plausibrain.cli import app
+from plausibrain.cohorts.cohort import read_cohort
+from plausibrain.generation.demo_cohorts import table_cohort
+from plausibrain.generation.sample_cohort import seed_of
+from plausibrain.generation.simulator.cohort import simulate_cohort
+from plausibrain.generation.simulator.subject import Grid
+from tests.integration.conftest import QUICK, Command, plain_table
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+FENCED = re.compile(r"^ *```[a-z]*\n(.*?)^ *```", re.DOTALL | re.MULTILINE)
+INLINE = re.compile(r"`(plausibrain [a-z]+ [^`]*)`")
+PYTHON = ("import ", "from ")
+N = 10
+
+
+def commands_of(page: Path) -> list[str]:
+    """Return every `plausibrain` command of a page, without comments."""
+    text = page.read_text(encoding="utf-8")
+    lines = [line for block in FENCED.findall(text) for line in block.replace("\\\n", " ").splitlines()]
+    fenced = [
+        re.sub(r"^.*?(?=plausibrain [a-z])", "", line)
+        for line in lines
+        if re.match(r"\s*(- run: |- )?plausibrain [a-z]", line)
+    ]
+    inline = [" ".join(command.split()) for command in INLINE.findall(text)]
+    return [
+        re.split(r"\s#|\s{4,}", command.strip())[0] for command in [*fenced, *inline] if "…" not in command
+    ]
+
+
+COMMANDS = [(page.name, command) for page in PAGES for command in commands_of(page)]
+
+
+def problem(arguments: list[str], *, complete: bool) -> str:
+    """Return what the command line says of arguments before it runs anything; empty when it takes them.
+
+    Parameters
+    ----------
+    arguments : list of str
+    complete : bool
+        Whether a required argument may not be missing either.
+    """
+    commands = typer.main.get_command(app).commands
+    if arguments[0] not in commands:
+        return f"no command {arguments[0]}"
+    try:
+        commands[arguments[0]].make_context(arguments[0], list(arguments[1:]))
+    except Exception as error:
+        if type(error).__name__ == "MissingParameter" and not complete:
+            return ""
+        return str(error)
+    return ""
+
+
+def test_there_are_commands() -> None:
+    assert len(COMMANDS) > 30
+    assert {page for page, _ in COMMANDS} >= {"README.md", "models.md", "conditions.md", "bring_your_own.md"}
+
+
+@pytest.mark.parametrize(("page", "command"), COMMANDS, ids=[f"{p}-{c[:60]}" for p, c in COMMANDS])
+def test_every_documented_command_parses(page: str, command: str) -> None:
+    # a sentence may mention a command with the one option that it is about
+    assert problem(shlex.split(command)[1:], complete=len(command.split()) > 4) == ""
+
+
+def test_a_wrong_option_would_be_seen() -> None:
+    assert "--nonsense" in problem(["run", "--nonsense", "1"], complete=False)
+    assert "nowhere" in problem(["nowhere"], complete=False)
+
+
+def documented(page: str, start: str) -> list[str]:
+    """Return the words of the command of a page that starts so; fails when the page no longer has it."""
+    matches = [command for name, command in COMMANDS if name == page and command.startswith(start)]
+    assert matches, f"{page} no longer tells to type {start!r}"
+    return shlex.split(matches[0])[1:]
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty working directory."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def run_documented(command: Command) -> Callable[..., str]:
+    """Run a documented command with a few more arguments behind it; return what it printed."""
+
+    def run(page: str, start: str, *more: object, code: int = 0) -> str:
+        outcome = command(*documented(page, start), *more)
+        assert outcome.code == code, outcome.err or outcome.out
+        return outcome.out
+
+    return run
+
+
+@pytest.mark.slow
+def test_the_readme_runs_as_it_is_typed(here: Path, run_documented: Callable[..., str]) -> None:
+    for name, seed in (("ixi_synthseg.csv", 1), ("model_a.csv", 2), ("model_b.csv", 3)):
+        table = plain_table(60, seed)
+        codes = table.sex.map({"M": 1, "F": 0}) if name.startswith("ixi") else table.sex
+        table.assign(sex=codes).to_csv(name, index=False)
+    for start in ("plausibrain run --reference ixi_synthseg.csv",):
+        for i, model in enumerate(("model_a", "model_b")):
+            commands = [c for p, c in COMMANDS if p == "README.md" and c.startswith(start)]
+            assert model in commands[i]
+            run_documented("README.md", commands[i], "--quiet", *QUICK)
+    run_documented("README.md", "plausibrain compare runs/model_a runs/model_b")
+    run_documented("README.md", "plausibrain baseline runs/model_a")
+    Path("runs/model_a").rename("runs/new_checkpoint")
+    run_documented("README.md", "plausibrain check runs/new_checkpoint")
+    for page in ("runs/new_checkpoint/report.html", "runs/a_or_b/compare.html", "check/check.html"):
+        assert Path(page).is_file(), page
+
+
+@pytest.mark.slow
+def test_from_scans_to_a_model_and_its_report(
+    here: Path, command: Command, run_documented: Callable[..., str]
+) -> None:
+    subjects = table_cohort(N, seed=3, name="scans")
+    simulate_cohort(subjects, Path("scans"), seed=3, grid=Grid(4.0), skull_strip=True)
+    table = Path("scans/participants.tsv")
+    stated = pd.read_csv(table, sep="\t")[["participant_id", "age", "sex"]]
+    stated.to_csv(table, sep="\t", index=False)
+    Path("masks").mkdir()
+    for path in sorted(Path("scans").rglob("*_dseg.nii.gz")):
+        path.rename(Path("masks") / path.name.replace("_dseg", "_T1w"))
+    # The label maps of the simulator stand in for a segmentation, which would take minutes.
+    outcome = command(
+        *documented("models.md", "plausibrain segment scans"), "--segmenter", "precomputed",
+        "--option", "labels=masks", "--quiet",
+    )  # fmt: skip
+    assert outcome.code == 0, outcome.err
+    few = ("--steps", "autoencoder=1", "--steps", "diffusion=1", "--held-out", "1", "--quiet")
+    run_documented("models.md", "plausibrain train --model ldm --cohort scans", *few)
+    assert Path("checkpoint/weights.safetensors").is_file()
+    run = ("--draws", N, "--generator-option", "steps=2", "--seed", 7, "--quiet", *QUICK)
+    start = "plausibrain run --reference scans --generator ldm"
+    run_documented("models.md", start, *run)
+    generated = read_cohort("run_real/generated", min_subjects=1)
+    assert len(generated.images) == N
+    seeds = [seed_of(7, name) for name in generated.subjects["participant_id"]]
+    assert list(generated.subjects["seed"]) == seeds
+    card = json.loads(Path("run_real/scorecard.json").read_text())
+    conditioning = [h for q in card["questions"] if q["number"] == 6 for h in q["headlines"]]
+    assert {h["name"] for h in conditioning} >= {"conditioning_ventricle", "conditioning_brain"}
+    assert Path("run_real/report.html").is_file()
+    written = Path("run_real/generated/participants.tsv").stat().st_mtime_ns
+    run_documented("models.md", start, *run)  # images and segmentations are found, not made again
+    assert Path("run_real/generated/participants.tsv").stat().st_mtime_ns == written
