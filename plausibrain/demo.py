@@ -103,9 +103,7 @@ def _run_on_tables(
         write_cohort(cohort, out / "cohorts" / place)
     folders = []
     for name in ("sound", "defective"):
-        config = _config(
-            out / name, name, Path("plausibrain.generation.norms"), Path("plausibrain.generation.norms")
-        )
+        config = _config(out / name, name, out / "cohorts" / "reference", out / "cohorts" / name)
         with progress_bar(name, quiet=quiet) as progress:
             page = run_cohorts(cohorts["reference"], cohorts[name], config, progress=progress)
         say(f"report of the {name} model: {page}")
