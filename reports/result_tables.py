@@ -16,8 +16,16 @@ from plausibrain.reports.structure_names import sort_by_structure, structure_lab
 
 #: Cohort whose verdict, margin and null stand in the row, in order of preference.
 MAIN_COHORTS = ("difference", "generated", "reference")
+SEX_AND_AGE = ("sex and age", "Stratum")
 #: How the name of a stratum begins that is a range of requests.
 REQUESTS = "requests "
+#: What the names of strata have in common -> by what they were made, and the heading of their column.
+STRATA = (
+    (f"^{REQUESTS}", "request", "Requests"),
+    (r"^\d+ subjects$", "size of the training set", "Reference subjects"),
+    ("^trained on ", "training set", "Training set"),
+    ("(?:lobe|cortex|insula|parcels|grey matter|structures)$", "region", "Regions"),
+)
 VERDICTS = ("pass", "inconclusive", "fail")
 
 
@@ -85,11 +93,19 @@ def _whole_brain(rows: pd.DataFrame) -> Iterator[ResultTable]:
         columns += [("Head size", _headsize_cell)] if several else []
         yield _by_cohort(everyone, keys, columns, "Numbers of the whole brain", "")
     for _, part in strata.groupby("quantity", sort=False):
-        by_request = part.stratum.str.startswith(REQUESTS).all()
-        title = f"{_title(part)}: by {'request' if by_request else 'sex and age'}"
-        columns = [("Requests" if by_request else "Stratum", lambda row: Cell(row.stratum, kind="name"))]
-        part = part if by_request else _sort_by_stratum(part)
+        by, heading = _strata_of(part)
+        columns = [(heading, lambda row: Cell(row.stratum, kind="name"))]
+        part = _sort_by_stratum(part) if by == SEX_AND_AGE[0] else part
+        title = f"{_title(part)}: by {by}"
         yield _by_cohort(part, ["stratum"], columns, title, _note(part))
+
+
+def _strata_of(rows: pd.DataFrame) -> tuple[str, str]:
+    """Return by what the strata of a quantity were made, and the heading of their column."""
+    for pattern, by, heading in STRATA:
+        if rows.stratum.str.contains(pattern, regex=True).all():
+            return by, heading
+    return SEX_AND_AGE
 
 
 def _sort_by_stratum(rows: pd.DataFrame) -> pd.DataFrame:

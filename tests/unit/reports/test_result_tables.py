@@ -1,9 +1,10 @@
 """Tables of one question: a row per structure, a column per cohort, strata with n and detectable effect."""
 
+import pandas as pd
 import pytest
 
 from plausibrain.reports.formatting import MISSING
-from plausibrain.reports.result_tables import ResultTable, tables_of
+from plausibrain.reports.result_tables import ResultTable, _strata_of, tables_of
 from plausibrain.reports.run_folder import Run
 
 
@@ -89,3 +90,18 @@ def test_strata_of_the_whole_brain(run: Run) -> None:
     assert column(found, "Stratum") == ["F", "M"]
     assert found.columns[1:3] == ("Reference (%)", "Generated (%)")
     assert found.rows[0][1].text == "2.5 %"
+
+
+@pytest.mark.parametrize(
+    ("strata", "expected"),
+    [
+        (["25 subjects", "50 subjects"], "size of the training set"),
+        (["left frontal lobe", "right insula", "left cingulate cortex"], "region"),
+        (["cortical parcels", "subcortical grey matter", "all structures"], "region"),
+        (["trained on both"], "training set"),
+        (["women", "20-29", "men 20-29"], "sex and age"),
+        (["women", "25 subjects"], "sex and age"),
+    ],
+)
+def test_strata_are_named_by_what_they_were_made_of(strata, expected):
+    assert _strata_of(pd.DataFrame({"stratum": strata}))[0] == expected

@@ -1,0 +1,27 @@
+"""Every parcel has one lobe; groups are those of the papers."""
+
+from plausibrain.cohorts.lobes import LOBES, SUBCORTICAL, lobe_of, lobes_of, region_groups
+from plausibrain.cohorts.structures import STRUCTURES, names
+
+
+def test_every_parcel_has_one_lobe():
+    regions = [region for members in LOBES.values() for region in members]
+    assert len(regions) == len(set(regions)) == 34
+    assert set(regions) == {s.region for s in STRUCTURES if s.atlas == "dk"}
+    assert all(lobe_of(name) for name in names("dk"))
+
+
+def test_lobes_by_hemisphere_hold_every_parcel_once():
+    found = lobes_of(names("dk"))
+    assert len(found) == 12
+    assert sorted(i for members in found.values() for i in members) == list(range(68))
+    assert len(found["left frontal lobe"]) == 11
+
+
+def test_groups():
+    groups = region_groups([*names("aseg"), *names("dk")])
+    assert {name: len(members) for name, members in groups.items()} == {
+        "cortical parcels": 68, "subcortical grey matter": 14, "all structures": 100
+    }  # fmt: skip
+    assert "cortical parcels" not in region_groups(names("aseg"))
+    assert {s.region for s in STRUCTURES if s.atlas == "aseg"} >= SUBCORTICAL
