@@ -32,7 +32,7 @@ from plausibrain.cohorts.lobes import lobes_of, region_groups
     },
 )
 def regions(pairs: Pairs) -> pd.DataFrame:
-    """Return shares of small differences by group of structures, and mean and share by lobe and hemisphere."""
+    """Return shares of small differences by group of structures, and mean and share by lobe and side."""
     frame = pairs.full.frame
     adjusted, published = partial(_adjusted, headsize=frame.headsize), _published
     headsize: HeadSize = "pooled_residual" if frame.has_tiv else "none"
