@@ -25,6 +25,7 @@ from tests.integration.conftest import QUICK, Command, plain_table
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 FENCED = re.compile(r"^ *```[a-z]*\n(.*?)^ *```", re.DOTALL | re.MULTILINE)
+JOINED = re.compile(r"\s*\\\n\s*")
 INLINE = re.compile(r"`(plausibrain [a-z]+ [^`]*)`")
 PYTHON = ("import ", "from ")
 N = 10
@@ -33,7 +34,7 @@ N = 10
 def commands_of(page: Path) -> list[str]:
     """Return every `plausibrain` command of a page, without comments."""
     text = page.read_text(encoding="utf-8")
-    lines = [line for block in FENCED.findall(text) for line in block.replace("\\\n", " ").splitlines()]
+    lines = [line for block in FENCED.findall(text) for line in JOINED.sub(" ", block).splitlines()]
     fenced = [
         re.sub(r"^.*?(?=plausibrain [a-z])", "", line)
         for line in lines
