@@ -17,6 +17,8 @@ from plausibrain.analysis.structure_maps import MapTest
 
 PASS, FAIL, INCONCLUSIVE = "pass", "fail", "inconclusive"
 NOT_JUDGED, NOT_MEASURED = "not judged", "not measured"
+#: Of `scorecard.json`; 1 had other words for verdicts and no state *not judged*.
+SCHEMA = 2
 #: More subjects than anybody has are no advice.
 MOST_NEEDED = 1_000_000
 
@@ -39,7 +41,7 @@ def build_scorecard(headlines: Sequence[Headline], design: Design, settings: Set
     questions = [_question(q, [entry for number, entry in entries if number == q.number]) for q in QUESTIONS]
     verdict = combine([q["verdict"] for q in questions])
     return {
-        "schema": 1,
+        "schema": SCHEMA,
         "verdict": verdict,
         "sentence": _overall(verdict, questions),
         "settings": settings.model_dump(mode="json"),

@@ -331,7 +331,7 @@ def evaluate(
         config={},
     )
     names = {key: record[key] for key in ("name", "fingerprint", "reference", "generated")}
-    return Result(record, {"schema": 1, **names, **analysis.scorecard}, analysis.tables)
+    return Result(record, {**names, **analysis.scorecard}, analysis.tables)
 
 
 def load_run(folder: PathLike) -> Result:

@@ -180,7 +180,7 @@ def write_run_folder(folder: Path, analysis: Analysis, record: dict[str, Any]) -
     Temporary files of processes that were killed are removed first.
     """
     names = {key: record[key] for key in ("name", "fingerprint", "reference", "generated")}
-    write_tables(folder, analysis.tables, {"schema": 1, **names, **analysis.scorecard}, record)
+    write_tables(folder, analysis.tables, {**names, **analysis.scorecard}, record)
 
 
 def write_tables(

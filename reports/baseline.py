@@ -28,7 +28,7 @@ from plausibrain.reports.compare.structures import structure_headlines
 from plausibrain.reports.run_folder import read_run
 
 KIND = "plausibrain baseline"
-SCHEMA = 1
+SCHEMA = 2
 MAX_DRAWS = 50_000_000  # numbers in a baseline file; 200 MB. More than that is not a baseline.
 
 

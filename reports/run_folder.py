@@ -12,7 +12,7 @@ from plausibrain.cohorts.schemas import SCHEMAS
 from plausibrain.cohorts.tables import read_table
 from plausibrain.cohorts.text_files import read_json
 
-SCORECARD_SCHEMA = 1
+SCORECARD_SCHEMA = 2
 N_QUESTIONS = 10
 
 #: Without these there is no report; every other table is optional, because a run may not have measured it.
@@ -117,7 +117,8 @@ def _check_scorecard(scorecard: Mapping[str, Any], path: Path) -> None:
     if found != SCORECARD_SCHEMA:
         raise DataError(
             f"{path} has schema {found!r}, but this version reads schema {SCORECARD_SCHEMA}; "
-            "run the analysis again with this version, or use the version that wrote it"
+            "run the analysis again with this version (its configuration is in run.json), or use the version "
+            "that wrote it"
         )
     questions = scorecard.get("questions")
     if not isinstance(questions, list) or len(questions) != N_QUESTIONS:

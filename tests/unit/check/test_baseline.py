@@ -75,9 +75,9 @@ def test_a_missing_baseline_is_an_error(same, tmp_path):
     [
         ("{", "not readable JSON"),
         ("[]", "expected a JSON object"),
-        ("{}", "not a baseline file of schema 1"),
-        ('{"kind": "plausibrain baseline", "schema": 2}', "schema 2"),
-        ('{"kind": "plausibrain baseline", "schema": 1, "run": 3}', "valid dictionary"),
+        ("{}", "not a baseline file of schema 2"),
+        ('{"kind": "plausibrain baseline", "schema": 1}', "schema 1.: write one with"),
+        ('{"kind": "plausibrain baseline", "schema": 2, "run": 3}', "valid dictionary"),
     ],
 )
 def test_another_file_is_no_baseline(text, match, tmp_path):

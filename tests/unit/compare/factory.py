@@ -22,7 +22,7 @@ from plausibrain.cohorts.schemas import SCHEMAS
 from plausibrain.cohorts.tables import write_table
 from plausibrain.reports.baseline_snapshot import Facts, Snapshot
 from plausibrain.reports.compare.structures import structure_headlines
-from plausibrain.reports.run_folder import Run
+from plausibrain.reports.run_folder import SCORECARD_SCHEMA, Run
 
 Array = NDArray[np.float64]
 QUESTIONS = (
@@ -110,7 +110,7 @@ class MadeRun:
             for number, name in enumerate(QUESTIONS, start=1)
         ]
         return {
-            "schema": 1,
+            "schema": SCORECARD_SCHEMA,
             "name": self.name,
             "fingerprint": _hash(json.dumps(dict(self.world.protocol), sort_keys=True)),
             "verdict": "inconclusive",

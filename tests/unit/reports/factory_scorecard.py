@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from plausibrain.analysis.registry import all_headlines
+from plausibrain.reports.run_folder import SCORECARD_SCHEMA
 from tests.unit.reports.factory_results import verdict
 
 QUESTIONS = (
@@ -100,7 +101,7 @@ def scorecard(n: int, name: str, reference: str, generated: str) -> dict[str, An
     found = headlines(n)
     numbered = enumerate(QUESTIONS, start=1)
     return {
-        "schema": 1, "name": name, "fingerprint": "5f2c9ad1e07b44aa", "verdict": "fail",
+        "schema": SCORECARD_SCHEMA, "name": name, "fingerprint": "5f2c9ad1e07b44aa", "verdict": "fail",
         "sentence": "Head size is too small and too uniform.",
         "reference": {"name": reference, "segmenter": "synthseg", "n_rows": n},
         "generated": {"name": generated, "segmenter": "synthseg", "n_rows": n},

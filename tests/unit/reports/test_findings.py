@@ -22,7 +22,7 @@ def table_of(rows: list[tuple[str, float, float, str]]) -> pd.DataFrame:
 
 
 def run_of(rows: list[tuple[str, float, float, str]], questions: list[dict] | None = None) -> Run:
-    card = {"schema": 1, "questions": questions or [], "settings": {}}
+    card = {"schema": 2, "questions": questions or [], "settings": {}}
     return Run(Path(), {}, card, {"results": table_of(rows)})
 
 

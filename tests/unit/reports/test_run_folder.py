@@ -43,10 +43,10 @@ def test_json_that_is_no_object_is_refused(copy: Path) -> None:
         read_run(copy)
 
 
-@pytest.mark.parametrize("schema", [0, 2, None, "1"])
+@pytest.mark.parametrize("schema", [0, 1, 3, None, "2"])
 def test_other_schema_is_refused(copy: Path, schema: object) -> None:
     edit_scorecard(copy, schema=schema)
-    with pytest.raises(DataError, match="this version reads schema 1"):
+    with pytest.raises(DataError, match="this version reads schema 2; run the analysis again"):
         read_run(copy)
 
 
