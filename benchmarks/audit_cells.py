@@ -47,8 +47,9 @@ SETTINGS = Settings(n_resamples=300, n_splits=40, wasabi_repeats=10)
 PUBLISHED = {"share of |d| < 0.2": -1, "mean |d|": 1, "WASABI": 1}
 #: Headlines whose ideal is the truth of a perfect generator at any n.
 KNOWN = ("size_head", "spread_head", "spread_structures", "ageing", "asymmetry", "covariation", "sex_raw")
-#: Headlines about predicted ages and sexes.
+#: Headlines about predicted ages and sexes, which most cells leave out; those of downstream use all do.
 PREDICTED = ("brain_age", "brain_age_error", "sex_accuracy")
+DOWNSTREAM = ("utility_added", "utility_only")
 HIPPOCAMPI = ("Left-Hippocampus", "Right-Hippocampus")
 Change = Callable[[Cohort, np.random.Generator], Cohort]
 
@@ -247,7 +248,8 @@ def run_trial(cell: Cell, trial: int) -> dict[str, object]:
     """Judge one pair of cohorts: which headlines fail, and which intervals cover the ideal."""
     frame = build_frame(prepare_samples(*cohorts(cell, trial), min_subjects=SETTINGS.min_subjects), SETTINGS)
     pairs = Pairs.of(frame)
-    plugins = [plugin for plugin in all_headlines() if cell.predicted or plugin.name not in PREDICTED]
+    left_out = DOWNSTREAM if cell.predicted else (*PREDICTED, *DOWNSTREAM)
+    plugins = [plugin for plugin in all_headlines() if plugin.name not in left_out]
     card = build_scorecard(evaluate_headlines(plugins, pairs), describe_design(frame), SETTINGS)
     entries = [h for q in card["questions"] for h in q["headlines"] if h["status"] == "ok"]
     failed = [h["name"] for h in entries if h["verdict"] == "fail"]

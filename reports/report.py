@@ -10,6 +10,7 @@ import pandas as pd
 
 from plausibrain.cohorts.store import write_text_atomic
 from plausibrain.reports.environment import render
+from plausibrain.reports.equivalence import equivalence
 from plausibrain.reports.figure import Drawn, figures_of
 from plausibrain.reports.figure_files import FOLDER, Progress, write_figures
 from plausibrain.reports.findings import answer, biases, faults, unjudged
@@ -91,6 +92,7 @@ def page(run: Run) -> str:
         brain=next((f for section in sections for f in section.figures if f.name == FIRST_FIGURE), None),
         sections=[_without_first(section) for section in sections],
         n_judged=len(measured_headlines(run)),
+        equivalence=equivalence(run),
         random_slices=slices_of(run, 0),
         volumes=volumes_of(run),
         facts=list(_facts(run)),
