@@ -85,5 +85,6 @@ def _sentence(rows: pd.DataFrame) -> str:
     return (
         f"Of {len(rows)} volumes, {int(different.sum())} differ from the reference at a false discovery "
         f"rate of {formatting.percent(RATE)}{also}; {int(equivalent.sum())} are equivalent to it within "
-        f"{within} or their measurement noise; {int((~different & ~equivalent).sum())} are neither, for want of subjects."
+        f"{within} or their measurement noise; {int((~different & ~equivalent).sum())} are neither, "
+        "for want of subjects."
     )
