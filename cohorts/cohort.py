@@ -42,8 +42,8 @@ class Cohort:
         Aligned with `subjects`; columns are structure names and ``TIV``, mm3, NaN where missing.
     qc : DataFrame or None
         Aligned with `subjects`; quality per group of structures, 0 to 1.
-    images : tuple of (Path or None), or None
-        Aligned with `subjects`.
+    images, labels : tuple of (Path or None), or None
+        Images, and label maps of them; aligned with `subjects`.
     segmenter : str
         Who measured the volumes: ``synthseg``, ``freesurfer``, or ``unknown``.
     source : Path
@@ -78,6 +78,7 @@ class Cohort:
     measure_reasons: pd.DataFrame | None = None
     features: Mapping[str, np.ndarray] = field(default_factory=dict)
     pairs: pd.DataFrame | None = None
+    labels: tuple[Path | None, ...] | None = None
 
     def __post_init__(self) -> None:
         subjects = _checked_subjects(self.subjects, self.name)
@@ -89,6 +90,7 @@ class Cohort:
                 numbers = table.reset_index(drop=True).astype(np.float64)
                 object.__setattr__(self, part, numbers)
         _check_length(self.images, subjects, "images", self.name)
+        _check_length(self.labels, subjects, "label maps", self.name)
         reasons = checked_reasons(self.measures, self.measure_reasons, self.name)
         object.__setattr__(self, "measure_reasons", reasons)
         object.__setattr__(self, "features", checked_features(self.features, len(subjects), self.name))
@@ -133,6 +135,7 @@ class Cohort:
             volumes=_taken(self.volumes, positions),
             qc=_taken(self.qc, positions),
             images=None if self.images is None else tuple(self.images[i] for i in positions),
+            labels=None if self.labels is None else tuple(self.labels[i] for i in positions),
             measures=_taken(self.measures, positions),
             measure_reasons=_taken(self.measure_reasons, positions),
             features={name: matrix[positions] for name, matrix in self.features.items()},

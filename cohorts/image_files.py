@@ -6,8 +6,11 @@ checksum counts.
 """
 
 import gzip
+import io
 import math
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, NamedTuple, cast
 
@@ -19,8 +22,10 @@ from plausibrain.cohorts.errors import DataError
 from plausibrain.cohorts.store import write_atomic
 from plausibrain.cohorts.text_files import require_regular_file
 
-MAX_VOXELS = 1_000_000_000
-"""About eight times a whole head at 0.5 mm: anything larger is a broken header."""
+MAX_VOXELS = 400_000_000
+"""About three times a whole head at 0.5 mm: anything larger is a broken header and would take gigabytes."""
+MAX_FILE_BYTES = 8 * MAX_VOXELS + 100_000_000
+"""As many voxels of eight bytes, and the largest header."""
 _MAX_OFFSET = 100_000_000
 _SLACK = 1_000_000
 _SIZEOF_HDR = {"nifti1": 348, "nifti2": 540, "mgh": 284}
@@ -38,13 +43,37 @@ class Decoded(NamedTuple):
     remarks: tuple[str, ...]
 
 
-def decode(path: Path) -> Decoded:
+def read_bytes(path: Path) -> bytes:
+    """Return the content of an image file, which may be compressed.
+
+    Raises
+    ------
+    DataError
+        For another ending, a file that is absent or cannot be read, or one that no image fills.
+    """
+    image_ending(path)
+    try:
+        require_regular_file(path)
+        if path.stat().st_size > MAX_FILE_BYTES:
+            raise DataError(
+                f"{path}: has {path.stat().st_size:,} bytes; one image has at most {MAX_FILE_BYTES:,}"
+            )
+        return path.read_bytes()
+    except FileNotFoundError as error:
+        raise DataError(f"{path}: no such file; check the path") from error
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror}); check its permissions") from error
+
+
+def decode(path: Path, content: bytes | None = None) -> Decoded:
     """Image of a NIfTI-1, NIfTI-2 or MGH file.
 
     Parameters
     ----------
     path : Path
         Ends in ``.nii``, ``.nii.gz``, ``.mgz`` or ``.mgh``.
+    content : bytes, optional
+        Of the file, where it was read before.
 
     Returns
     -------
@@ -58,16 +87,43 @@ def decode(path: Path) -> Decoded:
         For anything that is not one whole three-dimensional scalar image.
     """
     ending = image_ending(path)
-    try:
-        require_regular_file(path)
-        with _open(path, ending) as stream:
+    with _broken_is_an_error(path):
+        if content is None:
+            require_regular_file(path)
+        with _open(path, ending, content) as stream:
             form = _check_header(path, stream.read(540), ending)
         with np.errstate(
             all="ignore"
         ):  # a broken header is found by the checks, not by a floating-point warning
-            image = _load(path, ending, form)
+            image = _load(path, ending, form, content)
             data = _squeeze(np.asanyarray(image.dataobj), path)
             return Decoded(data, _checked_affine(image, path), _remarks(image))
+
+
+def decode_affine(path: Path) -> np.ndarray:
+    """Affine of an image file, (4, 4), from its header alone: nothing else is read.
+
+    Raises
+    ------
+    DataError
+        As `decode`, for what its header shows.
+    """
+    ending = image_ending(path)
+    with _broken_is_an_error(path), np.errstate(all="ignore"):
+        require_regular_file(path)
+        with _open(path, ending) as stream:
+            start = stream.read(540)
+        form = _check_header(path, start, ending)
+        header = _CLASSES[form].header_class(start[: _SIZEOF_HDR[form]], check=False)
+        affine = np.asarray(header.get_best_affine(), dtype=np.float64)
+        check_affine(affine, str(path))
+        return affine
+
+
+@contextmanager
+def _broken_is_an_error(path: Path) -> Iterator[None]:
+    try:
+        yield
     except FileNotFoundError as error:
         raise DataError(f"{path}: no such file; check the path") from error
     except (*_BROKEN, HeaderDataError, nib.filebasedimages.ImageFileError) as error:
@@ -133,7 +189,10 @@ def image_ending(path: Path) -> str:
     raise DataError(f"{path}: an image ends in .nii, .nii.gz or .mgz; convert it first")
 
 
-def _open(path: Path, ending: str) -> IO[bytes]:
+def _open(path: Path, ending: str, content: bytes | None = None) -> IO[bytes]:
+    if content is not None:
+        stream: IO[bytes] = io.BytesIO(content)
+        return cast(IO[bytes], gzip.GzipFile(fileobj=stream)) if ending in _COMPRESSED else stream
     return cast(IO[bytes], gzip.open(path, "rb")) if ending in _COMPRESSED else path.open("rb")
 
 
@@ -193,8 +252,8 @@ def _check_type(dtype: np.dtype[Any], path: Path) -> None:
         raise DataError(f"{path}: holds {kind} values; expected one number per voxel, convert it first")
 
 
-def _load(path: Path, ending: str, form: str) -> Any:
-    with _open(path, ending) as stream:
+def _load(path: Path, ending: str, form: str, given: bytes | None = None) -> Any:
+    with _open(path, ending, given) as stream:
         header = _CLASSES[form].header_class(stream.read(_SIZEOF_HDR[form]), check=False)
         announced = (
             int(_offset(header)) + math.prod(header.get_data_shape()) * header.get_data_dtype().itemsize

@@ -145,7 +145,7 @@ def spread(
     PlausibrainError, OSError
         Of the work, at once: a setting, a program or a disk that every job meets.
     """
-    attempt: Callable[[Job], Result | _Failed] = work if failure is None else partial(_twice, work)
+    attempt: Callable[[Job], Result | Failed] = work if failure is None else partial(twice, work)
     kept = _kept.get()
     if (n_processes <= 1 or len(jobs) <= 1) and not (kept and kept.elsewhere):
         for job in jobs:
@@ -168,11 +168,11 @@ class _UnderWay(Generic[Job, Result]):
     def __init__(
         self,
         workers: Workers,
-        work: "Callable[[Job], Result | _Failed]",
+        work: "Callable[[Job], Result | Failed]",
         failure: Callable[[Job, str], Result] | None,
     ) -> None:
         self.workers, self.work, self.failure = workers, work, failure
-        self.running: dict[Future[Result | _Failed], Job] = {}
+        self.running: dict[Future[Result | Failed], Job] = {}
 
     def results(self, jobs: Sequence[Job]) -> Iterator[tuple[Job, Result]]:
         waiting = iter(jobs)
@@ -218,13 +218,13 @@ class _UnderWay(Generic[Job, Result]):
 
 
 @dataclass(frozen=True)
-class _Failed:
+class Failed:
     """What comes back of a job that failed twice; an exception might not survive the way."""
 
     reason: str
 
 
-def _twice(work: Callable[[Job], Result], job: Job) -> Result | _Failed:
+def twice(work: Callable[[Job], Result], job: Job) -> Result | Failed:
     """Repeat a job once that raised what nobody expected; runs where the job runs."""
     for _ in range(2):
         try:
@@ -232,12 +232,12 @@ def _twice(work: Callable[[Job], Result], job: Job) -> Result | _Failed:
         except (PlausibrainError, OSError):
             raise
         except Exception as error:
-            failed = _Failed(reason_of(error))
+            failed = Failed(reason_of(error))
     return failed
 
 
-def _settled(result: Result | _Failed, job: Job, failure: Callable[[Job, str], Result] | None) -> Result:
-    if not isinstance(result, _Failed):
+def _settled(result: Result | Failed, job: Job, failure: Callable[[Job, str], Result] | None) -> Result:
+    if not isinstance(result, Failed):
         return result
     if failure is None:
         raise ToolError(result.reason)

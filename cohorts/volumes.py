@@ -14,7 +14,7 @@ from nibabel.orientations import apply_orientation, inv_ornt_aff, io_orientation
 from scipy import ndimage
 
 from plausibrain.cohorts.errors import DataError
-from plausibrain.cohorts.image_files import check_affine, decode, encode
+from plausibrain.cohorts.image_files import check_affine, decode, decode_affine, encode
 
 _CANONICAL = np.array([[0, 1], [1, 1], [2, 1]])
 _INT32 = np.iinfo(np.int32)
@@ -105,13 +105,15 @@ class LabelMap(_Grid):
 Grid = TypeVar("Grid", Volume, LabelMap)
 
 
-def read_volume(path: str | os.PathLike[str]) -> Volume:
+def read_volume(path: str | os.PathLike[str], content: bytes | None = None) -> Volume:
     """Image of a NIfTI-1, NIfTI-2 or MGH file.
 
     Parameters
     ----------
     path : path-like
         Ends in ``.nii``, ``.nii.gz``, ``.mgz`` or ``.mgh``.
+    content : bytes, optional
+        Of the file, where it was read before.
 
     Returns
     -------
@@ -122,16 +124,16 @@ def read_volume(path: str | os.PathLike[str]) -> Volume:
     DataError
         When the file is absent, broken, too large, coloured, complex, or holds several volumes.
     """
-    decoded = decode(Path(path))
+    decoded = decode(Path(path), content)
     return Volume(decoded.data, decoded.affine, decoded.remarks)
 
 
-def read_label_map(path: str | os.PathLike[str]) -> LabelMap:
+def read_label_map(path: str | os.PathLike[str], content: bytes | None = None) -> LabelMap:
     """Label map of a NIfTI-1, NIfTI-2 or MGH file.
 
     Parameters
     ----------
-    path : path-like
+    path, content
         As for `read_volume`.
 
     Returns
@@ -143,11 +145,23 @@ def read_label_map(path: str | os.PathLike[str]) -> LabelMap:
     DataError
         As for `read_volume`, and when a value is not a whole number.
     """
-    decoded = decode(Path(path))
+    decoded = decode(Path(path), content)
     try:
         return LabelMap(decoded.data, decoded.affine, decoded.remarks)
     except DataError as error:
         raise DataError(f"{path}: {error}") from error
+
+
+def read_voxel_size_mm(path: str | os.PathLike[str]) -> tuple[float, float, float]:
+    """Length of the voxels of an image file along I, J and K, mm, from its header alone.
+
+    Raises
+    ------
+    DataError
+        As for `read_volume`, for what the header shows.
+    """
+    size_i, size_j, size_k = np.linalg.norm(decode_affine(Path(path))[:3, :3], axis=0).tolist()
+    return size_i, size_j, size_k
 
 
 def write_volume(volume: Volume, path: str | os.PathLike[str]) -> Path:

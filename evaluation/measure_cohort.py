@@ -4,67 +4,21 @@ One image is in memory at a time. Each result is kept under a key of (content of
 resolution, versions of all measures); a run that was killed goes on where it stopped.
 """
 
-import json
 import math
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
-from plausibrain.cohorts.arithmetic import image_threads
 from plausibrain.cohorts.cohort import OK, Cohort, Note
-from plausibrain.cohorts.errors import DataError, PlausibrainError, ToolError
-from plausibrain.cohorts.processes import spread
+from plausibrain.cohorts.errors import DataError
 from plausibrain.cohorts.schemas import MEASURES as MEASURES_TABLE
-from plausibrain.cohorts.store import Store, hash_file, write_text_atomic
-from plausibrain.cohorts.volumes import read_label_map, read_volume
-from plausibrain.evaluation.image_normalisation import condition
-from plausibrain.evaluation.measuring import Value, all_measures, column_name, measure_scan
+from plausibrain.evaluation.image_job import ImageRecord, Measuring, Progress, Steps, visit_images
+from plausibrain.evaluation.measure_image import Measured
+from plausibrain.evaluation.measuring import Value, all_measures, column_name
 
-#: Raise when the conditioning, or the form of a stored result, changes.
-_FORM = 1
 NOT_APPLICABLE, FAILED = "not_applicable", "failed"
-
-Progress = Callable[[int, int], None]
-"""Called as `progress(done, of)`."""
-
-
-@dataclass(frozen=True)
-class Job:
-    """One image to measure."""
-
-    row: int
-    image: Path
-    labels: Path
-    voxel_mm: float
-    folder: Path
-
-
-@dataclass(frozen=True)
-class Measured:
-    """What became of one image.
-
-    Attributes
-    ----------
-    values : tuple of Value
-        Empty when the image failed.
-    remarks : tuple of str
-        What had to be done to the image before it could be measured.
-    failure : str
-        Why there are no values.
-    seconds : float
-    fresh : bool
-        Measured in this run, not found in the store.
-    """
-
-    values: tuple[Value, ...] = ()
-    remarks: tuple[str, ...] = ()
-    failure: str = ""
-    seconds: float = math.nan
-    fresh: bool = True
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,7 +50,7 @@ def measure_cohort(
     out: Path,
     voxel_mm: float = 1.0,
     n_processes: int = 1,
-    progress: Progress | None = None,
+    progress: Callable[[Progress], None] | None = None,
 ) -> MeasuredCohort:
     """Measure every image of a segmented cohort, or read what an earlier run left.
 
@@ -113,7 +67,7 @@ def measure_cohort(
     n_processes : int
         0 or 1 works in this process.
     progress : callable, optional
-        Called as `progress(done, of)` after every image.
+        Called after every image.
 
     Returns
     -------
@@ -132,98 +86,44 @@ def measure_cohort(
             f"cohort {cohort.name!r}: {n_images} images and {len(labels)} label maps for {len(cohort)} "
             "subjects; give one of each per row"
         )
-    results, jobs = _plan(cohort, labels, Path(out), voxel_mm)
-    for done, (job, result) in enumerate(spread(run_job, jobs, n_processes, failure=_failure), start=1):
-        results[job.row] = result
-        if progress is not None:
-            progress(done, len(jobs))
-    return _assemble(cohort, [results[row] for row in range(len(cohort))])
+    images, labels = measurable(cohort, labels)
+    step = Measuring(voxel_mm, Path(out))
+    visited = visit_images(images, labels, Steps(measuring=step), n_processes=n_processes, progress=progress)
+    return measured_cohort(cohort, dict(visited))
 
 
-def measure_files(image: Path, labels: Path, *, voxel_mm: float, store: Store) -> Measured:
-    """Measure one image file, or read it from the store; a bad file is a failure with a reason.
+def measurable(
+    cohort: Cohort, labels: Sequence[Path | None]
+) -> tuple[tuple[Path | None, ...], tuple[Path | None, ...]]:
+    """Return images and labels of a cohort, None in rows that are excluded or lack one of the two."""
+    ok = (cohort.subjects["status"] == OK).tolist()
+    rows = zip(cohort.images or (None,) * len(cohort), labels, ok, strict=True)
+    both = [
+        (image, label) if good and image is not None and label is not None else (None, None)
+        for image, label, good in rows
+    ]
+    return tuple(image for image, _ in both), tuple(label for _, label in both)
+
+
+def measured_cohort(cohort: Cohort, records: Mapping[int, ImageRecord]) -> MeasuredCohort:
+    """Return the cohort with what the records of its images hold of their quality.
 
     Parameters
     ----------
-    image, labels : Path
-    voxel_mm : float
-    store : Store
+    cohort : Cohort
+    records : mapping of int to ImageRecord
+        By row; a row without one says itself what it lacks.
     """
-    try:
-        key = _key(image, labels, voxel_mm)
-        stored = _stored(key, store)
-        if stored is not None:
-            return stored
-        started = time.perf_counter()
-        scan = condition(read_volume(image), read_label_map(labels), voxel_mm=voxel_mm)
-        values = tuple(measure_scan(scan))
-    except ToolError:
-        raise
-    except PlausibrainError as error:
-        return Measured(failure=str(error))
-    result = Measured(values, scan.remarks, seconds=time.perf_counter() - started)
-    _keep(result, key, store)
-    return result
+    return _assemble(cohort, [_result(cohort, row, records.get(row)) for row in range(len(cohort))])
 
 
-def _plan(
-    cohort: Cohort, labels: Sequence[Path | None], out: Path, voxel_mm: float
-) -> tuple[dict[int, Measured], list[Job]]:
-    """Split the rows into those that cannot be measured, with the reason, and jobs."""
-    settled, jobs = {}, []
-    statuses = cohort.subjects["status"].tolist()
-    for row, (image, label) in enumerate(zip(cohort.images or (), labels, strict=True)):
-        if statuses[row] != OK:
-            settled[row] = Measured(failure=f"excluded: {cohort.subjects['reason'].iloc[row]}", fresh=False)
-        elif image is None or label is None:
-            lacking = "image" if image is None else "label map"
-            settled[row] = Measured(failure=f"this row has no {lacking}", fresh=False)
-        else:
-            jobs.append(Job(row, image, label, voxel_mm, out))
-    return settled, jobs
-
-
-def _failure(job: Job, reason: str) -> Measured:
-    return Measured(failure=reason)
-
-
-def run_job(job: Job) -> Measured:
-    """Measure one image; runs in a worker process."""
-    with image_threads():
-        return measure_files(job.image, job.labels, voxel_mm=job.voxel_mm, store=Store(job.folder))
-
-
-def _key(image: Path, labels: Path, voxel_mm: float) -> str:
-    versions = {plugin.name: plugin.version for plugin in all_measures()}
-    return Store.key("measures", hash_file(image), hash_file(labels), voxel_mm, versions, _FORM)
-
-
-def _keep(result: Measured, key: str, store: Store) -> None:
-    content = {
-        "values": [
-            [v.metric, v.part, None if math.isnan(v.value) else v.value, v.reason] for v in result.values
-        ],
-        "remarks": list(result.remarks),
-        "seconds": result.seconds,
-    }
-    store.put(key, ".json", lambda target: write_text_atomic(target, json.dumps(content, allow_nan=False)))
-
-
-def _stored(key: str, store: Store) -> Measured | None:
-    path = store.get(key, ".json")
-    try:
-        content = json.loads(path.read_text()) if path is not None else None
-        return None if content is None else _parsed(content)
-    except (OSError, ValueError, KeyError):
-        return None
-
-
-def _parsed(content: Mapping[str, Any]) -> Measured:
-    values = tuple(
-        Value(metric, part, math.nan if value is None else float(value), reason)
-        for metric, part, value, reason in content["values"]
-    )
-    return Measured(values, tuple(content["remarks"]), seconds=float(content["seconds"]), fresh=False)
+def _result(cohort: Cohort, row: int, record: ImageRecord | None) -> Measured:
+    if cohort.subjects["status"].iloc[row] != OK:
+        return Measured(failure=f"excluded: {cohort.subjects['reason'].iloc[row]}", fresh=False)
+    if record is not None and record.measured is not None:
+        return record.measured
+    lacking = "image" if cohort.images is None or cohort.images[row] is None else "label map"
+    return Measured(failure=f"this row has no {lacking}", fresh=False)
 
 
 def _assemble(cohort: Cohort, results: Sequence[Measured]) -> MeasuredCohort:

@@ -4,7 +4,6 @@ Each result is kept in a store under a key of (content of the image, segmenter, 
 the run and repeating it loses at most the images in hand.
 """
 
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -14,14 +13,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from plausibrain.cohorts.arithmetic import image_threads
 from plausibrain.cohorts.cohort import Cohort
 from plausibrain.cohorts.errors import DataError
 from plausibrain.cohorts.notes import Note
-from plausibrain.cohorts.processes import spread
-from plausibrain.cohorts.store import Store
 from plausibrain.cohorts.structures import TIV
-from plausibrain.evaluation.segment_files import Outcome, batch_size, segment_files, with_device
+from plausibrain.evaluation.image_job import ImageRecord, Progress, Segmenting, Steps, visit_images
+from plausibrain.evaluation.segment_files import Outcome, with_device
 from plausibrain.evaluation.segmentation import TIV_RANGE_MM3
 
 #: Columns of `SegmentedCohort.table` beside one per fact.
@@ -38,41 +35,6 @@ TABLE_COLUMNS = (
 )
 
 
-@dataclass(frozen=True)
-class Progress:
-    """How far a segmentation run is.
-
-    Attributes
-    ----------
-    done, total : int
-        Images.
-    n_failed : int
-    seconds : float
-        Since the start of this run.
-    n_fresh : int
-        Images segmented in this run; the others were found in the store.
-    participant_id : str
-        The image that was finished last.
-    """
-
-    done: int
-    total: int
-    n_failed: int
-    n_fresh: int
-    seconds: float
-    participant_id: str
-
-    @property
-    def per_minute(self) -> float:
-        """Images segmented per minute in this run, NaN before the first."""
-        return 60 * self.n_fresh / self.seconds if self.n_fresh and self.seconds > 0 else float("nan")
-
-    @property
-    def seconds_left(self) -> float:
-        """Time left at the present rate, NaN before the first image."""
-        return 60 * (self.total - self.done) / self.per_minute
-
-
 @dataclass(frozen=True, eq=False)
 class SegmentedCohort:
     """A cohort with what a segmenter measured.
@@ -80,8 +42,8 @@ class SegmentedCohort:
     Attributes
     ----------
     cohort : Cohort
-        With ``volumes`` (mm3, NaN for images that failed), ``qc`` (where the segmenter has one) and
-        ``segmenter``; ``subjects.status`` is ``excluded`` with the reason for images that failed.
+        With ``labels``, ``volumes`` (mm3, NaN for images that failed), ``qc`` (where the segmenter has one)
+        and ``segmenter``; ``subjects.status`` is ``excluded`` with the reason for images that failed.
     table : DataFrame
         One row per image, aligned with ``cohort.subjects``: `TABLE_COLUMNS`; ``labels`` is the path of the
         label map or empty.
@@ -92,17 +54,6 @@ class SegmentedCohort:
     cohort: Cohort
     table: pd.DataFrame
     facts: pd.DataFrame
-
-
-@dataclass(frozen=True)
-class Job:
-    """What a worker needs: rows and paths of one batch, and the settings of the run."""
-
-    rows: tuple[int, ...]
-    paths: tuple[Path, ...]
-    segmenter: str
-    options: Mapping[str, Any]
-    folder: Path
 
 
 def segment_cohort(
@@ -148,47 +99,32 @@ def segment_cohort(
     """
     if cohort.images is None:
         raise DataError(f"cohort {cohort.name!r} has no images ({cohort.source}); give a folder with images")
-    jobs = _make_jobs(cohort.images, segmenter, with_device(segmenter, options or {}, device), Path(out))
+    step = segmenting(segmenter, options or {}, device=device, folder=Path(out))
+    nothing = (None,) * len(cohort)
+    visited = visit_images(
+        cohort.images, nothing, Steps(segmenting=step), n_processes=n_processes, progress=progress
+    )
+    return segmented_cohort(cohort, dict(visited), segmenter)
+
+
+def segmenting(segmenter: str, options: Mapping[str, Any], *, device: str, folder: Path) -> Segmenting:
+    """Return the step of a segmenter, with the device that its network runs on where it has one."""
+    return Segmenting(segmenter, with_device(segmenter, options, device), folder)
+
+
+def segmented_cohort(cohort: Cohort, records: Mapping[int, ImageRecord], segmenter: str) -> SegmentedCohort:
+    """Return the cohort with what the records of its images hold of their segmentation.
+
+    Parameters
+    ----------
+    cohort : Cohort
+    records : mapping of int to ImageRecord
+        By row; a row without one has no image.
+    segmenter : str
+    """
     missing = Outcome.failure(segmenter, "this row has no image")
-    outcomes = [missing] * len(cohort)
-    done = n_failed = sum(path is None for path in cohort.images)
-    n_fresh, started = 0, time.perf_counter()
-    for row, outcome in _run(jobs, n_processes):
-        outcomes[row] = outcome
-        done, n_fresh = done + 1, n_fresh + outcome.fresh
-        n_failed += outcome.status == "failed"
-        if progress is not None:
-            identity = str(cohort.subjects["participant_id"].iloc[row])
-            seconds = time.perf_counter() - started
-            progress(Progress(done, len(cohort), n_failed, n_fresh, seconds, identity))
-    return _assemble(cohort, outcomes, segmenter)
-
-
-def _make_jobs(
-    images: Sequence[Path | None], segmenter: str, options: dict[str, Any], out: Path
-) -> list[Job]:
-    rows = [row for row, path in enumerate(images) if path is not None]
-    size = batch_size(segmenter)
-    batches = [rows[k : k + size] for k in range(0, len(rows), size)]
-    return [
-        Job(tuple(batch), tuple(Path(str(images[r])) for r in batch), segmenter, options, out)
-        for batch in batches
-    ]
-
-
-def _run(jobs: Sequence[Job], n_processes: int) -> Iterator[tuple[int, Outcome]]:
-    for job, outcomes in spread(run_job, jobs, n_processes, failure=_failure):
-        yield from zip(job.rows, outcomes, strict=True)
-
-
-def _failure(job: Job, reason: str) -> list[Outcome]:
-    return [Outcome.failure(job.segmenter, reason)] * len(job.rows)
-
-
-def run_job(job: Job) -> list[Outcome]:
-    """Return the outcomes of one batch; runs in a worker process."""
-    with image_threads():
-        return segment_files(job.paths, segmenter=job.segmenter, options=job.options, store=Store(job.folder))
+    found = [records.get(row, ImageRecord()).outcome or missing for row in range(len(cohort))]
+    return _assemble(cohort, found, segmenter)
 
 
 def _assemble(cohort: Cohort, outcomes: Sequence[Outcome], segmenter: str) -> SegmentedCohort:
@@ -216,6 +152,7 @@ def _assemble(cohort: Cohort, outcomes: Sequence[Outcome], segmenter: str) -> Se
         volumes=volumes,
         qc=quality if len(quality.columns) else None,
         segmenter=segmenter,
+        labels=tuple(outcome.labels for outcome in outcomes),
         notes=(*cohort.notes, *_notes(outcomes)),
     )
     return SegmentedCohort(measured, table, facts)

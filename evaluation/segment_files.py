@@ -15,8 +15,9 @@ from plausibrain.cohorts.arithmetic import arithmetic_of, choose_device
 from plausibrain.cohorts.errors import DataError, PlausibrainError, ToolError
 from plausibrain.cohorts.registry import Registry
 from plausibrain.cohorts.store import Store, hash_file, write_text_atomic
-from plausibrain.cohorts.volumes import Volume, read_volume, write_label_map
+from plausibrain.cohorts.volumes import Volume, write_label_map
 from plausibrain.evaluation.image_contract import check_image
+from plausibrain.evaluation.open_image import OpenImage
 from plausibrain.evaluation.segmentation import SEGMENTERS, Segmentation, Segmenter, failed
 
 #: Raise when a stored result changes its form.
@@ -37,6 +38,8 @@ class Outcome:
         As in `Segmentation`.
     labels : Path or None
         Label map on the image's own grid.
+    labels_hash : str
+        SHA-256 of that file.
     seconds, peak_memory_mb : float
         Wall time of this image; largest memory of the process so far.
     fresh : bool
@@ -52,6 +55,7 @@ class Outcome:
     segmenter: str = ""
     version: str = ""
     labels: Path | None = None
+    labels_hash: str = ""
     seconds: float = float("nan")
     peak_memory_mb: float = float("nan")
     fresh: bool = True
@@ -93,11 +97,19 @@ def batch_size(segmenter: str) -> int:
 def segment_files(
     paths: Sequence[Path], *, segmenter: str, options: Mapping[str, Any], store: Store
 ) -> list[Outcome]:
-    """Return one outcome per image, from the store where it is there.
+    """Return one outcome per image, see `segment_images`."""
+    images = [OpenImage(path) for path in paths]
+    return segment_images(images, segmenter=segmenter, options=options, store=store)
+
+
+def segment_images(
+    images: Sequence[OpenImage], *, segmenter: str, options: Mapping[str, Any], store: Store
+) -> list[Outcome]:
+    """Return one outcome per image, from the store where it is there, and give each image its labels.
 
     Parameters
     ----------
-    paths : sequence of Path
+    images : sequence of OpenImage
     segmenter : str
         Name in `SEGMENTERS`.
     options : mapping
@@ -114,12 +126,15 @@ def segment_files(
     plugin = segmenters()[segmenter]
     _check_options(plugin, options)
     options = typed_options(plugin, options)
-    keys = [_key(path, plugin, options) for path in paths]
+    keys = [_key(image, plugin, options) for image in images]
     outcomes = [_stored(key, store) if key else None for key in keys]
     todo = [k for k, outcome in enumerate(outcomes) if outcome is None]
-    made = _segment_batch([paths[k] for k in todo], plugin, options) if todo else []
+    made = _segment_batch([images[k] for k in todo], plugin, options) if todo else []
     for k, (result, seconds) in zip(todo, made, strict=True):
-        outcomes[k] = _keep(result, seconds, keys[k], store)
+        outcomes[k] = _keep(result, seconds, keys[k], store, images[k])
+    for k, outcome in enumerate(outcomes):
+        if k not in todo and outcome is not None and outcome.labels is not None:
+            images[k].label_later(outcome.labels, outcome.labels_hash)
     return [outcome for outcome in outcomes if outcome is not None]
 
 
@@ -172,7 +187,7 @@ def _version(plugin: Segmenter, options: Mapping[str, Any]) -> str:
     return str(function(**{name: value for name, value in options.items() if name in accepted}))
 
 
-def _key(path: Path, plugin: Segmenter, options: Mapping[str, Any]) -> str | None:
+def _key(image: OpenImage, plugin: Segmenter, options: Mapping[str, Any]) -> str | None:
     """Return the key of a result, or None for a file that cannot be read.
 
     What a network answers on another device, or in another arithmetic, has another key.
@@ -183,34 +198,34 @@ def _key(path: Path, plugin: Segmenter, options: Mapping[str, Any]) -> str | Non
     arithmetic = arithmetic_of(str(options.get("device", "cpu"))) if "device" in plugin.parameters else ""
     further = getattr(sys.modules[plugin.module], "further_inputs", None)
     try:
-        files = [path, *(further(path, **options) if further else ())]
-        content = [hash_file(file) for file in files]
+        files = further(image.path, **options) if further else ()
+        content = [image.hash, *(hash_file(file) for file in files)]
         return Store.key(content, plugin.name, _version(plugin, options), chosen, arithmetic, _FORM)
     except DataError:
         return None
 
 
 def _segment_batch(
-    paths: Sequence[Path], plugin: Segmenter, options: Mapping[str, Any]
+    images: Sequence[OpenImage], plugin: Segmenter, options: Mapping[str, Any]
 ) -> list[tuple[Segmentation, float]]:
     if "paths" in plugin.parameters:
-        return _segment_together(paths, plugin, options)
+        return _segment_together(images, plugin, options)
     results = []
-    for path in paths:
+    for image in images:
         started = time.perf_counter()
-        results.append((_segment_one(path, plugin, options), time.perf_counter() - started))
+        results.append((_segment_one(image, plugin, options), time.perf_counter() - started))
     return results
 
 
-def _segment_one(path: Path, plugin: Segmenter, options: Mapping[str, Any]) -> Segmentation:
+def _segment_one(opened: OpenImage, plugin: Segmenter, options: Mapping[str, Any]) -> Segmentation:
     """Return the segmentation of one image; a fault of the image is a reason, one of the tool is raised."""
     version = _version(plugin, options)
     try:
-        image = read_volume(path)
+        image = opened.volume
         problems = check_image(image)
         if problems:
             return failed(plugin.name, version, *problems)
-        request: dict[str, Volume | Path] = {"image": image, "path": path}
+        request: dict[str, Volume | Path] = {"image": image, "path": opened.path}
         given = {name: request[name] for name in plugin.parameters if name in request}
         result: Segmentation = plugin(**given, **options)
     except ToolError:
@@ -221,20 +236,21 @@ def _segment_one(path: Path, plugin: Segmenter, options: Mapping[str, Any]) -> S
 
 
 def _segment_together(
-    paths: Sequence[Path], plugin: Segmenter, options: Mapping[str, Any]
+    images: Sequence[OpenImage], plugin: Segmenter, options: Mapping[str, Any]
 ) -> list[tuple[Segmentation, float]]:
     """Return the segmentations of a batch for a tool that starts once for many images."""
     version = _version(plugin, options)
     results: dict[Path, Segmentation] = {}
     remarks: dict[Path, tuple[str, ...]] = {}
-    for path in paths:
+    paths = [image.path for image in images]
+    for image in images:
         try:
-            image = read_volume(path)
-            problems, remarks[path] = check_image(image), image.remarks
+            problems, remarks[image.path] = check_image(image.volume), image.volume.remarks
         except PlausibrainError as error:
             problems = (str(error),)
         if problems:
-            results[path] = failed(plugin.name, version, *problems)
+            results[image.path] = failed(plugin.name, version, *problems)
+        image.forget()  # the tool reads the files itself, and a batch may not fit into memory
     good = [path for path in paths if path not in results]
     started = time.perf_counter()
     results |= dict(zip(good, plugin(paths=good, **options) if good else [], strict=True))
@@ -242,12 +258,13 @@ def _segment_together(
     return [(replace(results[path], remarks=remarks.get(path, ())), seconds) for path in paths]
 
 
-def _keep(result: Segmentation, seconds: float, key: str | None, store: Store) -> Outcome:
+def _keep(result: Segmentation, seconds: float, key: str | None, store: Store, image: OpenImage) -> Outcome:
     """Write labels, then numbers: an outcome that can be found has its labels."""
     labels = result.labels
-    path = None
+    path, labels_hash = None, ""
     if labels is not None and key:
         path = store.put(key, ".nii.gz", lambda target: write_label_map(labels, target))
+        labels_hash = image.label(labels, path)
     outcome = Outcome(
         result.status,
         tuple(result.reasons),
@@ -258,6 +275,7 @@ def _keep(result: Segmentation, seconds: float, key: str | None, store: Store) -
         result.segmenter,
         result.version,
         path,
+        labels_hash,
         seconds,
         resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
     )

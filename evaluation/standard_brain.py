@@ -15,7 +15,7 @@ import numpy as np
 from plausibrain.cohorts.store import hash_file
 from plausibrain.cohorts.volumes import read_label_map, read_volume
 from plausibrain.evaluation.alignment import aligned
-from plausibrain.evaluation.image_normalisation import WHITE_LEVEL, condition
+from plausibrain.evaluation.image_normalisation import WHITE_LEVEL, Scan, condition
 
 #: Grey value of white matter; what is brighter than 4/3 of it is cut off at 1.
 WHITE = 0.75
@@ -30,15 +30,18 @@ class Source:
     Attributes
     ----------
     image, labels : Path
+    hashes : tuple of str, optional
+        Of the content of both files, where it is known.
     """
 
     image: Path
     labels: Path
+    hashes: tuple[str, str] | None = None
 
     @cached_property
     def key(self) -> str:
         """What names the content of both files and the making of the standard brain."""
-        return f"{hash_file(self.image)}-{hash_file(self.labels)}-{VERSION}"
+        return brain_key(*(self.hashes or (hash_file(self.image), hash_file(self.labels))))
 
     def brain(self, voxel_mm: float) -> np.ndarray:
         """Return the standard brain, float32, 0 to 1, on the common grid.
@@ -51,13 +54,34 @@ class Source:
             When the image cannot be conditioned or aligned.
         """
         scan = condition(read_volume(self.image), read_label_map(self.labels), voxel_mm=voxel_mm)
-        brain = aligned(scan.image, scan.labels, voxel_mm)
-        return np.clip(brain * np.float32(WHITE / WHITE_LEVEL), 0, 1)
+        return brain_of(scan, voxel_mm)
 
 
-def sources_of(images: Sequence[Path | None], labels: Sequence[Path | None]) -> list[Source | None]:
+def brain_key(image_hash: str, labels_hash: str) -> str:
+    """Return what names the content of both files and the making of the standard brain."""
+    return f"{image_hash}-{labels_hash}-{VERSION}"
+
+
+def brain_of(scan: Scan, voxel_mm: float) -> np.ndarray:
+    """Return the standard brain of a scan, float32, 0 to 1, on the common grid.
+
+    Raises
+    ------
+    MeasurementError
+        When the scan cannot be aligned.
+    """
+    brain = aligned(scan.image, scan.labels, voxel_mm)
+    return np.clip(brain * np.float32(WHITE / WHITE_LEVEL), 0, 1)
+
+
+def sources_of(
+    images: Sequence[Path | None],
+    labels: Sequence[Path | None],
+    hashes: Sequence[tuple[str, str] | None] | None = None,
+) -> list[Source | None]:
     """Return the sources of a cohort's rows; None where image or labels are missing."""
-    both = zip(images, labels, strict=True)
+    rows = zip(images, labels, hashes or [None] * len(images), strict=True)
     return [
-        Source(image, label) if image is not None and label is not None else None for image, label in both
+        Source(image, label, known) if image is not None and label is not None else None
+        for image, label, known in rows
     ]

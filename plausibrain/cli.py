@@ -512,6 +512,21 @@ def fetch(*, out: Out = Path("brain_bundle"), quiet: Quiet = False, as_json: AsJ
 
 
 @app.command()
+def status(
+    folder: Annotated[Path, typer.Argument(help="Folder that `run` or `segment` writes.")],
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Show how many images of a run are done, failed and pending, with rate, time left and reasons."""
+    from dataclasses import asdict
+
+    from plausibrain.run_status import run_status, status_text
+
+    known = run_status(folder)
+    print(json.dumps(asdict(known), indent=1, ensure_ascii=False) if as_json else status_text(folder, known))
+
+
+@app.command()
 def report(
     folder: Annotated[Path, typer.Argument(help="Run folder.")],
     *,

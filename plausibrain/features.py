@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -11,6 +11,9 @@ from plausibrain.cohorts.cohort import Cohort, Note
 from plausibrain.cohorts.store import Store
 from plausibrain.config import ImageSettings
 from plausibrain.image_files import Files, image_and_label_files, results_folder
+
+if TYPE_CHECKING:
+    from plausibrain.evaluation.image_job import ImageRecord
 
 Progress = Callable[[str, int, int], None]
 ROLES = ("reference", "generated")
@@ -48,6 +51,7 @@ def extract_features(
     voxel_mm: float = 1.0,
     seed: int = 0,
     n_processes: int = 1,
+    records: "Mapping[str, Mapping[int, ImageRecord]] | None" = None,
     progress: Progress | None = None,
 ) -> Features:
     """Extract features of all images and compare pairs within the two cohorts.
@@ -68,6 +72,8 @@ def extract_features(
     seed : int
         Of the pairs.
     n_processes : int
+    records : mapping, optional
+        By role and row, what became of images that were visited before; then none is opened for its features.
     progress : callable, optional
         Called as `progress(what, done, of)`.
 
@@ -84,7 +90,7 @@ def extract_features(
     if training is not None:
         cohorts["training"] = training
         files["training"] = image_and_label_files(training, out / "segmented" / "training")
-    work = _Work(out, cache, settings, voxel_mm, seed, n_processes, progress)
+    work = _Work(out, cache, settings, voxel_mm, seed, n_processes, records or {}, progress)
     done = {role: work.features(role, cohorts[role], files[role]) for role in cohorts}
     for role in ROLES:
         done[role] = work.pairs(role, done[role], files[role])
@@ -103,22 +109,35 @@ class _Work:
     voxel_mm: float
     seed: int
     n_processes: int
+    records: "Mapping[str, Mapping[int, ImageRecord]]"
     progress: Progress | None
 
     def features(self, role: str, cohort: Cohort, files: Files | None) -> Cohort:
         """Return the cohort with features; failures become notes."""
-        from plausibrain.evaluation.extract_cohort import extract_cohort
+        from plausibrain.evaluation.extract_cohort import extract_cohort, extracted_cohort
+        from plausibrain.evaluation.extract_image import named_extractors
+        from plausibrain.evaluation.image_job import Progress as State
 
         if files is None:
             return cohort
         images, labels = files
+        names, options, folder = (
+            extractor_names(self.settings),
+            self.settings.extractors,
+            self._folder(role, cohort),
+        )
+        if role in self.records:
+            chosen = named_extractors(names, options, self.voxel_mm)
+            known = replace(cohort, images=images)
+            done = extracted_cohort(known, self.records[role], chosen, Store(folder))
+            return _with_notes(done.cohort, done.table)
 
-        def tell(done: int, of: int) -> None:
-            self._tell(f"features, {role}", done, of)
+        def tell(state: State) -> None:
+            self._tell(f"features, {role}", state.done, state.total)
 
         found = extract_cohort(
-            replace(cohort, images=images), labels, out=self._folder(role, cohort), names=self._names(),
-            options=self.settings.extractors, voxel_mm=self.voxel_mm, n_processes=self.n_processes,
+            replace(cohort, images=images), labels, out=folder, names=names, options=options,
+            voxel_mm=self.voxel_mm, n_processes=self.n_processes,
             progress=tell,
         )  # fmt: skip
         return _with_notes(found.cohort, found.table)
@@ -135,7 +154,8 @@ class _Work:
             self._tell(f"{what}, {role}", done, of)
 
         table = pair_table(
-            cohort, sources_of(*files), store=Store(self._folder(role, cohort)), voxel_mm=self.voxel_mm,
+            cohort, sources_of(*files, self._hashes(role, len(cohort))),
+            store=Store(self._folder(role, cohort)), voxel_mm=self.voxel_mm,
             n_pairs=self.settings.n_pairs, seed=self.seed, progress=tell,
         )  # fmt: skip
         return replace(cohort, pairs=table)
@@ -153,17 +173,22 @@ class _Work:
     def _folder(self, role: str, cohort: Cohort) -> Path:
         return results_folder(cohort, self.out, role, cache=self.cache) / "extracted"
 
-    def _names(self) -> list[str]:
-        from plausibrain.evaluation.extraction import default_extractors
-
-        return [
-            *default_extractors(),
-            *(n for n in self.settings.extractors if n not in default_extractors()),
-        ]
+    def _hashes(self, role: str, n: int) -> list[tuple[str, str] | None] | None:
+        if role not in self.records:
+            return None
+        records = self.records[role]
+        return [records[row].hashes if row in records else None for row in range(n)]
 
     def _tell(self, what: str, done: int, of: int) -> None:
         if self.progress is not None:
             self.progress(what, done, of)
+
+
+def extractor_names(settings: ImageSettings) -> list[str]:
+    """Return the extractors of a run: the default ones, and those that its settings name."""
+    from plausibrain.evaluation.extraction import default_extractors
+
+    return [*default_extractors(), *(n for n in settings.extractors if n not in default_extractors())]
 
 
 def _with_notes(cohort: Cohort, failures: pd.DataFrame) -> Cohort:

@@ -32,9 +32,12 @@ def image_and_label_files(cohort: Cohort, segmented: Path) -> Files | None:
 
     Notes
     -----
-    In this order: a cohort that this run segmented; a folder that `plausibrain segment` wrote, which names
+    In this order: label maps that the cohort names; a cohort that this run segmented;
+    a folder that `plausibrain segment` wrote, which names
     the images; images with a label map ``*_dseg`` beside them.
     """
+    if cohort.images is not None and cohort.labels is not None:
+        return (cohort.images, cohort.labels) if any(cohort.labels) else None
     for folder in (segmented, cohort.source):
         record = folder / RECORD
         if record.is_file() and (folder != segmented or cohort.images is not None):

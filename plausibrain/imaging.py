@@ -9,6 +9,7 @@ from plausibrain.cohorts.cohort import Cohort, write_cohort
 from plausibrain.cohorts.errors import DataError
 from plausibrain.cohorts.folder_lock import locked_folder
 from plausibrain.cohorts.store import write_atomic
+from plausibrain.run_status import Manifest
 
 if TYPE_CHECKING:
     from plausibrain.evaluation.segment_cohort import SegmentedCohort
@@ -75,24 +76,30 @@ def segment(
     Cohort
         With volumes and quality scores; `out` is a cohort folder that `plausibrain run` reads.
     """
-    from plausibrain.evaluation.segment_cohort import Progress as State
+    from plausibrain.evaluation.image_job import Progress as State
     from plausibrain.evaluation.segment_cohort import segment_cohort
 
+    manifest, names = Manifest(out), cohort.subjects["participant_id"].astype(str).tolist()
+
     def tell(state: State) -> None:
+        manifest.update(cohort.name, state, names[state.row])
         if progress is not None:
-            progress(_words(state), state.done, state.total)
+            progress(f"segmentation{words(state)}", state.done, state.total)
 
     with locked_folder(out) as folder:
+        manifest.begin({cohort.name: sum(path is not None for path in cohort.images or ())})
         result = segment_cohort(
             cohort, out=store or out / "store", segmenter=segmenter, n_processes=n_processes, options=options,
             device=device, progress=tell,
         )  # fmt: skip
         folder.require()
-        _write_segmented(result, out)
+        write_segmented(result, out)
+        manifest.end()
     return result.cohort
 
 
-def _write_segmented(result: "SegmentedCohort", out: Path) -> None:
+def write_segmented(result: "SegmentedCohort", out: Path) -> None:
+    """Write a measured cohort into a folder, with its label maps by path and a table of what happened."""
     cohort = result.cohort
     write_cohort(cohort, out)
     record = result.table.assign(
@@ -115,11 +122,12 @@ def path_in_table(path: Path | None, folder: Path) -> str:
     return "" if path is None else os.path.relpath(path.resolve(), folder.resolve())
 
 
-def _words(state: Any) -> str:
+def words(state: Any) -> str:
+    """Return what a line of progress says after the name of the work: rate, time left, failures."""
     failed = f", {state.n_failed} failed" if state.n_failed else ""
     if state.per_minute != state.per_minute:  # NaN before the first fresh image
-        return f"segmentation{failed}"
-    return f"segmentation, {state.per_minute:.1f} a minute, {state.seconds_left:.0f} s left{failed}"
+        return failed
+    return f", {state.per_minute:.1f} a minute, {state.seconds_left:.0f} s left{failed}"
 
 
 def refuse_options(given: Mapping[str, object]) -> None:

@@ -3,6 +3,7 @@
 import datetime
 import json
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +20,14 @@ from plausibrain.config import RunConfig, Source
 from plausibrain.descriptions import described_quantities, described_segmenters
 from plausibrain.features import Features, extract_features
 from plausibrain.generator_run import draw_and_measure
-from plausibrain.imaging import measured
+from plausibrain.image_work import ChosenSegmenter, Visited, Work, visit_cohorts
+from plausibrain.imaging import DEFAULT_SEGMENTER
 from plausibrain.provenance import METRIC_VERSION, describe_cohort, fingerprint, hardware, versions
 from plausibrain.quality import Quality, measure_quality
 from plausibrain.reports.report import write_report
 from plausibrain.slices import write_slices
 
+ROLES = ("reference", "generated", "training", "independent")
 OPTIONAL_TABLES = ("dose", "curves", "null_draws", "measures", "measure_names", "pairs", "nearest", "slices")
 
 
@@ -57,28 +60,24 @@ def run(
         cohorts = read_cohorts(config, n_processes=n_processes, device=device, progress=progress)
         return run_cohorts(
             cohorts["reference"], cohorts["generated"], config, training=cohorts.get("training"),
-            independent=cohorts.get("independent"), n_processes=n_processes, progress=progress,
+            independent=cohorts.get("independent"), n_processes=n_processes, device=device, progress=progress,
         )  # fmt: skip
 
 
 def read_cohorts(
     config: RunConfig, *, n_processes: int = 1, device: str = "auto", progress: Progress | None = None
 ) -> dict[str, Cohort]:
-    """Return the cohorts of a run by role, drawn by a model and segmented where that is asked for."""
+    """Return the cohorts of a run by role; where a model samples the generated one, all are segmented too."""
     if config.generator is not None:
         return draw_and_measure(
             config, config.generator, n_processes=n_processes, device=device, progress=progress
         )
-    found = {}
-    for role in ("reference", "generated", "training", "independent"):
-        source: Source | None = getattr(config, role)
-        if source is not None:
-            found[role] = measured(
-                source.read(role), config.out / "segmented" / role, segmenter=source.segmenter,
-                options=source.segmenter_options or None,
-                cache=config.cache, n_processes=n_processes, device=device, progress=progress,
-            )  # fmt: skip
-    return found
+    return {role: source.read(role) for role, source in _sources(config).items()}
+
+
+def _sources(config: RunConfig) -> dict[str, Source]:
+    given: dict[str, Source | None] = {role: getattr(config, role) for role in ROLES}
+    return {role: source for role, source in given.items() if source is not None}
 
 
 def run_cohorts(
@@ -89,31 +88,30 @@ def run_cohorts(
     training: Cohort | None = None,
     independent: Cohort | None = None,
     n_processes: int = 1,
+    device: str = "auto",
     progress: Progress | None = None,
 ) -> Path:
     """Analyse two cohorts that are already in memory; see `run`."""
+    work = Work(config.out, config.cache, config.images, n_processes, device, progress)
+    given = {
+        "reference": reference, "generated": generated, "training": training, "independent": independent,
+    }  # fmt: skip
+    cohorts = {role: cohort for role, cohort in given.items() if cohort is not None}
     with locked_folder(config.out) as folder:
-        analysis, record = _analysed(
-            reference, generated, config, training, independent, n_processes, progress
-        )
+        analysis, record = _analysed(cohorts, config, work)
         folder.require()
         write_run_folder(config.out, analysis, record)
-        return write_report(config.out, progress=progress)
+        page = write_report(config.out, progress=progress)
+        work.manifest.end()
+        return page
 
 
 def _analysed(
-    reference: Cohort,
-    generated: Cohort,
-    config: RunConfig,
-    training: Cohort | None,
-    independent: Cohort | None,
-    n_processes: int,
-    progress: Progress | None,
+    cohorts: Mapping[str, Cohort], config: RunConfig, work: Work
 ) -> tuple[Analysis, dict[str, Any]]:
-    start = time.monotonic()
-    quality, features = measure_images(
-        reference, generated, config, training=training, n_processes=n_processes, progress=progress
-    )
+    start, progress = time.monotonic(), work.progress
+    visited, quality, features = measure_images(cohorts, config, work)
+    independent = visited.cohorts.get("independent")
     reference, generated = features.reference, features.generated
     analysis = analyse(
         reference, generated, config.settings, training=features.training, independent=independent,
@@ -138,34 +136,35 @@ def _analysed(
 
 
 def measure_images(
-    reference: Cohort,
-    generated: Cohort,
-    config: RunConfig,
-    *,
-    training: Cohort | None = None,
-    n_processes: int = 1,
-    progress: Progress | None = None,
-) -> tuple[Quality, Features]:
-    """Return what is measured and extracted image by image; all of it is kept, so a second call is short."""
+    cohorts: Mapping[str, Cohort], config: RunConfig, work: Work
+) -> tuple[Visited, Quality, Features]:
+    """Return what is measured and extracted image by image; all of it is kept, so a second call is short.
+
+    Cohorts that came as images are segmented; each image is opened once for everything.
+    """
+    segmenters = {
+        role: ChosenSegmenter(source.segmenter or DEFAULT_SEGMENTER, source.segmenter_options)
+        for role, source in _sources(config).items()
+    }
+    visited = visit_cohorts(cohorts, work, segmenters=segmenters)
+    known = visited.cohorts
     quality = measure_quality(
-        reference, generated, config.out, cache=config.cache, n_processes=n_processes, progress=progress
+        known["reference"], known["generated"], config.out, cache=config.cache, records=visited.records
     )
     features = extract_features(
-        quality.reference, quality.generated, config.out, cache=config.cache, training=training,
-        settings=config.images, voxel_mm=quality.protocol.get("voxel_mm", 1.0), seed=config.settings.seed,
-        n_processes=n_processes, progress=progress,
+        quality.reference, quality.generated, config.out, cache=config.cache, training=known.get("training"),
+        settings=config.images, voxel_mm=visited.voxel_mm, seed=config.settings.seed,
+        records=visited.records, progress=work.progress,
     )  # fmt: skip
-    return quality, features
+    return visited, quality, features
 
 
 def measure_run(config: RunConfig, *, n_processes: int, progress: Progress | None = None) -> None:
     """Do all of a run that goes image by image with all processes; `report_run` then finds the results."""
     with locked_folder(config.out):
         cohorts = read_cohorts(config, n_processes=n_processes, progress=progress)
-        measure_images(
-            cohorts["reference"], cohorts["generated"], config, training=cohorts.get("training"),
-            n_processes=n_processes, progress=progress,
-        )  # fmt: skip
+        work = Work(config.out, config.cache, config.images, n_processes, progress=progress)
+        measure_images(cohorts, config, work)
 
 
 def report_run(config: RunConfig) -> Path:

@@ -1,9 +1,9 @@
 """Image quality of both cohorts: measured alike, or not at all."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -11,6 +11,9 @@ import pandas as pd
 from plausibrain.cohorts.cohort import OK, Cohort, Note
 from plausibrain.cohorts.errors import PlausibrainError
 from plausibrain.image_files import Files, image_and_label_files, results_folder
+
+if TYPE_CHECKING:
+    from plausibrain.evaluation.image_job import ImageRecord
 
 Progress = Callable[[str, int, int], None]
 ROLES = ("reference", "generated")
@@ -47,6 +50,7 @@ def measure_quality(
     *,
     cache: Path | None = None,
     n_processes: int = 1,
+    records: "Mapping[str, Mapping[int, ImageRecord]] | None" = None,
     progress: Progress | None = None,
 ) -> Quality:
     """Measure the images of both cohorts at one resolution.
@@ -60,6 +64,8 @@ def measure_quality(
     cache : Path, optional
         Folder that runs share; results are kept in ``measured`` below it.
     n_processes : int
+    records : mapping, optional
+        By role and row, what became of images that were visited before; then none is opened.
     progress : callable, optional
         Called as `progress(what, done, of)`.
 
@@ -74,7 +80,7 @@ def measure_quality(
         return _unmeasured(cohorts, files)
     with_images = {role: replace(c, images=files[role][0]) for role, c in cohorts.items()}  # type: ignore[index]
     labels = {role: files[role][1] for role in ROLES}  # type: ignore[index]
-    return _measured(with_images, labels, out, cache, n_processes, progress)
+    return _measured(with_images, labels, out, cache, n_processes, records or {}, progress)
 
 
 def _unmeasured(cohorts: dict[str, Cohort], files: dict[str, Files | None]) -> Quality:
@@ -94,28 +100,28 @@ def _measured(
     out: Path,
     cache: Path | None,
     n_processes: int,
+    records: "Mapping[str, Mapping[int, ImageRecord]]",
     progress: Progress | None,
 ) -> Quality:
-    from plausibrain.evaluation.image_normalisation import common_voxel_mm
-    from plausibrain.evaluation.measure_cohort import measure_cohort
+    from plausibrain.evaluation.image_job import Progress as State
+    from plausibrain.evaluation.measure_cohort import measure_cohort, measured_cohort
     from plausibrain.evaluation.measuring import all_measures
 
-    voxel_mm = common_voxel_mm(np.concatenate([_voxel_sizes(cohorts[role]) for role in ROLES]))
+    voxel_mm = working_resolution(cohorts["reference"], cohorts["generated"])
     done, tables = {}, []
     for role in ROLES:
 
-        def tell(count: int, of: int, role: str = role) -> None:
+        def tell(state: State, role: str = role) -> None:
             if progress is not None:
-                progress(f"image quality, {role}", count, of)
+                progress(f"image quality, {role}", state.done, state.total)
 
-        result = measure_cohort(
-            cohorts[role],
-            labels[role],
-            out=results_folder(cohorts[role], out, role, cache=cache) / "measured",
-            voxel_mm=voxel_mm,
-            n_processes=n_processes,
-            progress=tell,
-        )
+        if role in records:
+            result = measured_cohort(cohorts[role], records[role])
+        else:
+            result = measure_cohort(
+                cohorts[role], labels[role], voxel_mm=voxel_mm, n_processes=n_processes, progress=tell,
+                out=results_folder(cohorts[role], out, role, cache=cache) / "measured",
+            )  # fmt: skip
         done[role] = result.cohort
         tables.append(result.table.assign(cohort=role))
     found = {"measures": pd.concat(tables, ignore_index=True), "measure_names": _names()}
@@ -123,9 +129,16 @@ def _measured(
     return Quality(done["reference"], done["generated"], found, {"voxel_mm": voxel_mm, "measures": versions})
 
 
+def working_resolution(reference: Cohort, generated: Cohort) -> float:
+    """Return the resolution at which the images of both cohorts are measured, mm, from a few headers."""
+    from plausibrain.evaluation.image_normalisation import common_voxel_mm
+
+    return common_voxel_mm(np.concatenate([_voxel_sizes(cohort) for cohort in (reference, generated)]))
+
+
 def _voxel_sizes(cohort: Cohort) -> np.ndarray:
     """Voxel sizes of the first readable images, mm, (n, 3); of none, one row of 1 mm."""
-    from plausibrain.cohorts.volumes import read_volume
+    from plausibrain.cohorts.volumes import read_voxel_size_mm
 
     sizes: list[tuple[float, float, float]] = []
     included = (cohort.subjects["status"] == OK).tolist()
@@ -134,7 +147,7 @@ def _voxel_sizes(cohort: Cohort) -> np.ndarray:
             break
         if image is not None and usable:
             try:
-                sizes.append(read_volume(image).voxel_size_mm)
+                sizes.append(read_voxel_size_mm(image))
             except PlausibrainError:
                 continue
     return np.median(np.array(sizes or [(1.0, 1.0, 1.0)]), axis=0)[None]

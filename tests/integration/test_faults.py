@@ -17,7 +17,7 @@ from plausibrain.cohorts.errors import DataError
 from plausibrain.cohorts.folder_lock import locked_folder
 from plausibrain.cohorts.volumes import write_label_map, write_volume
 from plausibrain.config import RunConfig, Source
-from plausibrain.evaluation import segment_files
+from plausibrain.evaluation import open_image
 from plausibrain.evaluation.segment_cohort import segment_cohort
 from plausibrain.imaging import segment
 from plausibrain.pipeline import run
@@ -68,15 +68,15 @@ def test_a_full_disk_ends_the_run_and_what_was_finished_stays(cohort, tmp_path, 
 
 
 def test_memory_that_does_not_suffice_is_the_failure_of_one_image(cohort, tmp_path, monkeypatch):
-    real, tried = segment_files.read_volume, []
+    real, tried = open_image.read_volume, []
 
-    def greedy(path: Path) -> object:
+    def greedy(path: Path, content: bytes) -> object:
         tried.append(path.name)
         if "sub-1" in path.name:
             raise MemoryError
-        return real(path)
+        return real(path, content)
 
-    monkeypatch.setattr(segment_files, "read_volume", greedy)
+    monkeypatch.setattr(open_image, "read_volume", greedy)
     result = segment_cohort(
         cohort, out=tmp_path / "store", segmenter="precomputed", options=options(tmp_path)
     )

@@ -16,6 +16,7 @@ from plausibrain.cohorts.schemas import CASES, MEASURE_NAMES, MEASURES, SLICES
 from plausibrain.cohorts.tables import read_table
 from plausibrain.cohorts.volumes import Volume, write_label_map, write_volume
 from plausibrain.config import RunConfig, Source
+from plausibrain.evaluation import extraction
 from plausibrain.features import Features
 from plausibrain.image_files import image_and_label_files
 from tests.unit.analysis.factory import normal_cohort
@@ -53,7 +54,8 @@ def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         out=folder / "run", settings=SETTINGS,
     )  # fmt: skip
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pipeline, "extract_features", without_features)  # minutes of networks, tested elsewhere
+        patch.setattr(extraction, "default_extractors", list)  # minutes of networks, tested elsewhere
+        patch.setattr(pipeline, "extract_features", without_features)
         pipeline.run(config)
     return folder / "run"
 

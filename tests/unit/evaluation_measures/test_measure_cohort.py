@@ -14,7 +14,7 @@ from plausibrain.cohorts.errors import DataError
 from plausibrain.cohorts.schemas import MEASURES
 from plausibrain.cohorts.tables import write_table
 from plausibrain.cohorts.volumes import Volume, write_label_map, write_volume
-from plausibrain.evaluation import measure_cohort as module
+from plausibrain.evaluation import measure_image as module
 from plausibrain.evaluation.measure_cohort import MeasuredCohort, measure_cohort
 from plausibrain.evaluation.measuring import all_measures
 from tests.unit.evaluation_measures.scans import VOXEL_MM, phantom
@@ -78,7 +78,9 @@ def test_the_failure_stands_in_the_notes(result):
 
 def test_a_second_run_measures_nothing_again(files, store, result):
     seen = []
-    again = measure_cohort(*files, out=store, voxel_mm=VOXEL_MM, progress=lambda *at: seen.append(at))
+    again = measure_cohort(
+        *files, out=store, voxel_mm=VOXEL_MM, progress=lambda at: seen.append((at.done, at.total))
+    )
     assert (result.n_fresh, again.n_fresh) == (N, 1)  # the broken image is looked at again
     assert seen == [(k + 1, N) for k in range(N)]
     pd.testing.assert_frame_equal(again.table, result.table)

@@ -9,7 +9,8 @@ import pytest
 from plausibrain.cohorts.cohort import Cohort
 from plausibrain.cohorts.errors import DataError, ToolError
 from plausibrain.cohorts.volumes import LabelMap, read_label_map, write_label_map, write_volume
-from plausibrain.evaluation.segment_cohort import Progress, segment_cohort
+from plausibrain.evaluation.image_job import Progress
+from plausibrain.evaluation.segment_cohort import segment_cohort
 from plausibrain.evaluation.segment_files import segmenters
 from tests.unit.evaluation_segmenters.phantoms import make_image, make_labels
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from plausibrain.evaluation import segment_files
+from plausibrain.evaluation.open_image import OpenImage
 from plausibrain.evaluation.segment_files import _key, _version
 from plausibrain.evaluation.segmentation import SEGMENTERS
 from plausibrain.evaluation.segmenters import synthseg_style, synthseg_style_2mm
@@ -18,8 +19,8 @@ def test_new_weights_give_another_key(name, answer_mm, tmp_path, monkeypatch):
     assert _version(plugin, {}) == synthseg_style.version(answer_mm)
     path = tmp_path / "image.nii.gz"
     path.write_bytes(b"an image")
-    before = _key(path, plugin, {})
-    assert _key(path, replace(plugin), {}) == before
+    before = _key(OpenImage(path), plugin, {})
+    assert _key(OpenImage(path), replace(plugin), {}) == before
     boundaries, known = tmp_path / "other.json", synthseg_style._resource
     boundaries.write_text("{}")
     monkeypatch.setattr(
@@ -27,7 +28,7 @@ def test_new_weights_give_another_key(name, answer_mm, tmp_path, monkeypatch):
     )
     synthseg_style.version.cache_clear()
     try:
-        assert _key(path, plugin, {}) not in (None, before)
+        assert _key(OpenImage(path), plugin, {}) not in (None, before)
     finally:
         synthseg_style.version.cache_clear()
 
@@ -39,8 +40,10 @@ def test_another_device_gives_another_key(tmp_path, monkeypatch):
     path = tmp_path / "image.nii.gz"
     path.write_bytes(b"an image")
     network = SEGMENTERS["synthseg_style"]
-    assert _key(path, network, {}) == _key(path, network, {"device": "cpu"})
-    assert _key(path, network, {"device": "cuda"}) != _key(path, network, {"device": "cpu"})
+    assert _key(OpenImage(path), network, {}) == _key(OpenImage(path), network, {"device": "cpu"})
+    assert _key(OpenImage(path), network, {"device": "cuda"}) != _key(
+        OpenImage(path), network, {"device": "cpu"}
+    )
 
 
 def test_only_a_network_gets_a_device():

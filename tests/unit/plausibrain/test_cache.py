@@ -10,7 +10,7 @@ import pytest
 from plausibrain.cohorts.cohort import Cohort
 from plausibrain.cohorts.volumes import Volume, read_volume, write_label_map, write_volume
 from plausibrain.config import ImageSettings, RunConfig, Source, read_config
-from plausibrain.evaluation import extraction, measure_cohort, segment_files, standard_brain
+from plausibrain.evaluation import extraction, open_image, standard_brain
 from plausibrain.features import extract_features
 from plausibrain.flags import config_from_flags
 from plausibrain.imaging import measured
@@ -28,9 +28,9 @@ class Opened:
 
     names: list[str] = field(default_factory=list)
 
-    def watched(self, path: Path) -> Volume:
+    def watched(self, path: Path, content: bytes | None = None) -> Volume:
         self.names.append(str(path))
-        return read_volume(path)
+        return read_volume(path, content)
 
     def of(self, cohort: str) -> set[str]:
         """Names of one cohort's images, which are forgotten."""
@@ -42,7 +42,7 @@ class Opened:
 @pytest.fixture
 def opened(monkeypatch: pytest.MonkeyPatch) -> Opened:
     seen = Opened()
-    for module in (measure_cohort, segment_files, standard_brain):
+    for module in (open_image, standard_brain):
         monkeypatch.setattr(module, "read_volume", seen.watched)
     monkeypatch.setattr(extraction, "default_extractors", lambda: ["low_resolution"])
     return seen

@@ -1,0 +1,253 @@
+"""The one job that images go through: opened once, segmented, measured and turned into features.
+
+Every step asks its store first, under a key of (content, step, version, options), so a run that was killed
+goes on where it stopped and a step that is new is done alone. An image that fails is a record with a reason.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from plausibrain.cohorts.arithmetic import image_threads
+from plausibrain.cohorts.processes import Failed, spread, twice
+from plausibrain.cohorts.store import Store
+from plausibrain.evaluation.extract_image import NamedExtractor, Vectors, extract_image
+from plausibrain.evaluation.measure_image import Measured, measure_image
+from plausibrain.evaluation.open_image import OpenImage
+from plausibrain.evaluation.segment_files import Outcome, batch_size, segment_images
+
+Part = TypeVar("Part")
+
+
+@dataclass(frozen=True)
+class Segmenting:
+    """How images are segmented, and the folder of the store."""
+
+    segmenter: str
+    options: Mapping[str, Any]
+    folder: Path
+
+
+@dataclass(frozen=True)
+class Measuring:
+    """At which resolution images are measured, mm, and the folder of the store."""
+
+    voxel_mm: float
+    folder: Path
+
+
+@dataclass(frozen=True)
+class Extracting:
+    """Extractors that work on images, voxels of the standard brain, mm, and the folder of the store."""
+
+    extractors: tuple[NamedExtractor, ...]
+    voxel_mm: float
+    folder: Path
+
+
+@dataclass(frozen=True)
+class Steps:
+    """What is done with every image; a step that is None is left out."""
+
+    segmenting: Segmenting | None = None
+    measuring: Measuring | None = None
+    extracting: Extracting | None = None
+
+
+@dataclass(frozen=True)
+class ImageJob:
+    """Images that one process visits: one, or as many as the segmenter takes at a time."""
+
+    rows: tuple[int, ...]
+    images: tuple[Path, ...]
+    labels: tuple[Path | None, ...]
+    steps: Steps
+
+
+@dataclass(frozen=True)
+class ImageRecord:
+    """What became of one image: numbers and keys; arrays lie in the stores.
+
+    Attributes
+    ----------
+    outcome : Outcome or None
+        Of the segmentation, where it is a step.
+    measured : Measured or None
+    vectors : Vectors or None
+    hashes : tuple of str, or None
+        SHA-256 of image and label map, where both could be read.
+    """
+
+    outcome: Outcome | None = None
+    measured: Measured | None = None
+    vectors: Vectors | None = None
+    hashes: tuple[str, str] | None = None
+
+    @property
+    def parts(self) -> list[Outcome | Measured | Vectors]:
+        """Results of the steps."""
+        return [part for part in (self.outcome, self.measured, self.vectors) if part is not None]
+
+    @property
+    def fresh(self) -> bool:
+        """Whether something was computed in this run."""
+        return any(part.fresh for part in self.parts)
+
+    @property
+    def reason(self) -> str:
+        """Why a step failed; empty when all went well."""
+        if self.outcome is not None and self.outcome.status == "failed":
+            return "; ".join(self.outcome.reasons)
+        if self.measured is not None and self.measured.failure:
+            return self.measured.failure
+        return next(iter(self.vectors.failures.values()), "") if self.vectors is not None else ""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far the work on the images of a cohort is.
+
+    Attributes
+    ----------
+    done, total : int
+        Images.
+    n_failed : int
+    n_fresh : int
+        Images on which something was computed in this run; of the others all was found in the store.
+    seconds : float
+        Since the start of this run.
+    row : int
+        Of the image that was finished last.
+    reason : str
+        Why that image failed; empty when it did not.
+    """
+
+    done: int
+    total: int
+    n_failed: int
+    n_fresh: int
+    seconds: float
+    row: int
+    reason: str = ""
+
+    @property
+    def per_minute(self) -> float:
+        """Images worked on per minute in this run, NaN before the first."""
+        return 60 * self.n_fresh / self.seconds if self.n_fresh and self.seconds > 0 else float("nan")
+
+    @property
+    def seconds_left(self) -> float:
+        """Time left at the present rate, NaN before the first image."""
+        return 60 * (self.total - self.done) / self.per_minute
+
+
+def visit_images(
+    images: Sequence[Path | None],
+    labels: Sequence[Path | None],
+    steps: Steps,
+    *,
+    n_processes: int = 1,
+    progress: Callable[[Progress], None] | None = None,
+) -> Iterator[tuple[int, ImageRecord]]:
+    """Yield the row and the record of every image, as they finish; rows without an image have none.
+
+    Parameters
+    ----------
+    images, labels : sequence of (Path or None)
+        By row. An image without labels is only segmented, and one that is segmented needs none.
+    steps : Steps
+    n_processes : int
+        0 or 1 works in this process. No number depends on it.
+    progress : callable, optional
+        Called after every image.
+
+    Raises
+    ------
+    DataError, ToolError
+        When a step cannot be done at all: a setting or a program that every image meets.
+    """
+    jobs = image_jobs(images, labels, steps)
+    total = sum(len(job.rows) for job in jobs)
+    done = n_failed = n_fresh = 0
+    started = time.perf_counter()
+    for job, records in spread(visit, jobs, n_processes, failure=_failure):
+        for row, record in zip(job.rows, records, strict=True):
+            done, n_fresh = done + 1, n_fresh + record.fresh
+            n_failed += record.reason != ""
+            if progress is not None:
+                seconds = time.perf_counter() - started
+                progress(Progress(done, total, n_failed, n_fresh, seconds, row, record.reason))
+            yield row, record
+
+
+def image_jobs(images: Sequence[Path | None], labels: Sequence[Path | None], steps: Steps) -> list[ImageJob]:
+    """Return the jobs of all rows that have an image."""
+    rows = [row for row, path in enumerate(images) if path is not None]
+    size = 1 if steps.segmenting is None else batch_size(steps.segmenting.segmenter)
+    batches = [tuple(rows[k : k + size]) for k in range(0, len(rows), size)]
+    return [
+        ImageJob(batch, tuple(Path(str(images[r])) for r in batch), tuple(labels[r] for r in batch), steps)
+        for batch in batches
+    ]
+
+
+def visit(job: ImageJob) -> list[ImageRecord]:
+    """Return the records of one job; runs in a worker process."""
+    steps = job.steps
+    opened = [OpenImage(path, labels) for path, labels in zip(job.images, job.labels, strict=True)]
+    with image_threads():
+        outcomes: list[Outcome | None] = [None] * len(opened)
+        if steps.segmenting is not None:
+            outcomes[:] = segment_images(
+                opened, segmenter=steps.segmenting.segmenter, options=steps.segmenting.options,
+                store=Store(steps.segmenting.folder),
+            )  # fmt: skip
+        records = []
+        for image, outcome in zip(opened, outcomes, strict=True):
+            records.append(_record(image, outcome, steps))
+            image.forget()
+        return records
+
+
+def _record(image: OpenImage, outcome: Outcome | None, steps: Steps) -> ImageRecord:
+    """Measure and extract an image that has labels."""
+    if outcome is not None and outcome.labels is None:
+        return ImageRecord(outcome)
+    measured = vectors = None
+    if (measuring := steps.measuring) is not None:
+        store = Store(measuring.folder)
+        measured = _or_failure(
+            lambda: measure_image(image, voxel_mm=measuring.voxel_mm, store=store),
+            lambda reason: Measured(failure=reason),
+        )
+    if (extracting := steps.extracting) is not None:
+        chosen, place = extracting.extractors, Store(extracting.folder)
+        vectors = _or_failure(
+            lambda: extract_image(image, chosen, voxel_mm=extracting.voxel_mm, store=place),
+            lambda reason: no_vectors(extracting, reason),
+        )
+    return ImageRecord(outcome, measured, vectors, image.known_hashes)
+
+
+def _or_failure(step: Callable[[], Part], failure: Callable[[str], Part]) -> Part:
+    """Repeat a step once that raised what nobody expected: its fault leaves the other steps alone."""
+    result = twice(lambda _: step(), None)
+    return failure(result.reason) if isinstance(result, Failed) else result
+
+
+def no_vectors(extracting: Extracting, reason: str) -> Vectors:
+    """Return what becomes of an image from which nothing was extracted."""
+    return Vectors({}, {extractor.name: reason for extractor in extracting.extractors})
+
+
+def _failure(job: ImageJob, reason: str) -> list[ImageRecord]:
+    steps = job.steps
+    return [
+        ImageRecord(
+            None if steps.segmenting is None else Outcome.failure(steps.segmenting.segmenter, reason),
+            None if steps.measuring is None else Measured(failure=reason),
+            None if steps.extracting is None else no_vectors(steps.extracting, reason),
+        )
+    ] * len(job.rows)
