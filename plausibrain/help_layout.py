@@ -6,7 +6,7 @@ from typing import Any
 from typer.core import TyperGroup
 
 COMMANDS: Mapping[str, Sequence[str]] = {
-    "Judge": ("run", "compare", "check", "baseline", "report", "curate", "demo"),
+    "Judge": ("run", "status", "compare", "check", "baseline", "report", "curate", "demo"),
     "Images": ("generate", "conditions", "sweep", "import", "segment", "prepare"),
     "Models": ("train", "fetch"),
     "Plan and trust": ("plan", "noise", "audit", "metrics", "doctor"),
@@ -49,6 +49,7 @@ EXAMPLES: Mapping[str, Sequence[str]] = {
         "plausibrain run --reference bids/ --generated samples/ --cache runs/cache --out runs/m --dry-run",
         "plausibrain run --reference bids/ --generator ldm --draws 100 --out runs/ldm",
     ),
+    "status": ("plausibrain status runs/a",),
     "compare": ("plausibrain compare runs/a runs/b --out runs/a_or_b",),
     "check": ("plausibrain check runs/new --baseline baseline.json --out check",),
     "baseline": ("plausibrain baseline runs/released --out baseline.json",),
