@@ -33,6 +33,8 @@ from plausibrain.evaluation.networks.half_resolution_unet import (
     channels_last,
     features_of,
 )
+from plausibrain.evaluation.plausibility.judging import with_plausibility
+from plausibrain.evaluation.plausibility.population import limits_content
 from plausibrain.evaluation.posteriors import (
     Posteriors,
     keep_largest,
@@ -108,7 +110,7 @@ def segment_at(image: Volume, answer_mm: int, *, name: str, device: str) -> Segm
     result = Segmentation(
         labels, soft_volumes(posteriors), qc, facts, name, version(answer_mm), reasons=brain.reasons
     )
-    return check_segmentation(result, names("aseg"), image)
+    return with_plausibility(check_segmentation(result, names("aseg"), image), brain.image)
 
 
 def with_even_sides(working: WorkingImage) -> WorkingImage:
@@ -209,7 +211,7 @@ def round_convolutions(network: torch.nn.Module) -> None:
 def version(answer_mm: int = 1) -> str:
     """Return the first digits of the SHA-256 of what decides every result: weights, lines, stripping."""
     names = (_WEIGHTS, BOUNDARY_FILE, QUALITY_FILES[answer_mm])
-    content = [*(_resource(name).read_bytes() for name in names), rule_version().encode()]
+    content = [*(_resource(name).read_bytes() for name in names), rule_version().encode(), limits_content()]
     return hashlib.sha256(b"".join(content)).hexdigest()[:12]
 
 

@@ -36,7 +36,7 @@ def test_output_contract(scan: Volume, result: Segmentation) -> None:
     assert set(result.volumes) == {*names("aseg"), TIV}
     assert all(np.isfinite(v) and v >= 0 for v in result.volumes.values())
     assert result.volumes[TIV] == pytest.approx(sum(result.volumes[name] for name in names("aseg")))
-    assert set(result.qc) == set(QC_GROUPS)
+    assert set(result.qc) == {*QC_GROUPS, "plausibility"}
     assert result.status in ("ok", "flagged")
     # structures are in one piece on the working grid; on the 1 mm grid of this scan that is the same grid
     assert result.facts["cavities"] >= 0

@@ -1,0 +1,1 @@
+"""Checks of plausibility: one file each, found by `plausibrain.evaluation.plausibility.judging`."""

@@ -1,0 +1,111 @@
+"""From one image with its labels to reasons why it cannot be a scan of a human brain.
+
+Every check returns one number; a number outside the range of sound scans is a reason, in words. Ranges were
+calibrated on scans that may shape what ships, real and simulated (`makers.calibrate_plausibility`), apart for
+images finer and coarser than 1.4 mm; those that published norms give stand with their check.
+"""
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import cache
+from typing import Any
+
+from plausibrain.cohorts.errors import MeasurementError
+from plausibrain.cohorts.registry import Plugin
+from plausibrain.cohorts.volumes import Volume
+from plausibrain.evaluation.plausibility.population import limits_content
+from plausibrain.evaluation.plausibility.registry import CHECKS
+from plausibrain.evaluation.plausibility.scene import Scene, make_scene
+from plausibrain.evaluation.segmentation import Segmentation
+
+
+def all_checks() -> list[Plugin]:
+    """Every check, by name."""
+    return list(CHECKS.discover("plausibrain.evaluation.plausibility.checks"))
+
+
+def measure_scene(scene: Scene) -> dict[str, float]:
+    """Return the number of every check; NaN where it cannot be measured."""
+    values = {}
+    for plugin in all_checks():
+        try:
+            values[plugin.name] = float(plugin(**{name: getattr(scene, name) for name in plugin.parameters}))
+        except MeasurementError:
+            values[plugin.name] = math.nan
+    return values
+
+
+def implausible(
+    values: Mapping[str, float], *, fine: bool, table: Mapping[str, Any] | None = None
+) -> tuple[str, ...]:
+    """Return the reasons why an image is implausible; none for a sound one.
+
+    Parameters
+    ----------
+    values : mapping
+        Of `measure_scene`.
+    fine : bool
+        Whether the voxels are finer than 1.4 mm.
+    table : mapping, optional
+        Limits by size and check; those of this package where nothing is said.
+    """
+    limits = (table or shipped_limits())["limits"]["fine" if fine else "coarse"]
+    reasons = []
+    for plugin in all_checks():
+        bounds = plugin.options["limits"] or limits.get(plugin.name)
+        if bounds is not None:
+            reasons += _reasons(plugin, values[plugin.name], bounds)
+    return tuple(reasons)
+
+
+def with_plausibility(result: Segmentation, image: Volume) -> Segmentation:
+    """Return a segmentation with the numbers of all checks, a score, and the reasons why it is implausible.
+
+    Parameters
+    ----------
+    result : Segmentation
+    image : Volume
+        The image without its head, in the orientation of the labels or in canonical orientation.
+
+    Notes
+    -----
+    The quality score ``plausibility`` is 1 without a reason and 0 with one, so that question 1 counts the
+    image among those whose segmentation is not trusted.
+    """
+    if result.labels is None or result.status == "failed":
+        return result
+    try:
+        scene = make_scene(image, result.labels, result.volumes, result.facts)
+    except MeasurementError as error:
+        return replace(result, status="flagged", reasons=(*result.reasons, f"implausible: {error}"))
+    values = measure_scene(scene)
+    reasons = implausible(values, fine=scene.is_fine)
+    return replace(
+        result,
+        facts={**result.facts, **{f"plausibility_{name}": value for name, value in values.items()}},
+        qc={**result.qc, "plausibility": float(not reasons)},
+        status="flagged" if reasons else result.status,
+        reasons=(*result.reasons, *reasons),
+    )
+
+
+def _reasons(plugin: Plugin, value: float, bounds: tuple[float, float]) -> list[str]:
+    low, high = bounds
+    unit = f" {plugin.unit}" if plugin.unit else ""
+    if math.isnan(value):
+        return [f"implausible: {plugin.label.lower()} cannot be measured"]
+    said = f"({plugin.label.lower()} {value:.3g}{unit}; sound scans {low:.3g} to {high:.3g})"
+    if value < low and plugin.options["low"]:
+        return [f"implausible: {plugin.options['low']} {said}"]
+    if value > high and plugin.options["high"]:
+        return [f"implausible: {plugin.options['high']} {said}"]
+    return []
+
+
+@cache
+def shipped_limits() -> dict[str, Any]:
+    """Return the calibrated limits of this package."""
+    content: dict[str, Any] = json.loads(limits_content())
+    return content
