@@ -117,6 +117,11 @@ def _features(wanted: tuple[str, ...]) -> Callable[[Frame], str]:
     return check
 
 
+def _plausibility(frame: Frame) -> str:
+    known = frame.excluded.dropna(subset=["implausible"])["cohort"].nunique()
+    return "" if known == 2 else "needs images of both cohorts, segmented by plausibrain's own segmenter"
+
+
 def _image_pairs(frame: Frame) -> str:
     return "" if "ms_ssim" in similarity_names(frame) else "needs pairs of images of both cohorts"
 
@@ -179,6 +184,7 @@ _CHECKS: dict[str, Callable[[Frame], str]] = {
     "left and right": _pairs,
     "several structures": _several,
     "image quality": _image_quality,
+    "plausibility": _plausibility,
     "image features": _features(FEATURE_SPACE),
     "low-resolution images": _features(IMAGE_SPACE),
     "pairs of images": _image_pairs,

@@ -10,6 +10,7 @@ from plausibrain.analysis.regression import fit, with_group
 from plausibrain.analysis.settings import HeadSize
 from plausibrain.analysis.spread_ratio import log_sd_ratio
 from plausibrain.analysis.structure_maps import StructureMap
+from plausibrain.analysis.withheld_ageing import judged_structures
 
 
 def _structures(frame: Frame) -> tuple[str, ...]:
@@ -88,8 +89,12 @@ def interaction(pair: Pair, headsize: HeadSize, effect: str) -> np.ndarray:
 
 
 def ageing_difference(pair: Pair) -> np.ndarray:
-    """Return how much steeper every structure changes with age in the generated cohort, SD per decade."""
-    return interaction(pair, pair.frame.headsize, "age")[:, : len(pair.frame.structures)]
+    """Return how much steeper every structure changes with age in the generated cohort, SD per decade.
+
+    NaN for structures whose ageing is withheld (`plausibrain.analysis.withheld_ageing`).
+    """
+    difference = interaction(pair, pair.frame.headsize, "age")[:, : len(pair.frame.structures)]
+    return np.where(judged_structures(pair.frame), difference, np.nan)
 
 
 def sex_difference(pair: Pair) -> np.ndarray:
@@ -105,7 +110,7 @@ def ageing_margin(pair: Pair) -> np.ndarray:
     of hardly anything.
     """
     slope = np.abs(pair.effect("reference", "age", pair.frame.headsize)[0][0, : len(pair.frame.structures)])
-    typical = np.sqrt(np.nanmean(slope**2))
+    typical = np.sqrt(np.nanmean(slope[judged_structures(pair.frame)] ** 2))
     return (1 - 1 / pair.frame.settings.recovery_margin) * np.maximum(slope, typical)
 
 

@@ -12,6 +12,7 @@ from plausibrain.analysis.evaluate import Pairs
 from plausibrain.analysis.pair import ROLES, Pair, Role
 from plausibrain.analysis.results import estimate_rows, evaluate_on
 from plausibrain.analysis.settings import HeadSize
+from plausibrain.analysis.withheld_ageing import judged_structures
 
 Agreement = Callable[[np.ndarray, np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 
@@ -95,12 +96,14 @@ def agreement_rows(
 def _maps(
     pair: Pair, effect: Literal["age", "sex"], headsize: HeadSize
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    s = len(pair.frame.structures)
+    structures = pair.frame.structures
+    judged = judged_structures(pair.frame) if effect == "age" else np.ones(len(structures), dtype=bool)
+    s = np.flatnonzero(judged)
     reference, se_reference = pair.effect("reference", effect, headsize)
     generated, se_generated = pair.effect("generated", effect, headsize)
     return (
-        reference[:, :s],
-        generated[:, :s],
-        se_reference[:, :s].mean(axis=1),
-        se_generated[:, :s].mean(axis=1),
+        reference[:, s],
+        generated[:, s],
+        se_reference[:, s].mean(axis=1),
+        se_generated[:, s].mean(axis=1),
     )

@@ -1,4 +1,6 @@
-"""How many rows were left out, and how sure that difference is."""
+"""How many rows were left out, or flagged, and how sure that difference is."""
+
+from functools import partial
 
 import numpy as np
 from statsmodels.stats.proportion import confint_proportions_2indep
@@ -7,21 +9,29 @@ from plausibrain.analysis.joint_design import Frame
 from plausibrain.analysis.pair import Pair
 
 
-def exclusion_counts(frame: Frame) -> dict[str, tuple[int, int]]:
-    """Return excluded rows and all rows of each cohort."""
+def row_counts(frame: Frame, column: str) -> dict[str, tuple[int, int]]:
+    """Return rows of each cohort for which a column holds, and all rows for which it is known.
+
+    Parameters
+    ----------
+    frame : Frame
+    column : str
+        Of `Frame.excluded`: ``excluded`` or ``implausible``.
+    """
+    known = frame.excluded.dropna(subset=[column])
     return {
-        str(role): (int(rows["excluded"].sum()), len(rows))
-        for role, rows in frame.excluded.groupby("cohort", sort=False)
+        str(role): (int(rows[column].astype(bool).sum()), len(rows))
+        for role, rows in known.groupby("cohort", sort=False)
     }
 
 
-def exclusion_difference(pair: Pair) -> np.ndarray:
-    """Return the share of excluded rows, generated minus reference, (B,).
+def share_difference(pair: Pair, column: str) -> np.ndarray:
+    """Return the share of rows for which a column holds, generated minus reference, (B,).
 
     The bootstrap of a share is binomial and a split of a cohort is hypergeometric, so both are drawn
     directly from the counts.
     """
-    counts = exclusion_counts(pair.frame)
+    counts = row_counts(pair.frame, column)
     share = {role: out / total for role, (out, total) in counts.items()}
     if pair.kind == "full":
         return np.array([share["generated"] - share["reference"]])
@@ -41,7 +51,7 @@ def exclusion_difference(pair: Pair) -> np.ndarray:
     return (second - first) / m
 
 
-def newcombe(frame: Frame, level: float) -> tuple[float, float]:
+def newcombe(frame: Frame, level: float, *, column: str) -> tuple[float, float]:
     """Return Newcombe's hybrid score interval for the difference of two shares.
 
     Unlike the bootstrap it is not empty of width when nobody was excluded.
@@ -50,9 +60,15 @@ def newcombe(frame: Frame, level: float) -> tuple[float, float]:
     ----------
     Newcombe 1998, method 10 (key Newcombe1998).
     """
-    counts = exclusion_counts(frame)
+    counts = row_counts(frame, column)
     (out_r, n_r), (out_g, n_g) = counts["reference"], counts["generated"]
     low, high = confint_proportions_2indep(
         out_g, n_g, out_r, n_r, method="newcomb", compare="diff", alpha=1 - level
     )
     return float(low), float(high)
+
+
+exclusion_difference = partial(share_difference, column="excluded")
+exclusion_interval = partial(newcombe, column="excluded")
+implausible_difference = partial(share_difference, column="implausible")
+implausible_interval = partial(newcombe, column="implausible")

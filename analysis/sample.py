@@ -17,6 +17,8 @@ from plausibrain.cohorts.from_images import pairs_among
 from plausibrain.cohorts.structures import TIV, find_structure
 
 ANALYSED_ATLASES = ("aseg", "dk")
+#: Score that segmenters give beside the quality of groups: 0 for an implausible image, else 1.
+PLAUSIBILITY = "plausibility"
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,8 @@ class Sample:
         Similarity of pairs of images, as in `plausibrain.cohorts.cohort.Cohort`.
     has_age, has_sex : bool
         Whether both cohorts state ages, or sexes. Where one does not, nothing is adjusted for them.
+    segmenter : str
+        What measured the volumes.
     """
 
     name: str
@@ -53,6 +57,7 @@ class Sample:
     pairs: pd.DataFrame | None = None
     has_age: bool = True
     has_sex: bool = True
+    segmenter: str = "unknown"
 
     def __len__(self) -> int:
         return len(self.subjects)
@@ -119,7 +124,8 @@ class Samples:
     reference, generated : Sample
     excluded : DataFrame
         Columns `cohort`, `participant_id`, `subject`, `age`, `sex`, `excluded` (bool), `qc_lowest`
-        (lowest quality score of the row, NaN where there is none), `reason`; one row per row read.
+        (lowest quality score of the row, NaN where there is none), `implausible` (1 where a check of
+        plausibility failed, else 0, NaN where nobody looked), `reason`; one row per row read.
     notes : tuple of (role, Note)
     training : Cohort or None
         Subjects that the generator was trained on, with feature vectors of their images.
@@ -337,7 +343,9 @@ def _complete(
     values[keep] = _filled(cohort, values, keep)
     status = cohort.subjects[["participant_id", "subject", "age", "sex"]].copy()
     status["excluded"] = ~keep
-    status["qc_lowest"] = np.nan if cohort.qc is None else cohort.qc.min(axis=1).to_numpy()
+    scores = pd.DataFrame(index=cohort.subjects.index) if cohort.qc is None else cohort.qc
+    status["qc_lowest"] = scores.drop(columns=PLAUSIBILITY, errors="ignore").min(axis=1).to_numpy()
+    status["implausible"] = _implausible(scores)
     given = cohort.subjects["reason"].fillna("").astype(str)
     found = np.where(known, "most volumes are missing", "age or sex is missing")
     status["reason"] = np.where(keep, "", np.where(_ok(cohort), found, given))
@@ -347,9 +355,17 @@ def _complete(
     kept = cohort.select(keep)
     sample = Sample(
         cohort.name, subjects, volumes, structures, tiv, quality, kept.features, kept.pairs,
-        has_age=stated["age"], has_sex=stated["sex"],
+        has_age=stated["age"], has_sex=stated["sex"], segmenter=cohort.segmenter,
     )  # fmt: skip
     return sample, status
+
+
+def _implausible(scores: pd.DataFrame) -> np.ndarray:
+    """Return 1 for images that a segmenter flagged as implausible, 0 for others, NaN where nobody looked."""
+    if PLAUSIBILITY not in scores:
+        return np.full(len(scores), np.nan)
+    plausible = scores[PLAUSIBILITY].to_numpy(dtype=float)
+    return np.where(np.isnan(plausible), np.nan, (plausible < 0.5).astype(float))
 
 
 def _filled(cohort: Cohort, values: np.ndarray, keep: np.ndarray) -> np.ndarray:

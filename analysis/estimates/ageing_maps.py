@@ -16,6 +16,7 @@ from plausibrain.analysis.pair import Pair, Role
 from plausibrain.analysis.quantities import ESTIMATES, Quantity
 from plausibrain.analysis.results import common_columns
 from plausibrain.analysis.settings import HeadSize
+from plausibrain.analysis.withheld_ageing import without_withheld
 
 
 @ESTIMATES.register(
@@ -57,7 +58,7 @@ def ageing_maps(pairs: Pairs) -> pd.DataFrame:
                 pairs, value, common, quantity=quantity, unit=unit, headsize=headsize
             )
         tables.append(agreement_rows(pairs, "age", headsize, common))
-    return pd.concat(tables, ignore_index=True)
+    return without_withheld(pd.concat(tables, ignore_index=True), pairs.full.frame)
 
 
 def age_correlation(role: Role, pair: Pair) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Question 1: who had to be left out, by cohort, sex and age decade, and whose segmentation is trusted."""
+"""Question 1: who was left out or is implausible, by cohort, sex and age decade; whose labels are trusted."""
 
 import numpy as np
 import pandas as pd
@@ -18,21 +18,21 @@ QC_RULE_SHARE = 0.95
     source=("Wu2024",),
     quantities={
         "excluded": Quantity("Excluded"),
+        "implausible": Quantity("Flagged as implausible"),
         "qc_reliable": Quantity("All quality scores reliable"),
     },
 )
 def exclusions(pairs: Pairs) -> pd.DataFrame:
-    """Return excluded and QC-passing shares with Wilson intervals."""
+    """Return excluded, implausible and QC-passing shares with Wilson intervals."""
     rows = pairs.full.frame.excluded
     settings = pairs.full.frame.settings
     out = []
     for cohort, mine in rows.groupby("cohort", sort=False):
-        for stratum, mask in _strata(mine).items():
-            out.append(
-                _share(
-                    "excluded", str(cohort), stratum, mine["excluded"].to_numpy()[mask], settings.confidence
-                )
-            )
+        for quantity in ("excluded", "implausible"):
+            known = mine.dropna(subset=[quantity])
+            for stratum, mask in _strata(known).items() if len(known) else ():
+                hits = known[quantity].to_numpy(dtype=bool)[mask]
+                out.append(_share(quantity, str(cohort), stratum, hits, settings.confidence))
         lowest = mine["qc_lowest"].dropna().to_numpy()
         if len(lowest):
             row = _share("qc_reliable", str(cohort), "all", lowest > QC_THRESHOLD, settings.confidence)

@@ -18,6 +18,7 @@ from plausibrain.analysis.pair import Pair
 from plausibrain.analysis.quantities import ESTIMATES, Quantity
 from plausibrain.analysis.results import common_columns, estimate_rows, evaluate_on
 from plausibrain.analysis.settings import HeadSize
+from plausibrain.analysis.withheld_ageing import without_withheld
 
 
 @ESTIMATES.register(
@@ -39,7 +40,7 @@ def interactions(pairs: Pairs) -> pd.DataFrame:
             tables.append(_rows(pairs, 4, "group_by_age", "SD per decade", headsize, by_age))
         if not missing_capability("sex", frame):
             tables.append(_rows(pairs, 5, "group_by_sex", "SD", headsize, by_sex))
-    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
+    return without_withheld(pd.concat(tables, ignore_index=True), frame) if tables else pd.DataFrame()
 
 
 def _rows(

@@ -4,7 +4,7 @@ The factor by which the generated map of age slopes over structures scales the r
 decade over the ages that both cohorts cover, adjusted for sex and head size, in standard deviations of the
 reference, so that small structures count like large ones. One factor can hide structures that age the wrong
 way if others make up for it: see the concordance and the table of structures. Where hardly any ages are
-shared, it rests on few subjects.
+shared, it rests on few subjects. Structures whose ageing the segmenter does not measure are left out.
 """
 
 import numpy as np
@@ -12,6 +12,7 @@ import numpy as np
 from plausibrain.analysis.agreement import recovered
 from plausibrain.analysis.pair import Pair
 from plausibrain.analysis.registry import headline
+from plausibrain.analysis.withheld_ageing import judged_structures
 
 
 @headline(
@@ -27,7 +28,7 @@ from plausibrain.analysis.registry import headline
 )
 def ageing(pair: Pair) -> np.ndarray:
     """Return the factor that maps real to generated age slopes, (B,)."""
-    s = len(pair.frame.structures)
+    kept = np.flatnonzero(judged_structures(pair.frame))
     reference, se2 = pair.effect("reference", "age", pair.frame.headsize)
     generated, _ = pair.effect("generated", "age", pair.frame.headsize)
-    return recovered(reference[:, :s], generated[:, :s], pair.noise_copies * se2[:, :s])
+    return recovered(reference[:, kept], generated[:, kept], pair.noise_copies * se2[:, kept])

@@ -7,7 +7,7 @@ was cleaned by hand before it was published has no exclusions left to compare wi
 
 import numpy as np
 
-from plausibrain.analysis.exclusion import exclusion_difference, newcombe
+from plausibrain.analysis.exclusion import exclusion_difference, exclusion_interval
 from plausibrain.analysis.pair import Pair
 from plausibrain.analysis.registry import headline
 
@@ -22,7 +22,7 @@ from plausibrain.analysis.registry import headline
     methods="Shares of excluded rows are compared with Newcombe’s hybrid score interval [@Newcombe1998].",
     sentence="Excluded rows: {estimate} {direction} in the generated cohort than in the reference",
     words=("fewer", "more"),
-    interval=newcombe,
+    interval=exclusion_interval,
     from_counts=True,
     percent=True,
     source=("Newcombe1998",),

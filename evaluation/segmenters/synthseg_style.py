@@ -79,7 +79,7 @@ def synthseg_style(image: Volume, *, device: str = "cpu") -> Segmentation:
 
 
 def segment_at(image: Volume, answer_mm: int, *, name: str, device: str) -> Segmentation:
-    """Return the segmentation by the network's answer in voxels of 1 or 2 mm.
+    """Return the segmentation by the network's answer in voxels of 1 or 2 mm, checked for plausibility.
 
     Parameters
     ----------
@@ -88,6 +88,20 @@ def segment_at(image: Volume, answer_mm: int, *, name: str, device: str) -> Segm
     name : str
         Of the segmenter, for the result.
     device : str
+    """
+    result, brain = segment_brain(image, answer_mm, name=name, device=device)
+    return with_plausibility(result, brain)
+
+
+def segment_brain(
+    image: Volume, answer_mm: int, *, name: str, device: str = "cpu"
+) -> tuple[Segmentation, Volume]:
+    """Return the segmentation before its check for plausibility, and the image without its head.
+
+    Parameters
+    ----------
+    image, answer_mm, name, device
+        As in `segment_at`.
     """
     brain = strip(on_zero_background(image), device=device)
     working = make_working_image(brain.image)
@@ -110,7 +124,7 @@ def segment_at(image: Volume, answer_mm: int, *, name: str, device: str) -> Segm
     result = Segmentation(
         labels, soft_volumes(posteriors), qc, facts, name, version(answer_mm), reasons=brain.reasons
     )
-    return with_plausibility(check_segmentation(result, names("aseg"), image), brain.image)
+    return check_segmentation(result, names("aseg"), image), brain.image
 
 
 def with_even_sides(working: WorkingImage) -> WorkingImage:
@@ -209,10 +223,19 @@ def round_convolutions(network: torch.nn.Module) -> None:
 
 @cache
 def version(answer_mm: int = 1) -> str:
-    """Return the first digits of the SHA-256 of what decides every result: weights, lines, stripping."""
+    """Return the first digits of the SHA-256 of what decides every result and every flag."""
+    return hashlib.sha256(b"".join([*_network_content(answer_mm), limits_content()])).hexdigest()[:12]
+
+
+@cache
+def network_version(answer_mm: int = 1) -> str:
+    """Return the same of labels and volumes alone: weights, lines and stripping, without limits of checks."""
+    return hashlib.sha256(b"".join(_network_content(answer_mm))).hexdigest()[:12]
+
+
+def _network_content(answer_mm: int) -> list[bytes]:
     names = (_WEIGHTS, BOUNDARY_FILE, QUALITY_FILES[answer_mm])
-    content = [*(_resource(name).read_bytes() for name in names), rule_version().encode(), limits_content()]
-    return hashlib.sha256(b"".join(content)).hexdigest()[:12]
+    return [*(_resource(name).read_bytes() for name in names), rule_version().encode()]
 
 
 @cache

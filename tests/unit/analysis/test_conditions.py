@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 import statsmodels.api as sm
 from statsmodels.stats.proportion import confint_proportions_2indep
@@ -18,12 +19,15 @@ from plausibrain.analysis.conditions import (
 from plausibrain.analysis.design import describe_design
 from plausibrain.analysis.estimates.conditioning import conditioning, dose_table
 from plausibrain.analysis.estimates.exclusions import exclusions
-from plausibrain.analysis.exclusion import exclusion_counts, exclusion_difference, newcombe
+from plausibrain.analysis.evaluate import evaluate_headline
+from plausibrain.analysis.exclusion import exclusion_difference, exclusion_interval, row_counts
+from plausibrain.analysis.registry import all_headlines
 from plausibrain.cohorts.errors import DataError
 from plausibrain.cohorts.requested_volumes import STANDARD_HEAD_MM3
 from tests.unit.analysis.factory import QUICK, frame_of, normal_cohort, pairs_of, with_subjects, with_volume
 
 REFERENCE = normal_cohort(100, 1, name="r")
+IMPLAUSIBLE = next(plugin for plugin in all_headlines() if plugin.name == "implausible_share")
 LEFT, RIGHT = "Left-Lateral-Ventricle", "Right-Lateral-Ventricle"
 COLUMN = "requested_ventricle_mm3"
 
@@ -220,7 +224,7 @@ def excluded(reference_out: int, generated_out: int):
 
 def test_excluded_shares():
     pairs = excluded(4, 20)
-    assert exclusion_counts(pairs.full.frame) == {"reference": (4, 100), "generated": (20, 80)}
+    assert row_counts(pairs.full.frame, "excluded") == {"reference": (4, 100), "generated": (20, 80)}
     assert exclusion_difference(pairs.full).tolist() == [pytest.approx(20 / 80 - 4 / 100)]
     draws = exclusion_difference(pairs.bootstrap)
     expected = np.sqrt(0.25 * 0.75 / 80 + 0.04 * 0.96 / 100)
@@ -232,10 +236,41 @@ def test_excluded_shares():
 @pytest.mark.parametrize("level", [0.9, 0.95, 0.997])
 def test_interval_of_excluded_shares_is_newcombes(level):
     frame = excluded(0, 0).full.frame
-    low, high = newcombe(frame, level)
+    low, high = exclusion_interval(frame, level)
     expected = confint_proportions_2indep(0, 80, 0, 100, method="newcomb", compare="diff", alpha=1 - level)
     assert (low, high) == pytest.approx(expected)
     assert low < 0 < high  # nobody was excluded, and yet the difference is not known to be zero
+
+
+def flagged(reference_flags: int, generated_flags: int):
+    def marked(cohort, n):
+        scores = pd.DataFrame(
+            {"thalamus": 0.9, "plausibility": np.where(np.arange(len(cohort)) < n, 0.0, 1.0)}
+        )
+        return replace(cohort, qc=scores.set_axis(cohort.subjects.index))
+
+    generated = normal_cohort(80, 2, name="g")
+    return pairs_of(marked(REFERENCE, reference_flags), marked(generated, generated_flags))
+
+
+def test_implausible_images_are_counted_and_stay_in_the_analysis():
+    pairs = flagged(4, 20)
+    assert len(pairs.full.frame.generated.sample) == 80
+    assert row_counts(pairs.full.frame, "implausible") == {"reference": (4, 100), "generated": (20, 80)}
+    found = evaluate_headline(IMPLAUSIBLE, pairs)
+    assert found.estimate == pytest.approx(20 / 80 - 4 / 100)
+    assert found.verdict(0.05, 1) == "fail"
+    rows = exclusions(pairs).query("quantity == 'implausible' and stratum == 'all'").set_index("cohort")
+    assert rows.loc["generated", "estimate"] == pytest.approx(0.25)
+    # the scores of groups are judged without it: all are reliable
+    reliable = exclusions(pairs).query("quantity == 'qc_reliable'")
+    assert reliable["estimate"].tolist() == [1.0, 1.0]
+
+
+def test_nobody_looked_for_implausible_images():
+    pairs = excluded(4, 20)
+    assert "own segmenter" in evaluate_headline(IMPLAUSIBLE, pairs).reason
+    assert "implausible" not in set(exclusions(pairs)["quantity"])
 
 
 def test_exclusions_by_sex_and_decade():
