@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from scipy import ndimage
 
 from plausibrain.cohorts.structures import NEUROMORPHOMETRICS
 from plausibrain.cohorts.volumes import LabelMap, read_label_map
@@ -18,7 +19,7 @@ def manual_images(data: Path) -> dict[str, tuple[Path, Path]]:
 
 
 def manual_subjects(data: Path) -> pd.DataFrame:
-    """Return ``subject``, ``age`` and ``sex`` of the 19 scans, in the order of `manual_images`."""
+    """Return ``person``, ``age`` and ``sex`` of the 19 scans, in the order of `manual_images`."""
     table = pd.read_csv(data / "t1w" / "malf" / "participants.tsv", sep="\t", dtype={"scan_id": str})
     return table.set_index("scan_id").loc[list(manual_images(data))]
 
@@ -68,4 +69,18 @@ def freesurfer_labels(path: Path) -> LabelMap:
     labels[labels >= 2000] = 42
     for index, to in {77: 2, 251: 2, 252: 2, 253: 41, 254: 41, 255: 41, 31: 4, 63: 43}.items():
         labels[labels == index] = to
+    return LabelMap(labels, raw.affine)
+
+
+def dlmuse_labels(path: Path) -> LabelMap:
+    """Return DLMUSE's labels as FreeSurfer ids; they follow the manual protocol, white matter by lobes."""
+    raw = read_label_map(path)
+    labels = manual_labels(path).data.copy()
+    lobes = (raw.data >= 81) & (raw.data <= 94)
+    labels[lobes] = np.where(raw.data[lobes] % 2 == 1, 41, 2)
+    callosum = raw.data == 95
+    nearest = ndimage.distance_transform_edt(
+        ~np.isin(labels, (2, 41)), return_distances=False, return_indices=True
+    )
+    labels[callosum] = labels[tuple(axis[callosum] for axis in nearest)]
     return LabelMap(labels, raw.affine)

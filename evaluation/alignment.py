@@ -49,10 +49,11 @@ def centres(labels: LabelMap) -> dict[int, np.ndarray]:
     """Return the centre of every structure of at least 8 voxels, world mm, by FreeSurfer index."""
     flat = labels.data.ravel()
     inside = np.flatnonzero(brain_mask(labels))
-    found, member = np.unique(flat[inside], return_inverse=True)
-    counts = np.bincount(member)
-    places = np.stack(np.unravel_index(inside, labels.shape))
-    means = np.stack([np.bincount(member, axis) for axis in places], axis=1) / counts[:, None]
+    member = flat[inside]
+    found = np.flatnonzero(np.bincount(member))
+    counts = np.bincount(member)[found]
+    places = np.unravel_index(inside, labels.shape)
+    means = np.stack([np.bincount(member, axis)[found] for axis in places], axis=1) / counts[:, None]
     world = means @ labels.affine[:3, :3].T + labels.affine[:3, 3]
     return {int(k): xyz for k, xyz, n in zip(found, world, counts, strict=True) if n >= MIN_VOXELS}
 

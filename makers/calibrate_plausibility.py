@@ -3,9 +3,9 @@
     python -m makers.calibrate_plausibility --data FOLDER --store FOLDER
 
 Only scans that may shape what ships belong here: half of OpenNeuro ds002748 (CC0; the other half tests), as
-they are and brought to 2 mm, and subjects of our simulator at 1 and 2 mm, stripped and with their heads, among
-them the oldest, the largest and the smallest of 400. The limits of a check hull those of the groups of scans:
-median -+ 4.5 robust standard deviations, and in any case all values with half a standard deviation to spare.
+they are and brought to 2 mm, and subjects of our simulator at 1 and 2 mm, stripped and with their heads,
+among them the oldest, the largest and the smallest of 400. The limits of a check hull those of the
+groups of scans: median -+ 4.5 robust standard deviations, and in any case all values with half a standard deviation to spare.
 Segmentations are kept in the store, so the command goes on where it was killed; repeat it after new weights
 of the segmenter.
 """
@@ -13,7 +13,6 @@ of the segmenter.
 import argparse
 import json
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -97,7 +96,7 @@ def adult_population(shift: np.ndarray) -> dict[str, list[Any]]:
 
 
 def calibrate(sources: Sequence[ScanSource], store: Store) -> dict[str, Any]:
-    """Return population and limits. Fine scans are also judged at 2 mm, as a group of coarse ones."""
+    """Return the population, and limits apart for images of voxels below and above 1.4 mm."""
     scans = [(source.group, source.segmented(store)) for source in sources]
     plain = adult_population(np.zeros(len(population.PAIRS)))
     shares = np.array([log_shares(scan.result.volumes) for _, scan in scans])
@@ -107,23 +106,20 @@ def calibrate(sources: Sequence[ScanSource], store: Store) -> dict[str, Any]:
     for group, scan in scans:
         if scan.result.labels is None:
             raise DataError(f"a scan of {group} has no labels")
-        scene = make_scene(scan.brain, scan.result.labels, scan.result.volumes, scan.result.facts)
-        rows["coarse"].append((group, measure_scene(replace(scene, native=scene.coarse))))
-        if scene.is_fine:
-            rows["fine"].append((group, measure_scene(scene)))
-    at_2mm = _limits(rows["coarse"])
-    native = {plugin.name for plugin in all_checks() if "native" in plugin.parameters}
-    fine = {name: limits for name, limits in _limits(rows["fine"]).items() if name in native}
+        scene = make_scene(scan.brain, scan.result.labels, scan.result.volumes)
+        rows["fine" if scene.is_fine else "coarse"].append((group, measure_scene(scene)))
     return {
         "n": {size: len(values) for size, values in rows.items()},
         "population": adults,
-        "limits": {"fine": {**at_2mm, **fine}, "coarse": at_2mm},
+        "limits": {size: _limits(values) for size, values in rows.items()},
     }
 
 
 def _limits(rows: list[tuple[str, dict[str, float]]]) -> dict[str, list[float]]:
     limits = {}
     for plugin in all_checks():
+        if plugin.options["limits"] is not None:
+            continue
         groups = []
         for name in sorted({name for name, _ in rows}):
             values = np.array([row[plugin.name] for group, row in rows if group == name])

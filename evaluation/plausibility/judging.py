@@ -2,7 +2,7 @@
 
 Every check returns one number; a number outside the range of sound scans is a reason, in words. Ranges were
 calibrated on scans that may shape what ships, real and simulated (`makers.calibrate_plausibility`), apart for
-images finer and coarser than 1.4 mm; those that published norms give stand with their check.
+images of voxels finer and coarser than 1.4 mm; those that published norms give stand with their check.
 """
 
 import json
@@ -77,7 +77,7 @@ def with_plausibility(result: Segmentation, image: Volume) -> Segmentation:
     if result.labels is None or result.status == "failed":
         return result
     try:
-        scene = make_scene(image, result.labels, result.volumes, result.facts)
+        scene = make_scene(image, result.labels, result.volumes)
     except MeasurementError as error:
         return replace(result, status="flagged", reasons=(*result.reasons, f"implausible: {error}"))
     values = measure_scene(scene)
@@ -96,11 +96,11 @@ def _reasons(plugin: Plugin, value: float, bounds: tuple[float, float]) -> list[
     unit = f" {plugin.unit}" if plugin.unit else ""
     if math.isnan(value):
         return [f"implausible: {plugin.label.lower()} cannot be measured"]
-    said = f"({plugin.label.lower()} {value:.3g}{unit}; sound scans {low:.3g} to {high:.3g})"
+    numbers = f"({plugin.label.lower()} {value:.3g}{unit}; sound scans {low:.3g} to {high:.3g})"
     if value < low and plugin.options["low"]:
-        return [f"implausible: {plugin.options['low']} {said}"]
+        return [f"implausible: {plugin.options['low']} {numbers}"]
     if value > high and plugin.options["high"]:
-        return [f"implausible: {plugin.options['high']} {said}"]
+        return [f"implausible: {plugin.options['high']} {numbers}"]
     return []
 
 

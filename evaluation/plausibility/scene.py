@@ -1,7 +1,7 @@
 """One image with its labels as the checks of plausibility see it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -10,6 +10,7 @@ from scipy import ndimage
 from plausibrain.cohorts.errors import MeasurementError
 from plausibrain.cohorts.structures import TIV
 from plausibrain.cohorts.volumes import LabelMap, Volume, resample, to_canonical
+from plausibrain.evaluation.alignment import centres
 from plausibrain.evaluation.tissues import MIN_VOXELS, tissue_masks
 
 #: All checks that compare images of different voxel sizes look at voxels of this size, mm.
@@ -78,15 +79,17 @@ class Scene:
         Canonical, on the voxels of the file.
     volumes : mapping of str to float
         mm3, with ``TIV``.
-    facts : mapping of str to float
-        Of the segmentation.
     """
 
     native: View
     coarse: View
     label_map: LabelMap
     volumes: Mapping[str, float]
-    facts: Mapping[str, float] = field(default_factory=dict)
+
+    @cached_property
+    def centres(self) -> dict[int, np.ndarray]:
+        """Centre of every structure, world mm, by FreeSurfer index."""
+        return centres(self.label_map)
 
     @property
     def is_fine(self) -> bool:
@@ -103,7 +106,6 @@ def make_scene(
     image: Volume,
     labels: LabelMap,
     volumes: Mapping[str, float],
-    facts: Mapping[str, float] | None = None,
 ) -> Scene:
     """Return the scene of an image and its labels, cropped to the brain.
 
@@ -114,7 +116,6 @@ def make_scene(
         On the grid of ``image``.
     volumes : mapping of str to float
         mm3, with ``TIV``.
-    facts : mapping of str to float, optional
 
     Raises
     ------
@@ -132,19 +133,17 @@ def make_scene(
         raise MeasurementError("no white matter is labelled")
     cropped = Volume(data / np.float32(np.median(white)), affine)
     cropped_labels = LabelMap(names.data[box], affine)
-    return Scene(
-        _view(cropped, cropped_labels), _coarse(cropped, cropped_labels), cropped_labels, volumes, facts or {}
-    )
+    return Scene(_view(cropped, cropped_labels), _coarse(cropped, cropped_labels), cropped_labels, volumes)
 
 
 def _box(mask: np.ndarray, voxel_mm: np.ndarray) -> tuple[slice, slice, slice]:
     if not mask.any():
         raise MeasurementError("no brain is labelled")
     margin = np.ceil(6 / voxel_mm).astype(int)
-    found = ndimage.find_objects(mask.astype(np.int8))[0]
+    parts = ndimage.find_objects(mask.astype(np.int8))[0]
     i, j, k = (
         slice(max(0, part.start - m), min(n, part.stop + m))
-        for part, m, n in zip(found, margin, mask.shape, strict=True)
+        for part, m, n in zip(parts, margin, mask.shape, strict=True)
     )
     return i, j, k
 

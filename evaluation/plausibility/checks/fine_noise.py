@@ -1,7 +1,8 @@
 """Noise and finest texture in white matter, at the size of the voxels.
 
-Smoothing, denoising and low-pass filters lower it; noise, checkerboards and texture raise it. It depends
-on the voxel size, so limits are apart for images above and below 1.4 mm.
+Noise, checkerboards and texture raise it. Too little is not judged: denoised and interpolated scans have as
+little as over-smoothed images, which `fine_drop` and `border_strength` see. It depends on the voxel size, so
+limits are apart for images above and below 1.4 mm.
 """
 
 import numpy as np
@@ -19,7 +20,6 @@ _LEAST = 1e-5
 @check(
     label="Noise in white matter",
     unit="log10 of the grey-white contrast",
-    low="the image is smoother than any scan",
     high="the image is noisier or more textured than a usable scan",
 )
 def fine_noise(native: View) -> float:

@@ -1,9 +1,10 @@
 """Whether structures lie where they lie in a human head, size and position of the head aside."""
 
+from collections.abc import Mapping
+
 import numpy as np
 
-from plausibrain.cohorts.volumes import LabelMap
-from plausibrain.evaluation.alignment import centres, fit_pose, template_centres
+from plausibrain.evaluation.alignment import fit_pose, template_centres
 from plausibrain.evaluation.plausibility.registry import check
 
 _FLUID = (24, 26, 58, 14, 15)
@@ -16,12 +17,12 @@ _MIN_STRUCTURES = 12
     high="structures do not lie where they lie in a human brain",
     bounds=(0.0, np.inf),
 )
-def position_error(label_map: LabelMap) -> float:
+def position_error(centres: Mapping[int, np.ndarray]) -> float:
     """Return the root mean square distance of structures from their places after a similarity, mm."""
-    found, template = centres(label_map), template_centres()
-    known = [k for k in sorted(found) if k in template and k not in _FLUID]
-    if len(known) < _MIN_STRUCTURES:
+    template = template_centres()
+    shared = [k for k in sorted(centres) if k in template and k not in _FLUID]
+    if len(shared) < _MIN_STRUCTURES:
         return float("nan")
-    source, target = np.array([found[k] for k in known]), np.array([template[k] for k in known])
+    source, target = np.array([centres[k] for k in shared]), np.array([template[k] for k in shared])
     spreads = [np.sqrt(np.square(x - x.mean(0)).sum()) for x in (source, target)]
     return fit_pose(source * (spreads[1] / spreads[0]), target).error_mm

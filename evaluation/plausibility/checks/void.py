@@ -14,6 +14,7 @@ _DEPTH_MM = 6.0
     unit="mm",
     high="there is a hole in the brain",
     bounds=(0.0, np.inf),
+    limits=(0.0, 5.5),
 )
 def void(coarse: View) -> float:
     """Return the radius of the largest black or perfectly even ball, 6 mm and more inside the hull, mm.
@@ -21,7 +22,7 @@ def void(coarse: View) -> float:
     Notes
     -----
     Black: below 2 % of white matter. Even: a range below 0.2 % of white matter over 3 x 3 x 3 voxels of 2 mm.
-    Sulci that a stripping emptied are thin; a hole is not.
+    Sulci that a stripping emptied are thin, 4.5 mm at most in 40 sound scans; a hole is not.
     """
     depth = ndimage.distance_transform_edt(np.pad(coarse.hull, 1))[1:-1, 1:-1, 1:-1] * coarse.voxel_mm.mean()
     spread = ndimage.maximum_filter(coarse.data, 3) - ndimage.minimum_filter(coarse.data, 3)

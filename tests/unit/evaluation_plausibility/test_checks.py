@@ -42,6 +42,10 @@ def sound(subject: SimulatedPerson) -> dict[str, float]:
     return measure_scene(scene_of(subject, subject.image.data))
 
 
+def checkers(shape: tuple[int, ...]) -> np.ndarray:
+    return 1 - 2 * (np.indices(shape).sum(0) % 2)
+
+
 def doubled(data: np.ndarray) -> np.ndarray:
     return data[:, :, np.arange(data.shape[2]) // 2 * 2]
 
@@ -64,11 +68,10 @@ def mirrored(data: np.ndarray) -> np.ndarray:
 
 FAULTS: dict[str, tuple[Callable[[np.ndarray], np.ndarray], int]] = {
     "border_strength": (lambda data: ndimage.gaussian_filter(data, 1.5), -1),
-    "fine_noise": (lambda data: ndimage.gaussian_filter(data, 1.5), -1),
+    "fine_noise": (lambda data: data * (1 + 0.2 * checkers(data.shape)), 1),
     "fine_drop": (lambda data: ndimage.gaussian_filter(data, 1.5), -1),
     "seams": (doubled, 1),
     "shading": (with_blobs, 1),
-    "tissue_residual": (with_blobs, 1),
     "void": (with_hole, 1),
     "mirror_likeness": (mirrored, 1),
 }
