@@ -2,8 +2,8 @@
 
 A segmenter whose bias itself changes with age adds that change to every slope, and what it adds depends on
 how the images look. ``withheld_ageing.json`` names, for each segmenter, the structures whose bias changes by
-more than 3 % per decade on subjects of known volumes (`makers.measure_age_bias`); question 4 leaves them out and
-says why. Other tables and segmenters have no such measurement, so nothing is withheld there.
+more than 3 % per decade on subjects of known volumes (`makers.measure_age_bias`); question 4 leaves them out
+and says why. Other tables and segmenters have no such measurement, so nothing is withheld there.
 """
 
 import json

@@ -5,9 +5,9 @@
 Only scans that may shape what ships belong here: half of OpenNeuro ds002748 (CC0; the other half tests), as
 they are and brought to 2 mm, and subjects of our simulator at 1 and 2 mm, stripped and with their heads,
 among them the oldest, the largest and the smallest of 400. The limits of a check hull those of the
-groups of scans: median -+ 4.5 robust standard deviations, and in any case all values with half a standard deviation to spare.
-Segmentations are kept in the store, so the command goes on where it was killed; repeat it after new weights
-of the segmenter.
+groups of scans: median -+ 4.5 robust standard deviations, and in any case all values with half a standard
+deviation to spare. Segmentations are kept in the store, so the command goes on where it was killed; repeat it
+after new weights of the segmenter.
 """
 
 import argparse
@@ -118,7 +118,7 @@ def calibrate(sources: Sequence[ScanSource], store: Store) -> dict[str, Any]:
 def _limits(rows: list[tuple[str, dict[str, float]]]) -> dict[str, list[float]]:
     limits = {}
     for plugin in all_checks():
-        if plugin.options["limits"] is not None:
+        if plugin.limits is not None:
             continue
         groups = []
         for name in sorted({name for name, _ in rows}):

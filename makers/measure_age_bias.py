@@ -81,14 +81,14 @@ def main(arguments: list[str] | None = None) -> None:
     table = bias_table(simulated_subjects(), Store(args.store))
     found = age_biases(table)
     withheld = {
-        str(segmenter): {str(r.region): round(float(r.slope), 1) for r in part[part["withheld"]].itertuples()}
-        for segmenter, part in found.groupby("segmenter")
+        str(segmenter): part.set_index("region")["slope"].round(1).to_dict()
+        for segmenter, part in found[found["withheld"]].groupby("segmenter")
     }
     counts = table.groupby("segmenter")["subject"].nunique()
     content = {
         "limit": LIMIT_PERCENT,
         "n": {str(name): int(n) for name, n in counts.items()},
-        "withheld": {name: regions for name, regions in withheld.items() if regions},
+        "withheld": withheld,
     }
     path = Path(str(analysis.__file__)).parent / "withheld_ageing.json"
     write_text_atomic(path, json.dumps(content, indent=1) + "\n")

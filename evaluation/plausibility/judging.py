@@ -13,15 +13,14 @@ from functools import cache
 from typing import Any
 
 from plausibrain.cohorts.errors import MeasurementError
-from plausibrain.cohorts.registry import Plugin
 from plausibrain.cohorts.volumes import Volume
 from plausibrain.evaluation.plausibility.population import limits_content
-from plausibrain.evaluation.plausibility.registry import CHECKS
+from plausibrain.evaluation.plausibility.registry import CHECKS, CheckPlugin
 from plausibrain.evaluation.plausibility.scene import Scene, make_scene
 from plausibrain.evaluation.segmentation import Segmentation
 
 
-def all_checks() -> list[Plugin]:
+def all_checks() -> list[CheckPlugin]:
     """Every check, by name."""
     return list(CHECKS.discover("plausibrain.evaluation.plausibility.checks"))
 
@@ -54,7 +53,7 @@ def implausible(
     limits = (table or shipped_limits())["limits"]["fine" if fine else "coarse"]
     reasons = []
     for plugin in all_checks():
-        bounds = plugin.options["limits"] or limits.get(plugin.name)
+        bounds = plugin.limits or limits.get(plugin.name)
         if bounds is not None:
             reasons += _reasons(plugin, values[plugin.name], bounds)
     return tuple(reasons)
@@ -91,16 +90,16 @@ def with_plausibility(result: Segmentation, image: Volume) -> Segmentation:
     )
 
 
-def _reasons(plugin: Plugin, value: float, bounds: tuple[float, float]) -> list[str]:
+def _reasons(plugin: CheckPlugin, value: float, bounds: tuple[float, float]) -> list[str]:
     low, high = bounds
     unit = f" {plugin.unit}" if plugin.unit else ""
     if math.isnan(value):
         return [f"implausible: {plugin.label.lower()} cannot be measured"]
     numbers = f"({plugin.label.lower()} {value:.3g}{unit}; sound scans {low:.3g} to {high:.3g})"
-    if value < low and plugin.options["low"]:
-        return [f"implausible: {plugin.options['low']} {numbers}"]
-    if value > high and plugin.options["high"]:
-        return [f"implausible: {plugin.options['high']} {numbers}"]
+    if value < low and plugin.low:
+        return [f"implausible: {plugin.low} {numbers}"]
+    if value > high and plugin.high:
+        return [f"implausible: {plugin.high} {numbers}"]
     return []
 
 

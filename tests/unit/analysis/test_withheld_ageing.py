@@ -40,7 +40,7 @@ def pairs(monkeypatch: pytest.MonkeyPatch):
 def test_a_withheld_structure_fails_no_headline(pairs) -> None:
     found = evaluate_headline(HEADLINES["ageing_worst"], pairs)
     assert found.status == "ok"
-    assert "Hippocampus" not in found.plugin.options["which"](pairs.full)
+    assert "Hippocampus" not in found.plugin.which(pairs.full)
     assert found.verdict(0.05, 1) != "fail"
     assert evaluate_headline(HEADLINES["ageing"], pairs).estimate == pytest.approx(1.0, abs=0.35)
 
@@ -48,7 +48,7 @@ def test_a_withheld_structure_fails_no_headline(pairs) -> None:
 def test_the_same_structure_fails_where_it_is_measured() -> None:
     pairs = pairs_of(normal_cohort(150, 1, name="r"), wrong_ageing(normal_cohort(150, 2, name="g")))
     found = evaluate_headline(HEADLINES["ageing_worst"], pairs)
-    assert NAME in found.plugin.options["which"](pairs.full)
+    assert NAME in found.plugin.which(pairs.full)
     assert found.verdict(0.05, 1) == "fail"
 
 

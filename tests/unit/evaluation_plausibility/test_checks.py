@@ -93,7 +93,7 @@ def test_all_checks_measure_a_sound_image(sound: dict[str, float]) -> None:
     for plugin in all_checks():
         low, high = plugin.bounds
         assert low <= sound[plugin.name] <= high, plugin.name
-        assert plugin.options["low"] or plugin.options["high"]
+        assert plugin.low or plugin.high
 
 
 def test_the_flat_face_of_a_cut_ball_has_its_area() -> None:
