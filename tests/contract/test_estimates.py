@@ -56,6 +56,8 @@ PAIRS = pairs_of(REFERENCE, GENERATED)
 CLOUDS = ("wasabi", "feature_distances")
 RAW, BOTH = ("none",), ("none", "covariate")
 OWED = {
+    **dict.fromkeys(("cohens_d_pooled", "common_language"), RAW),
+    "partial_r_cohort": BOTH[1:],
     "site_variance": ("covariate",),
     **dict.fromkeys(("adjusted_d_site_factor", "adjusted_d_site_random"), ("covariate",)),
     **dict.fromkeys(("cohens_d_bilateral", "cohens_d_bilateral_mean"), ("none", "pooled_residual")),
