@@ -2,8 +2,9 @@
 
 Cohen's d with the pooled standard deviation and its parametric interval, with Welch's t test and two
 one-sided tests; the common-language effect size; and the partial correlation of volume and cohort given age,
-sex and head size. Volumes are raw but for the partial correlation, one row per subject (the mean of several seeds).
-Verdicts rest on the adjusted differences, which allow for seeds and for the spread of comparable subjects.
+sex and head size. Volumes are raw but for the partial correlation, one row per subject (the mean of several
+seeds). Verdicts rest on the adjusted differences, which allow for seeds and for the spread of comparable
+subjects.
 """
 
 from collections.abc import Iterator
@@ -21,8 +22,8 @@ from plausibrain.analysis.results import COLUMNS, benjamini_hochberg, subjects_i
 QUANTITIES = {
     "cohens_d_pooled": Quantity(
         "Cohen’s d, pooled SD, raw",
-        "Raw differences were also described by Cohen's d with the pooled standard deviation, Welch's t test, "
-        "two one-sided tests and partial correlations given age, sex and head size (pingouin).",
+        "Raw differences were also described by Cohen's d with the pooled standard deviation, Welch's t "
+        "test, two one-sided tests and partial correlations given age, sex and head size (pingouin).",
     ),
     "common_language": Quantity("Chance that a generated volume is larger than a reference volume, raw"),
     "partial_r_cohort": Quantity("Correlation of volume and cohort, given age, sex and head size"),
@@ -40,7 +41,7 @@ def conventional(pairs: Pairs) -> pd.DataFrame:
     with unrounded_pingouin() as pg:
         rows = [row for name in frame.outcome_names for row in _of_structure(pg, frame, both, name)]
     table = pd.DataFrame(rows).assign(
-        question=2, analysis="conventional", stratum="all", cohort="difference", verdict="", status="ok",
+        question=2, analysis="conventional", stratum="all", verdict="", status="ok",
         reason="", n_reference=subjects_in(pairs.full)[0], n_generated=subjects_in(pairs.full)[1],
     )  # fmt: skip
     bad = ~np.isfinite(table["estimate"].astype(float))
@@ -67,7 +68,7 @@ def _of_structure(pg: Any, frame: Frame, both: list[pd.DataFrame], name: str) ->
     sizes = {"nx": len(generated), "ny": len(reference)}
     low, high = pg.compute_esci(stat=d, **sizes, eftype="cohen", confidence=level, decimals=12)
     margin = frame.settings.margin_of(name)
-    common = {"structure": name, "headsize": "none", "ci_level": level}
+    common = {"structure": name, "cohort": "difference", "headsize": "none", "ci_level": level}
     yield common | {
         "quantity": "cohens_d_pooled", "unit": "SD", "estimate": d, "ci_low": float(low),
         "ci_high": float(high),
@@ -78,7 +79,8 @@ def _of_structure(pg: Any, frame: Frame, both: list[pd.DataFrame], name: str) ->
         "margin_low": -margin, "margin_high": margin,
     }  # fmt: skip
     larger = float(pg.compute_effsize(generated, reference, eftype="CLES"))
-    yield common | {"quantity": "common_language", "unit": "share", "estimate": larger, "p": np.nan}
+    yield common | {"quantity": "common_language", "unit": "share", "cohort": "generated",
+                   "estimate": larger, "p": np.nan}  # fmt: skip
     table = pd.concat([rows.assign(**{COHORT: float(k)}) for k, rows in enumerate(both)], ignore_index=True)
     given = [c for c in ("age", "male", "TIV") if c in table and c != name and np.ptp(table[c]) > 0]
     if not given:
