@@ -65,22 +65,39 @@ class Predictions:
     generated: np.ndarray
 
 
-def folds_of(frame: Frame) -> np.ndarray:
-    """Return the fold of every reference row: subjects stay together, every site is spread over all folds."""
-    return fold_numbers(frame.reference, N_FOLDS, frame.settings.seed)
+def folds_of(frame: Frame, members: np.ndarray) -> np.ndarray:
+    """Return the fold of every reference row, those that are trained on dealt evenly; see `fold_numbers`."""
+    return fold_numbers(frame.reference, N_FOLDS, frame.settings.seed, members)
 
 
-def fold_numbers(prepared: Prepared, n_folds: int, seed: int) -> np.ndarray:
-    """Deal the subjects of a cohort into folds, site by site, (n,)."""
+def fold_numbers(
+    prepared: Prepared, n_folds: int, seed: int, members: np.ndarray | None = None
+) -> np.ndarray:
+    """Deal the subjects of a cohort into folds that are alike in age, (n,).
+
+    Subjects are sorted by age, and each run of `n_folds` of them is dealt in random order. Without
+    that, the few old subjects of a cohort would be predicted by models that have seen fewer of them than the
+    models that predict old subjects of another cohort. Sites are not held apart: a perfect generator draws
+    from the sites of the reference, so that held-out reference subjects must come from sites that were seen.
+
+    Parameters
+    ----------
+    prepared : Prepared
+    n_folds : int
+    seed : int
+    members : ndarray of bool, (n,), optional
+        Rows whose subjects are dealt among themselves; the others are dealt after them.
+    """
     clusters = prepared.clusters
     rng = subjects_rng(clusters.ids, seed, "prediction folds")
-    site = np.zeros(len(clusters), dtype=int)
-    if "site" in prepared.sample.subjects:
-        names = prepared.sample.subjects["site"].astype("string").fillna("").to_numpy(dtype=str)
-        site[clusters.row_of] = np.unique(names, return_inverse=True)[1]
-    order = np.lexsort((rng.permutation(len(clusters)), site))
+    age = np.zeros(len(clusters))
+    age[clusters.row_of] = prepared.sample.age
+    outside = np.ones(len(clusters), dtype=bool)
+    outside[clusters.row_of[slice(None) if members is None else members]] = False
+    order = np.lexsort((rng.permutation(len(clusters)), age, outside))
+    dealt = np.argsort(rng.random((-(-len(clusters) // n_folds), n_folds)), axis=1).reshape(-1)
     fold = np.empty(len(clusters), dtype=int)
-    fold[order] = np.arange(len(clusters)) % n_folds
+    fold[order] = dealt[: len(clusters)]
     return fold[clusters.row_of]
 
 
@@ -103,7 +120,7 @@ def predictions(frame: Frame, target: Target, members: np.ndarray) -> Prediction
 
 def _cross_fitted(frame: Frame, target: Target, members: np.ndarray) -> Predictions:
     x = [p.outcomes for p in (frame.reference, frame.generated)]
-    fold, y = folds_of(frame), target_values(target, frame.reference)
+    fold, y = folds_of(frame, members), target_values(target, frame.reference)
     names = chosen_models(frame, target)
     rows = [
         _training_rows(frame.reference, members & (fold != k), frame.settings.seed) for k in range(N_FOLDS)
@@ -132,7 +149,8 @@ def chosen_models(frame: Frame, target: Target) -> list[str]:
     """
     key = ("prediction models", target)
     if key not in frame.cache:
-        fold, prepared = folds_of(frame), frame.reference
+        prepared = frame.reference
+        fold = fold_numbers(prepared, N_FOLDS, frame.settings.seed)
         frame.cache[key] = [
             _chosen(frame, target, _training_rows(prepared, fold != k, frame.settings.seed))
             for k in range(N_FOLDS)
@@ -205,6 +223,8 @@ class Block:
     ----------
     reference, generated : ndarray, (1, n) and (k, m)
         Predictions of the rows below; of the second cohort by each of the models.
+    fold : ndarray of int, (n,)
+        Which of the models predicted each row of the reference.
     rows : tuple of ndarray
         Rows of both cohorts that have weight.
     weights : tuple of ndarray, (b, n) and (b, m)
@@ -212,6 +232,7 @@ class Block:
 
     reference: np.ndarray
     generated: np.ndarray
+    fold: np.ndarray
     rows: tuple[np.ndarray, np.ndarray]
     weights: tuple[np.ndarray, np.ndarray]
 
@@ -233,6 +254,7 @@ def blocks(pair: Pair, target: Target) -> Iterator[Block]:
         yield Block(
             found.held_out[None, rows[0]],
             other[:, rows[1]],
+            folds_of(frame, members)[rows[0]],
             (rows[0], rows[1]),
             (w[0][:, rows[0]], w[1][:, rows[1]]),
         )

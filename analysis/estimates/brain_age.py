@@ -26,7 +26,7 @@ DESCRIBED = {
     "brain_age_r": Quantity(
         "Predicted age, correlation with age",
         "Age is predicted from volumes by ridge regression or support vectors, chosen by nested "
-        "cross-validation within the reference; folds keep subjects together and spread every site. "
+        "cross-validation within the reference; folds keep subjects together and are alike in age. "
         "Reference subjects are predicted by models that have not seen them, generated subjects by the same "
         "models. Predictions are corrected for age bias by the slope in held-out reference subjects "
         "[@Cole2018], not by a correction that adds the age itself [@Lange2020; @Butler2021].",

@@ -70,7 +70,8 @@ def test_shuffled_conditions_destroy_age_and_sex():
 
 
 def test_missing_sex_effect_is_seen_by_the_classifier_of_sex_alone():
-    pairs = injected("missing_sex_effect", 1.0)
+    reference, generated = table_cohort(320, seed=1, name="r"), table_cohort(320, seed=2, name="g")
+    pairs = pairs_of(reference, inject("missing_sex_effect", generated, severity=1.0, seed=1), SETTINGS)
     verdicts = {name: evaluate_headline(HEADLINES[name], pairs).verdict(0.05, 40) for name in JUDGED}
     assert verdicts.pop("sex_accuracy") == "fail"
     assert "fail" not in verdicts.values()
@@ -114,16 +115,23 @@ def test_no_subject_is_predicted_by_a_model_that_has_seen_it():
     assert np.corrcoef(held_out, frame.reference.sample.age)[0, 1] < 0.3
 
 
-def test_folds_keep_subjects_and_spread_sites():
-    reference = with_subjects(normal_cohort(100, 5, rows_per_subject=2))
-    site = reference.subjects["subject"].map(lambda s: "A" if int(s[-2:]) % 4 else "B")
-    frame = frame_of(with_subjects(reference, site=site), normal_cohort(60, 6), SETTINGS)
-    fold = folds_of(frame)
-    subject = frame.reference.sample.subjects["subject"].to_numpy()
+def test_folds_keep_subjects_and_are_alike_in_age():
+    frame = frame_of(normal_cohort(100, 5, rows_per_subject=2), normal_cohort(60, 6), SETTINGS)
+    fold, sample = folds_of(frame, np.ones(200, dtype=bool)), frame.reference.sample
+    subject = sample.subjects["subject"].to_numpy()
     assert all(len(set(fold[subject == s])) == 1 for s in set(subject))
-    for name in ("A", "B"):
-        counts = np.bincount(fold[(site == name).to_numpy()], minlength=5)
-        assert np.ptp(counts) <= 2  # two rows a subject
+    assert np.bincount(fold).tolist() == [40] * 5
+    for old in (70.0, 40.0):
+        assert np.ptp(np.bincount(fold[sample.age > old], minlength=5)) <= 2  # two rows a subject
+
+
+def test_held_out_slopes_are_not_smaller_than_those_of_new_subjects():
+    """Few old subjects carry the slope; folds that differ in them would flatter every generator."""
+    reference = normal_cohort(200, 7)
+    age = reference.subjects["age"].to_numpy(dtype=float)
+    few = reference.select(np.flatnonzero((age < 40) | (np.arange(200) % 6 == 0)))
+    null = relative_trend(pairs_of(few, normal_cohort(80, 8), Settings(n_resamples=100, n_splits=60)).null)
+    assert np.median(null) == pytest.approx(1.0, abs=0.08)
 
 
 def test_models_of_halves_know_only_their_half():
@@ -131,7 +139,7 @@ def test_models_of_halves_know_only_their_half():
     members = np.arange(N) % 2 == 0
     found = predictions(frame, "age", members)
     assert np.isfinite(found.held_out).tolist() == members.tolist()
-    fold, x = folds_of(frame), frame.reference.outcomes
+    fold, x = folds_of(frame, members), frame.reference.outcomes
     rows = frame.reference.sample.order
     rows = rows[(members & (fold != 0))[rows]]
     by_hand = trained("age", chosen_models(frame, "age")[0], x[rows], frame.reference.sample.age[rows])

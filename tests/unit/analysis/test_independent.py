@@ -34,9 +34,9 @@ CLEAN = with_independent(GENERATED)
 @pytest.mark.parametrize("trained_on", ["reference", "generated", "both"])
 def test_the_years_that_were_put_in_are_found_by_every_training_set(trained_on):
     years, _ = gaps(CLEAN.full, trained_on)[0]
-    low, high = np.quantile(gaps(CLEAN.bootstrap, trained_on)[:, 0], [0.025, 0.975])
-    assert low <= 6.0 <= high
-    assert years == pytest.approx(6.0, abs=2.0)
+    error = gaps(CLEAN.halves, trained_on)[:, 0].std()  # of models, too, which a bootstrap holds fixed
+    assert years == pytest.approx(6.0, abs=3 * error)
+    assert error < 2.0
 
 
 def test_no_gap_where_there_is_none():
