@@ -6,7 +6,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from scipy.stats import false_discovery_control, norm
+from statsmodels.stats.multitest import multipletests
 
+from plausibrain.analysis.decisions import holm_divisors
 from plausibrain.analysis.pair import Pair
 from plausibrain.analysis.settings import Settings
 from plausibrain.cohorts.schemas import RESULTS
@@ -144,7 +146,7 @@ def _add_equivalence(
     p = two_sided_p(estimate - no_effect, se)
     different = (holm(p) < settings.alpha) & ((estimate > high) | (estimate < low))
     table["pass_low"], table["pass_high"] = inside
-    arm = norm.isf(settings.alpha / (2 * holm_divisors(p, settings.alpha))) * se
+    arm = norm.isf(settings.alpha / (2 * np.array(holm_divisors(p.tolist(), settings.alpha)))) * se
     table["fail_low"], table["fail_high"] = estimate - arm, estimate + arm
     verdict = np.where(same, "pass", np.where(different, "fail", "inconclusive"))
     table["verdict"] = np.where(np.isfinite(estimate) & np.isfinite(se), verdict, "")
@@ -186,7 +188,7 @@ def benjamini_hochberg(p: np.ndarray) -> np.ndarray:
 
 
 def holm(p: np.ndarray) -> np.ndarray:
-    """Return Holm's step-down adjusted p values; missing ones stay missing.
+    """Return Holm's step-down adjusted p values (statsmodels); missing ones stay missing.
 
     Examples
     --------
@@ -194,33 +196,10 @@ def holm(p: np.ndarray) -> np.ndarray:
     [0.03, 0.06, 0.06]
     """
     adjusted = np.full(len(p), np.nan)
-    known = np.flatnonzero(np.isfinite(p))
-    order = known[np.argsort(p[known])]
-    factors = np.arange(len(order), 0, -1)
-    adjusted[order] = np.minimum(np.maximum.accumulate(p[order] * factors), 1.0)
+    known = np.isfinite(p)
+    if known.any():
+        adjusted[known] = multipletests(p[known], method="holm")[1]
     return adjusted
-
-
-def holm_divisors(p: np.ndarray, alpha: float) -> np.ndarray:
-    """Return what alpha is divided by for every p value in Holm's procedure, (s,).
-
-    The smallest of K is compared with alpha / K, the next with alpha / (K - 1), until one is kept; all that
-    follow share the divisor of that one.
-
-    Examples
-    --------
-    >>> holm_divisors(np.array([0.001, 0.9, 0.04]), 0.05).tolist()
-    [3.0, 2.0, 2.0]
-    """
-    divisors = np.ones(len(p))
-    known = np.flatnonzero(np.isfinite(p))
-    order = known[np.argsort(p[known], kind="stable")]
-    steps = np.arange(len(order), 0, -1, dtype=float)
-    kept = np.flatnonzero(p[order] * steps >= alpha)
-    if len(kept):
-        steps[kept[0] :] = steps[kept[0]]
-    divisors[order] = steps
-    return divisors
 
 
 def common_columns(pair: Pair, *, question: int, analysis: str) -> dict[str, Any]:
