@@ -70,8 +70,8 @@ class Cell:
         Share of men in each cohort.
     predicted : bool
         Whether `PREDICTED` are judged too.
-    both, defect : callable
-        Changes both cohorts; changes the generated one.
+    both, reference, defect : callable
+        Changes both cohorts; changes the reference; changes the generated one.
     """
 
     name: str
@@ -81,6 +81,7 @@ class Cell:
     men: tuple[float, float] = (0.5, 0.5)
     predicted: bool = False
     both: Change = lambda cohort, rng: cohort
+    reference: Change = lambda cohort, rng: cohort
     defect: Change = lambda cohort, rng: cohort
 
 
@@ -129,14 +130,19 @@ def all_together(cohort: Cohort, rng: np.random.Generator) -> Cohort:
     return sites(outliers(heavy_tails(cohort, rng), rng), rng)
 
 
+def noise(cohort: Cohort, rng: np.random.Generator) -> Cohort:
+    """Multiply every volume by noise, 2 % wide: what an image adds to its subject."""
+    volumes = volumes_of(cohort)
+    return replace(cohort, volumes=volumes * (1 + 0.02 * rng.standard_normal(volumes.shape)))
+
+
 def seeds_per_row(cohort: Cohort, rng: np.random.Generator) -> Cohort:
-    """Write every subject of the first third down three times, with 2 % noise."""
+    """Write every subject of the first third down three times, with noise of its own each."""
     rows = np.repeat(np.arange(len(cohort) // 3), 3)
     volumes = volumes_of(cohort).iloc[rows].reset_index(drop=True)
     subjects = cohort.subjects.iloc[rows].reset_index(drop=True)
     subjects["participant_id"] = [f"{p}-{k % 3}" for k, p in enumerate(subjects["participant_id"])]
-    noisy = volumes * (1 + 0.02 * rng.standard_normal(volumes.shape))
-    return replace(cohort, subjects=subjects, volumes=noisy)
+    return noise(replace(cohort, subjects=subjects, volumes=volumes), rng)
 
 
 def _hippocampi(function: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> Change:
@@ -203,7 +209,7 @@ CELLS = (
     Cell("sites", both=sites),
     Cell("missing cells", both=missing_cells),
     Cell("n 300 against 60", n=(300, 60)),
-    Cell("three seeds per row", n=(200, 180), defect=seeds_per_row),
+    Cell("three seeds per row", n=(200, 180), reference=noise, defect=seeds_per_row),
     Cell(
         "tails, outliers, sites, ages and sexes together", ages=((40.0, 72.0), (50.0, 86.0)),
         men=(0.7, 0.25), both=all_together,
@@ -236,7 +242,7 @@ def cohorts(cell: Cell, trial: int) -> tuple[Cohort, Cohort]:
         )
         bare = replace(cohort, subjects=cohort.subjects.drop(columns=_requests(cohort)))
         changed = cell.both(bare, rng)
-        made.append(cell.defect(changed, rng) if k else changed)
+        made.append((cell.defect if k else cell.reference)(changed, rng))
     return made[0], made[1]
 
 
