@@ -291,11 +291,12 @@ def main() -> None:
     """Run cells in turn until the trials or the seconds are used up."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--trials", type=int, default=200)
+    parser.add_argument("--first", type=int, default=0, help="first trial, for several processes")
     parser.add_argument("--seconds", type=float, default=1e9, help="processor seconds of this run")
     parser.add_argument("--log", type=Path, required=True, help="JSON lines, one per trial")
     given = parser.parse_args()
     have = done(given.log)
-    for trial in range(given.trials):
+    for trial in range(given.first, given.trials):
         for cell in CELLS:
             if (cell.name, trial) in have:
                 continue

@@ -13,6 +13,7 @@ import platform
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from plausibrain.analysis.analyse import analyse, judge
 from plausibrain.analysis.noise import estimate_noise
 from plausibrain.analysis.settings import Settings
 from plausibrain.cohorts.cohort import Cohort, read_cohort
+from plausibrain.cohorts.requested_volumes import BRAIN, BRAIN_NORMALISED
 from plausibrain.cohorts.structures import TIV
 
 CODING = "1=M,0=F"
@@ -59,12 +61,18 @@ def page(tables: Path, n_splits: int) -> Iterator[str]:
     )
     ixi = read_cohort(tables / "ixi_synthseg.csv", name="IXI", sex_coding=CODING)
     yield from ixi_section(ixi)
-    yield from generator_section(ixi, read_cohort(tables / "brainldm_synthseg.csv", name="Brain LDM"))
+    yield from generator_section(ixi, brain_ldm(tables))
     yield from split_section(
         read_cohort(tables / "fcon1000.csv", name="FCON1000", sex_coding=CODING), n_splits
     )
     visits = [read_cohort(tables / f"NIMH_controls_v{i}.csv", sex_coding=CODING) for i in (1, 2)]
     yield from noise_section(*visits)
+
+
+def brain_ldm(tables: Path) -> Cohort:
+    """Return images of the public model; its requested brain volumes are normalised for head size."""
+    cohort = read_cohort(tables / "brainldm_synthseg.csv", name="Brain LDM")
+    return replace(cohort, subjects=cohort.subjects.rename(columns={BRAIN: BRAIN_NORMALISED}))
 
 
 def ixi_section(ixi: Cohort) -> Iterator[str]:
