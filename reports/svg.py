@@ -44,6 +44,10 @@ _VARIABLES = {
 _SVG, _XLINK = "http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"
 _TIPS = "tips:"
 _COORDINATES = {"d", "x", "y", "transform", "width", "height"}
+#: Width of figures: that of the narrowest page, where nothing is scaled down, and of a journal's column.
+NARROW_PX = 328.0
+#: A page with room shows a figure up to this many times as large.
+WIDEST = 1.25
 PIXELS_PER_INCH = 72  # matplotlib's SVG unit is the point; it is shown as one CSS pixel
 
 STYLE: dict[Any, Any] = {
@@ -138,7 +142,7 @@ def to_svg(figure: Figure, *, name: str, title: str) -> Markup:
     root.attrib.update(
         {
             "viewBox": f"0 0 {width:g} {height:g}", "role": "img", "aria-label": title,
-            "style": f"width: {width:g}px; min-width: {min(width, 0.8 * width):g}px",
+            "style": f"max-width: {WIDEST * width:g}px",
         }
     )  # fmt: skip
     return Markup(_text(root))  # noqa: S704  (serialised by ElementTree, which escapes)

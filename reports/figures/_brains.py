@@ -11,20 +11,21 @@ from matplotlib.colors import LogNorm, Normalize, TwoSlopeNorm
 
 from plausibrain.cohorts.structures import find_structure
 from plausibrain.reports.figures._rows import point_text
-from plausibrain.reports.svg import INK_2
+from plausibrain.reports.svg import INK_2, NARROW_PX
 
 COLOURS = "RdBu_r"
 ENLARGED = 2  # image pixels per mm, so that the outlines are thin
 GAP_MM = 8
 NOT_MEASURED_GREY, OUTLINE = (0.62, 0.63, 0.65), (0.25, 0.27, 0.3)
-SIZE_PX = (560.0, 288.0)
-BOX = (0.005, 0.19, 0.99, 0.78)  # of the axes, in figure fractions
-BAR = (0.25, -0.06, 0.5, 0.04)  # of the colour bar, in axes fractions
+SIZE_PX = (NARROW_PX, 182.0)
+RATIO_TICKS = (0.25, 0.5, 0.8, 1.0, 1.25, 2.0, 4.0)
+BOX = (0.005, 0.27, 0.99, 0.62)  # of the axes, in figure fractions
+BAR = (0.15, -0.08, 0.7, 0.05)  # of the colour bar, in axes fractions
 #: Planes: the axis that is cut, the structures whose centre it passes through, and its title.
 PLANES = (
-    (2, ("Left-Thalamus", "Right-Thalamus"), "Axial, thalamus"),
-    (1, ("Left-Hippocampus", "Right-Hippocampus"), "Coronal, hippocampus"),
-    (0, ("Left-Hippocampus",), "Sagittal, left hippocampus"),
+    (2, ("Left-Thalamus", "Right-Thalamus"), "Axial"),
+    (1, ("Left-Hippocampus", "Right-Hippocampus"), "Coronal"),
+    (0, ("Left-Hippocampus",), "Sagittal"),
 )
 
 
@@ -79,7 +80,12 @@ def paint_brains(table: pd.DataFrame, ax: Axes, *, norm: Normalize, label: str) 
     ax.set_position(BOX)
     ax.set_axis_off()
     bar = ax.inset_axes(BAR)
-    ax.figure.colorbar(mpl.cm.ScalarMappable(norm, COLOURS), cax=bar, orientation="horizontal", label=label)
+    colours = mpl.cm.ScalarMappable(norm, COLOURS)
+    scale = ax.figure.colorbar(colours, cax=bar, orientation="horizontal", label=label)
+    if isinstance(norm, LogNorm):
+        scale.set_ticks([tick for tick in RATIO_TICKS if norm.vmin <= tick <= norm.vmax])
+        scale.ax.xaxis.set_major_formatter("{x:g}")
+        scale.minorticks_off()
     return ax
 
 

@@ -18,12 +18,13 @@ from plausibrain.reports.structure_names import (
     sort_by_structure,
     structure_label,
 )
-from plausibrain.reports.svg import GENERATED, INK_2, INK_3, RULE_STRONG, tip
+from plausibrain.reports.svg import GENERATED, INK_2, INK_3, NARROW_PX, RULE_STRONG, tip
 
 SHAPES = dict(zip(GROUPS, ("s", "o", "v", "D", "x"), strict=True))
-N_NAMED = 4
+N_NAMED = 3
 #: Rough width of the drawing area and of a letter, to keep names inside.
-AXIS_PX, LETTER_PX = 430, 6.5
+AXIS_PX, LETTER_PX = 250, 6.5
+MAP_SIZE_PX = (NARROW_PX, 420.0)
 
 
 def select_map(
@@ -111,8 +112,11 @@ def draw_map(table: pd.DataFrame, ax: Axes, *, effect: str) -> Axes:
     _name_farthest(table, ax)
     ax.set(xlim=(low, high), ylim=(low, high), aspect="equal")
     unit = shown_unit(table.unit.iloc[0])
-    ax.set(xlabel=f"{effect} in the reference ({unit})", ylabel=f"{effect} in the generated cohort ({unit})")
-    ax.legend(loc="upper left", handletextpad=0.2, borderaxespad=0, labelcolor=INK_2)
+    ax.set(xlabel=f"Reference ({unit})", ylabel=f"Generated ({unit})")
+    ax.set_title(effect)
+    ax.legend(
+        loc="upper center", bbox_to_anchor=(0.45, -0.2), handletextpad=0.2, borderaxespad=0, labelcolor=INK_2
+    )
     return ax
 
 
@@ -163,5 +167,5 @@ def _name_farthest(table: pd.DataFrame, ax: Axes) -> None:
         right = x >= middle or room < LETTER_PX * len(row.region)
         ax.annotate(
             row.region, (x, y), xytext=(7 if right else -7, 5), textcoords="offset points",
-            ha="left" if right else "right", fontsize=10.5, color=INK_2,
+            ha="left" if right else "right", fontsize=11, color=INK_2,
         )  # fmt: skip

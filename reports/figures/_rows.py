@@ -6,10 +6,10 @@ from matplotlib.axes import Axes
 
 from plausibrain.reports.formatting import MISSING, estimate, interval, shown_unit
 from plausibrain.reports.structure_names import region_label, side, structure_label
-from plausibrain.reports.svg import BAND, INK_3, VERDICT_COLOURS, tip
+from plausibrain.reports.svg import BAND, INK_3, NARROW_PX, VERDICT_COLOURS, tip
 
 ROW_PX, HEAD_PX, AXIS_PX = 19, 30, 46
-WIDTH_PX, MARGIN_PX, LETTER_PX = 528.0, 12, 6.4
+WIDTH_PX, MARGIN_PX, LETTER_PX = NARROW_PX, 8, 6.0
 #: Triangles point to the side they mean; midline structures are round.
 MARKERS = {"left": "<", "right": ">", "": "o"}
 #: Fill repeats the verdict for readers who do not see the colour: full, half, empty.
@@ -61,7 +61,9 @@ def draw_rows(table: pd.DataFrame, ax: Axes, *, ideal: float, label: str) -> Axe
     ax.set_xlim(table.axis_low.iloc[0], table.axis_high.iloc[0])
     ax.tick_params(axis="y", length=0)
     ax.spines["left"].set_visible(False)
-    ax.set(xlabel=label, title=table.group.iloc[0])
+    ax.set_xlabel(label)
+    labels, width = table.labels_px.iloc[0], rows_size(table)[0]
+    ax.set_title(table.group.iloc[0], loc="left", x=-labels / (width - labels - MARGIN_PX))
     return ax
 
 

@@ -4,7 +4,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from plausibrain.reports.figure import figure
-from plausibrain.reports.figures._maps import describe_map, draw_map, select_map
+from plausibrain.reports.figures._maps import MAP_SIZE_PX, describe_map, draw_map, select_map
 from plausibrain.reports.run_folder import Run
 
 
@@ -21,7 +21,7 @@ def select(run: Run) -> pd.DataFrame:
     order=2,
     select=select,
     describe=describe_map,
-    size=lambda _: (560.0, 540.0),
+    size=lambda _: MAP_SIZE_PX,
     caption="One mark per structure, with intervals. On the dotted line both cohorts age alike; the solid "
     "line, where shown, is the agreement found, allowing for error in both (Deming). Names mark the largest "
     "disagreements.",

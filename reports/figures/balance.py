@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from plausibrain.reports.figure import figure
 from plausibrain.reports.formatting import fixed
 from plausibrain.reports.run_folder import Run
-from plausibrain.reports.svg import GENERATED, GRID, INK_3, tip
+from plausibrain.reports.svg import GENERATED, GRID, INK_3, NARROW_PX, tip
 
 #: Below this a standardised difference is commonly called balanced.
 BALANCED = 0.1
@@ -32,7 +32,7 @@ def describe(table: pd.DataFrame) -> str:
     order=1,
     select=select,
     describe=describe,
-    size=lambda table: (560.0, FRAME_PX + ROW_PX * len(table)),
+    size=lambda table: (NARROW_PX, FRAME_PX + ROW_PX * len(table)),
     caption="Standardised mean difference; within the grey band (0.1) cohorts are commonly called balanced. "
     "Differences in age and sex are adjusted for where the methods say so.",
 )

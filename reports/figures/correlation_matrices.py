@@ -8,7 +8,7 @@ from plausibrain.reports.figure import figure
 from plausibrain.reports.formatting import fixed
 from plausibrain.reports.run_folder import Run
 from plausibrain.reports.structure_names import GROUPS, group, place
-from plausibrain.reports.svg import INK_2, PAPER
+from plausibrain.reports.svg import INK_2, NARROW_PX, PAPER
 
 SHORT = dict(
     zip(
@@ -49,7 +49,7 @@ def square(table: pd.DataFrame) -> pd.DataFrame:
     order=2,
     select=select,
     describe=describe,
-    size=lambda _: (520.0, 400.0),
+    size=lambda _: (NARROW_PX, 240.0),
     caption="Correlation over subjects of each structure with each other one. Where the two pictures differ, "
     "the generated anatomy is put together differently.",
     panel="cohort",

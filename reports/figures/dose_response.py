@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from plausibrain.reports.figure import figure
 from plausibrain.reports.formatting import SHOWN_UNITS, fixed, number, shown_unit
 from plausibrain.reports.run_folder import Run
-from plausibrain.reports.svg import GENERATED, INK_3, thousands
+from plausibrain.reports.svg import GENERATED, INK_3, NARROW_PX, thousands
 
 #: More points than this are drawn as a sample, because the page must stay small.
 MAX_POINTS = 800
@@ -45,7 +45,7 @@ def describe(table: pd.DataFrame) -> str:
     order=1,
     select=select,
     describe=describe,
-    size=lambda _: (430.0, 400.0),
+    size=lambda _: (NARROW_PX, 310.0),
     caption="One dot per image; the dotted line is perfect conditioning; large marks are medians, with the "
     "middle half, at each request or over groups of similar requests.",
     panel="condition",

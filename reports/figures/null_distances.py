@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from plausibrain.reports.figure import figure
 from plausibrain.reports.formatting import number
 from plausibrain.reports.run_folder import Run
-from plausibrain.reports.svg import COHORT_COLOURS
+from plausibrain.reports.svg import COHORT_COLOURS, NARROW_PX
 
 N_BINS = 30
 
@@ -45,7 +45,7 @@ def describe(table: pd.DataFrame) -> str:
     order=1,
     select=select,
     describe=describe,
-    size=lambda _: (430.0, 170.0),
+    size=lambda _: (NARROW_PX, 150.0),
     caption="Grey: one half of the reference against the other, in random disjoint splits. Violet: the "
     "generated cohort against one half, at the same n. A cohort that covers the population gives the same "
     "distribution.",

@@ -7,6 +7,7 @@ from plausibrain.reports.figure import figure
 from plausibrain.reports.figures._distributions import describe_distributions, draw_distributions
 from plausibrain.reports.run_folder import Run
 from plausibrain.reports.selection import select_results
+from plausibrain.reports.svg import NARROW_PX
 
 N_SHOWN = 6
 
@@ -42,7 +43,7 @@ def describe(table: pd.DataFrame) -> str:
     order=2,
     select=select,
     describe=describe,
-    size=lambda _: (340.0, 150.0),
+    size=lambda _: (NARROW_PX, 150.0),
     caption="As measured, not adjusted for age or sex. The bar below each pair of distributions marks the "
     "middle half, its notch the median, the thin line the middle 90 %.",
     panel="measure",

@@ -4,7 +4,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from plausibrain.reports.figure import figure
-from plausibrain.reports.figures._maps import describe_map, draw_map, select_map
+from plausibrain.reports.figures._maps import MAP_SIZE_PX, describe_map, draw_map, select_map
 from plausibrain.reports.run_folder import Run
 
 
@@ -19,7 +19,7 @@ def select(run: Run) -> pd.DataFrame:
     order=1,
     select=select,
     describe=describe_map,
-    size=lambda _: (560.0, 540.0),
+    size=lambda _: MAP_SIZE_PX,
     caption="One mark per structure, with intervals; positive means larger in men. On the dotted line both "
     "cohorts agree. Names mark the largest disagreements.",
 )

@@ -43,4 +43,4 @@ def size_forest(table: pd.DataFrame, *, ax: Axes) -> Axes:
         One row per structure, columns of ``results.tsv``.
     ax : Axes
     """
-    return draw_rows(table, ax, ideal=0.0, label=f"Difference ({table.unit.iloc[0]} of the reference)")
+    return draw_rows(table, ax, ideal=0.0, label=f"{table.unit.iloc[0]} of the reference")

@@ -56,7 +56,7 @@ def spread_forest(table: pd.DataFrame, *, ax: Axes) -> Axes:
     ax : Axes
     """
     ax.set_xscale("log")
-    draw_rows(table, ax, ideal=1.0, label="Ratio of standard deviations (generated / reference)")
+    draw_rows(table, ax, ideal=1.0, label="SD generated / SD reference")
     low, high = table.axis_low.iloc[0], table.axis_high.iloc[0]
     ax.set_xticks([tick for tick in TICKS if low <= tick <= high])
     ax.xaxis.set_major_formatter(ScalarFormatter())

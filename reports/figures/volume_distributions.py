@@ -8,7 +8,7 @@ from plausibrain.reports.figure import figure
 from plausibrain.reports.figures._distributions import describe_distributions, draw_distributions
 from plausibrain.reports.run_folder import Run
 from plausibrain.reports.structure_names import region_label, side
-from plausibrain.reports.svg import thousands
+from plausibrain.reports.svg import NARROW_PX, thousands
 
 #: Shown where the run has them, both sides added up; one of each kind of tissue.
 SHOWN = (
@@ -50,7 +50,7 @@ def describe(table: pd.DataFrame) -> str:
     order=2,
     select=select,
     describe=describe,
-    size=lambda _: (340.0, 150.0),
+    size=lambda _: (NARROW_PX, 150.0),
     caption="Raw volumes, not adjusted for age, sex or head size. The bar below each pair of distributions "
     "marks the middle half, its notch the median, the thin line the middle 90 %.",
     panel="structure",

@@ -142,9 +142,25 @@
     (table.closest(".scroller") || table).after(tools);
   });
 
+  function stack(table) {
+    table.classList.add("stacked");
+    const heads = table.tHead ? Array.from(table.tHead.rows[table.tHead.rows.length - 1].cells, (cell) => cell.textContent.trim()) : [];
+    for (const body of table.tBodies)
+      for (const row of body.rows)
+        Array.from(row.cells).forEach(function (cell, place) {
+          if (cell.tagName === "TD" && heads[place] && row.cells.length === heads.length) cell.dataset.head = heads[place];
+        });
+  }
+
   /* What scrolls sideways can be reached by keyboard; what fits is no stop on the way. */
   function markScrollers() {
     for (const box of document.querySelectorAll(".scroller")) {
+      const table = box.querySelector(":scope > table:not(.scorecard)");
+      if (table) {
+        /* A table that does not fit stands row by row, every value under the name of its column. */
+        table.classList.remove("stacked");
+        if (box.scrollWidth > box.clientWidth + 1) stack(table);
+      }
       if (box.scrollWidth > box.clientWidth + 1) box.tabIndex = 0;
       else box.removeAttribute("tabindex");
     }
@@ -161,8 +177,35 @@
   /* Open what a link points into, and everything before printing. */
   function reveal() {
     const target = location.hash.length > 1 && document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    if (!target) return;
     for (let node = target; node; node = node.parentElement) if (node.tagName === "DETAILS") node.open = true;
+    const fold = target.querySelector(":scope > details.fold");
+    if (fold) fold.open = true;
+    target.scrollIntoView();
   }
   window.addEventListener("hashchange", reveal);
   reveal();
+
+  /* A section may be linked to again while the address stays the same. */
+  for (const link of document.querySelectorAll('a[href^="#"]')) link.addEventListener("click", () => setTimeout(reveal));
+
+  const folds = Array.from(document.querySelectorAll("details.fold"));
+  const folding = document.querySelector(".folding");
+  if (folding) {
+    folding.hidden = false;
+    for (const made of folding.querySelectorAll("button"))
+      made.addEventListener("click", () => folds.forEach((fold) => (fold.open = made.dataset.fold === "open")));
+  }
+
+  /* Contents: the section in view is named and marked. */
+  const entries = Array.from(document.querySelectorAll(".contents a"), (link) => [link, document.getElementById(link.hash.slice(1))]);
+  function markCurrent() {
+    let current = null;
+    for (const [link, section] of entries) if (section && section.getBoundingClientRect().top < 90) current = link;
+    for (const [link] of entries) if (link === current) link.setAttribute("aria-current", "true"); else link.removeAttribute("aria-current");
+  }
+  if (entries.length) {
+    window.addEventListener("scroll", markCurrent, { passive: true });
+    markCurrent();
+  }
 })();
