@@ -201,7 +201,7 @@
   const entries = Array.from(document.querySelectorAll(".contents a"), (link) => [link, document.getElementById(link.hash.slice(1))]);
   function markCurrent() {
     let current = null;
-    for (const [link, section] of entries) if (section && section.getBoundingClientRect().top < 90) current = link;
+    for (const [link, section] of entries) if (section && section.getBoundingClientRect().top < 110) current = link;
     for (const [link] of entries) if (link === current) link.setAttribute("aria-current", "true"); else link.removeAttribute("aria-current");
   }
   if (entries.length) {

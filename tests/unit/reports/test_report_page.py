@@ -62,7 +62,7 @@ def test_every_picture_has_a_name(parsed: Page) -> None:
 
 
 def test_figures_are_described_by_their_numbers(parsed: Page) -> None:
-    drawn = [s for s in parsed.all("svg") if "min-width" in (s.attributes.get("style") or "")]
+    drawn = [s for s in parsed.all("svg") if "max-width" in (s.attributes.get("style") or "")]
     assert len(drawn) > 20
     assert all(re.search(r"\d", svg.attributes["aria-label"] or "") for svg in drawn)
 
