@@ -280,6 +280,30 @@ PLAUSIBILITY = Schema(
     description="How plausible every subject is as a whole, beside real subjects of the same age and sex.",
 )
 
+GEOMETRY = Schema(
+    "geometry",
+    (
+        Column("structure", "str", "Cortical parcel"),
+        Column("fractal_dimension", "float", "Box-counting dimension, mean over subjects"),
+        Column("gyrification", "float", "Surface over envelope, mean over subjects"),
+        Column("n", "int", "Subjects in whom the parcel was measured"),
+    ),
+    description="How folded the cortex of a cohort is, one row per parcel.",
+)
+
+COMPLEXITY = Schema(
+    "complexity",
+    (
+        Column("measure", "str", "fractal_dimension or gyrification"),
+        Column("error", "str", "Quantity of the results whose size is compared with it"),
+        Column("label", "str", "What that is"),
+        Column("n_parcels", "int", "Parcels of regions that both hemispheres have"),
+        Column("rho", "float", "Spearman correlation over parcels"),
+        Column("p", "float", "Two-sided, by permutation within lobes, both hemispheres alike"),
+    ),
+    description="Association of errors with the geometric complexity of the cortex.",
+)
+
 CURATION = Schema(
     "curation",
     (
@@ -405,6 +429,8 @@ SCHEMAS = {
         CASES,
         PLAUSIBILITY,
         CURATION,
+        GEOMETRY,
+        COMPLEXITY,
         SLICES,
         NOTES,
         AUDIT,

@@ -611,6 +611,29 @@ def curate(
     _show(as_json, write_ranking(folder, out, keep=keep), curation=out)
 
 
+@app.command()
+def complexity(
+    folder: Annotated[Path, typer.Argument(help="Run folder whose tables have cortical parcels.")],
+    labels: Annotated[Path, typer.Argument(help="Segmented reference cohort, or a geometry.tsv of it.")],
+    *,
+    out: Out,
+    most: Annotated[int, typer.Option(min=1, help="Number of subjects whose cortex is measured.")] = 20,
+    headsize: Annotated[str, typer.Option(help="none, share, pooled_residual or covariate.")] = "covariate",
+    seed: Annotated[int, typer.Option(min=0, help="Seed of subjects and permutations.")] = 0,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
+) -> None:
+    """Compare errors of a run with how folded the cortex is, region by region."""
+    from plausibrain.complexity import complexity as compare_errors
+    from plausibrain.progress import progress_bar
+
+    with progress_bar("geometry", quiet=quiet) as progress:
+        lines = compare_errors(
+            folder, labels, out, most=most, headsize=headsize, seed=seed, progress=progress
+        )
+    _show(as_json, lines, complexity=out / "complexity.tsv")
+
+
 @app.command(name="import")
 def import_(
     folder: Annotated[Path, typer.Argument(help="Folder into which a generator wrote images.")],

@@ -6,7 +6,7 @@ from typing import Any
 from typer.core import TyperGroup
 
 COMMANDS: Mapping[str, Sequence[str]] = {
-    "Judge": ("run", "status", "compare", "check", "baseline", "report", "curate", "demo"),
+    "Judge": ("run", "status", "compare", "check", "baseline", "report", "curate", "complexity", "demo"),
     "Images": ("generate", "conditions", "sweep", "import", "segment", "prepare"),
     "Models": ("train", "fetch"),
     "Plan and trust": ("plan", "noise", "audit", "metrics", "doctor"),
@@ -54,6 +54,7 @@ EXAMPLES: Mapping[str, Sequence[str]] = {
     "check": ("plausibrain check runs/new --baseline baseline.json --out check",),
     "baseline": ("plausibrain baseline runs/released --out baseline.json",),
     "report": ("plausibrain report runs/a",),
+    "complexity": ("plausibrain complexity runs/a segmented/reference --out complexity",),
     "curate": ("plausibrain curate runs/a --keep 0.9 --out ranking.tsv",),
     "demo": ("plausibrain demo --out demo", "plausibrain demo --tables --out demo"),
     "generate": (

@@ -1,0 +1,94 @@
+"""`plausibrain complexity`: from label maps and the results of a run to an association."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from plausibrain.cli import app
+from plausibrain.cohorts.cohort import Cohort
+from plausibrain.cohorts.errors import DataError
+from plausibrain.cohorts.schemas import COMPLEXITY, GEOMETRY, RESULTS
+from plausibrain.cohorts.structures import names, structure
+from plausibrain.cohorts.tables import read_table, write_table
+from plausibrain.cohorts.volumes import LabelMap, write_label_map
+from plausibrain.complexity import complexity, mean_geometry
+
+PARCELS = names("dk")
+
+
+def run_with(tmp_path: Path, errors: np.ndarray, parcels=PARCELS) -> Path:
+    table = pd.DataFrame({"structure": list(parcels), "estimate": errors}).assign(
+        question=2, analysis="size", quantity="adjusted_d", stratum="all", headsize="covariate",
+        cohort="difference", unit="SD", status="ok",
+    )  # fmt: skip
+    table = table.reindex(columns=[column.name for column in RESULTS.columns])
+    folder = tmp_path / "run"
+    write_table(table, folder / "tables" / "results.tsv", RESULTS)
+    return folder
+
+
+def geometry_file(tmp_path: Path, values: np.ndarray) -> Path:
+    table = pd.DataFrame(
+        {"structure": list(PARCELS), "fractal_dimension": values, "gyrification": values, "n": 3}
+    )
+    return write_table(table, tmp_path / "geometry.tsv", GEOMETRY)
+
+
+def test_errors_that_follow_complexity_are_reported(tmp_path):
+    values = np.random.default_rng(0).uniform(2.1, 2.6, 68)
+    run, geometry = run_with(tmp_path, values - 2), geometry_file(tmp_path, values)
+    out = tmp_path / "out"
+    result = CliRunner().invoke(app, ["complexity", str(run), str(geometry), "--out", str(out), "--quiet"])
+    assert result.exit_code == 0, result.output
+    assert "rho +1.00, p 0.0001 (68 parcels)" in result.stdout
+    table = read_table(out / "complexity.tsv", COMPLEXITY)
+    assert table.set_index(["measure", "error"]).loc[("gyrification", "adjusted_d"), "rho"] == pytest.approx(
+        1.0
+    )
+
+
+def test_runs_without_parcels_are_refused_with_the_remedy(tmp_path):
+    run = run_with(tmp_path, np.zeros(2), ("Left-Thalamus", "Right-Thalamus"))
+    with pytest.raises(DataError, match="parcellates the cortex"):
+        complexity(run, geometry_file(tmp_path, np.zeros(68)), tmp_path, most=1, headsize="covariate")
+
+
+def test_folders_without_a_run_are_refused(tmp_path):
+    with pytest.raises(DataError, match="no run folder"):
+        complexity(tmp_path, tmp_path, tmp_path, most=1, headsize="covariate")
+
+
+def test_geometry_is_the_mean_over_label_maps(tmp_path):
+    i, j, k = np.indices((40, 40, 40)) - 19.5
+    radius = np.sqrt(i**2 + j**2 + k**2)
+    paths = []
+    for number, name in enumerate(("ctx-lh-precuneus", "ctx-lh-precuneus", "ctx-lh-lingual")):
+        labels = np.where(radius <= 13, 2, np.where(radius < 16, structure(name).index, 0))
+        paths.append(tmp_path / f"{number}_dseg.nii.gz")
+        write_label_map(LabelMap(labels, np.eye(4)), paths[-1])
+    subjects = pd.DataFrame(
+        {
+            "participant_id": list("abc"),
+            "subject": list("abc"),
+            "age": 50.0,
+            "sex": "F",
+            "status": "ok",
+            "reason": "",
+        }
+    )
+    cohort = Cohort(name="c", subjects=subjects, images=tuple(paths), labels=tuple(paths), source=tmp_path)
+    table = mean_geometry(cohort, most=3).set_index("structure")
+    assert table["n"].to_dict() == {"ctx-lh-precuneus": 2, "ctx-lh-lingual": 1}
+    assert table.loc["ctx-lh-precuneus", "gyrification"] == pytest.approx(1.0, abs=0.02)
+    assert len(mean_geometry(cohort, most=1)) == 1
+
+
+def test_cohorts_without_label_maps_are_refused(tmp_path):
+    subjects = pd.DataFrame(
+        {"participant_id": ["a"], "subject": ["a"], "age": 50.0, "sex": "F", "status": "ok"}
+    )
+    with pytest.raises(DataError, match="no label maps"):
+        mean_geometry(Cohort(name="c", subjects=subjects, source=tmp_path), most=1)
