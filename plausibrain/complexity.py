@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -73,10 +74,13 @@ def complexity(
 
 
 def _lines(table: pd.DataFrame) -> list[str]:
+    rows: list[dict[str, Any]] = [
+        {str(k): v for k, v in row.items()} for row in table.dropna(subset=["rho"]).to_dict("records")
+    ]
     return [
-        f"{row.measure.replace('_', ' ')} and {row.label}: rho {row.rho:+.2f}, p {row.p:.4f} "
-        f"({row.n_parcels} parcels)"
-        for row in table.dropna(subset=["rho"]).itertuples()
+        f"{row['measure'].replace('_', ' ')} and {row['label']}: rho {row['rho']:+.2f}, p {row['p']:.4f} "
+        f"({row['n_parcels']} parcels)"
+        for row in rows
     ]
 
 

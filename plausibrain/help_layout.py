@@ -20,11 +20,12 @@ OPTIONS: Mapping[str, Mapping[str, Sequence[str]]] = {
         ),
         "Reading tables": (
             "reference_sex_coding", "generated_sex_coding", "independent_sex_coding",
-            "reference_age_unit", "generated_age_unit", "repeats",
+            "reference_age_unit", "generated_age_unit", "reference_volumes", "generated_volumes",
+            "reference_images", "generated_images", "repeats",
         ),
         "Generating here": ("generator", "checkpoint", "conditions", "draws", "generator_option"),
         "Segmentation and analysis": (
-            "segmenter", "segmenter_option", "noise", "headsize", "resamples", "seed",
+            "segmenter", "segmenter_option", "noise", "site", "headsize", "resamples", "seed",
         ),
         "Output": ("out", "cache", "name", "overwrite", "dry_run", "quiet", "as_json"),
         "Computing": ("processes", "device"),
@@ -36,7 +37,7 @@ OPTIONS: Mapping[str, Mapping[str, Sequence[str]]] = {
         "Computing": ("device",),
     },
     "train": {
-        "Model": ("model", "preset", "grid", "condition", "steps", "option"),
+        "Model": ("model", "preset", "grid", "condition", "steps", "init", "option"),
         "Data": ("cohort", "labels", "whole_head", "held_out", "sex_coding"),
         "Computing": ("device", "precision", "seed"),
         "Output": ("out", "quiet", "as_json"),
