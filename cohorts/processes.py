@@ -41,8 +41,13 @@ class Workers:
     died: type[BaseException] = BrokenProcessPool
 
     def __init__(self, n: int) -> None:
-        self.n = n
+        self._n = n
         self._executor: Executor | None = None
+
+    @property
+    def n(self) -> int:
+        """Processes that work at a time, at most."""
+        return self._n
 
     def submit(self, work: Callable[[Job], Result], job: Job) -> "Future[Result]":
         """Start a job, now or when a process is free."""

@@ -6,7 +6,7 @@ goes on where it stopped and a step that is new is done alone. An image that fai
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -54,6 +54,15 @@ class Steps:
     segmenting: Segmenting | None = None
     measuring: Measuring | None = None
     extracting: Extracting | None = None
+
+    def absolute(self) -> "Steps":
+        """Return the steps with stores that every process finds, wherever it was started."""
+        segmenting, measuring, extracting = self.segmenting, self.measuring, self.extracting
+        return Steps(
+            segmenting and replace(segmenting, folder=Path(segmenting.folder).absolute()),
+            measuring and replace(measuring, folder=Path(measuring.folder).absolute()),
+            extracting and replace(extracting, folder=Path(extracting.folder).absolute()),
+        )
 
 
 @dataclass(frozen=True)
@@ -168,7 +177,7 @@ def visit_images(
     DataError, ToolError
         When a step cannot be done at all: a setting or a program that every image meets.
     """
-    jobs = image_jobs(images, labels, steps)
+    jobs = image_jobs(images, labels, steps.absolute())
     total = sum(len(job.rows) for job in jobs)
     done = n_failed = n_fresh = 0
     started = time.perf_counter()
@@ -184,13 +193,17 @@ def visit_images(
 
 def image_jobs(images: Sequence[Path | None], labels: Sequence[Path | None], steps: Steps) -> list[ImageJob]:
     """Return the jobs of all rows that have an image."""
-    rows = [row for row, path in enumerate(images) if path is not None]
+    rows = [(row, Path(path).absolute()) for row, path in enumerate(images) if path is not None]
+    known = [None if path is None else Path(path).absolute() for path in labels]
     size = 1 if steps.segmenting is None else batch_size(steps.segmenting.segmenter)
-    batches = [tuple(rows[k : k + size]) for k in range(0, len(rows), size)]
+    batches = [rows[k : k + size] for k in range(0, len(rows), size)]
     return [
-        ImageJob(batch, tuple(Path(str(images[r])) for r in batch), tuple(labels[r] for r in batch), steps)
+        ImageJob(
+            tuple(row for row, _ in batch), tuple(path for _, path in batch),
+            tuple(known[row] for row, _ in batch), steps,
+        )
         for batch in batches
-    ]
+    ]  # fmt: skip
 
 
 def visit(job: ImageJob) -> list[ImageRecord]:

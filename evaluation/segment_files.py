@@ -75,6 +75,8 @@ def segmenters() -> Registry:
 def with_device(segmenter: str, options: Mapping[str, Any], device: str) -> dict[str, Any]:
     """Return the options of a segmenter with the device that its network runs on, if it has one.
 
+    What ``auto`` means is decided where the network runs, which may be another machine.
+
     Parameters
     ----------
     segmenter : str
@@ -85,7 +87,7 @@ def with_device(segmenter: str, options: Mapping[str, Any], device: str) -> dict
     """
     if "device" not in segmenters()[segmenter].parameters:
         return dict(options)
-    return {**options, "device": choose_device(str(options.get("device", device)))}
+    return {"device": device, **options}
 
 
 def batch_size(segmenter: str) -> int:
@@ -126,6 +128,8 @@ def segment_images(
     plugin = segmenters()[segmenter]
     _check_options(plugin, options)
     options = typed_options(plugin, options)
+    if "device" in options:
+        options["device"] = choose_device(str(options["device"]))
     keys = [_key(image, plugin, options) for image in images]
     outcomes = [_stored(key, store) if key else None for key in keys]
     todo = [k for k, outcome in enumerate(outcomes) if outcome is None]

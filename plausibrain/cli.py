@@ -30,6 +30,11 @@ Processes = Annotated[
     int,
     typer.Option(min=0, help="Processes; 0 for as many as cores and memory allow. No number depends on it."),
 ]
+Executor = Annotated[str, typer.Option(help="processes (of this machine) or dask.")]
+Scheduler = Annotated[str | None, typer.Option(help="Address of a Dask scheduler, e.g. tcp://node:8786.")]
+ClusterFile = Annotated[
+    Path | None, typer.Option("--cluster", help="YAML file of a cluster to start: kind, workers, options.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
 
 
@@ -175,6 +180,9 @@ def run(
     ] = None,
     processes: Processes = 0,
     device: Device = "auto",
+    executor: Executor = "processes",
+    scheduler: Scheduler = None,
+    cluster: ClusterFile = None,
     headsize: Annotated[
         str | None,
         typer.Option(help="none, share, pooled_residual or covariate (default: covariate)."),
@@ -193,6 +201,7 @@ def run(
     as_json: AsJson = False,
 ) -> None:
     """Compare a generated cohort with a reference cohort and write a report."""
+    from plausibrain.executors import executor_of
     from plausibrain.finished_run import require_same_or_overwrite
     from plausibrain.flags import config_from_flags, n_processes, name_value_pairs, paths_of
     from plausibrain.forecast import forecast
@@ -223,7 +232,8 @@ def run(
         cost = forecast(wanted, n_processes=n_processes(processes, device))
         _show(as_json, cost.text, **cost.as_dict())
         return
-    with progress_bar("analysis", quiet=quiet) as progress:
+    place = executor_of(executor, scheduler=scheduler, cluster=cluster)
+    with progress_bar("analysis", quiet=quiet) as progress, place:
         page = run_pipeline(
             wanted, n_processes=n_processes(processes, device), device=device, progress=progress
         )
@@ -257,6 +267,9 @@ def segment(
     sex_coding: Annotated[str | None, typer.Option(help='Meaning of sex codes, e.g. "1=M,0=F".')] = None,
     processes: Processes = 0,
     device: Device = "auto",
+    executor: Executor = "processes",
+    scheduler: Scheduler = None,
+    cluster: ClusterFile = None,
     option: Annotated[list[str] | None, typer.Option(help="Option of the segmenter, as name=value.")] = None,
     quiet: Quiet = False,
     as_json: AsJson = False,
@@ -264,6 +277,7 @@ def segment(
     """Segment the images of a cohort and write its volumes; resumes where a killed run stopped."""
     from plausibrain.cohorts.cohort import read_cohort
     from plausibrain.evaluation.segment_files import segmenters
+    from plausibrain.executors import executor_of
     from plausibrain.flags import n_processes, name_value_pairs
     from plausibrain.imaging import segment as segment_images
     from plausibrain.progress import progress_bar
@@ -272,7 +286,8 @@ def segment(
     subjects = read_cohort(
         cohort, participants=participants, images=images, sex_coding=sex_coding, min_subjects=1
     )
-    with progress_bar("segment", quiet=quiet) as progress:
+    place = executor_of(executor, scheduler=scheduler, cluster=cluster)
+    with progress_bar("segment", quiet=quiet) as progress, place:
         measured = segment_images(
             subjects, out, segmenter=segmenter, n_processes=n_processes(processes, device), device=device,
             options=name_value_pairs(option or ()), progress=progress,

@@ -28,7 +28,7 @@ OPTIONS: Mapping[str, Mapping[str, Sequence[str]]] = {
             "segmenter", "segmenter_option", "noise", "site", "headsize", "resamples", "seed",
         ),
         "Output": ("out", "cache", "name", "overwrite", "dry_run", "quiet", "as_json"),
-        "Computing": ("processes", "device"),
+        "Computing": ("processes", "device", "executor", "scheduler", "cluster"),
     },
     "generate": {
         "Model": ("model", "checkpoint", "conditions", "new_seeds", "seed", "share", "option"),

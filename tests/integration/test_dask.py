@@ -1,0 +1,124 @@
+"""The same images on a Dask cluster give the same tables, and its faults end in a row or a sentence."""
+
+import os
+from collections.abc import Iterator
+
+import pandas as pd
+import pytest
+
+from plausibrain.cohorts.errors import DataError, ToolError
+from plausibrain.cohorts.processes import spread
+from plausibrain.executors import executor_of, read_cluster
+from tests.unit.cohorts.test_processes import named, square
+from tests.unit.evaluation_segmenters.test_image_job import (  # noqa: F401 - fixtures
+    VOXEL_MM,
+    chosen,
+    cohort,
+    steps,
+    visit,
+)
+
+distributed = pytest.importorskip("distributed")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+    pytest.mark.filterwarnings("ignore:.*:UserWarning:distributed"),
+]
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    """Two workers, as somebody else would have started them."""
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, dashboard_address=None, protocol="tcp", silence_logs=50
+    ) as cluster:
+        yield cluster.scheduler_address
+
+
+def own_id(_: int) -> int:
+    return os.getpid()
+
+
+def die_of_three(number: int) -> int:
+    if number == 3:
+        os._exit(3)
+    return number
+
+
+def refuse(number: int) -> int:
+    raise DataError(f"no such segmenter {number}")
+
+
+def test_one_process_and_a_cluster_give_identical_tables(address, cohort, chosen, tmp_path):  # noqa: F811
+    from plausibrain.evaluation.measure_cohort import measured_cohort
+    from plausibrain.evaluation.segment_cohort import segmented_cohort
+
+    found = {}
+    for place in ("alone", "cluster"):
+        wanted = steps(cohort, tmp_path / place, chosen)
+        if place == "cluster":
+            with executor_of("dask", scheduler=address):
+                records = visit(cohort, wanted)
+        else:
+            records = visit(cohort, wanted)
+        result = segmented_cohort(cohort, records, "precomputed")
+        found[place] = (
+            result.cohort.volumes, measured_cohort(result.cohort, records).table,
+            pd.Series({row: record.vectors.keys for row, record in records.items()}).sort_index(),
+            [path.read_bytes() for path in sorted((tmp_path / place / "extracted").rglob("*.npy"))],
+        )  # fmt: skip
+    pd.testing.assert_frame_equal(found["cluster"][0], found["alone"][0])
+    pd.testing.assert_frame_equal(found["cluster"][1], found["alone"][1])
+    pd.testing.assert_series_equal(found["cluster"][2], found["alone"][2])
+    assert found["cluster"][3] == found["alone"][3]
+    assert len(found["alone"][3]) == len(cohort)
+
+
+def test_jobs_run_on_the_cluster_and_an_error_comes_back(address):
+    with executor_of("dask", scheduler=address):
+        found = dict(spread(own_id, range(6), 1))
+        assert dict(spread(square, [3], 1)) == {3: 9}
+        with pytest.raises(DataError, match="no such segmenter 1"):
+            list(spread(refuse, [1], 1, failure=named))
+    assert os.getpid() not in found.values()
+    assert len(set(found.values())) == 2
+    assert os.getpid() in dict(spread(own_id, [1, 2], 1)).values(), "after the block work is done here again"
+
+
+def test_a_job_that_kills_every_worker_is_one_failure(address):
+    with executor_of("dask", scheduler=address):
+        found = dict(spread(die_of_three, [1, 2, 3, 4], 1, failure=named))
+    assert {job: result for job, result in found.items() if job != 3} == {1: 1, 2: 2, 4: 4}
+    assert "the process that worked on it died" in found[3]
+
+
+def test_a_lost_scheduler_is_a_sentence():
+    cluster = distributed.LocalCluster(
+        n_workers=1, threads_per_worker=1, dashboard_address=None, protocol="tcp", silence_logs=50
+    )
+
+    def work() -> None:
+        with executor_of("dask", scheduler=cluster.scheduler_address):
+            for number, _ in enumerate(spread(own_id, range(1000), 1)):
+                if number == 2:
+                    cluster.close()
+
+    with pytest.raises(ToolError, match="the Dask scheduler was lost"):
+        work()
+
+
+def test_where_to_work_must_be_said_in_one_way(tmp_path):
+    with pytest.raises(DataError, match="expected processes or dask"), executor_of("threads"):
+        pass
+    with pytest.raises(DataError, match="either --scheduler ADDRESS or --cluster"), executor_of("dask"):
+        pass
+    with pytest.raises(DataError, match="are for --executor dask"), executor_of(scheduler="tcp://x:1"):
+        pass
+    file = tmp_path / "cluster.yaml"
+    file.write_text("kind: slurm\nworkers: 8\noptions: {queue: gpu, memory: 16GB}\n")
+    assert read_cluster(file).options["queue"] == "gpu"
+    file.write_text("kind: pbs\n")
+    with pytest.raises(DataError, match="kind: string should match pattern"):
+        read_cluster(file)
+    with pytest.raises(DataError, match="no such file"):
+        read_cluster(tmp_path / "none.yaml")
