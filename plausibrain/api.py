@@ -147,7 +147,7 @@ def generate(
     **options
         Of the model, such as ``steps=50``.
     """
-    from plausibrain.generation.conditions import conditions_resampled, reference_conditions
+    from plausibrain.generation.conditions import brain_column, conditions_resampled, reference_conditions
     from plausibrain.generation.sample_cohort import sample_cohort
     from plausibrain.models import load_model, read_conditions
 
@@ -155,7 +155,7 @@ def generate(
         model, None if checkpoint is None else Path(checkpoint), {k: str(v) for k, v in options.items()}
     )
     if isinstance(conditions, Cohort):
-        subjects = reference_conditions(conditions)
+        subjects = reference_conditions(conditions, brain=brain_column(loaded.conditions))
         rows = conditions_resampled(subjects, n=len(subjects), seed=seed)
     elif isinstance(conditions, pd.DataFrame):
         rows = conditions
