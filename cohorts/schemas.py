@@ -280,6 +280,25 @@ PLAUSIBILITY = Schema(
     description="How plausible every subject is as a whole, beside real subjects of the same age and sex.",
 )
 
+SWEEP_VERDICTS = Schema(
+    "sweep_verdicts",
+    (
+        Column("quantity", "str", "slope of measured on requested, or the measure that a request leaks into"),
+        Column("range", "str", "Which images: inside or outside the range of the reference"),
+        Column("unit", "str", "Unit of estimate and margin"),
+        Column("n_strips", "int", "Strips: subjects with one noise while one condition varies"),
+        Column("estimate", "float", "Mean over strips"),
+        Column("ci_low", "float", "Lower end of its confidence interval"),
+        Column("ci_high", "float", "Upper end of its confidence interval"),
+        Column("margin_low", "float", "Lowest value that counts as good"),
+        Column("margin_high", "float", "Highest value that counts as good"),
+        Column("p", "float", "p value of *fail*, before Holm's correction; 1 within the margin"),
+        Column("verdict", "str", "pass, fail, inconclusive or not judged"),
+        _REASON,
+    ),
+    description="Verdicts on a sweep of one condition.",
+)
+
 GEOMETRY = Schema(
     "geometry",
     (
@@ -429,6 +448,7 @@ SCHEMAS = {
         CASES,
         PLAUSIBILITY,
         CURATION,
+        SWEEP_VERDICTS,
         GEOMETRY,
         COMPLEXITY,
         SLICES,

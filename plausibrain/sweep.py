@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from plausibrain.analysis.settings import Settings
+from plausibrain.analysis.sweep_verdicts import sweep_verdicts
 from plausibrain.cohorts.cohort import OK, Cohort, read_cohort
 from plausibrain.cohorts.errors import DataError
 from plausibrain.cohorts.requested_volumes import (
@@ -22,8 +24,10 @@ from plausibrain.cohorts.requested_volumes import (
     VENTRICLE,
     answer,
 )
+from plausibrain.cohorts.schemas import SWEEP_VERDICTS
 from plausibrain.cohorts.store import write_atomic, write_text_atomic
 from plausibrain.cohorts.structures import TIV
+from plausibrain.cohorts.tables import write_table
 from plausibrain.cohorts.volumes import read_volume
 from plausibrain.generation.conditions import (
     AGE,
@@ -46,7 +50,7 @@ NAMES = {AGE: "age"} | {column: one.label for column, one in REQUESTED_VOLUMES.i
 #: What a unit of the command line is in the table: years, and mL in mm3.
 UNITS = {AGE: (1.0, "years")} | dict.fromkeys(REQUESTED_VOLUMES, (1000.0, "mL"))
 NORMS_N, NORMS_SEED = 400, 11
-TABLE, PICTURE, SUMMARY = "sweep.tsv", "sweep.png", "sweep.json"
+TABLE, PICTURE, SUMMARY, VERDICTS = "sweep.tsv", "sweep.png", "sweep.json", "sweep_verdicts.tsv"
 
 
 @dataclass(frozen=True)
@@ -143,10 +147,30 @@ def run_sweep(
     text = rows.to_csv(sep="\t", index=False, na_rep="n/a", lineterminator="\n")
     write_text_atomic(out / TABLE, text)
     facts = summary(rows, plan.column)
+    verdicts = judge_sweep(rows, plan.column)
+    write_table(verdicts, out / VERDICTS, SWEEP_VERDICTS)
     write_text_atomic(out / SUMMARY, _json(facts))
     images = [read_volume(path).data for path in drawn.images or () if path is not None]
     write_atomic(out / PICTURE, lambda path: _plot(rows, images, plan.column, facts, path))
-    return _sentence(facts, plan.column, out)
+    return f"{_sentence(facts, plan.column, out)}; {_verdicts_in_words(verdicts)}"
+
+
+def judge_sweep(rows: pd.DataFrame, column: str, settings: Settings | None = None) -> pd.DataFrame:
+    """Return verdicts on the slope inside and outside the reference, and on what leaks."""
+    kinds = {name: _short(name.removeprefix("measured_")) for name in others(rows, column)}
+    known = {name: kind.removesuffix("_normalised") for name, kind in kinds.items()}
+    return sweep_verdicts(
+        rows, condition="age" if column == AGE else NAMES[column], own=f"measured_{_short(column)}_mm3",
+        others=known, settings=settings or Settings(),
+    )  # fmt: skip
+
+
+def _verdicts_in_words(verdicts: pd.DataFrame) -> str:
+    counts = verdicts["verdict"].value_counts()
+    said = [
+        f"{counts[name]} {name}" for name in ("pass", "fail", "inconclusive", "not judged") if name in counts
+    ]
+    return f"verdicts: {', '.join(said) or 'none'} ({VERDICTS})"
 
 
 def _json(facts: Mapping[str, Any]) -> str:
