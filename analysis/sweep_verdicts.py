@@ -1,10 +1,10 @@
 """Verdicts on a sweep: whether a request arrives, inside and beyond the reference, and whether it leaks.
 
 A strip is one subject with one noise while one condition varies. Strips are the observations: each gives a
-slope of measured on requested, and a change of every other measure over the range of the reference. Their mean
-has an interval from Student's t over strips. The verdict follows the rule of the scorecard: *fail* when the
-mean lies beyond the margin and differs from its ideal at alpha after Holm's correction, *pass* when the
-1 - 2 alpha interval lies within the margin.
+slope of measured on requested, and a change of every other measure over the range of the reference. Their
+mean has an interval from Student's t over strips. The verdict follows the rule of the scorecard: *fail*
+when the mean lies beyond the margin and differs from its ideal at alpha after Holm's correction, *pass*
+when the 1 - 2 alpha interval lies within the margin.
 """
 
 from collections.abc import Callable, Mapping
@@ -20,8 +20,8 @@ from plausibrain.analysis.settings import Settings
 from plausibrain.cohorts.schemas import SWEEP_VERDICTS
 
 LEAST_STRIPS = 3
-#: Standard deviations between adults of the same age and sex, in percent of the mean, rounded; the norms of the
-#: simulator (generation/data/norms.tsv) have 9, 9.5 and 50.
+#: Standard deviations between adults of the same age and sex, in percent of the mean, rounded; the norms of
+#: the simulator (generation/data/norms.tsv) have 9, 9.5 and 50.
 SPREAD_PERCENT: Mapping[str, float] = MappingProxyType({"brain": 10.0, "tiv": 10.0, "ventricle": 50.0})
 #: Condition -> measures that follow it in subjects, for which a change is no leak.
 FOLLOWS: Mapping[str, frozenset[str]] = MappingProxyType({"age": frozenset(("brain", "ventricle"))})
