@@ -51,6 +51,9 @@ class Structure:
         Labels of the Neuromorphometrics protocol that map to it.
     synthseg : str
         Name in SynthSeg's tables, empty when it has none.
+    lobe : str
+        Of a cortical parcel: ``frontal``, ``parietal``, ``temporal``, ``occipital``, ``cingulate`` or
+        ``insula``, as FreeSurfer groups them with the cingulate kept together; else empty.
     """
 
     index: int
@@ -63,6 +66,7 @@ class Structure:
     part_of: str = ""
     neuromorphometrics: tuple[int, ...] = ()
     synthseg: str = ""
+    lobe: str = ""
 
 
 def _rows() -> list[dict[str, str]]:
@@ -87,6 +91,7 @@ def _structure(row: dict[str, str]) -> Structure:
         part_of=row["part_of"],
         neuromorphometrics=tuple(int(label) for label in row["neuromorphometrics"].split(";") if label),
         synthseg=row["synthseg"],
+        lobe=row["lobe"],
     )
 
 

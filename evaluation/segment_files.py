@@ -173,10 +173,11 @@ def typed_options(plugin: Segmenter, options: Mapping[str, Any]) -> dict[str, An
 
 
 def _in_type(wanted: Any, name: str, value: Any) -> Any:  # noqa: ANN401, RUF100
-    if not isinstance(value, str) or wanted not in (bool, int, float):
+    """Return a value in the type of its parameter: a command line gives text, YAML a number for a flag."""
+    if wanted not in (bool, int, float) or isinstance(value, wanted):
         return value
     try:
-        return _TRUTH[value.strip().casefold()] if wanted is bool else wanted(value)
+        return _TRUTH[str(value).strip().casefold()] if wanted is bool else wanted(value)
     except (KeyError, ValueError):
         expected = "0 or 1" if wanted is bool else "a whole number" if wanted is int else "a number"
         raise DataError(f"option {name}={value}: expected {expected}") from None

@@ -35,9 +35,9 @@ class Source(BaseModel):
     repeats : str or None
         What to do with repeated ids: `first`.
     segmenter : str or None
-        Program that measured the volumes, when the table does not show it.
-    segmenter_options : mapping of str to str
-        Further options of the segmenter, when images are segmented.
+        Program that measured the volumes, when the table does not show it; for images, the segmenter.
+    segmenter_options : mapping
+        Options of that segmenter, for example `{parcels: 0}`; both cohorts of a run need the same.
     encoding : str or None
         Text encoding of the tables, when it is not UTF-8.
     """
@@ -55,7 +55,7 @@ class Source(BaseModel):
     volume_unit: str | None = None
     repeats: str | None = None
     segmenter: str | None = None
-    segmenter_options: dict[str, str] = Field(default_factory=dict)
+    segmenter_options: dict[str, bool | int | float | str] = Field(default_factory=dict)
     encoding: str | None = None
 
     @field_validator("volumes", mode="before")

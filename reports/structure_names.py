@@ -6,14 +6,23 @@ import pandas as pd
 
 from plausibrain.cohorts.structures import STRUCTURES, TIV, Structure, find_structure, region_of
 
-WHOLE, DEEP, FLUID, CORTEX, OTHER = (
+WHOLE, DEEP, FLUID, OTHER = (
     "Head, cortex, white matter and cerebellum",
     "Deep grey matter and brain stem",
     "Ventricles and CSF",
-    "Cortical parcels",
     "Other",
 )
-GROUPS = (WHOLE, DEEP, FLUID, CORTEX, OTHER)
+#: Lobe of a cortical parcel -> its group.
+LOBES = {
+    "frontal": "Frontal lobe",
+    "parietal": "Parietal lobe",
+    "temporal": "Temporal lobe",
+    "occipital": "Occipital lobe",
+    "cingulate": "Cingulate cortex and insula",
+    "insula": "Cingulate cortex and insula",
+}
+CORTEX = tuple(dict.fromkeys(LOBES.values()))
+GROUPS = (WHOLE, DEEP, FLUID, *CORTEX, OTHER)
 _LARGE = {"Cerebral-White-Matter", "Cerebral-Cortex", "Cerebellum-White-Matter", "Cerebellum-Cortex"}
 #: Region -> place of its first structure in the table.
 _FIRST = {found.region: place for place, found in reversed(list(enumerate(STRUCTURES)))}
@@ -101,8 +110,8 @@ def group(name: str) -> str:
     found = _member(name)
     if found is None:
         return WHOLE if name == TIV else OTHER
-    if found.atlas == "dk":
-        return CORTEX
+    if found.lobe:
+        return LOBES[found.lobe]
     if found.region in _LARGE:
         return WHOLE
     return FLUID if found.tissue == "csf" else DEEP

@@ -1,8 +1,9 @@
 """Our own segmenter: a U-Net trained by domain randomisation on label maps, shipped with its weights.
 
-It measures 32 structures at 1 mm on T1w images of whole heads, which are stripped first
-(`plausibrain.evaluation.stripping`), or of stripped brains. What moves it: resolution along thick slices,
-strong pathology that no label map showed, tissue cut away by skull-stripping. TIV is the sum of all
+It measures 32 structures, and 68 parcels of the cortex (`plausibrain.evaluation.cortical_parcels`), at 1 mm
+on T1w images of whole heads, which are stripped first (`plausibrain.evaluation.stripping`), or of stripped
+brains. What moves it: resolution along thick slices, strong pathology that no label map showed, tissue cut
+away by skull-stripping. TIV is the sum of all
 structures, fluid around the brain included as far as the stripping left it: for a whole head what lies inside
 deepbet's mask, for an image that came stripped what the other program kept. How well it does against manual
 labels stands in ``docs/segmenter.md``.
@@ -26,6 +27,8 @@ from plausibrain.cohorts.structures import names, structure
 from plausibrain.cohorts.volumes import LabelMap, Volume
 from plausibrain.evaluation.background import on_zero_background
 from plausibrain.evaluation.channels import CHANNELS
+from plausibrain.evaluation.cortical_parcels import WEIGHTS as PARCEL_WEIGHTS
+from plausibrain.evaluation.cortical_parcels import divide_cortex, parcel_volumes
 from plausibrain.evaluation.hemispheres import left_of_plane
 from plausibrain.evaluation.inference import predict
 from plausibrain.evaluation.networks.half_resolution_unet import (
@@ -56,11 +59,12 @@ QUALITY_FILES = {1: "synthseg_style_1mm_qc.json", 2: "synthseg_style_2mm_qc.json
 
 @SEGMENTERS.register(
     label="plausibrain's network (domain randomisation, 1 mm)",
-    source=("Billot2023",),
+    source=("Billot2023", "Desikan2006"),
     methods="Regional volumes come from the built-in segmentation network, which was trained by domain "
-    "randomisation as proposed for SynthSeg [@Billot2023].",
+    "randomisation as proposed for SynthSeg [@Billot2023]; the cortex is divided into the parcels of Desikan "
+    "and Killiany [@Desikan2006] by an atlas.",
 )
-def synthseg_style(image: Volume, *, device: str = "cpu") -> Segmentation:
+def synthseg_style(image: Volume, *, device: str = "cpu", parcels: bool = True) -> Segmentation:
     """Segment an image into 32 structures with the network shipped in this package.
 
     Parameters
@@ -69,16 +73,20 @@ def synthseg_style(image: Volume, *, device: str = "cpu") -> Segmentation:
         Any orientation, voxel size and intensity scale; with or without skull.
     device : str
         Where the network runs.
+    parcels : bool
+        Also the volumes of the 68 Desikan-Killiany parcels of the cortex, in about 2 s.
 
     Returns
     -------
     Segmentation
         Labels on the grid of ``image``; soft volumes; predicted Dice per group; topology.
     """
-    return segment_at(image, 1, name=NAME, device=device)
+    return segment_at(image, 1, name=NAME, device=device, parcels=parcels)
 
 
-def segment_at(image: Volume, answer_mm: int, *, name: str, device: str) -> Segmentation:
+def segment_at(
+    image: Volume, answer_mm: int, *, name: str, device: str, parcels: bool = False
+) -> Segmentation:
     """Return the segmentation by the network's answer in voxels of 1 or 2 mm, checked for plausibility.
 
     Parameters
@@ -88,19 +96,21 @@ def segment_at(image: Volume, answer_mm: int, *, name: str, device: str) -> Segm
     name : str
         Of the segmenter, for the result.
     device : str
+    parcels : bool
+        Divide the cortex; label maps keep the cortex as one structure a side.
     """
-    result, brain = segment_brain(image, answer_mm, name=name, device=device)
+    result, brain = segment_brain(image, answer_mm, name=name, device=device, parcels=parcels)
     return with_plausibility(result, brain)
 
 
 def segment_brain(
-    image: Volume, answer_mm: int, *, name: str, device: str = "cpu"
+    image: Volume, answer_mm: int, *, name: str, device: str = "cpu", parcels: bool = False
 ) -> tuple[Segmentation, Volume]:
     """Return the segmentation before its check for plausibility, and the image without its head.
 
     Parameters
     ----------
-    image, answer_mm, name, device
+    image, answer_mm, name, device, parcels
         As in `segment_at`.
     """
     brain = strip(on_zero_background(image), device=device)
@@ -121,10 +131,13 @@ def segment_brain(
     grid = working.affine if answer_mm == 1 else halved(working.affine)
     labels = LabelMap(label_ids(*sample_on(maps, grid, image)), image.affine)
     qc = predicted_dice(features, answer_mm)
-    result = Segmentation(
-        labels, soft_volumes(posteriors), qc, facts, name, version(answer_mm), reasons=brain.reasons
-    )
-    return check_segmentation(result, names("aseg"), image), brain.image
+    volumes, promised = soft_volumes(posteriors), names("aseg")
+    if parcels:
+        volumes |= parcel_volumes(divide_cortex(posteriors, answer_mm), posteriors.voxel_mm3)
+        promised = (*promised, *names("dk"))
+    used = version(answer_mm, parcels=parcels)
+    result = Segmentation(labels, volumes, qc, facts, name, used, reasons=brain.reasons)
+    return check_segmentation(result, promised, image), brain.image
 
 
 def with_even_sides(working: WorkingImage) -> WorkingImage:
@@ -222,14 +235,20 @@ def round_convolutions(network: torch.nn.Module) -> None:
 
 
 @cache
-def version(answer_mm: int = 1) -> str:
-    """Return the first digits of the SHA-256 of what decides every result and every flag."""
-    return hashlib.sha256(b"".join([*_network_content(answer_mm), limits_content()])).hexdigest()[:12]
+def version(answer_mm: int = 1, *, parcels: bool | None = None) -> str:
+    """Return the first digits of the SHA-256 of what decides every result and every flag.
+
+    Without ``parcels``, whether they count is as the segmenter of this ``answer_mm`` does by default.
+    """
+    with_parcels = answer_mm == 1 if parcels is None else parcels
+    content = [*_network_content(answer_mm), limits_content()]
+    content += [_resource(PARCEL_WEIGHTS).read_bytes()] if with_parcels else []
+    return hashlib.sha256(b"".join(content)).hexdigest()[:12]
 
 
 @cache
 def network_version(answer_mm: int = 1) -> str:
-    """Return the same of labels and volumes alone: weights, lines and stripping, without limits of checks."""
+    """Return the same of labels and volumes of structures alone: weights, lines and stripping."""
     return hashlib.sha256(b"".join(_network_content(answer_mm))).hexdigest()[:12]
 
 

@@ -18,7 +18,7 @@ NAME = "synthseg_style_2mm"
     methods="Regional volumes come from the built-in segmentation network, which was trained by domain "
     "randomisation as proposed for SynthSeg [@Billot2023], in voxels of 2 mm.",
 )
-def synthseg_style_2mm(image: Volume, *, device: str = "cpu") -> Segmentation:
+def synthseg_style_2mm(image: Volume, *, device: str = "cpu", parcels: bool = False) -> Segmentation:
     """Segment an image into 32 structures with the shipped network, in voxels of 2 mm.
 
     Parameters
@@ -27,15 +27,17 @@ def synthseg_style_2mm(image: Volume, *, device: str = "cpu") -> Segmentation:
         Any orientation, voxel size and intensity scale; with or without skull.
     device : str
         Where the network runs.
+    parcels : bool
+        Also the volumes of the 68 Desikan-Killiany parcels of the cortex.
 
     Returns
     -------
     Segmentation
         Labels on the grid of ``image``; soft volumes; predicted Dice per group; topology.
     """
-    return segment_at(image, 2, name=NAME, device=device)
+    return segment_at(image, 2, name=NAME, device=device, parcels=parcels)
 
 
-def version() -> str:
+def version(*, parcels: bool = False) -> str:
     """Return the first digits of the SHA-256 of weights and calibrations; in the key of what is stored."""
-    return synthseg_style.version(2)
+    return synthseg_style.version(2, parcels=parcels)

@@ -12,7 +12,11 @@ from plausibrain.reports.formatting import fixed, number, shown_unit
 from plausibrain.reports.run_folder import Run
 from plausibrain.reports.selection import select_results, usable
 from plausibrain.reports.structure_names import (
-    GROUPS,
+    CORTEX,
+    DEEP,
+    FLUID,
+    OTHER,
+    WHOLE,
     group,
     region_label,
     sort_by_structure,
@@ -20,7 +24,7 @@ from plausibrain.reports.structure_names import (
 )
 from plausibrain.reports.svg import GENERATED, INK_2, INK_3, NARROW_PX, RULE_STRONG, tip
 
-SHAPES = dict(zip(GROUPS, ("s", "o", "v", "D", "x"), strict=True))
+SHAPES = {WHOLE: "s", DEEP: "o", FLUID: "v", **dict(zip(CORTEX, "D^Pp*", strict=True)), OTHER: "x"}
 N_NAMED = 3
 #: Rough width of the drawing area and of a letter, to keep names inside.
 AXIS_PX, LETTER_PX = 250, 6.5

@@ -7,14 +7,16 @@ from matplotlib.axes import Axes
 from plausibrain.reports.figure import figure
 from plausibrain.reports.formatting import fixed
 from plausibrain.reports.run_folder import Run
-from plausibrain.reports.structure_names import GROUPS, group, place
+from plausibrain.reports.structure_names import CORTEX, DEEP, FLUID, OTHER, WHOLE, group, place
 from plausibrain.reports.svg import INK_2, NARROW_PX, PAPER
 
-SHORT = dict(
-    zip(
-        GROUPS, ("Head, cortex,\nwhite matter", "Deep grey", "CSF", "Cortical\nparcels", "Other"), strict=True
-    )
-)
+SHORT = {
+    WHOLE: "Head, cortex,\nwhite matter",
+    DEEP: "Deep grey",
+    FLUID: "CSF",
+    **{lobe: lobe.removesuffix(" lobe").replace(" cortex and ", ",\n") for lobe in CORTEX},
+    OTHER: OTHER,
+}
 
 
 def select(run: Run) -> pd.DataFrame:

@@ -33,7 +33,10 @@ def test_output_contract(scan: Volume, result: Segmentation) -> None:
     np.testing.assert_array_equal(result.labels.affine, scan.affine)
     known = {0, *(structure(name).index for name in names("aseg"))}
     assert set(np.unique(result.labels.data).tolist()) <= known
-    assert set(result.volumes) == {*names("aseg"), TIV}
+    assert set(result.volumes) == {*names("aseg"), *names("dk"), TIV}
+    for side, prefix in (("Left", "ctx-lh-"), ("Right", "ctx-rh-")):
+        parcels = sum(v for name, v in result.volumes.items() if name.startswith(prefix))
+        assert parcels == pytest.approx(result.volumes[f"{side}-Cerebral-Cortex"], rel=1e-5)
     assert all(np.isfinite(v) and v >= 0 for v in result.volumes.values())
     assert result.volumes[TIV] == pytest.approx(sum(result.volumes[name] for name in names("aseg")))
     assert set(result.qc) == {*QC_GROUPS, "plausibility"}

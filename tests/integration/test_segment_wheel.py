@@ -48,6 +48,8 @@ def test_weights_and_calibration_are_in_the_wheel(wheel: zipfile.ZipFile) -> Non
     assert set(lines) == set(QC_GROUPS)
     lines = json.loads(wheel.read("plausibrain/evaluation/weights/synthseg_style_2mm_qc.json"))["lines"]
     assert set(lines) == set(QC_GROUPS)
+    parcels = load(wheel.read("plausibrain/evaluation/weights/parcellation.safetensors"))
+    assert {"atlas", "template", "head.weight"} <= set(parcels)
     assert size_of(wheel, "plausibrain/evaluation/weights/") < LIMIT_MB * 1e6
 
 

@@ -116,3 +116,12 @@ def test_unknown_names_and_labels_are_refused():
 def test_neuromorphometrics_cortex_is_odd_on_the_left():
     assert {NEUROMORPHOMETRICS[label] for label in range(101, 208, 2)} == {3}
     assert {NEUROMORPHOMETRICS[label] for label in range(100, 208, 2)} == {42}
+
+
+def test_every_parcel_and_nothing_else_has_a_lobe_that_is_the_same_on_both_sides():
+    assert all(bool(s.lobe) == (s.atlas == "dk") for s in STRUCTURES)
+    assert all(structure(homologue(name)).lobe == structure(name).lobe for name in names("dk"))
+    lobes = [structure(name).lobe for name in names("dk") if name.startswith("ctx-lh-")]
+    counts = {lobe: lobes.count(lobe) for lobe in set(lobes)}
+    expected = {"frontal": 11, "parietal": 5, "temporal": 9, "occipital": 4, "cingulate": 4, "insula": 1}
+    assert counts == expected

@@ -52,6 +52,16 @@ def test_only_a_network_gets_a_device():
     assert segment_files.with_device("synthseg_style", {"device": "cpu"}, "cuda:7") == {"device": "cpu"}
 
 
+@pytest.mark.parametrize("name", ["synthseg_style", "synthseg_style_2mm"])
+def test_parcels_are_in_the_version_and_so_in_the_key(name, tmp_path):
+    plugin, path = SEGMENTERS[name], tmp_path / "image.nii.gz"
+    path.write_bytes(b"an image")
+    versions = {wanted: _version(plugin, {"parcels": wanted}) for wanted in (True, False)}
+    assert versions[True] != versions[False]
+    assert _version(plugin, {}) == versions[name == "synthseg_style"]
+    assert len({_key(OpenImage(path), plugin, {"parcels": wanted}) for wanted in (True, False)}) == 2
+
+
 def test_every_segmenter_names_what_else_decides_its_results():
     SEGMENTERS.discover("plausibrain.evaluation.segmenters")
     silent = [

@@ -36,7 +36,8 @@ def test_labels_of_all_structures_differ() -> None:
 
 def test_groups() -> None:
     assert group(TIV) == WHOLE
-    assert group("ctx-lh-insula") == CORTEX
+    assert group("ctx-lh-insula") == "Cingulate cortex and insula"
+    assert {group(name) for name in names("dk")} == set(CORTEX)
     assert group("Quux") == OTHER
     assert {group(name) for name in (*names("aseg"), *names("dk"))} == set(GROUPS) - {OTHER}
 
