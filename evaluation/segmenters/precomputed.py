@@ -13,13 +13,23 @@ from pathlib import Path
 import numpy as np
 
 from plausibrain.cohorts.errors import DataError
-from plausibrain.cohorts.structures import TIV, find_structure, structure
+from plausibrain.cohorts.structures import TIV, find_structure, homologue, structure
 from plausibrain.cohorts.volumes import LabelMap, Volume, read_label_map
+from plausibrain.evaluation.alignment import brain_mask
+from plausibrain.evaluation.background import on_zero_background
 from plausibrain.evaluation.posteriors import count_pieces
-from plausibrain.evaluation.segmentation import SEGMENTERS, Segmentation, check_segmentation
+from plausibrain.evaluation.segmentation import MAY_BE_EMPTY, SEGMENTERS, Segmentation, check_segmentation
 
 NAME = "precomputed"
 _CORTEX = {"left": 3, "right": 42}
+_BALANCED = ("Cerebral-Cortex", "Cerebral-White-Matter", "Cerebellum-Cortex")
+#: Halves of a brain differ by a few per cent; a large stroke or a lobe removed may take a third.
+_LARGEST_RATIO = 1.6
+_FLUID = (4, 5, 14, 15, 24, 43, 44)
+_N_PLACES = 20_000
+#: Brighter than this share of the image's bright end is not background.
+_FOREGROUND = 0.05
+_SMALLEST_OVERLAP = 0.9
 _ENDINGS = (".nii.gz", ".nii", ".mgz", ".mgh")
 
 
@@ -30,7 +40,8 @@ def precomputed(image: Volume, path: Path, *, labels: str, table: str = "") -> S
     Parameters
     ----------
     image : Volume
-        The image that was segmented; its grid is not needed for the volumes.
+        The image that was segmented. The label map may have another grid, as FreeSurfer's do, if it lies on
+        the same brain.
     path : Path
         Of the image; the label map is found by its name.
     labels : str
@@ -42,7 +53,7 @@ def precomputed(image: Volume, path: Path, *, labels: str, table: str = "") -> S
     Returns
     -------
     Segmentation
-        Labels as found, on their own grid; volumes as voxel count times voxel volume; parcels are also summed
+        Labels on the grid of the map, as FreeSurfer's; volumes as voxel count times voxel volume; parcels are also summed
         to the cortex.
 
     Raises
@@ -52,9 +63,12 @@ def precomputed(image: Volume, path: Path, *, labels: str, table: str = "") -> S
     """
     found = find_label_map(path, Path(labels))
     label_map = read_label_map(found)
-    volumes = measure_label_map(label_map, read_label_table(table) if table else None)
+    names = read_label_table(table) if table else None
+    volumes = measure_label_map(label_map, names)
+    label_map = label_map if names is None else _as_freesurfer(label_map, names)
     facts = {f"pieces_{name}": float(n) for name, n in count_pieces(label_map.data, list(volumes)).items()}
-    result = Segmentation(label_map, volumes, {}, facts, NAME, "")
+    reasons = (*lacking_sides(label_map, volumes), *misplaced(label_map, image))
+    result = Segmentation(label_map, volumes, {}, facts, NAME, "", reasons=reasons)
     return check_segmentation(result, tuple(name for name in volumes if name != TIV))
 
 
@@ -154,8 +168,8 @@ def _with_sums(volumes: dict[str, float]) -> dict[str, float]:
     for side, index in _CORTEX.items():
         parcels = [volume for name, volume in volumes.items() if _is_cortex(name, side)]
         name = structure(index).name
-        if parcels and name not in volumes:
-            volumes[name] = sum(parcels)
+        if parcels:  # what is labelled as cortex beside parcels belongs to none of them
+            volumes[name] = volumes.get(name, 0.0) + sum(parcels)
     wholes = [v for name, v in volumes.items() if structure(name).atlas == "aseg"]
     if volumes.get("CSF", 0.0) > 50_000:
         volumes[TIV] = sum(wholes)
@@ -165,3 +179,56 @@ def _with_sums(volumes: dict[str, float]) -> dict[str, float]:
 def _is_cortex(name: str, side: str) -> bool:
     found = structure(name)
     return found.part_of == "Cerebral-Cortex" and found.hemisphere == side
+
+
+def _as_freesurfer(labels: LabelMap, table: Mapping[int, str]) -> LabelMap:
+    index, place = np.unique(labels.data, return_inverse=True)
+    found = [find_structure(table.get(int(label), "")) for label in index]
+    ids = np.array([0 if entry is None else entry.index for entry in found], dtype=np.int32)
+    return LabelMap(ids[place].reshape(labels.shape), labels.affine, labels.remarks)
+
+
+def lacking_sides(labels: LabelMap, volumes: Mapping[str, float]) -> tuple[str, ...]:
+    """Return why the map cannot show both halves of a brain; empty where it can.
+
+    Parameters
+    ----------
+    labels : LabelMap
+    volumes : mapping of str to float
+        mm3, with sums.
+    """
+    paired = [name for name in volumes if name != TIV and structure(name).atlas in ("aseg", "dk")]
+    alone = [n for n in paired if n not in MAY_BE_EMPTY and (homologue(n) or n) not in volumes]
+    reasons = [f"no counterpart on the other side for {', '.join(alone[:6])}"] if alone else []
+    for region in _BALANCED:
+        sides = [volumes.get(f"{side}-{region}", 0.0) for side in ("Left", "Right")]
+        if min(sides) > 0 and max(sides) > _LARGEST_RATIO * min(sides):
+            reasons.append(f"{region} has {sides[0] / 1000:.0f} mL left and {sides[1] / 1000:.0f} mL right")
+    return tuple(reasons)
+
+
+def misplaced(labels: LabelMap, image: Volume) -> tuple[str, ...]:
+    """Return why the map does not lie on the image; empty where it does.
+
+    Parameters
+    ----------
+    labels : LabelMap
+    image : Volume
+        On any grid; places in the world are compared. Brain that is labelled where the image shows
+        background, or nothing, lies elsewhere. Fluid may be as dark as the background and does not count.
+    """
+    brain = np.argwhere(brain_mask(labels) & ~np.isin(labels.data, _FLUID))
+    if not len(brain):
+        return ()
+    some = brain[:: max(1, len(brain) // _N_PLACES)]
+    to_image = np.linalg.inv(image.affine) @ labels.affine
+    place = np.round(some @ to_image[:3, :3].T + to_image[:3, 3]).astype(int)
+    inside = ((place >= 0) & (place < image.shape)).all(axis=1)
+    data = on_zero_background(image).data
+    bright = data[tuple(place[inside].T)] > _FOREGROUND * np.percentile(data[::2, ::2, ::2], 99.5)
+    share = float(bright.sum()) / len(some)
+    if share >= _SMALLEST_OVERLAP:
+        return ()
+    return (
+        f"{share:.0%} of what is labelled as brain lies on the brain of the image; the label map is elsewhere",
+    )

@@ -1,11 +1,13 @@
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from plausibrain.cohorts.errors import DataError
-from plausibrain.cohorts.structures import TIV
+from plausibrain.cohorts.structures import TIV, structure
 from plausibrain.cohorts.volumes import LabelMap, read_label_map, write_label_map
+from plausibrain.evaluation.segmentation import Segmentation
 from plausibrain.evaluation.segmenters.precomputed import (
     find_label_map,
     measure_label_map,
@@ -80,3 +82,80 @@ def test_freesurfer_aparc_aseg_is_read(shared_data: Path) -> None:
     left = (labels.data >= 1000) & (labels.data < 2000) & (labels.data != 1004)
     assert volumes["Left-Cerebral-Cortex"] == pytest.approx(left.sum() * labels.voxel_volume_mm3)
     assert 2500 < volumes["Left-Hippocampus"] < 6000
+
+
+def measured(labels: LabelMap, folder: Path, table: str = "") -> Segmentation:
+    folder.mkdir(exist_ok=True)
+    write_label_map(labels, folder / "sub-1_dseg.nii.gz")
+    return precomputed(make_image(3.0), Path("sub-1_T1w.nii.gz"), labels=str(folder), table=table)
+
+
+def relabelled(change: Callable[[np.ndarray], np.ndarray]) -> LabelMap:
+    labels = make_labels(3.0)
+    return LabelMap(change(labels.data.copy()), labels.affine)
+
+
+def placed(world: np.ndarray) -> LabelMap:
+    labels = make_labels(3.0)
+    return LabelMap(labels.data, world @ labels.affine)
+
+
+SHIFT = np.eye(4)
+SHIFT[1, 3] = 45.0
+WRONG: dict[str, tuple[LabelMap, str]] = {
+    "right cortex absent": (
+        relabelled(lambda d: np.where(d == 42, 0, d)),
+        "no counterpart on the other side for Left-Cerebral-Cortex",
+    ),
+    "all cortex on the left": (
+        relabelled(lambda d: np.where(d == 42, 3, d)),
+        "no counterpart on the other side for Left-Cerebral-Cortex",
+    ),
+    "most cortex on the left": (
+        relabelled(lambda d: np.where((d == 42) & (np.arange(64)[:, None] > 24), 3, d)),
+        "Cerebral-Cortex has ",
+    ),
+    "parcels of one side": (
+        relabelled(lambda d: np.where((d == 3) & (np.arange(64) > 32), 1035, d)),
+        "no counterpart on the other side for ctx-lh-insula",
+    ),
+    "mirrored": (placed(np.diag([-1.0, 1, 1, 1])), "labelled left lie to the right"),
+    "elsewhere": (placed(SHIFT), "of what is labelled as brain lies on the brain of the image"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_maps_that_show_no_whole_brain_are_flagged(name: str, tmp_path: Path) -> None:
+    labels, reason = WRONG[name]
+    result = measured(labels, tmp_path)
+    assert result.status == "flagged"
+    assert reason in "; ".join(result.reasons)
+
+
+def test_cortex_beside_parcels_counts_once(tmp_path: Path) -> None:
+    whole = measured(make_labels(3.0), tmp_path / "whole")
+    both = relabelled(
+        lambda d: np.where(
+            (np.arange(64) > 32) & (d == 3), 1035, np.where((np.arange(64) > 32) & (d == 42), 2035, d)
+        )
+    )
+    parcels = measured(both, tmp_path / "parcels")
+    assert (whole.status, parcels.status) == ("ok", "ok"), parcels.reasons
+    for side in ("Left", "Right"):
+        assert parcels.volumes[f"{side}-Cerebral-Cortex"] == whole.volumes[f"{side}-Cerebral-Cortex"]
+    assert parcels.volumes[TIV] == whole.volumes[TIV]
+
+
+def test_a_map_on_another_grid_of_the_same_brain_is_sound(tmp_path: Path) -> None:
+    assert measured(make_labels(2.0, side_mm=256.0), tmp_path).status == "ok"
+
+
+def test_labels_of_another_protocol_become_those_of_freesurfer(tmp_path: Path) -> None:
+    table = tmp_path / "dseg.tsv"
+    known = [label for label in np.unique(make_labels(3.0).data) if label]
+    table.write_text(
+        "\n".join(["index\tname", *(f"{label + 500}\t{structure(int(label)).name}" for label in known)])
+    )
+    result = measured(relabelled(lambda d: np.where(d > 0, d + 500, 0)), tmp_path / "maps", str(table))
+    assert result.status == "ok", result.reasons
+    np.testing.assert_array_equal(result.labels.data, make_labels(3.0).data)
