@@ -2,7 +2,10 @@
 
 import json
 import math
+import pickle
 import re
+import zipfile
+import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,8 +27,14 @@ from plausibrain.cohorts.text_files import read_json, require_regular_file
 from plausibrain.cohorts.volumes import Volume, read_volume, write_volume
 
 _NIFTI = (".nii.gz", ".nii")
-_ARRAYS = (".npy", ".npz")
+_TENSORS = (".pt", ".pth")
+_ARRAYS = (".npy", ".npz", *_TENSORS)
 _ENDINGS = (*_NIFTI, ".mgz", ".mgh", *_ARRAYS)
+_UNREADABLE = (
+    OSError, ValueError, EOFError, KeyError, TypeError, AttributeError, RuntimeError, IndexError,
+    ArithmeticError, MemoryError, pickle.UnpicklingError, zipfile.BadZipFile, zlib.error,
+    nib.filebasedimages.ImageFileError,
+)  # fmt: skip
 _KEY = ("image", "image_path", "path", "file", "filename", "id", "subject_id", "participant_id")
 
 
@@ -35,6 +44,14 @@ class Found(NamedTuple):
     path: Path
     inside: str
     parts: dict[str, str]
+
+
+class ImportPlan(NamedTuple):
+    """Images, their subjects row by row, and what was assumed."""
+
+    images: tuple[Path, ...]
+    subjects: pd.DataFrame
+    remarks: tuple[str, ...]
 
 
 def import_images(
@@ -69,6 +86,35 @@ def import_images(
     DataError
         When no image fits, two images would be one subject, a grid is not stated, or a value is wrong.
     """
+    plan = plan_import(folder, recipe, table=table, columns=columns)
+    remarks = list(plan.remarks)
+    for image, name in zip(plan.images, plan.subjects["participant_id"], strict=True):
+        volume, remark = _volume(image, recipe)
+        remarks += [remark] if remark and remark not in remarks else []
+        target = image_path(out, str(name))
+        target.parent.mkdir(parents=True, exist_ok=True)
+        write_volume(volume, target)
+    made = {"Name": recipe.describes, "Description": "; ".join(remarks)}
+    write_bids(out, name=out.name, subjects=plan.subjects, generated_by=(made,))
+    record = {"recipe": recipe.model_dump(mode="json"), "remarks": remarks, "n": len(plan.images)}
+    write_text_atomic(out / RECORD, json.dumps(record, indent=1, ensure_ascii=False) + "\n")
+    return len(plan.images), tuple(remarks)
+
+
+def plan_import(
+    folder: Path,
+    recipe: Recipe,
+    *,
+    table: Path | None = None,
+    columns: Mapping[str, str] | None = None,
+) -> ImportPlan:
+    """Return whom an import would bring, without reading an image; parameters as of `import_images`.
+
+    Raises
+    ------
+    DataError
+        When no image fits, two images would be one subject, or a condition is wrong.
+    """
     images, skipped = find(folder, recipe)
     rows = [_row(image, recipe) for image in images]
     if table is not None:
@@ -78,17 +124,7 @@ def import_images(
     remarks = list(recipe.assumes) + [note.message for note in notes]
     if skipped:
         remarks.append(f"{len(skipped)} files do not fit the pattern and were left out, such as {skipped[0]}")
-    for image, name in zip(images, subjects["participant_id"], strict=True):
-        volume, remark = _volume(image.path, recipe)
-        remarks += [remark] if remark and remark not in remarks else []
-        target = image_path(out, str(name))
-        target.parent.mkdir(parents=True, exist_ok=True)
-        write_volume(volume, target)
-    made = {"Name": recipe.describes, "Description": "; ".join(remarks)}
-    write_bids(out, name=out.name, subjects=subjects.reset_index(drop=True), generated_by=(made,))
-    record = {"recipe": recipe.model_dump(mode="json"), "remarks": remarks, "n": len(images)}
-    write_text_atomic(out / RECORD, json.dumps(record, indent=1, ensure_ascii=False) + "\n")
-    return len(images), tuple(remarks)
+    return ImportPlan(tuple(image.path for image in images), subjects.reset_index(drop=True), tuple(remarks))
 
 
 def find(folder: Path, recipe: Recipe) -> tuple[list[Found], list[str]]:
@@ -242,14 +278,35 @@ def _volume(path: Path, recipe: Recipe) -> tuple[Volume, str]:
 def _array(path: Path) -> tuple[np.ndarray, np.ndarray]:
     require_regular_file(path)
     try:
+        if path.name.lower().endswith(_TENSORS):
+            return np.squeeze(_tensor(path)), np.eye(4)
         if path.name.lower().endswith(_ARRAYS):
             return np.squeeze(_numpy_array(path)), np.eye(4)
         image = nib.load(path)
         if math.prod(image.shape) > MAX_VOXELS:  # type: ignore[attr-defined]
             raise DataError(f"{path}: announces more than {MAX_VOXELS:,} voxels; the header is broken")
         return np.squeeze(np.asanyarray(image.dataobj)), np.asarray(image.affine)  # type: ignore[attr-defined]
-    except (OSError, ValueError, EOFError, KeyError, TypeError, nib.filebasedimages.ImageFileError) as error:
-        raise DataError(f"{path}: is no readable image ({str(error)[:200]})") from None
+    except _UNREADABLE as error:
+        said = " ".join(str(error).split())[:200] or type(error).__name__
+        raise DataError(f"{path}: is no readable image ({said})") from None
+
+
+def _tensor(path: Path) -> np.ndarray:
+    """Array of the one tensor in a file of torch, read without running anything that the file says."""
+    import torch
+
+    content = torch.load(path, map_location="cpu", weights_only=True)
+    tensors = [content] if isinstance(content, torch.Tensor) else []
+    if isinstance(content, Mapping):
+        tensors = [value for value in content.values() if isinstance(value, torch.Tensor)]
+    if len(tensors) != 1:
+        raise DataError(f"{path}: holds {len(tensors)} tensors; expected one image")
+    tensor = tensors[0].detach()
+    if tensor.is_complex() or tensor.dtype == torch.bool or tensor.is_sparse or tensor.numel() > MAX_VOXELS:
+        raise DataError(
+            f"{path}: holds {tensor.numel():,} values of {tensor.dtype}; expected one image of numbers"
+        )
+    return np.array(tensor.to(torch.float32).numpy())
 
 
 def _numpy_array(path: Path) -> np.ndarray:

@@ -159,6 +159,14 @@ def run(
     generated_images: Annotated[
         str | None, typer.Option(help="Which images: a pattern, or BIDS entities, e.g. acq=mprage.")
     ] = None,
+    preset: Annotated[
+        str | None, typer.Option(help="What the generator's files mean, as in `import`: wdm_3d, brlp, …")
+    ] = None,
+    voxel: Annotated[str | None, typer.Option(help="With --preset: voxel size, mm, e.g. 1,1,1.")] = None,
+    orientation: Annotated[
+        str | None, typer.Option(help="With --preset: where the axes lead, e.g. LPS.")
+    ] = None,
+    table: Annotated[Path | None, typer.Option(help="With --preset: conditions, one row per image.")] = None,
     segmenter: Annotated[
         str | None, typer.Option(help="Program that measured both tables, or that shall segment images.")
     ] = None,
@@ -203,7 +211,13 @@ def run(
     """Compare a generated cohort with a reference cohort and write a report."""
     from plausibrain.executors import executor_of
     from plausibrain.finished_run import require_same_or_overwrite
-    from plausibrain.flags import config_from_flags, n_processes, name_value_pairs, paths_of
+    from plausibrain.flags import (
+        config_from_flags,
+        import_from_flags,
+        n_processes,
+        name_value_pairs,
+        paths_of,
+    )
     from plausibrain.forecast import forecast
     from plausibrain.pipeline import run as run_pipeline
     from plausibrain.progress import progress_bar
@@ -221,6 +235,7 @@ def run(
         "training": {"path": training},
         "independent": {"path": independent, "sex_coding": independent_sex_coding, "segmenter": segmenter},
     }  # fmt: skip
+    sources["generated"]["import_as"] = import_from_flags(preset, voxel, orientation, table)
     settings = {"n_resamples": resamples, "seed": seed, "headsize": headsize, "site": site}
     drawn = {"model": generator, "checkpoint": checkpoint, "conditions": conditions, "n": draws,
              "options": name_value_pairs(generator_option or ()) or None}  # fmt: skip

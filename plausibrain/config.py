@@ -8,7 +8,42 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from plausibrain.analysis.settings import Settings
 from plausibrain.cohorts.cohort import Cohort, read_cohort
 from plausibrain.cohorts.errors import DataError
+from plausibrain.cohorts.import_images import import_images, plan_import
+from plausibrain.cohorts.import_recipe import Recipe, read_recipe
+from plausibrain.cohorts.notes import Note
 from plausibrain.cohorts.text_files import read_yaml, shown
+
+
+class ImportAs(BaseModel):
+    """How a folder that a generator wrote is to be read, as `plausibrain import` does.
+
+    Attributes
+    ----------
+    preset : str or None
+        A shipped preset, or a YAML file of `plausibrain.cohorts.import_recipe.Recipe`.
+    pattern, ignore, voxel, orientation, scale
+        As in a recipe; they go before the preset.
+    table : Path or None
+        Conditions, one row per image.
+    columns : mapping of str to str
+        What the columns of the table are.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    preset: str | None = None
+    pattern: str | None = None
+    ignore: tuple[str, ...] | None = None
+    voxel: tuple[float, ...] | None = None
+    orientation: str | None = None
+    scale: dict[str, tuple[float, float]] | None = None
+    table: Path | None = None
+    columns: dict[str, str] = Field(default_factory=dict)
+
+    def recipe(self, sex_coding: str | None) -> Recipe:
+        """Return the preset with what is stated beside it."""
+        stated = self.model_dump(include={"pattern", "ignore", "voxel", "orientation", "scale"})
+        return read_recipe(self.preset, {**stated, "sex_coding": sex_coding})
 
 
 class Source(BaseModel):
@@ -40,6 +75,8 @@ class Source(BaseModel):
         Options of that segmenter, for example `{parcels: 0}`; both cohorts of a run need the same.
     encoding : str or None
         Text encoding of the tables, when it is not UTF-8.
+    import_as : ImportAs or None
+        For a folder as a generator wrote it: it is imported into the run folder first.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -57,6 +94,7 @@ class Source(BaseModel):
     segmenter: str | None = None
     segmenter_options: dict[str, bool | int | float | str] = Field(default_factory=dict)
     encoding: str | None = None
+    import_as: ImportAs | None = None
 
     @field_validator("volumes", mode="before")
     @classmethod
@@ -71,10 +109,32 @@ class Source(BaseModel):
         role : str
             `reference` or `generated`.
         """
+        if self.import_as is not None:
+            return self._planned(self.import_as)
         try:
-            return read_cohort(**self.model_dump(exclude={"segmenter_options"}))
+            return read_cohort(**self.model_dump(exclude={"segmenter_options", "import_as"}))
         except DataError as error:
             raise DataError(f"{error}{_how_to_give(str(error), role)}") from error
+
+    def _planned(self, given: ImportAs) -> Cohort:
+        """Return the cohort that an import would make, with the images as they are."""
+        plan = plan_import(self.path, given.recipe(self.sex_coding), table=given.table, columns=given.columns)
+        name = self.name or self.path.resolve().name
+        notes = tuple(
+            Note("warning", "", None, "", f"assumed at import: {remark}") for remark in plan.remarks
+        )
+        return Cohort(name, plan.subjects, images=plan.images, source=self.path, notes=notes)
+
+    def imported(self, folder: Path) -> "Source":
+        """Return the source of the cohort that a folder of a generator becomes; others as they are."""
+        if self.import_as is None:
+            return self
+        given = self.import_as
+        import_images(
+            self.path, folder, given.recipe(self.sex_coding), table=given.table, columns=given.columns
+        )
+        name = self.name or self.path.resolve().name
+        return self.model_copy(update={"path": folder, "name": name, "import_as": None, "sex_coding": None})
 
 
 class Generator(BaseModel):
@@ -211,6 +271,8 @@ def read_config(path: Path) -> RunConfig:
         if isinstance(content.get(part), str):
             content[part] = {"path": content[part]}
         _resolve(content.get(part), ("path", "participants", "volumes", "qc"), path.parent)
+        if isinstance(content.get(part), dict):
+            _resolve(content[part].get("import_as"), ("table",), path.parent)
     if isinstance(content.get("generator"), str):
         content["generator"] = {"model": content["generator"]}
     _resolve(content.get("generator"), ("checkpoint", "conditions"), path.parent)

@@ -105,6 +105,26 @@ def numbers_of(text: str, separator: str) -> tuple[float, ...]:
     return numbers
 
 
+def import_from_flags(
+    preset: str | None, voxel: str | None, orientation: str | None, table: Path | None
+) -> dict[str, Any] | None:
+    """Return how the generated folder is to be imported; None where no preset is given.
+
+    Raises
+    ------
+    DataError
+        For a grid or a table without a preset.
+    """
+    stated = _given({"voxel": voxel, "orientation": orientation, "table": table})
+    if preset is None:
+        if stated:
+            raise DataError(f"--{next(iter(stated))} goes with --preset; or use `plausibrain import` first")
+        return None
+    if voxel is not None:
+        stated["voxel"] = numbers_of(voxel, ",")
+    return {"preset": preset, **stated}
+
+
 def paths_of(text: str | None) -> tuple[str, ...] | None:
     """Return the paths of a flag: one, or several with commas between; a file whose name has commas is one.
 

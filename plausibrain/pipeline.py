@@ -72,7 +72,10 @@ def read_cohorts(
         return draw_and_measure(
             config, config.generator, n_processes=n_processes, device=device, progress=progress
         )
-    return {role: source.read(role) for role, source in _sources(config).items()}
+    return {
+        role: source.imported(config.out / "imported" / role).read(role)
+        for role, source in _sources(config).items()
+    }
 
 
 def _sources(config: RunConfig) -> dict[str, Source]:

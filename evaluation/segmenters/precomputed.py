@@ -53,8 +53,8 @@ def precomputed(image: Volume, path: Path, *, labels: str, table: str = "") -> S
     Returns
     -------
     Segmentation
-        Labels on the grid of the map, as FreeSurfer's; volumes as voxel count times voxel volume; parcels are also summed
-        to the cortex.
+        Labels on the grid of the map, as FreeSurfer's; volumes as voxel count times voxel volume; parcels are
+        also summed to the cortex.
 
     Raises
     ------
@@ -230,5 +230,6 @@ def misplaced(labels: LabelMap, image: Volume) -> tuple[str, ...]:
     if share >= _SMALLEST_OVERLAP:
         return ()
     return (
-        f"{share:.0%} of what is labelled as brain lies on the brain of the image; the label map is elsewhere",
+        f"{share:.0%} of what is labelled as brain lies on the brain of the image; the label map lies "
+        "elsewhere",
     )

@@ -1,18 +1,21 @@
 """The output of public generators, rebuilt as their code writes it, becomes a cohort in the right place."""
 
 import json
-from collections.abc import Callable
+import os
 from pathlib import Path
 
-import nibabel as nib
 import numpy as np
 import pytest
+import torch
 
 from plausibrain.cohorts.cohort import read_cohort
+from plausibrain.cohorts.import_recipe import preset_names
 from plausibrain.cohorts.volumes import read_volume, to_canonical
 from tests.integration.conftest import Command
+from tests.integration.generators.writers import WRITERS
 
 SHAPE = (6, 8, 5)
+MM = 2.0
 
 
 def anatomy(number: int) -> np.ndarray:
@@ -21,69 +24,14 @@ def anatomy(number: int) -> np.ndarray:
     return (i + 10.0 * j + 100.0 * k + number).astype(np.float32)
 
 
-def nifti(data: np.ndarray, path: Path, affine: np.ndarray | None = None) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    nib.save(nib.Nifti1Image(data, np.eye(4) if affine is None else affine), path)
-
-
-def monai_bundle(folder: Path) -> None:
-    for n, (sex, age) in enumerate(((0.0, 0.0), (1.0, 0.5), (1.0, 1.0))):
-        name = f"sample_10150{n}_01022023_{int(sex)}_{age}_0.5_0.5.nii.gz"
-        nifti(anatomy(n)[::-1].astype(np.uint16), folder / name, np.diag([-1.0, 1, 1, 1]))
-
-
-def monai_port(folder: Path) -> None:
-    for n in range(3):
-        data = anatomy(n)[::-1]  # LAS
-        nifti(np.moveaxis(data, 0, -1)[:, :, None, :], folder / f"image_{n}.nii.gz")
-
-
-def nv_generate(folder: Path) -> None:
-    for n in range(3):
-        name = f"unet_3d_seed{n}_size6x8x5_spacing0.94x0.94x1.36_20250101_rank0_modality9.nii.gz"
-        nifti(anatomy(n).astype(np.int16), folder / name, np.diag([0.94, 0.94, 1.36, 1]))
-
-
-def brlp(folder: Path) -> None:
-    for n in range(3):
-        nifti(
-            anatomy(n)[::-1],
-            folder / f"OAS{n}" / f"followup_age_{65 + n}.nii.gz",
-            np.diag([-1.5, 1.5, 1.5, 1]),
-        )
-
-
-def wdm(folder: Path) -> None:
-    for n in range(3):
-        nifti(anatomy(n), folder / f"sample_{n}_0.nii.gz")
-
-
-def ha_gan(folder: Path) -> None:
-    for n in range(3):
-        nifti(anatomy(n).transpose(2, 1, 0), folder / f"x_{n}.nii.gz")
-
-
-def style_gan(folder: Path) -> None:
-    for n in range(3):
-        nifti(anatomy(n).astype(np.uint16), folder / f"seed{n:04d}.nii.gz")
-
-
 GRID = ("--voxel", "2,2,2", "--orientation", "RAS")
-CASES: dict[str, tuple[Callable[[Path], None], tuple[str, ...], tuple[float, float, float]]] = {
-    "monai_bundle": (monai_bundle, (), (1, 1, 1)),
-    "monai_bundle_port": (monai_port, (), (1, 1, 1)),
-    "nv_generate": (nv_generate, (), (0.94, 0.94, 1.36)),
-    "brlp": (brlp, (), (1.5, 1.5, 1.5)),
-    "wdm_3d": (wdm, GRID, (2, 2, 2)),
-    "ha_gan": (ha_gan, GRID, (2, 2, 2)),
-    "style_gan_3d": (style_gan, GRID, (2, 2, 2)),
-}
 
 
-@pytest.mark.parametrize("preset", CASES)
+@pytest.mark.parametrize("preset", WRITERS)
 def test_a_preset_puts_the_anatomy_where_it_belongs(preset: str, tmp_path: Path, command: Command) -> None:
-    write, flags, sizes = CASES[preset]
-    write(tmp_path / "made")
+    write, needs_grid = WRITERS[preset]
+    write(tmp_path / "made", anatomy, 3, MM)
+    flags = GRID if needs_grid else ()
     outcome = command("import", tmp_path / "made", "--preset", preset, "--out", tmp_path / "cohort", *flags)
     assert outcome.code == 0, outcome.err
     assert "assumed: " in outcome.out
@@ -91,21 +39,26 @@ def test_a_preset_puts_the_anatomy_where_it_belongs(preset: str, tmp_path: Path,
     assert len(cohort) == 3
     assert any("assumed at import" in note.message for note in cohort.notes)
     first = to_canonical(read_volume(cohort.images[0]))
-    np.testing.assert_allclose(first.voxel_size_mm, sizes, rtol=1e-5)
+    size = 1.0 if preset == "monai_bundle_port" else MM  # the port states no grid and the bundle has 1 mm
+    np.testing.assert_allclose(first.voxel_size_mm, size, rtol=1e-5)
     np.testing.assert_array_equal(first.data, anatomy(0))
 
 
+def test_every_preset_has_a_generator_that_is_rebuilt() -> None:
+    assert sorted(WRITERS) == preset_names()
+
+
 def test_conditions_of_the_bundle_come_in_physical_units(tmp_path: Path, command: Command) -> None:
-    monai_bundle(tmp_path / "made")
+    WRITERS["monai_bundle"][0](tmp_path / "made", anatomy, 3, MM)
     command("import", tmp_path / "made", "--preset", "monai_bundle", "--out", tmp_path / "cohort")
     subjects = read_cohort(tmp_path / "cohort").subjects
     assert subjects["age"].tolist() == [44.0, 63.0, 82.0]
-    assert subjects["sex"].tolist() == ["F", "M", "M"]
+    assert subjects["sex"].tolist() == ["F", "M", "F"]
     assert subjects["requested_ventricle_mm3"].iloc[0] == pytest.approx((6995.68 + 171375) / 2)
 
 
 def test_ages_that_do_not_exist_are_not_invented(tmp_path: Path, command: Command) -> None:
-    wdm(tmp_path / "made")
+    WRITERS["wdm_3d"][0](tmp_path / "made", anatomy, 3, MM)
     command("import", tmp_path / "made", "--preset", "wdm_3d", "--out", tmp_path / "cohort", *GRID)
     subjects = read_cohort(tmp_path / "cohort").subjects
     assert subjects["age"].isna().all()
@@ -142,6 +95,46 @@ def test_arrays_and_a_json_list_of_conditions(tmp_path: Path, command: Command) 
     np.testing.assert_array_equal(to_canonical(read_volume(cohort.images[0])).data, anatomy(0))
 
 
+@pytest.mark.parametrize("form", ["tensor", "mapping", "npz"])
+def test_files_of_torch_and_numpy_hold_one_image(form: str, tmp_path: Path, command: Command) -> None:
+    made = tmp_path / "made"
+    made.mkdir()
+    for n in range(2):
+        image = torch.from_numpy(anatomy(n)[None, None].copy())
+        if form == "npz":
+            np.savez(made / f"a{n}.npz", image=image.numpy())
+        else:
+            torch.save(image if form == "tensor" else {"image": image, "step": 3}, made / f"a{n}.pt")
+    outcome = command("import", made, "--out", tmp_path / "cohort", *GRID)
+    assert outcome.code == 0, outcome.err
+    cohort = read_cohort(tmp_path / "cohort")
+    np.testing.assert_array_equal(read_volume(cohort.images[0]).data, anatomy(0))
+
+
+class Harmful:
+    """An object that would write a file when it is read back by an unrestricted reader."""
+
+    def __reduce__(self) -> tuple[object, tuple[str, ...]]:
+        return (os.mkdir, ("harmed",))
+
+
+@pytest.mark.parametrize("ending", [".pt", ".npy"])
+def test_no_code_of_a_file_runs(
+    ending: str, tmp_path: Path, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    made = tmp_path / "made"
+    made.mkdir()
+    if ending == ".pt":
+        torch.save({"image": Harmful()}, made / "a.pt")
+    else:
+        np.save(made / "a.npy", np.array([Harmful()], dtype=object), allow_pickle=True)
+    outcome = command("import", made, "--out", tmp_path / "cohort", *GRID)
+    assert outcome.code == 2
+    assert "is no readable image" in outcome.err
+    assert not (tmp_path / "harmed").exists()
+
+
 @pytest.mark.parametrize(
     ("flags", "words"),
     [
@@ -160,7 +153,7 @@ def test_arrays_and_a_json_list_of_conditions(tmp_path: Path, command: Command) 
 def test_what_is_wrong_or_not_stated_is_one_sentence(
     flags: tuple[str, ...], words: str, tmp_path: Path, command: Command
 ) -> None:
-    wdm(tmp_path / "made")
+    WRITERS["wdm_3d"][0](tmp_path / "made", anatomy, 3, MM)
     outcome = command("import", tmp_path / "made", "--out", tmp_path / "cohort", *flags)
     assert outcome.code == 2
     assert words in outcome.err
