@@ -189,7 +189,8 @@ class Headline:
         """Return how far the 95 % interval reaches below and above the estimate."""
         low, high = self._central(0.95)
         # The 2.5 % quantile of a few hundred draws is itself uncertain; their standard deviation less so.
-        least = float(norm.ppf(0.975) * np.nanstd(self.draws))
+        finite = self.draws[np.isfinite(self.draws)]  # a resample of few subjects may have no spread
+        least = float(norm.ppf(0.975) * finite.std()) if finite.size else 0.0
         return max(self.estimate - low, least), max(high - self.estimate, least)
 
     def _p_of_interval(self, value: float) -> float:

@@ -26,8 +26,9 @@ def select(run: Run) -> pd.DataFrame:
 
 
 def _logarithmic_axis(table: pd.DataFrame) -> pd.DataFrame:
-    low = float(np.nanmin(table[["estimate", "ci_low", "margin_low", "fail_low"]].to_numpy(dtype=float)))
-    return table.assign(axis_low=min(low, 1.0) / 1.05)
+    ends = table[["estimate", "ci_low", "margin_low", "fail_low"]].to_numpy(dtype=float)
+    # An interval of few subjects may end below zero, where a ratio scale has no place.
+    return table.assign(axis_low=min(float(ends[ends > 0].min()), 1.0) / 1.05)
 
 
 @figure(

@@ -13,13 +13,13 @@ import pytest
 from plausibrain.cohorts.bids import bids_id
 from plausibrain.cohorts.import_images import plan_import
 from plausibrain.cohorts.import_recipe import read_recipe
-from plausibrain.cohorts.volumes import write_label_map
+from plausibrain.cohorts.volumes import LabelMap, write_label_map
 from plausibrain.evaluation.segmenters.precomputed import measure_label_map
 from tests.integration.conftest import Command
 from tests.integration.generators.writers import WRITERS
 from tests.unit.evaluation_segmenters.phantoms import make_image, make_labels
 
-MM, N = 4.0, 10
+MM, N = 4.0, 20
 STATES_AGES = ("monai_bundle", "brlp")
 
 
@@ -47,9 +47,14 @@ def reference(folder: Path) -> Path:
 
 def labels(folder: Path, made: Path, preset: str, grid: dict[str, object]) -> Path:
     plan = plan_import(made, read_recipe(preset, grid))
-    for name in plan.subjects["participant_id"]:
-        (folder / "maps").mkdir(exist_ok=True)
-        write_label_map(make_labels(MM), folder / "maps" / f"{bids_id(str(name))}_dseg.nii.gz")
+    whole = make_labels(MM)
+    (folder / "maps").mkdir()
+    for n, name in enumerate(plan.subjects["participant_id"]):
+        rng = np.random.default_rng(n)
+        kept = 1 - 0.06 * rng.random(whole.data.max() + 1)  # every structure of every head has its own size
+        data = np.where(rng.random(whole.shape) < kept[whole.data], whole.data, 0)
+        target = folder / "maps" / f"{bids_id(str(name))}_dseg.nii.gz"
+        write_label_map(LabelMap(data, whole.affine), target)
     return folder / "maps"
 
 
