@@ -1,6 +1,5 @@
 """Ratio of standard deviations of every structure."""
 
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import NullFormatter, NullLocator, ScalarFormatter
