@@ -15,8 +15,8 @@ from importlib.resources import files
 import numpy as np
 
 from plausibrain.cohorts.errors import MeasurementError
+from plausibrain.cohorts.label_centres import brain_mask, label_centres
 from plausibrain.cohorts.rigid import fit_rigid
-from plausibrain.cohorts.structures import STRUCTURES
 from plausibrain.cohorts.volumes import LabelMap, Volume, resample_to
 
 #: Field of view of the common space, mm: that of the brain LDM, in which every adult brain fits.
@@ -25,7 +25,6 @@ MIN_STRUCTURES = 8
 MIN_VOXELS = 8
 #: Fluid outside the ventricles is everywhere: its centre is no place.
 _FLUID = 24
-_NOT_BRAIN = ("background", "extracerebral")
 _TEMPLATE = "centres.tsv"
 
 
@@ -47,23 +46,7 @@ class Pose:
 
 def centres(labels: LabelMap) -> dict[int, np.ndarray]:
     """Return the centre of every structure of at least 8 voxels, world mm, by FreeSurfer index."""
-    flat = labels.data.ravel()
-    inside = np.flatnonzero(brain_mask(labels))
-    member = flat[inside]
-    found = np.flatnonzero(np.bincount(member))
-    counts = np.bincount(member)[found]
-    places = np.unravel_index(inside, labels.shape)
-    means = np.stack([np.bincount(member, axis)[found] for axis in places], axis=1) / counts[:, None]
-    world = means @ labels.affine[:3, :3].T + labels.affine[:3, 3]
-    return {int(k): xyz for k, xyz, n in zip(found, world, counts, strict=True) if n >= MIN_VOXELS}
-
-
-def brain_mask(labels: LabelMap) -> np.ndarray:
-    """Return where a structure of the brain is labelled; labels of the head do not count."""
-    known = np.array([s.index for s in STRUCTURES if s.tissue not in _NOT_BRAIN], dtype=np.int64)
-    table = np.zeros(int(max(labels.data.max(), known.max())) + 1, dtype=bool)
-    table[known] = True
-    return table[np.maximum(labels.data, 0)]
+    return label_centres(labels, min_voxels=MIN_VOXELS)
 
 
 @cache

@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from plausibrain.cohorts.label_centres import brain_mask
 from plausibrain.cohorts.volumes import LabelMap, to_canonical
-from plausibrain.evaluation.alignment import brain_mask
 
 _FACES = (("left", "right"), ("posterior", "anterior"), ("inferior", "superior"))
 _BRAIN_STEM, _FLUID = 16, 24

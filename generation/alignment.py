@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from plausibrain.cohorts.errors import DataError
+from plausibrain.cohorts.label_centres import label_centres
 from plausibrain.cohorts.rigid import Points, fit_rigid
 from plausibrain.cohorts.structures import structure
 from plausibrain.cohorts.volumes import LabelMap
@@ -57,18 +58,10 @@ def centroids(labels: LabelMap) -> pd.DataFrame:
 
 def centres_of(labels: LabelMap, names: dict[int, str]) -> pd.DataFrame:
     """Return the centre of each label, world mm; columns x, y, z, rows by name, absent labels left out."""
-    size = max(names) + 1
-    flat = np.where((labels.data >= 0) & (labels.data < size), labels.data, 0).ravel()
-    counts = np.bincount(flat, minlength=size)
-    axes = np.meshgrid(*(np.arange(n, dtype=np.float64) for n in labels.shape), indexing="ij", sparse=True)
-    sums = [
-        np.bincount(flat, np.broadcast_to(axis, labels.shape).ravel(), minlength=size)[list(names)]
-        for axis in axes
-    ]
-    present = counts[list(names)] > 0
-    voxels = np.stack(sums, axis=1)[present] / counts[list(names)][present][:, None]
-    world = voxels @ labels.affine[:3, :3].T + labels.affine[:3, 3]
-    return pd.DataFrame(world, index=np.array(list(names.values()))[present], columns=list("xyz"))
+    places = label_centres(labels, names)
+    present = [index for index in names if index in places]
+    rows = np.array([places[index] for index in present]).reshape(-1, 3)
+    return pd.DataFrame(rows, index=[names[index] for index in present], columns=list("xyz"))
 
 
 @cache

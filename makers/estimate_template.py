@@ -13,9 +13,10 @@ from pathlib import Path
 
 import numpy as np
 
+from plausibrain.cohorts.label_centres import brain_mask
 from plausibrain.cohorts.structures import homologue, structure
 from plausibrain.cohorts.volumes import LabelMap, read_label_map
-from plausibrain.evaluation.alignment import brain_mask, centres, fit_pose, template_table
+from plausibrain.evaluation.alignment import centres, fit_pose, template_table
 
 ROUNDS = 5
 

@@ -3,10 +3,10 @@ import pytest
 
 from makers.estimate_template import estimate_template
 from plausibrain.cohorts.errors import MeasurementError
+from plausibrain.cohorts.label_centres import brain_mask
 from plausibrain.cohorts.volumes import LabelMap
 from plausibrain.evaluation.alignment import (
     aligned,
-    brain_mask,
     centres,
     common_grid,
     fit_pose,
