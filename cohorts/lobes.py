@@ -1,31 +1,9 @@
-"""Lobes of the Desikan-Killiany parcels, and the groups of structures that papers sum up."""
+"""Groups of structures that papers sum up: cortex, subcortex, everything, and lobes by hemisphere."""
 
-from collections.abc import Iterable, Mapping
-from types import MappingProxyType
+from collections.abc import Iterable
 
 from plausibrain.cohorts.structures import structure
 
-#: Lobe -> regions, as in FreeSurfer's page CorticalParcellation (after Desikan et al. 2006).
-LOBES: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {
-        "frontal": (
-            "superiorfrontal", "rostralmiddlefrontal", "caudalmiddlefrontal", "parsopercularis",
-            "parstriangularis", "parsorbitalis", "lateralorbitofrontal", "medialorbitofrontal", "precentral",
-            "paracentral", "frontalpole",
-        ),
-        "parietal": ("superiorparietal", "inferiorparietal", "supramarginal", "postcentral", "precuneus"),
-        "temporal": (
-            "superiortemporal", "middletemporal", "inferiortemporal", "bankssts", "fusiform",
-            "transversetemporal", "entorhinal", "temporalpole", "parahippocampal",
-        ),
-        "occipital": ("lateraloccipital", "lingual", "cuneus", "pericalcarine"),
-        "cingulate": (
-            "rostralanteriorcingulate", "caudalanteriorcingulate", "posteriorcingulate", "isthmuscingulate",
-        ),
-        "insula": ("insula",),
-    }
-)  # fmt: skip
-_LOBE_OF = {region: lobe for lobe, regions in LOBES.items() for region in regions}
 SUBCORTICAL = frozenset(
     ("Thalamus", "Caudate", "Putamen", "Pallidum", "Hippocampus", "Amygdala", "Accumbens-area")
 )
@@ -41,7 +19,7 @@ def lobe_of(name: str) -> str:
     ('parietal', '')
     """
     known = structure(name)
-    return _LOBE_OF.get(known.region, "") if known.atlas == "dk" else ""
+    return known.lobe if known.atlas == "dk" else ""
 
 
 def region_groups(names: Iterable[str]) -> dict[str, list[int]]:
