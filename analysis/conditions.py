@@ -19,6 +19,8 @@ from plausibrain.cohorts.structures import TIV
 MOST_LEVELS = 9
 N_PIECES = 4
 DIGITS = 9
+#: How the name of a piece of the range of requests begins.
+PIECE = "requests "
 LABELS = {column: one.label for column, one in REQUESTED_VOLUMES.items()}
 
 
@@ -129,7 +131,7 @@ def _pieces(x: np.ndarray, knots: np.ndarray) -> np.ndarray:
 def piece_names(column: str, frame: Frame) -> tuple[str, ...]:
     """Return the pieces of `local_slopes` as ranges of requests, mL."""
     knots = request_knots(requested_and_measured(column, frame.generated.sample)[0]) / 1000
-    return tuple(f"requests {low:.4g} to {high:.4g} mL" for low, high in pairwise(knots))
+    return tuple(f"{PIECE}{low:.4g} to {high:.4g} mL" for low, high in pairwise(knots))
 
 
 def curve(column: str) -> StructureMap:

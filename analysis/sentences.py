@@ -5,6 +5,7 @@ Numbers are rounded by the width of their interval, as in the tables of the repo
 
 from typing import Any
 
+from plausibrain.analysis.conditions import PIECE
 from plausibrain.analysis.evaluate import Headline
 from plausibrain.cohorts.rounding import decimals_for
 
@@ -115,4 +116,5 @@ def _failure(entry: dict[str, Any]) -> str:
     if not failing:
         return "This is beyond the margin and more than chance."
     more = f" and {len(failing) - MOST_NAMED} more" if len(failing) > MOST_NAMED else ""
-    return f"After correction over structures these fail: {', '.join(failing[:MOST_NAMED])}{more}."
+    over = "pieces of the range" if failing[0].startswith(PIECE) else "structures"
+    return f"After correction over {over} these fail: {', '.join(failing[:MOST_NAMED])}{more}."

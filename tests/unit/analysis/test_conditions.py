@@ -174,6 +174,7 @@ def test_one_slope_hides_a_bend_and_the_curve_does_not():
     assert local["worst"]["structure"] == local["failing"][0]["structure"]
     assert local["worst"]["structure"].startswith("requests 4"), "the last quarter, 48 to 60 mL"
     assert local["worst"]["direction"] == "followed too little"
+    assert "After correction over pieces of the range these fail: requests 4" in local["sentence"]
     rows = conditioning(pairs_of(REFERENCE, bent(0.85)))
     slopes = rows[rows["quantity"] == "ventricle_volume_local_slope"]["estimate"].to_numpy()
     np.testing.assert_allclose(slopes[:3], 1.0, atol=0.1)
