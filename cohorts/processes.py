@@ -91,6 +91,12 @@ def processes_here(*, memory_gb: float) -> int:
 _kept: ContextVar[Workers | None] = ContextVar("_kept", default=None)
 
 
+def workers_elsewhere() -> int:
+    """Return how many processes of a cluster the jobs of this block go to; 0 where there is no cluster."""
+    kept = _kept.get()
+    return kept.n if kept is not None and kept.elsewhere else 0
+
+
 @contextmanager
 def kept_workers(workers: Workers) -> Iterator[None]:
     """Let every `spread` in the block use these workers, however many processes it asks for."""

@@ -35,6 +35,14 @@ Scheduler = Annotated[str | None, typer.Option(help="Address of a Dask scheduler
 ClusterFile = Annotated[
     Path | None, typer.Option("--cluster", help="YAML file of a cluster to start: kind, workers, options.")
 ]
+ShareOf = Annotated[
+    str,
+    typer.Option("--share", help="Put only these images into the store, e.g. 0/4: the first of four parts."),
+]
+Sbatch = Annotated[
+    int,
+    typer.Option("--sbatch", min=0, help="Print a script by which SLURM runs so many shares; run nothing."),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
 
 
@@ -191,6 +199,8 @@ def run(
     executor: Executor = "processes",
     scheduler: Scheduler = None,
     cluster: ClusterFile = None,
+    share: ShareOf = "",
+    sbatch: Sbatch = 0,
     headsize: Annotated[
         str | None,
         typer.Option(help="none, share, pooled_residual or covariate (default: covariate)."),
@@ -220,7 +230,9 @@ def run(
     )
     from plausibrain.forecast import forecast
     from plausibrain.pipeline import run as run_pipeline
+    from plausibrain.pipeline import visit_share
     from plausibrain.progress import progress_bar
+    from plausibrain.shares import parsed_share
 
     segmenting = name_value_pairs(segmenter_option or ()) or None
     sources: dict[str, dict[str, Any]] = {
@@ -247,12 +259,38 @@ def run(
         cost = forecast(wanted, n_processes=n_processes(processes, device))
         _show(as_json, cost.text, **cost.as_dict())
         return
+    if sbatch:
+        _print_array(sbatch)
+        return
     place = executor_of(executor, scheduler=scheduler, cluster=cluster)
+    if share:
+        with progress_bar(f"share {share}", quiet=quiet) as progress, place:
+            visit_share(
+                wanted, parsed_share(share), n_processes=n_processes(processes, device), device=device,
+                progress=progress,
+            )  # fmt: skip
+        _show(as_json, f"share {share} of the images is in the store", share=share)
+        return
     with progress_bar("analysis", quiet=quiet) as progress, place:
         page = run_pipeline(
             wanted, n_processes=n_processes(processes, device), device=device, progress=progress
         )
     _show_run(wanted.out, page, as_json=as_json)
+
+
+def _print_array(n_shares: int) -> None:
+    """Print the script that starts this command as an array of shares."""
+    from plausibrain.shares import array_script
+
+    words, skipped = [], False
+    for word in sys.argv[1:]:
+        if skipped or word.startswith("--sbatch="):
+            skipped = False
+        elif word == "--sbatch":
+            skipped = True
+        else:
+            words.append(word)
+    print(array_script(["plausibrain", *words], n_shares), end="")
 
 
 def _show_run(folder: Path, page: Path, *, as_json: bool) -> None:
@@ -285,6 +323,8 @@ def segment(
     executor: Executor = "processes",
     scheduler: Scheduler = None,
     cluster: ClusterFile = None,
+    share: ShareOf = "",
+    sbatch: Sbatch = 0,
     option: Annotated[list[str] | None, typer.Option(help="Option of the segmenter, as name=value.")] = None,
     quiet: Quiet = False,
     as_json: AsJson = False,
@@ -295,18 +335,29 @@ def segment(
     from plausibrain.executors import executor_of
     from plausibrain.flags import n_processes, name_value_pairs
     from plausibrain.imaging import segment as segment_images
+    from plausibrain.imaging import segment_share
     from plausibrain.progress import progress_bar
+    from plausibrain.shares import parsed_share
 
     _ = segmenters()[segmenter]  # a wrong name is told before anything is read
     subjects = read_cohort(
         cohort, participants=participants, images=images, sex_coding=sex_coding, min_subjects=1
     )
+    if sbatch:
+        _print_array(sbatch)
+        return
     place = executor_of(executor, scheduler=scheduler, cluster=cluster)
+    how: dict[str, Any] = {
+        "segmenter": segmenter, "n_processes": n_processes(processes, device), "device": device,
+        "options": name_value_pairs(option or ()),
+    }  # fmt: skip
+    if share:
+        with progress_bar(f"share {share}", quiet=quiet) as progress, place:
+            n = segment_share(subjects, out, parsed_share(share), progress=progress, **how)
+        _show(as_json, f"share {share}: {n} images are in the store", share=share, n_images=n)
+        return
     with progress_bar("segment", quiet=quiet) as progress, place:
-        measured = segment_images(
-            subjects, out, segmenter=segmenter, n_processes=n_processes(processes, device), device=device,
-            options=name_value_pairs(option or ()), progress=progress,
-        )  # fmt: skip
+        measured = segment_images(subjects, out, progress=progress, **how)
     record = out / "segmentation.tsv"
     n_ok = int((measured.subjects["status"] == "ok").sum())
     _show(
@@ -344,19 +395,24 @@ def generate(
     severity: Annotated[float, typer.Option(help="Severity of --defect.")] = 0.0,
     processes: Annotated[int, typer.Option(min=1, help="Processes on CPU.")] = 1,
     device: Device = "auto",
+    executor: Executor = "processes",
+    scheduler: Scheduler = None,
+    cluster: ClusterFile = None,
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
     """Generate a cohort of images with a trained model, or with the simulator and its exact labels."""
+    from plausibrain.executors import executor_of
     from plausibrain.imaging import refuse_options, refuse_simulator_options, simulate
     from plausibrain.progress import progress_bar
 
+    place = executor_of(executor, scheduler=scheduler, cluster=cluster)
     if model != "simulator":
         refuse_simulator_options([name for name in OF_SIMULATOR if _was_given(context, name)])
         from plausibrain.flags import name_value_pairs
         from plausibrain.models import sample_model
 
-        with progress_bar("generate", quiet=quiet) as progress:
+        with progress_bar("generate", quiet=quiet) as progress, place:
             sample_model(
                 out, model=model, checkpoint=checkpoint, conditions=conditions, seed=seed, share=share,
                 new_seeds=new_seeds, sex_coding=sex_coding, options=name_value_pairs(option or ()),
@@ -367,9 +423,9 @@ def generate(
     refuse_options(
         {"--checkpoint": checkpoint, "--share": share, "--option": option, "--new-seeds": new_seeds}
     )
-    with progress_bar("generate", quiet=quiet) as progress:
+    with progress_bar("generate", quiet=quiet) as progress, place:
         simulate(
-            out, n=n, seed=seed, age=(youngest, oldest), voxel_mm=voxel, skull_strip=skull_strip,
+            out.absolute(), n=n, seed=seed, age=(youngest, oldest), voxel_mm=voxel, skull_strip=skull_strip,
             conditions=conditions, sex_coding=sex_coding, defect=defect, severity=severity,
             n_processes=processes, progress=progress,
         )  # fmt: skip

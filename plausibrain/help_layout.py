@@ -28,13 +28,13 @@ OPTIONS: Mapping[str, Mapping[str, Sequence[str]]] = {
             "segmenter", "segmenter_option", "noise", "site", "headsize", "resamples", "seed",
         ),
         "Output": ("out", "cache", "name", "overwrite", "dry_run", "quiet", "as_json"),
-        "Computing": ("processes", "device", "executor", "scheduler", "cluster"),
+        "Computing": ("processes", "device", "executor", "scheduler", "cluster", "share", "sbatch"),
     },
     "generate": {
         "Model": ("model", "checkpoint", "conditions", "new_seeds", "seed", "share", "option"),
         "Simulator": ("n", "youngest", "oldest", "voxel", "skull_strip", "defect", "severity", "processes"),
         "Output": ("out", "quiet", "as_json"),
-        "Computing": ("device",),
+        "Computing": ("device", "executor", "scheduler", "cluster"),
     },
     "train": {
         "Model": ("model", "preset", "grid", "condition", "steps", "init", "option"),

@@ -16,6 +16,7 @@ from plausibrain.image_files import Files, image_and_label_files, results_folder
 from plausibrain.imaging import DEFAULT_SEGMENTER, Progress, words, write_segmented
 from plausibrain.quality import working_resolution
 from plausibrain.run_status import Manifest
+from plausibrain.shares import Share
 
 if TYPE_CHECKING:
     from plausibrain.evaluation.image_job import ImageRecord, Steps
@@ -70,6 +71,8 @@ class Work:
     device : str
         As in `plausibrain.cohorts.arithmetic.choose_device`.
     progress : callable or None
+    share : Share or None
+        The part of the images to visit: others visit the rest, and tables are written when all is done.
     """
 
     out: Path
@@ -78,6 +81,7 @@ class Work:
     n_processes: int = 1
     device: str = "auto"
     progress: Progress | None = None
+    share: Share | None = None
 
     @cached_property
     def manifest(self) -> Manifest:
@@ -117,7 +121,8 @@ def visit_cohorts(
         for role, cohort in cohorts.items()
         if files[role] is not None and ((compared and role in EXTRACTED) or _lacks_volumes(cohort))
     }  # fmt: skip
-    work.manifest.begin({role: visit.n_images for role, visit in visits.items()})
+    if work.share is None:
+        work.manifest.begin({role: visit.n_images for role, visit in visits.items()})
     for role, visit in visits.items():
         found[role], records[role] = visit.run()
     compared_records = {role: known for role, known in records.items() if compared and role in EXTRACTED}
@@ -174,13 +179,19 @@ class _Visit:
         if not to_segment:
             images, labels = measurable(replace(self.cohort, images=images), labels)
 
+        share = self.work.share
+        if share is not None:
+            images = share.masked(images)
+
         def tell(state: State) -> None:
-            self.work.manifest.update(self.role, state, names[state.row])
+            if share is None:
+                self.work.manifest.update(self.role, state, names[state.row])
             if self.work.progress is not None:
                 self.work.progress(f"images, {self.role}{words(state)}", state.done, state.total)
 
         with ExitStack() as stack:
-            folder = stack.enter_context(locked_folder(self.place)) if to_segment else None
+            alone = to_segment and share is None
+            folder = stack.enter_context(locked_folder(self.place)) if alone else None
             visited = visit_images(images, labels, steps, n_processes=self.work.n_processes, progress=tell)
             records = dict(visited)
             if steps.segmenting is None or folder is None:

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ from plausibrain.cohorts.errors import DataError
 from plausibrain.cohorts.folder_lock import locked_folder
 from plausibrain.cohorts.store import write_atomic
 from plausibrain.run_status import Manifest
+from plausibrain.shares import Share
 
 if TYPE_CHECKING:
     from plausibrain.evaluation.segment_cohort import SegmentedCohort
@@ -96,6 +98,39 @@ def segment(
         write_segmented(result, out)
         manifest.end()
     return result.cohort
+
+
+def segment_share(
+    cohort: Cohort,
+    out: Path,
+    share: Share,
+    *,
+    segmenter: str,
+    n_processes: int,
+    device: str = "auto",
+    options: Mapping[str, Any] | None = None,
+    progress: Progress | None = None,
+) -> int:
+    """Put the label maps and numbers of one share of the images into the store; `segment` then finds them.
+
+    Returns
+    -------
+    int
+        Images of this share.
+    """
+    from plausibrain.evaluation.image_job import Progress as State
+    from plausibrain.evaluation.segment_cohort import segment_cohort
+
+    def tell(state: State) -> None:
+        if progress is not None:
+            progress(f"segmentation{words(state)}", state.done, state.total)
+
+    images = share.masked(cohort.images or ())
+    segment_cohort(
+        replace(cohort, images=images if cohort.images is not None else None), out=out / "store",
+        segmenter=segmenter, n_processes=n_processes, options=options, device=device, progress=tell,
+    )  # fmt: skip
+    return sum(path is not None for path in images)
 
 
 def write_segmented(result: "SegmentedCohort", out: Path) -> None:

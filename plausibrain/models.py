@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +12,14 @@ from plausibrain.cohorts.bids import bids_id
 from plausibrain.cohorts.cohort import Cohort, read_cohort
 from plausibrain.cohorts.errors import DataError
 from plausibrain.cohorts.participants import parse_participants
+from plausibrain.cohorts.processes import spread, workers_elsewhere
 from plausibrain.cohorts.raw_tables import read_raw_table
+from plausibrain.shares import parsed_share
 
 Progress = Callable[[str, int, int], None]
 PARTICIPANTS = "participants.tsv"
+#: Shares of the images for each process of a cluster: several, so that none waits long for a slow one.
+SHARES_PER_WORKER = 3
 
 
 def train_model(
@@ -143,11 +147,19 @@ def sample_model(
         Where it runs, as in `load_model`.
     progress : callable, optional
     """
+    from plausibrain.generation.sample_cohort import Share as SampleShare
     from plausibrain.generation.sample_cohort import sample_cohort
 
     require_model(model)
     if conditions is None:
         raise DataError("say with --conditions whom to draw: a table of subjects, or a cohort folder")
+    if (n_workers := workers_elsewhere()) and not share:
+        arguments = {
+            "model": model, "checkpoint": checkpoint, "conditions": conditions, "seed": seed,
+            "new_seeds": new_seeds, "sex_coding": sex_coding, "options": dict(options or {}),
+            "device": device,
+        }  # fmt: skip
+        _sample_elsewhere(out, n_workers, arguments, progress)
     drawn_by = load_model(model, checkpoint, options or {}, device=device)
     texts = getattr(drawn_by, "columns", ())
     rows = read_conditions(conditions, drawn_by.conditions, texts=texts, sex_coding=sex_coding)
@@ -158,7 +170,35 @@ def sample_model(
         if progress is not None:
             progress("drawing images", done, of)
 
-    return sample_cohort(drawn_by, rows, out, seed=seed, share=_share(share), on_image=tell)
+    part = SampleShare(*parsed_share(share)) if share else None
+    return sample_cohort(drawn_by, rows, out, seed=seed, share=part, on_image=tell)
+
+
+@dataclass(frozen=True)
+class ShareJob:
+    """One share of the images that a process of a cluster samples."""
+
+    out: Path
+    share: str
+    arguments: Mapping[str, Any]
+
+
+def sample_share(job: ShareJob) -> str:
+    """Sample one share of the images; runs in a worker process."""
+    sample_model(job.out, share=job.share, **job.arguments)
+    return job.share
+
+
+def _sample_elsewhere(
+    out: Path, n_workers: int, arguments: Mapping[str, Any], progress: Progress | None
+) -> None:
+    """Let the processes of a cluster sample all images; the caller then finds them in the folder."""
+    n = SHARES_PER_WORKER * n_workers
+    paths = {name: Path(value).absolute() for name, value in arguments.items() if isinstance(value, Path)}
+    jobs = [ShareJob(out.absolute(), f"{k}/{n}", {**arguments, **paths}) for k in range(n)]
+    for done, _ in enumerate(spread(sample_share, jobs, 1), start=1):
+        if progress is not None:
+            progress("sampling shares of the images", done, n)
 
 
 def require_model(name: str) -> None:
@@ -245,14 +285,3 @@ def _as(parameter: inspect.Parameter, value: str) -> Any:
         return kind(value) if kind in (int, float) else value
     except ValueError as error:
         raise DataError(f"option {parameter.name}={value}: expected a {kind.__name__}") from error
-
-
-def _share(text: str) -> Any:
-    from plausibrain.generation.sample_cohort import Share
-
-    if not text:
-        return Share()
-    index, slash, of = text.partition("/")
-    if not (slash and index.isdigit() and of.isdigit() and int(index) < int(of)):
-        raise DataError(f"share {text!r}: expected index/number of workers, for example 0/4")
-    return Share(int(index), int(of))

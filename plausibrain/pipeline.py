@@ -12,6 +12,7 @@ from threadpoolctl import threadpool_limits
 
 from plausibrain.analysis.analyse import Analysis, Progress, analyse
 from plausibrain.cohorts.cohort import Cohort
+from plausibrain.cohorts.errors import DataError
 from plausibrain.cohorts.folder_lock import locked_folder
 from plausibrain.cohorts.schemas import SCHEMAS
 from plausibrain.cohorts.store import Store, write_text_atomic
@@ -25,6 +26,7 @@ from plausibrain.imaging import DEFAULT_SEGMENTER
 from plausibrain.provenance import METRIC_VERSION, describe_cohort, fingerprint, hardware, versions
 from plausibrain.quality import Quality, measure_quality
 from plausibrain.reports.report import write_report
+from plausibrain.shares import Share
 from plausibrain.slices import write_slices
 
 ROLES = ("reference", "generated", "training", "independent")
@@ -81,6 +83,13 @@ def read_cohorts(
 def _sources(config: RunConfig) -> dict[str, Source]:
     given: dict[str, Source | None] = {role: getattr(config, role) for role in ROLES}
     return {role: source for role, source in given.items() if source is not None}
+
+
+def _segmenters(config: RunConfig) -> dict[str, ChosenSegmenter]:
+    return {
+        role: ChosenSegmenter(source.segmenter or DEFAULT_SEGMENTER, source.segmenter_options)
+        for role, source in _sources(config).items()
+    }
 
 
 def run_cohorts(
@@ -145,11 +154,7 @@ def measure_images(
 
     Cohorts that came as images are segmented; each image is opened once for everything.
     """
-    segmenters = {
-        role: ChosenSegmenter(source.segmenter or DEFAULT_SEGMENTER, source.segmenter_options)
-        for role, source in _sources(config).items()
-    }
-    visited = visit_cohorts(cohorts, work, segmenters=segmenters)
+    visited = visit_cohorts(cohorts, work, segmenters=_segmenters(config))
     known = visited.cohorts
     quality = measure_quality(
         known["reference"], known["generated"], config.out, cache=config.cache, records=visited.records
@@ -160,6 +165,27 @@ def measure_images(
         records=visited.records, progress=work.progress,
     )  # fmt: skip
     return visited, quality, features
+
+
+def visit_share(
+    config: RunConfig,
+    share: Share,
+    *,
+    n_processes: int = 1,
+    device: str = "auto",
+    progress: Progress | None = None,
+) -> None:
+    """Put one share of a run's images into the stores, while other commands do the other shares.
+
+    Raises
+    ------
+    DataError
+        When a model would sample the generated cohort: `plausibrain generate --share` does that in shares.
+    """
+    if config.generator is not None:
+        raise DataError("a run that samples its images has no shares; use `generate --share` first")
+    work = Work(config.out, config.cache, config.images, n_processes, device, progress, share)
+    visit_cohorts(read_cohorts(config), work, segmenters=_segmenters(config))
 
 
 def measure_run(config: RunConfig, *, n_processes: int, progress: Progress | None = None) -> None:
