@@ -3,11 +3,14 @@
 import subprocess
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
 from plausibrain.cli import app
 from plausibrain.cohorts.errors import DataError
+from plausibrain.cohorts.volumes import Volume, write_volume
 from plausibrain.imaging import segment, segment_share
 from plausibrain.shares import Share, array_script, parsed_share
 from tests.unit.plausibrain.test_run_status import N, cohort_of
@@ -62,7 +65,7 @@ def test_the_script_is_run_by_sbatch(tmp_path, monkeypatch):
     assert "--sbatch " not in printed.stdout
     seen = tmp_path / "seen"
     for name, body in (
-        ("sbatch", f'cat > "{tmp_path}/job"; for i in 0 1; do SLURM_ARRAY_TASK_ID=$i bash "{tmp_path}/job"; done'),
+        ("sbatch", 'cat > "$0.job"; for i in 0 1; do SLURM_ARRAY_TASK_ID=$i bash "$0.job"; done'),
         ("plausibrain", f'echo "$@" >> "{seen}"'),
     ):  # fmt: skip
         tool = tmp_path / "bin" / name
@@ -75,3 +78,33 @@ def test_the_script_is_run_by_sbatch(tmp_path, monkeypatch):
     lines = seen.read_text().splitlines()
     assert [line.rpartition(" ")[2] for line in lines[:2]] == ["0/2", "1/2"]
     assert lines[2].endswith("--processes 1")
+
+
+def test_a_cluster_samples_in_shares_what_one_process_samples(tmp_path, monkeypatch):
+    """Jobs of a cluster, run here one after the other; `tests.integration.test_dask` runs jobs elsewhere."""
+    from plausibrain import models
+
+    ids = [f"s{k}" for k in range(5)]
+    for k, name in enumerate(ids):
+        volume = Volume(np.random.default_rng(k).random((4, 3, 5)), np.eye(4))
+        write_volume(volume, tmp_path / "made" / f"{name}.nii.gz")
+    table = tmp_path / "table.tsv"
+    pd.DataFrame({"participant_id": ids, "age": 50.0, "sex": "F"}).to_csv(table, sep="\t", index=False)
+    how = {"model": "folder", "checkpoint": tmp_path / "made", "conditions": table, "seed": 0}
+    alone = models.sample_model(tmp_path / "alone", **how)
+    shares = []
+    real = models.sample_share
+    monkeypatch.setattr(models, "workers_elsewhere", lambda: 1)
+
+    def here(job: models.ShareJob) -> str:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(models, "workers_elsewhere", lambda: 0)  # as in a process of the cluster
+            shares.append(job.share)
+            return real(job)
+
+    monkeypatch.setattr(models, "sample_share", here)
+    monkeypatch.chdir(tmp_path)
+    together = models.sample_model(Path("cluster"), **how)
+    assert shares == ["0/3", "1/3", "2/3"]
+    for one, two in zip(alone.images, together.images, strict=True):
+        assert Path(one).read_bytes() == Path(two).read_bytes()
