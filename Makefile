@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test setup lint format types imports quick validate clean
+.PHONY: demo docs test setup lint format types imports quick validate clean
 
 demo: .venv/installed
 	$(BIN)/plausibrain demo --out demo
@@ -39,9 +39,14 @@ format: .venv/tested-tools
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+# The site of docs/, with the catalogue of metrics from the registry, into site/.
+docs: .venv/installed
+	$(BIN)/python -m pip install --quiet --editable ".[docs]"
+	$(BIN)/python -m mkdocs build --strict --quiet
+
 # Every number of docs/validation.md, from a folder of real data (see docs/validation.md).
 validate: .venv/installed
 	$(BIN)/python -m benchmarks.validate $(DATA)
 
 clean:
-	rm -rf .venv demo runs build dist *.egg-info
+	rm -rf .venv demo runs site build dist *.egg-info

@@ -622,7 +622,7 @@ def report(
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
-    """Write the report of a run folder again, from its tables."""
+    """Write the report of a run folder again, from its tables, and its figures as SVG, PNG and PDF."""
     from plausibrain.progress import progress_bar
     from plausibrain.reports.report import write_report
 

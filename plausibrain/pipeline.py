@@ -30,6 +30,8 @@ from plausibrain.shares import Share
 from plausibrain.slices import write_slices
 
 ROLES = ("reference", "generated", "training", "independent")
+#: Figures that every run writes; `plausibrain report` adds PNG and PDF, which take most of the time.
+QUICK_FORMATS = ("svg",)
 OPTIONAL_TABLES = ("dose", "curves", "null_draws", "measures", "measure_names", "pairs", "nearest", "slices")
 
 
@@ -113,7 +115,7 @@ def run_cohorts(
         analysis, record = _analysed(cohorts, config, work)
         folder.require()
         write_run_folder(config.out, analysis, record)
-        page = write_report(config.out, progress=progress)
+        page = write_report(config.out, progress=progress, formats=QUICK_FORMATS)
         work.manifest.end()
         return page
 

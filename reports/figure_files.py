@@ -1,6 +1,6 @@
 """Every figure of a run as SVG, PNG and PDF files, with literal colours on white."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from matplotlib.figure import Figure
@@ -16,7 +16,9 @@ FOLDER = "figures"
 Progress = Callable[[str, int, int], None]
 
 
-def write_figures(run: Run, folder: Path, progress: Progress | None = None) -> list[Path]:
+def write_figures(
+    run: Run, folder: Path, progress: Progress | None = None, *, formats: Sequence[str] = FORMATS
+) -> list[Path]:
     """Write every panel of every figure that the run has numbers for.
 
     Parameters
@@ -26,6 +28,8 @@ def write_figures(run: Run, folder: Path, progress: Progress | None = None) -> l
         Created when absent. Files are named after the figure, numbered where it has several panels.
     progress : callable, optional
         Called as `progress(what, done, of)`.
+    formats : sequence of str
+        Endings, of `FORMATS`.
 
     Returns
     -------
@@ -39,7 +43,7 @@ def write_figures(run: Run, folder: Path, progress: Progress | None = None) -> l
         if progress is not None:
             progress(f"figure: {plugin.label}", place, len(plugins))
         for name, figure in panel_figures(plugin, run):
-            paths += [_write(figure, folder / f"{name}.{form}") for form in FORMATS]
+            paths += [_write(figure, folder / f"{name}.{form}") for form in formats]
     return paths
 
 

@@ -12,7 +12,7 @@ from plausibrain.cohorts.store import write_text_atomic
 from plausibrain.reports.environment import render
 from plausibrain.reports.equivalence import equivalence
 from plausibrain.reports.figure import Drawn, figures_of
-from plausibrain.reports.figure_files import FOLDER, Progress, write_figures
+from plausibrain.reports.figure_files import FOLDER, FORMATS, Progress, write_figures
 from plausibrain.reports.findings import answer, biases, faults, unjudged
 from plausibrain.reports.formatting import MISSING, count, fixed, is_missing, listing, percent
 from plausibrain.reports.methods import COHORTS, included, measured_headlines, methods
@@ -42,7 +42,13 @@ class Section:
     tables: list[ResultTable]
 
 
-def write_report(run: Path, out: Path | None = None, *, progress: Progress | None = None) -> Path:
+def write_report(
+    run: Path,
+    out: Path | None = None,
+    *,
+    progress: Progress | None = None,
+    formats: Sequence[str] = FORMATS,
+) -> Path:
     """Write the report of a run folder, and what can be taken from it.
 
     Beside ``report.html`` these are ``figures/`` (SVG, PNG, PDF), ``methods.md``, ``methods.tex``,
@@ -56,6 +62,8 @@ def write_report(run: Path, out: Path | None = None, *, progress: Progress | Non
         File to write; ``report.html`` in the run folder when left out.
     progress : callable, optional
         Called as `progress(what, done, of)`.
+    formats : sequence of str
+        In which formats figures are written.
 
     Returns
     -------
@@ -71,7 +79,7 @@ def write_report(run: Path, out: Path | None = None, *, progress: Progress | Non
     opened = read_run(run)
     write_text_atomic(target, page(opened))
     if out is None:
-        write_figures(opened, run / FOLDER, progress)
+        write_figures(opened, run / FOLDER, progress, formats=formats)
         write_texts(opened, run)
         write_summary(opened, run / "summary.pdf")
     return target
