@@ -1,8 +1,8 @@
 """Make the two tables of the example from FreeSurfer's tables of AOMIC-PIOP2 (OpenNeuro ds002790, CC0).
 
 Usage: python examples/aomic_piop2/make_tables.py FOLDER, where FOLDER holds participants.tsv and the table
-that asegstats2table wrote. Every second subject becomes the reference; the others stand for the samples of a model
-whose defect is known: both hippocampi are 7 % smaller than measured.
+that asegstats2table wrote. Every second subject becomes the reference; the others stand for the samples of a
+model whose defect is known: both hippocampi are 7 % smaller than measured.
 """
 
 import sys
