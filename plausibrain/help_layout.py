@@ -23,6 +23,7 @@ OPTIONS: Mapping[str, Mapping[str, Sequence[str]]] = {
             "reference_age_unit", "generated_age_unit", "reference_volumes", "generated_volumes",
             "reference_images", "generated_images", "repeats",
         ),
+        "Reading what a generator wrote": ("preset", "table", "voxel", "orientation"),
         "Generating here": ("generator", "checkpoint", "conditions", "draws", "generator_option"),
         "Segmentation and analysis": (
             "segmenter", "segmenter_option", "noise", "site", "headsize", "resamples", "seed",
