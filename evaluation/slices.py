@@ -20,6 +20,9 @@ VOLUME_MM = 2.0
 FIELD_MM = (168.0, 204.0, 168.0)
 #: Brightest grey value shown; white matter is 1000.
 BRIGHTEST = 1.3 * WHITE_LEVEL
+#: Colour types of PNG, and the colour of outlines: yellow stands out from grey for every colour vision.
+GREYS, PALETTE = 0, 3
+OUTLINE_RGB = (255, 196, 0)
 
 
 @dataclass(frozen=True)
@@ -32,21 +35,24 @@ class Picture:
         The left of the first two planes is the left of the subject.
     remark : str
         What was missing for the usual scale and place; empty when nothing was.
+    outlines : ndarray of bool, (rows, columns), or None
+        Borders of the segmented structures in the same planes; None without a label map.
     """
 
     pixels: np.ndarray
     remark: str = ""
+    outlines: np.ndarray | None = None
 
     def png(self) -> bytes:
         """Return the picture as a PNG file."""
-        rows, columns = self.pixels.shape
-        lines = np.zeros((rows, columns + 1), np.uint8)
-        # Lines are stored as differences to the line above (filter 2), which compresses smooth images.
-        above = np.vstack([np.zeros((1, columns), np.uint8), self.pixels[:-1]])
-        lines[:, 0], lines[:, 1:] = 2, self.pixels - above
-        header = struct.pack(">IIBBBBB", columns, rows, 8, 0, 0, 0, 0)
-        chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(lines.tobytes(), 9)), (b"IEND", b""))
-        return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(kind, data) for kind, data in chunks)
+        return _png(self.pixels, GREYS)
+
+    def outline_png(self) -> bytes:
+        """Return the outlines as a PNG file that is transparent elsewhere; nothing without outlines."""
+        if self.outlines is None:
+            return b""
+        colours = ((b"PLTE", bytes((0, 0, 0, *OUTLINE_RGB))), (b"tRNS", bytes((0, 255))))
+        return _png(self.outlines.astype(np.uint8), PALETTE, colours)
 
 
 def three_planes(image: Volume, labels: LabelMap | None) -> Picture:
@@ -63,8 +69,8 @@ def three_planes(image: Volume, labels: LabelMap | None) -> Picture:
     -----
     All pictures show the same field of view at the same scale: white matter has the same grey in all of them.
     """
-    field, remark = _field(image, labels, PIXEL_MM)
-    return Picture(_planes(field), remark)
+    field, structures, remark = _field(image, labels, PIXEL_MM)
+    return Picture(_planes(field), remark, None if structures is None else _borders(_planes(structures)))
 
 
 def aligned_planes(image: Volume, labels: LabelMap | None) -> Picture:
@@ -103,23 +109,38 @@ def small_volume(image: Volume, labels: LabelMap | None) -> bytes:
         superior, and their size in hundredths of a millimetre), then a byte per voxel, right fastest; each
         plane is stored as differences to the plane below, modulo 256, which compresses smooth images.
     """
-    field, _ = _field(image, labels, VOLUME_MM)
+    field, _, _ = _field(image, labels, VOLUME_MM)
     planes = field.transpose(2, 1, 0)
     steps = np.diff(planes, axis=0, prepend=np.zeros_like(planes[:1]))
     header = struct.pack("<4H", *field.shape, round(100 * VOLUME_MM))
     return zlib.compress(header + steps.tobytes(), 9)
 
 
-def _field(image: Volume, labels: LabelMap | None, voxel_mm: float) -> tuple[np.ndarray, str]:
-    """Return grey values around the middle of the brain, uint8, and what was missing for the usual scale."""
+def _field(
+    image: Volume, labels: LabelMap | None, voxel_mm: float
+) -> tuple[np.ndarray, np.ndarray | None, str]:
+    """Return what lies around the middle of the brain, and what was missing for the usual scale.
+
+    Grey values are uint8, structures are label values, None without a usable label map.
+    """
     if labels is None:
-        return _unlabelled(image, voxel_mm), "no label map"
+        return _unlabelled(image, voxel_mm), None, "no label map"
     try:
         scan = condition(image, labels, voxel_mm=voxel_mm)
     except MeasurementError as error:
-        return _unlabelled(image, voxel_mm), str(error)
+        return _unlabelled(image, voxel_mm), None, str(error)
     middle = np.argwhere(tissue_masks(scan.whole_labels.data)["brain"]).mean(axis=0)
-    return _around(scan.whole, middle, voxel_mm, BRIGHTEST), ""
+    grid = _grid_around(scan.whole, middle, voxel_mm)
+    structures = resample_to(scan.whole_labels, *grid).data
+    return _grey(resample_to(scan.whole, *grid).data, BRIGHTEST), structures, ""
+
+
+def _borders(labels: np.ndarray) -> np.ndarray:
+    """Mark the pixels whose structure is not that of the pixel to the left or above."""
+    borders = np.zeros(labels.shape, dtype=bool)
+    borders[1:] |= labels[1:] != labels[:-1]
+    borders[:, 1:] |= labels[:, 1:] != labels[:, :-1]
+    return borders
 
 
 def _unlabelled(image: Volume, voxel_mm: float) -> np.ndarray:
@@ -128,11 +149,13 @@ def _unlabelled(image: Volume, voxel_mm: float) -> np.ndarray:
     low, high = np.percentile(canonical.data[::2, ::2, ::2], [50, 99.5])
     bright = np.argwhere(canonical.data > (low + high) / 2)
     middle = bright.mean(axis=0) if len(bright) else (np.array(canonical.shape) - 1) / 2
-    return _around(canonical, middle, voxel_mm, float(high) or 1.0)
+    return _grey(resample_to(canonical, *_grid_around(canonical, middle, voxel_mm)).data, float(high) or 1.0)
 
 
-def _around(image: Volume, middle: np.ndarray, voxel_mm: float, brightest: float) -> np.ndarray:
-    """Sample the field of view around a voxel, (I, J, K)."""
+def _grid_around(
+    image: Volume, middle: np.ndarray, voxel_mm: float
+) -> tuple[tuple[int, int, int], np.ndarray]:
+    """Return shape and affine of the field of view around a voxel."""
     shape = tuple(round(length / voxel_mm) for length in FIELD_MM)
     axes = image.affine[:3, :3] / np.asarray(image.voxel_size_mm) * voxel_mm
     affine = np.eye(4)
@@ -140,7 +163,7 @@ def _around(image: Volume, middle: np.ndarray, voxel_mm: float, brightest: float
     centre = image.affine[:3, :3] @ middle + image.affine[:3, 3]
     affine[:3, 3] = centre - axes @ ((np.array(shape) - 1) / 2)
     n_i, n_j, n_k = shape
-    return _grey(resample_to(image, (n_i, n_j, n_k), affine).data, brightest)
+    return (n_i, n_j, n_k), affine
 
 
 def _grey(data: np.ndarray, brightest: float) -> np.ndarray:
@@ -160,6 +183,19 @@ def _upright(plane: np.ndarray, height: int) -> np.ndarray:
     picture = plane.T[::-1]
     above = (height - picture.shape[0]) // 2
     return np.pad(picture, ((above, height - picture.shape[0] - above), (0, 0)))
+
+
+def _png(pixels: np.ndarray, kind: int, extra: tuple[tuple[bytes, bytes], ...] = ()) -> bytes:
+    """Return 8-bit pixels as a PNG file of a colour type."""
+    rows, columns = pixels.shape
+    lines = np.zeros((rows, columns + 1), np.uint8)
+    # Lines are stored as differences to the line above (filter 2), which compresses smooth images.
+    above = np.vstack([np.zeros((1, columns), np.uint8), pixels[:-1]])
+    lines[:, 0], lines[:, 1:] = 2, pixels - above
+    header = struct.pack(">IIBBBBB", columns, rows, 8, kind, 0, 0, 0)
+    image = (b"IDAT", zlib.compress(lines.tobytes(), 9))
+    chunks = ((b"IHDR", header), *extra, image, (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(name, data) for name, data in chunks)
 
 
 def _chunk(kind: bytes, data: bytes) -> bytes:

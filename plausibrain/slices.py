@@ -15,6 +15,8 @@ from plausibrain.image_files import Files, image_and_label_files
 from plausibrain.image_selection import Beside, Choice, choices
 
 FOLDER = "slices"
+#: End of the name of the outlines of a picture, which the report looks for.
+OUTLINES = "-outlines.png"
 
 
 def write_slices(
@@ -170,6 +172,10 @@ def _draw(
     except PlausibrainError as error:
         return str(error), ""
     write_atomic(path, lambda temporary: temporary.write_bytes(picture.png()))
+    outlines = picture.outline_png()
+    if outlines:
+        beside = path.with_name(f"{path.stem}{OUTLINES}")
+        write_atomic(beside, lambda temporary: temporary.write_bytes(outlines))
     if not volume:
         return picture.remark, ""
     target = path.with_suffix(".vol")

@@ -15,6 +15,8 @@ from plausibrain.reports.run_folder import Run
 from plausibrain.reports.structure_names import structure_label
 
 FOLDER = "slices"
+#: End of the name of the outlines that belong to a picture, where it has a label map.
+OUTLINES = "-outlines.png"
 #: Of all pictures of a page, before they are written as text.
 BUDGET_BYTES = 6_000_000
 #: Of all small volumes of a page, before they are written as text.
@@ -75,12 +77,15 @@ class Slice:
         What it is, and for subjects who do not see it what it shows.
     source : str
         The picture as data URI; empty where it could not be drawn.
+    outlines : str
+        Outlines of the segmentation to lay over it, as data URI; empty where there are none.
     """
 
     cohort: str
     caption: str
     alt: str
     source: str
+    outlines: str = ""
 
 
 @dataclass(frozen=True)
@@ -99,6 +104,11 @@ class SliceGroup:
     note: str
     pairs: tuple[tuple[Slice, ...], ...]
     alike: bool = False
+
+    @property
+    def outlined(self) -> bool:
+        """Whether some picture has outlines."""
+        return any(shown.outlines for pair in self.pairs for shown in pair)
 
 
 @dataclass(frozen=True)
@@ -151,11 +161,26 @@ def _affordable(run: Run, table: pd.DataFrame) -> set[str]:
     """Files of the first pairs whose sizes add up to the budget; pictures that are missing cost nothing."""
     left, kept = BUDGET_BYTES, set[str]()
     for _, rows in table.groupby("pair", sort=False):
-        left -= sum(len(_content(run, str(name))) for name in rows.file)
+        left -= sum(len(_content(run, name)) for file in rows.file for name in (str(file), outlines_of(file)))
         if left < 0:
             break
         kept.update(rows.file)
     return kept
+
+
+def outlines_of(file: object) -> str:
+    """Name the outlines of a picture.
+
+    Examples
+    --------
+    >>> outlines_of("03-0-generated.png")
+    '03-0-generated-outlines.png'
+    """
+    return f"{str(file).removesuffix('.png')}{OUTLINES}"
+
+
+def _as_uri(content: bytes) -> str:
+    return f"data:image/png;base64,{base64.b64encode(content).decode('ascii')}" if content else ""
 
 
 def _content(run: Run, name: str) -> bytes:
@@ -181,10 +206,10 @@ def _group(run: Run, question: int, name: str, rows: pd.DataFrame) -> SliceGroup
 
 def _slices(run: Run, pair: pd.DataFrame) -> Iterator[Slice]:
     for _, row in pair.iterrows():
-        content = _content(run, str(row.file))
-        source = f"data:image/png;base64,{base64.b64encode(content).decode('ascii')}" if content else ""
+        source = _as_uri(_content(run, str(row.file)))
+        outlines = _as_uri(_content(run, outlines_of(row.file))) if source else ""
         subject = _subject(row)
-        yield Slice(str(row.cohort), f"{subject}{_why(run, row)}", f"{subject}: {PLANES}", source)
+        yield Slice(str(row.cohort), f"{subject}{_why(run, row)}", f"{subject}: {PLANES}", source, outlines)
 
 
 def _subject(row: pd.Series) -> str:

@@ -140,3 +140,23 @@ def test_a_small_volume_holds_the_planes_of_the_picture():
 def test_a_small_volume_without_labels_is_packed_too():
     volume, _ = unpacked(small_volume(phantom(noise=1.0)[0], None))
     assert volume.max() == 255
+
+
+def test_outlines_lie_on_the_borders_of_the_structures():
+    picture = three_planes(*phantom(noise=0.0))
+    assert picture.outlines is not None
+    assert picture.outlines.shape == picture.pixels.shape
+    drawn = matplotlib_image.imread(io.BytesIO(picture.outline_png()), format="png")
+    np.testing.assert_array_equal(drawn[..., 3] > 0, picture.outlines)
+    # The phantom is made of nested balls of one grey each: where nothing changes, no outline is.
+    above = np.abs(np.diff(picture.pixels.astype(int), axis=0, prepend=0))
+    beside = np.abs(np.diff(picture.pixels.astype(int), axis=1, prepend=0))
+    change = np.maximum(above, beside)
+    assert 0.005 < picture.outlines.mean() < 0.2
+    assert change[picture.outlines].mean() > 5 * change[~picture.outlines].mean()
+
+
+def test_without_labels_there_are_no_outlines():
+    picture = three_planes(phantom(noise=1.0)[0], None)
+    assert picture.outlines is None
+    assert picture.outline_png() == b""

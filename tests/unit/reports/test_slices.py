@@ -236,3 +236,16 @@ def test_a_page_embeds_nothing_from_outside_the_folder_of_pictures(
         volumes_of(run) if column == "volume" else [s for g in slices_of(run, 0) for p in g.pairs for s in p]
     )
     assert all(not (one.source if column == "file" else one.packed) for one in found)
+
+
+def test_outlines_are_offered_where_the_run_has_them(run: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "slices"
+    shutil.copytree(run.path / "slices", folder)
+    first = run.table("slices").iloc[0]
+    (folder / f"{Path(first.file).stem}-outlines.png").write_bytes(b"\x89PNG outlines")
+    (group,) = slices_of(Run(tmp_path, run.record, run.scorecard, {"slices": run.table("slices")}), 0)
+    assert group.outlined
+    shown = group.pairs[0][0].outlines.removeprefix("data:image/png;base64,")
+    assert base64.b64decode(shown) == b"\x89PNG outlines"
+    assert group.pairs[1][0].outlines == ""
+    assert not slices_of(run, 0)[0].outlined
