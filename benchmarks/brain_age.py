@@ -50,10 +50,12 @@ def main() -> None:
     parser.add_argument("--power", type=int, default=10, help="Comparisons with each defect.")
     parser.add_argument("--out", type=Path)
     given = parser.parse_args()
-    text = "\n".join(page(given.data / "tables", given.trials, given.power)) + "\n"
+    lines = []
+    for line in page(given.data / "tables", given.trials, given.power):
+        print(line, flush=True)
+        lines.append(line)
     if given.out:
-        given.out.write_text(text, encoding="utf-8")
-    print(text)
+        given.out.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 def page(tables: Path, trials: int, power: int) -> Iterator[str]:

@@ -20,6 +20,8 @@ from plausibrain.cohorts.volumes import LabelMap
 BOX_SIZES = (1, 2, 4, 8)
 CLOSING_MM = 15.0
 LEAST_VOXELS = 50
+#: Of its surface that a parcel must have of the envelope: one in a sulcus has no envelope of its own.
+LEAST_ENVELOPE = 0.1
 WHITE_MATTER = {"left": 2, "right": 41}
 Region = dict[str, float]
 
@@ -104,7 +106,7 @@ def closed(mask: np.ndarray, radius_mm: float, spacing_mm: Sequence[float]) -> n
 def gyrification(
     parcels: np.ndarray, inside: np.ndarray, spacing_mm: Sequence[float], radius_mm: float = CLOSING_MM
 ) -> dict[int, float]:
-    """Return surface over envelope of every parcel of one hemisphere.
+    """Return surface over envelope of every parcel of one hemisphere; NaN where it is hidden in a sulcus.
 
     Parameters
     ----------
@@ -126,7 +128,10 @@ def gyrification(
     n = int(parcels.max()) + 1
     own = np.bincount(parcels.ravel(), weights=surface.ravel(), minlength=n)
     outer = np.bincount(owner.ravel(), weights=hull.ravel(), minlength=n)
-    return {int(k): float(own[k] / outer[k]) for k in np.unique(parcels) if k and outer[k] > 0}
+    hidden = outer < LEAST_ENVELOPE * own
+    with np.errstate(divide="ignore", invalid="ignore"):
+        index = np.where(hidden, np.nan, own / outer)
+    return {int(k): float(index[k]) for k in np.unique(parcels) if k}
 
 
 def cortical_geometry(labels: LabelMap) -> dict[str, Region]:
@@ -154,7 +159,7 @@ def cortical_geometry(labels: LabelMap) -> dict[str, Region]:
         index = gyrification(ribbon, ndimage.binary_fill_holes((ribbon > 0) | inside), spacing)
         for label, name in parcels.items():
             mask = ribbon == label
-            if mask.sum() >= LEAST_VOXELS and label in index:
+            if mask.sum() >= LEAST_VOXELS:
                 found[name] = {"fractal_dimension": fractal_dimension(mask), "gyrification": index[label]}
     return found
 

@@ -14,6 +14,7 @@ from plausibrain.cohorts.schemas import COMPLEXITY, GEOMETRY, RESULTS
 from plausibrain.cohorts.tables import read_table, write_table
 from plausibrain.cohorts.volumes import read_label_map
 from plausibrain.evaluation.cortical_geometry import cortical_geometry
+from plausibrain.evaluation.parcel_labels import with_parcels
 from plausibrain.image_files import image_and_label_files
 
 Progress = Callable[[str, int, int], None]
@@ -37,8 +38,8 @@ def complexity(
     run : Path
         Run folder whose tables have cortical parcels.
     labels : Path
-        Segmented cohort whose label maps have parcels (the reference), or a `geometry.tsv` of an earlier
-        call.
+        Segmented cohort (the reference), whose cortex is divided into parcels where it is whole, or a
+        `geometry.tsv` of an earlier call.
     out : Path
         Folder to write `geometry.tsv` and `complexity.tsv` into.
     most : int
@@ -112,7 +113,7 @@ def mean_geometry(
     for number, i in enumerate(chosen):
         if progress is not None:
             progress("cortical geometry", number, len(chosen))
-        found = cortical_geometry(read_label_map(known[i]))
+        found = cortical_geometry(with_parcels(read_label_map(known[i])))
         rows += [{"structure": name, **values} for name, values in found.items()]
     if not rows:
         raise DataError(f"{cohort.source}: no label map has cortical parcels (Desikan-Killiany)")

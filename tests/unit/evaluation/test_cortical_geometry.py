@@ -131,3 +131,19 @@ def test_parcels_of_a_label_map_are_named_and_small_ones_left_out():
 
 def test_label_maps_without_parcels_have_no_geometry():
     assert cortical_geometry(LabelMap(np.full((5, 5, 5), 2), np.eye(4))) == {}
+
+
+def test_parcel_in_a_sulcus_has_a_dimension_and_no_gyrification():
+    """The floor of a deep groove is nearer to the walls' parcel than any of the envelope."""
+    slab = np.zeros((40, 40, 40), dtype=bool)
+    slab[8:32, 8:32, 8:32] = True
+    slab[19:21, :, 14:] = False
+    k = np.indices(slab.shape)[2]
+    parcels = np.where(slab, 1, 0)
+    i = np.indices(slab.shape)[0]
+    parcels[
+        slab & (np.abs(i - 19.5) < 3) & (k > 13) & (k < 24) & (np.abs(np.indices(slab.shape)[1] - 19.5) < 8)
+    ] = 2
+    found = gyrification(parcels, np.zeros_like(slab), UNIT, radius_mm=6.0)
+    assert np.isnan(found[2])
+    assert np.isfinite(found[1])
