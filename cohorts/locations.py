@@ -9,8 +9,10 @@ from pathlib import Path
 
 from plausibrain.cohorts.errors import DataError
 from plausibrain.cohorts.structures import canonical_name
+from plausibrain.cohorts.text_files import require_regular_file
 
 IMAGE_ENDINGS = (".nii.gz", ".nii", ".mgz", ".mgh")
+_LONGEST_HEADER = 1_000_000
 _T1W = ("_T1w.nii.gz", "_T1w.nii")
 _TABLES = (".tsv", ".csv", ".txt")
 _ENTITIES = re.compile(r"[A-Za-z]+=[A-Za-z0-9]+(?:,[A-Za-z]+=[A-Za-z0-9]+)*")
@@ -212,9 +214,9 @@ def _sibling_qc(volumes: tuple[Path, ...]) -> Path | None:
 
 def _names_structures(path: Path) -> bool:
     try:
-        with path.open(encoding="utf-8-sig", newline="") as stream:
-            header = stream.readline()
-    except (OSError, UnicodeDecodeError):
+        with require_regular_file(path).open(encoding="utf-8-sig", newline="") as stream:
+            header = stream.readline(_LONGEST_HEADER)
+    except (OSError, UnicodeDecodeError, DataError):
         return False
     names = next(csv.reader([header], delimiter="\t" if "\t" in header else ","), [])
     return sum(canonical_name(name.strip().removeprefix("vol_")) is not None for name in names) >= 3

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from plausibrain.cohorts.errors import DataError
+from plausibrain.cohorts.text_files import require_regular_file
 
 Writer = Callable[[Path], object]
 _TEMPORARY = ".tmp-"
@@ -38,11 +39,11 @@ def hash_file(path: str | os.PathLike[str]) -> str:
         When the file cannot be read.
     """
     try:
-        with Path(path).open("rb") as stream:
+        with require_regular_file(Path(path)).open("rb") as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()
     except OSError as error:
         raise DataError(
-            f"{path}: cannot be read ({error.strerror}); check the path and its permissions"
+            f"{path}: cannot be read ({error.strerror or 'no such file'}); check the path and its permissions"
         ) from error
 
 

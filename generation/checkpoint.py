@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from plausibrain.cohorts.errors import DataError
 from plausibrain.cohorts.store import Store, hash_file, write_atomic, write_text_atomic
+from plausibrain.cohorts.text_files import read_json
 from plausibrain.generation.model import ImageGrid
 from plausibrain.generation.scaler import ConditionScaler
 
@@ -194,12 +195,12 @@ def _write_description(folder: Path, description: Mapping[str, Any]) -> None:
 
 def _read_description(path: Path) -> dict[str, Any]:
     try:
-        description = json.loads(path.read_text(encoding="utf-8"))
+        description = read_json(path)
     except FileNotFoundError as error:
         raise DataError(
             f"{path.parent} is no checkpoint: it has no {DESCRIPTION}; give its folder"
         ) from error
-    except (OSError, ValueError) as error:
+    except DataError as error:
         raise DataError(f"{path} is not whole JSON ({error}); copy the checkpoint again") from error
     if not isinstance(description, dict) or description.get("format") != FORMAT:
         found = description.get("format") if isinstance(description, dict) else "no format"

@@ -1,11 +1,11 @@
 """Whether a run may write into a folder that holds a finished run."""
 
-import json
 from pathlib import Path
 from typing import Any
 
 from plausibrain.cohorts.cohort import Cohort
 from plausibrain.cohorts.errors import DataError
+from plausibrain.cohorts.text_files import read_json
 from plausibrain.config import RunConfig
 from plausibrain.provenance import describe_cohort
 
@@ -40,8 +40,8 @@ def require_same_or_overwrite(config: RunConfig, *, overwrite: bool) -> None:
 def finished_run(folder: Path) -> dict[str, Any] | None:
     """Return the record of the finished run in a folder; None where there is none."""
     try:
-        record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        record = read_json(folder / RECORD)
+    except (FileNotFoundError, DataError):
         return None
     return record if isinstance(record, dict) and (folder / "scorecard.json").is_file() else None
 

@@ -6,6 +6,7 @@ table as the cohort.
 """
 
 import csv
+import io
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -14,6 +15,7 @@ import numpy as np
 
 from plausibrain.cohorts.errors import DataError
 from plausibrain.cohorts.structures import TIV, find_structure, homologue, structure
+from plausibrain.cohorts.text_files import read_text
 from plausibrain.cohorts.volumes import LabelMap, Volume, read_label_map
 from plausibrain.evaluation.alignment import brain_mask
 from plausibrain.evaluation.background import on_zero_background
@@ -122,7 +124,7 @@ def read_label_table(path: str) -> dict[int, str]:
     DataError
         When a column is missing or an index is not a whole number.
     """
-    with Path(path).open(encoding="utf-8", newline="") as stream:
+    with io.StringIO(read_text(Path(path)), newline="") as stream:
         reader = csv.DictReader(stream, delimiter="\t")
         if not {"index", "name"} <= set(reader.fieldnames or ()):
             raise DataError(f"{path}: expected the columns index and name, found {reader.fieldnames}")

@@ -4,13 +4,13 @@
 with ``@``. Only constants are read here; nothing in it is ever evaluated, imported or executed.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from plausibrain.cohorts.errors import DataError
+from plausibrain.cohorts.text_files import read_json
 from plausibrain.generation.ldm.schedule import Schedule
 
 CONFIG = Path("configs") / "inference.json"
@@ -132,13 +132,13 @@ def find_bundle(folder: Path) -> Path:
 
 def _read_json(path: Path) -> dict[str, Any]:
     try:
-        config = json.loads(path.read_text(encoding="utf-8"))
+        config = read_json(path)
     except FileNotFoundError as error:
         raise DataError(
             f"{path.parent.parent} is no bundle: it has no {CONFIG}; `plausibrain fetch` downloads it or "
             "says what to place where"
         ) from error
-    except (OSError, ValueError) as error:
+    except DataError as error:
         raise DataError(f"{path} is not whole JSON ({error}); fetch the bundle again") from error
     if not isinstance(config, dict):
         raise DataError(f"{path}: expected an object of named entries; fetch the bundle again")
