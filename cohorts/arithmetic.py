@@ -1,12 +1,13 @@
 """Which arithmetic a device is fast in."""
 
+import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, lru_cache
 
 import torch
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from plausibrain.cohorts.errors import DataError
 
@@ -112,8 +113,14 @@ def fixed_threads(n_threads: int) -> Iterator[None]:
 @contextmanager
 def image_threads() -> Iterator[None]:
     """Run a block with `IMAGE_THREADS` in every library, so that an image has the same numbers everywhere."""
-    with threadpool_limits(IMAGE_THREADS), fixed_threads(IMAGE_THREADS):
+    with _thread_pools(len(sys.modules)).limit(limits=IMAGE_THREADS), fixed_threads(IMAGE_THREADS):
         yield
+
+
+@lru_cache(maxsize=1)
+def _thread_pools(n_modules: int) -> ThreadpoolController:
+    """Return the thread pools of all libraries, looked for again (3 ms) only when modules were imported."""
+    return ThreadpoolController()
 
 
 def allow_tf32() -> None:

@@ -174,6 +174,10 @@ class Store:
         """
         return write_atomic(self._path(key, suffix), writer)
 
+    def put_text(self, key: str, suffix: str, text: str) -> Path:
+        """Write an entry of text (UTF-8) atomically; see `put`."""
+        return self.put(key, suffix, lambda path: path.write_bytes(text.encode("utf-8")))
+
     def sweep(self) -> int:
         """Remove temporary files that killed processes left behind, and none that a live process writes.
 

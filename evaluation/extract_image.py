@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from plausibrain.cohorts.errors import DataError, PlausibrainError, ToolError
-from plausibrain.cohorts.store import Store, write_text_atomic
+from plausibrain.cohorts.store import Store
 from plausibrain.evaluation.extraction import (
     Extractor,
     check_options,
@@ -129,5 +129,5 @@ def _extract(extractor: NamedExtractor, brain: torch.Tensor, key: str, store: St
         result.keys[extractor.name] = key
         return
     reason = f"{int((~np.isfinite(vector)).sum())} of {len(vector)} features are not finite"
-    store.put(key, ".json", lambda path: write_text_atomic(path, json.dumps({"reason": reason})))
+    store.put_text(key, ".json", json.dumps({"reason": reason}))
     result.failures[extractor.name] = reason

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from plausibrain.cohorts.errors import PlausibrainError, ToolError
-from plausibrain.cohorts.store import Store, write_text_atomic
+from plausibrain.cohorts.store import Store
 from plausibrain.evaluation.measuring import Measure, Value, all_measures, measure_scan
 from plausibrain.evaluation.open_image import OpenImage
 
@@ -103,7 +103,7 @@ def _keep(result: _Kept, key: str, store: Store) -> None:
         for name, numbers in result.values.items()
     }
     content = {"values": values, "remarks": list(result.remarks), "seconds": result.seconds}
-    store.put(key, ".json", lambda target: write_text_atomic(target, json.dumps(content, allow_nan=False)))
+    store.put_text(key, ".json", json.dumps(content, allow_nan=False))
 
 
 def _stored(key: str, store: Store) -> _Kept | None:

@@ -14,7 +14,7 @@ from typing import Any
 from plausibrain.cohorts.arithmetic import arithmetic_of, choose_device
 from plausibrain.cohorts.errors import DataError, PlausibrainError, ToolError
 from plausibrain.cohorts.registry import Registry
-from plausibrain.cohorts.store import Store, hash_file, write_text_atomic
+from plausibrain.cohorts.store import Store, hash_file
 from plausibrain.cohorts.volumes import Volume, write_label_map
 from plausibrain.evaluation.image_contract import check_image
 from plausibrain.evaluation.open_image import OpenImage
@@ -287,7 +287,7 @@ def _keep(result: Segmentation, seconds: float, key: str | None, store: Store, i
     if key:
         content = {name: value for name, value in asdict(outcome).items() if name not in ("labels", "fresh")}
         content["has_labels"] = path is not None
-        store.put(key, ".json", lambda target: write_text_atomic(target, json.dumps(content)))
+        store.put_text(key, ".json", json.dumps(content))
     return outcome
 
 

@@ -12,7 +12,7 @@ import torch
 
 from plausibrain.cohorts.cohort import OK, Cohort
 from plausibrain.cohorts.errors import MeasurementError, PlausibrainError
-from plausibrain.cohorts.store import Store, write_text_atomic
+from plausibrain.cohorts.store import Store
 from plausibrain.evaluation.diversity.registry import SIMILARITIES, Similarity
 from plausibrain.evaluation.diversity.sampling import ring_pairs
 from plausibrain.evaluation.standard_brain import Source
@@ -118,5 +118,5 @@ def _compared(held: _Prepared, i: int, j: int, store: Store) -> dict[str, object
     except PlausibrainError as error:
         return {**dict.fromkeys(settings, np.nan), "reason": str(error)}
     values = {p.name: p(x, y) for p, x, y in zip(held.plugins, a, b, strict=True)} | {"reason": ""}
-    store.put(key, ".json", lambda target: write_text_atomic(target, json.dumps(values)))
+    store.put_text(key, ".json", json.dumps(values))
     return values

@@ -1,0 +1,89 @@
+"""Many tiny volumes through the job of an image: overhead beside the work, memory, and what a second run costs.
+
+    python -m benchmarks.scale --n 500
+
+The volumes are phantoms of 6 mm with label maps, so that almost nothing but the overhead is left. Times are
+seconds of the processor, which other work on the machine does not change much.
+"""
+
+import argparse
+import cProfile
+import pstats
+import resource
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.machine import machine_line
+from plausibrain.cohorts.structures import names, structure
+from plausibrain.cohorts.volumes import LabelMap, Volume, write_label_map, write_volume
+from plausibrain.evaluation.image_job import Segmenting, Steps, visit_images
+
+VOXEL_MM = 6.0
+SHAPE = (30, 36, 28)
+
+
+def write_heads(folder: Path, n: int) -> list[Path]:
+    """Write n boxes of structures, each with its own noise."""
+    (folder / "labels").mkdir(parents=True)
+    ids = np.array([structure(name).index for name in names("aseg")], np.int32)
+    labels = np.zeros(SHAPE, np.int32)
+    labels[4:-4, 4:-4, 4:-4] = ids[np.arange(22 * 28 * 20).reshape(22, 28, 20) * len(ids) // (22 * 28 * 20)]
+    affine = np.diag([VOXEL_MM, VOXEL_MM, VOXEL_MM, 1.0])
+    paths = []
+    for k in range(n):
+        noise = np.random.default_rng(k).normal(0, 1, SHAPE)
+        image = np.where(labels > 0, 100 + labels + noise, 0)
+        paths.append(write_volume(Volume(image, affine), folder / f"sub-{k:06d}_T1w.nii.gz"))
+        write_label_map(LabelMap(labels, affine), folder / "labels" / f"sub-{k:06d}_dseg.nii.gz")
+    return paths
+
+
+def visited(paths: list[Path], out: Path, n_processes: int = 1) -> tuple[float, float, float]:
+    """Return processor seconds and wall seconds of one visit of all, and the growth of memory in MB."""
+    steps = Steps(Segmenting("precomputed", {"labels": str(paths[0].parent / "labels")}, out))
+    memory, tenth = [], max(1, len(paths) // 10)
+    began, processor = time.perf_counter(), processor_seconds()
+    visits = visit_images(paths, [None] * len(paths), steps, n_processes=n_processes)
+    for done, (_, record) in enumerate(visits, start=1):
+        if record.reason:
+            raise SystemExit(f"an image failed: {record.reason}")
+        if done % tenth == 0:
+            memory.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+    return processor_seconds() - processor, time.perf_counter() - began, memory[-1] - memory[0]
+
+
+def processor_seconds() -> float:
+    """Seconds of the processor in this process and those that it started and that have ended."""
+    own, children = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime
+
+
+def main() -> None:
+    """Print what a first and a second run cost."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--n", type=int, default=500)
+    parser.add_argument("--profile", action="store_true")
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        paths = write_heads(folder / "heads", args.n)
+        print(f"{args.n} volumes of {SHAPE}; {machine_line()}")
+        for run in ("first", "second"):
+            profile = cProfile.Profile()
+            if args.profile:
+                profile.enable()
+            processor, wall, growth = visited(paths, folder / "store")
+            profile.disable()
+            print(
+                f"{run} run: {1000 * processor / args.n:.1f} ms of processor an image ({wall:.0f} s in all), "
+                f"memory grew by {growth:.0f} MB from the first tenth to the last"
+            )
+            if args.profile:
+                pstats.Stats(profile).sort_stats("tottime").print_stats(18)
+
+
+if __name__ == "__main__":
+    main()
