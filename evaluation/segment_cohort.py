@@ -159,10 +159,16 @@ def _assemble(cohort: Cohort, outcomes: Sequence[Outcome], segmenter: str) -> Se
 
 
 def _notes(outcomes: Sequence[Outcome]) -> Iterator[Note]:
-    """Yield one note for every remark on headers."""
+    """Yield one note for every remark on headers, and one where not all images had the same arithmetic."""
     remarks = Counter(remark for outcome in outcomes for remark in outcome.remarks)
     for remark, count in remarks.items():
         yield Note("warning", "", None, "", f"{count} of {len(outcomes)} images: {remark}")
+
+    kinds = Counter(outcome.arithmetic for outcome in outcomes if outcome.arithmetic)
+    if len(kinds) > 1:
+        found = "; ".join(f"{count} on {kind}" for kind, count in kinds.items())
+        message = f"images were segmented in different arithmetic, which moves volumes slightly: {found}"
+        yield Note("warning", "", None, "", message)
 
 
 def _with_status(subjects: pd.DataFrame, table: pd.DataFrame, heads: pd.Series) -> pd.DataFrame:

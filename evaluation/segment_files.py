@@ -40,6 +40,8 @@ class Outcome:
         Label map on the image's own grid.
     labels_hash : str
         SHA-256 of that file.
+    arithmetic : str
+        Device and precision of the network; empty where there is none.
     seconds, peak_memory_mb : float
         Wall time of this image; largest memory of the process so far.
     fresh : bool
@@ -56,6 +58,7 @@ class Outcome:
     version: str = ""
     labels: Path | None = None
     labels_hash: str = ""
+    arithmetic: str = ""
     seconds: float = float("nan")
     peak_memory_mb: float = float("nan")
     fresh: bool = True
@@ -133,9 +136,10 @@ def segment_images(
     keys = [_key(image, plugin, options) for image in images]
     outcomes = [_stored(key, store) if key else None for key in keys]
     todo = [k for k, outcome in enumerate(outcomes) if outcome is None]
+    arithmetic = _arithmetic(plugin, options)
     made = _segment_batch([images[k] for k in todo], plugin, options) if todo else []
     for k, (result, seconds) in zip(todo, made, strict=True):
-        outcomes[k] = _keep(result, seconds, keys[k], store, images[k])
+        outcomes[k] = _keep(result, seconds, keys[k], store, images[k], arithmetic)
     for k, outcome in enumerate(outcomes):
         if k not in todo and outcome is not None and outcome.labels is not None:
             images[k].label_later(outcome.labels, outcome.labels_hash)
@@ -200,7 +204,7 @@ def _key(image: OpenImage, plugin: Segmenter, options: Mapping[str, Any]) -> str
     A segmenter that reads more than the image names those files in ``further_inputs(path, **options)``.
     """
     chosen = {name: str(value) for name, value in options.items() if name != "device"}
-    arithmetic = arithmetic_of(str(options.get("device", "cpu"))) if "device" in plugin.parameters else ""
+    arithmetic = _arithmetic(plugin, options)
     further = getattr(sys.modules[plugin.module], "further_inputs", None)
     try:
         files = further(image.path, **options) if further else ()
@@ -208,6 +212,10 @@ def _key(image: OpenImage, plugin: Segmenter, options: Mapping[str, Any]) -> str
         return Store.key(content, plugin.name, _version(plugin, options), chosen, arithmetic, _FORM)
     except DataError:
         return None
+
+
+def _arithmetic(plugin: Segmenter, options: Mapping[str, Any]) -> str:
+    return arithmetic_of(str(options.get("device", "cpu"))) if "device" in plugin.parameters else ""
 
 
 def _segment_batch(
@@ -263,7 +271,9 @@ def _segment_together(
     return [(replace(results[path], remarks=remarks.get(path, ())), seconds) for path in paths]
 
 
-def _keep(result: Segmentation, seconds: float, key: str | None, store: Store, image: OpenImage) -> Outcome:
+def _keep(
+    result: Segmentation, seconds: float, key: str | None, store: Store, image: OpenImage, arithmetic: str
+) -> Outcome:
     """Write labels, then numbers: an outcome that can be found has its labels."""
     labels = result.labels
     path, labels_hash = None, ""
@@ -281,6 +291,7 @@ def _keep(result: Segmentation, seconds: float, key: str | None, store: Store, i
         result.version,
         path,
         labels_hash,
+        arithmetic,
         seconds,
         resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
     )

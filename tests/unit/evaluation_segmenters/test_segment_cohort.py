@@ -9,9 +9,9 @@ import pytest
 from plausibrain.cohorts.cohort import Cohort
 from plausibrain.cohorts.errors import DataError, ToolError
 from plausibrain.cohorts.volumes import LabelMap, read_label_map, write_label_map, write_volume
-from plausibrain.evaluation.image_job import Progress
-from plausibrain.evaluation.segment_cohort import segment_cohort
-from plausibrain.evaluation.segment_files import segmenters
+from plausibrain.evaluation.image_job import ImageRecord, Progress
+from plausibrain.evaluation.segment_cohort import segment_cohort, segmented_cohort
+from plausibrain.evaluation.segment_files import Outcome, segmenters
 from tests.unit.evaluation_segmenters.phantoms import make_image, make_labels
 
 N = 4
@@ -155,3 +155,13 @@ def test_a_head_that_nobody_has_is_excluded(cohort: Cohort, tmp_path: Path) -> N
     assert list(subjects["status"]) == ["ok", "excluded", "excluded", "ok"]
     size = (labels.data > 0).sum() * 27.0 * 1.2**3 / 1000
     assert subjects["reason"].iloc[1] == f"head size of {size:,.0f} mL is outside 750 to 2,300 mL"
+
+
+def test_a_cohort_of_two_arithmetics_has_a_note(cohort: Cohort) -> None:
+    """On a cluster some workers may have a GPU and some none."""
+    kinds = ["cuda, bf16, 1 thread", "cpu, fp32, 1 thread", "cpu, fp32, 1 thread", ""]
+    records = {row: ImageRecord(Outcome("ok", arithmetic=kind)) for row, kind in enumerate(kinds)}
+    (note,) = segmented_cohort(cohort, records, "synthseg_style").cohort.notes
+    assert "1 on cuda, bf16, 1 thread; 2 on cpu, fp32, 1 thread" in note.message
+    alike = {row: ImageRecord(Outcome("ok", arithmetic=kinds[1])) for row in range(4)}
+    assert not segmented_cohort(cohort, alike, "synthseg_style").cohort.notes
