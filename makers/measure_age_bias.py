@@ -55,7 +55,17 @@ def bias_table(sources: Sequence[ScanSource], store: Store) -> pd.DataFrame:
             measured, actual = (sum(float(v[name]) for name in members) for v in (result.volumes, true))
             rows.append((result.segmenter, f"{seed}/{row}", age, region, measured, actual))
     columns = ["segmenter", "subject", "age", "region", "measured", "true"]
-    table = pd.DataFrame(rows, columns=columns)
+    return bias_bands(pd.DataFrame(rows, columns=columns))
+
+
+def bias_bands(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the table with the logarithm of measured over true volume and the band of ages.
+
+    Parameters
+    ----------
+    table : DataFrame
+        With ``age``, ``measured`` and ``true``.
+    """
     bands = pd.cut(table["age"], _EDGES, right=False, labels=BANDS)
     return table.assign(log_ratio=np.log(table["measured"] / table["true"]), band=bands)
 
