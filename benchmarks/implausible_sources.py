@@ -14,7 +14,7 @@ _FORM = 2
 
 
 def implausible_sources(
-    scans: Sequence[ScanSource], store: Store, kinds: Sequence[str] = ()
+    scans: Sequence[ScanSource], store: Store, *, n: int, kinds: Sequence[str] = ()
 ) -> list[tuple[str, ScanSource]]:
     """Return kind and source of every implausible copy; the second head is the next scan of the list.
 
@@ -23,6 +23,8 @@ def implausible_sources(
     scans : sequence of ScanSource
         Of one group.
     store : Store
+    n : int
+        Copies are made of the first n scans.
     kinds : sequence of str
         All kinds that were known when the checks were designed, where nothing is said.
     """
@@ -30,7 +32,7 @@ def implausible_sources(
     return [
         (name, _copy(scan, scans[(place + 1) % len(scans)], name, place, store))
         for name in wanted
-        for place, scan in enumerate(scans)
+        for place, scan in enumerate(scans[:n])
     ]
 
 
