@@ -1,13 +1,14 @@
 """Structures whose change with age a segmenter does not measure well enough to be judged.
 
 A segmenter whose bias itself changes with age adds that change to every slope, and what it adds depends on
-how the images look. ``withheld_ageing.json`` names, for each segmenter, the structures whose bias changes by
-more than 3 % per decade on subjects of known volumes (`makers.measure_age_bias`); question 4 leaves them out
-and says why. Other tables and segmenters have no such measurement, so nothing is withheld there.
+how the images look. ``withheld_ageing.json`` names, for each segmenter, the structures whose bias was not
+shown to change by less than 3 % per decade on subjects of known volumes (`makers.measure_age_bias`); question
+4 leaves them out and says why. Other tables and segmenters have no such measurement, so nothing is withheld
+there.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 
@@ -26,10 +27,10 @@ _NUMBERS = (
 
 
 @cache
-def age_biases() -> Mapping[str, Mapping[str, float]]:
-    """Return the change of bias, % per decade, of the withheld regions of each segmenter."""
+def age_biases() -> Mapping[str, Mapping[str, Sequence[float]]]:
+    """Return the change of bias, % per decade, with its 90 % interval, of withheld regions by segmenter."""
     path = files("plausibrain.analysis").joinpath("withheld_ageing.json")
-    biases: dict[str, dict[str, float]] = json.loads(path.read_text())["withheld"]
+    biases: dict[str, dict[str, list[float]]] = json.loads(path.read_text())["withheld"]
     return biases
 
 
@@ -42,11 +43,14 @@ def withheld_reasons(frame: Frame) -> dict[str, str]:
         Both of whose cohorts went through the same segmenter.
     """
     biases = age_biases().get(frame.generated.sample.segmenter, {})
-    return {
-        name: f"withheld: the bias of the segmenter changes by {biases[region_of(name)]:+.0f} % per decade"
-        for name in frame.structures
-        if region_of(name) in biases
-    }
+    return {name: _reason(*biases[region_of(name)]) for name in frame.structures if region_of(name) in biases}
+
+
+def _reason(slope: float, low: float, high: float) -> str:
+    return (
+        f"withheld: the bias of the segmenter changes by {slope:+.1f} % per decade "
+        f"(90 % interval {low:+.1f} to {high:+.1f})"
+    )
 
 
 def judged_structures(frame: Frame) -> np.ndarray:

@@ -94,7 +94,7 @@ def tone_section(scans: Sequence[ScanSource], store: Store) -> list[str]:
     table = pd.DataFrame(rows, columns=["change", "scan", "region", "percent", "flagged"])
     lines = [
         "## Tone, rotation, resolution", "",
-        f"{len(scans)} stripped scan{"s" * (len(scans) > 1)} of 1 mm, changed without touching their anatomy. Mean change of volume in %, left and right summed; goal: within {GOAL_PERCENT:.0f} %.", "",
+        f"Stripped scans of 1 mm (n = {len(scans)}), changed without touching their anatomy. Mean change of volume in %, left and right summed; goal: within {GOAL_PERCENT:.0f} %.", "",
         "| change | " + " | ".join(LARGE) + " | flagged |", "|---|" + "---|" * (len(LARGE) + 1),
     ]  # fmt: skip
     for name, part in table.groupby("change", sort=False):

@@ -32,7 +32,7 @@ def wrong_ageing(cohort: Cohort) -> Cohort:
 
 @pytest.fixture
 def pairs(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(withheld_ageing, "age_biases", lambda: {"ours": {"Hippocampus": -4.2}})
+    monkeypatch.setattr(withheld_ageing, "age_biases", lambda: {"ours": {"Hippocampus": [-4.2, -6.0, -2.4]}})
     generated = wrong_ageing(normal_cohort(150, 2, name="g"))
     return pairs_of(measured(normal_cohort(150, 1, name="r")), measured(generated))
 
@@ -60,7 +60,9 @@ def test_the_table_gives_the_reason_and_no_number(estimates, pairs) -> None:
     assert len(rows) > 1
     assert rows["estimate"].isna().all()
     assert rows["ci_low"].isna().all()
-    assert set(rows["reason"]) == {"withheld: the bias of the segmenter changes by -4 % per decade"}
+    assert set(rows["reason"]) == {
+        "withheld: the bias of the segmenter changes by -4.2 % per decade (90 % interval -6.0 to -2.4)"
+    }
     others = table[table["structure"] == "Left-Thalamus"]
     assert np.isfinite(others["estimate"]).all()
     if "group_by_sex" in set(table["quantity"]):
@@ -72,4 +74,6 @@ def test_the_shipped_file_names_regions_of_ours_beyond_its_limit() -> None:
     known = {region_of(name) for name in names("aseg")}
     for biases in content["withheld"].values():
         assert set(biases) <= known
-        assert all(abs(change) > content["limit"] for change in biases.values())
+        for slope, low, high in biases.values():
+            assert low <= slope <= high
+            assert max(-low, high) > content["limit"]
