@@ -55,8 +55,8 @@ def sound_sets(data: Path) -> dict[str, list[ScanSource]]:
 
 
 def tested_manual_scans(data: Path) -> list[Path]:
-    """Return eight of the 19 scans with manual labels, among them the two subjects scanned twice."""
-    wanted = ("1000", "1001", "1002", "1003", "1004", "1006", "1023", "1024")
+    """Return six of the 19 scans with manual labels, among them the two subjects scanned twice."""
+    wanted = ("1000", "1001", "1003", "1004", "1023", "1024")
     return [data / "t1w" / "malf" / f"{name}_SS.nii.gz" for name in wanted]
 
 

@@ -65,7 +65,7 @@ _FLUID = 24
 INTRO = """# How accurate is the segmenter? `synthseg_style` on real brains
 
 None of these scans was used for training. Manual labels: skull-stripped T1w scans of subjects aged 19 to 34 (OASIS; labels by
-Neuromorphometrics, Inc.), eight of the 19, among them two subjects scanned twice. Protocols differ from FreeSurfer's, which
+Neuromorphometrics, Inc.), six of the 19, among them two subjects scanned twice. Protocols differ from FreeSurfer's, which
 the training labels follow, so a Dice of one is out of reach: the manual cortex ends elsewhere at sulci and at
 the medial wall; the vermis has no side there; CSF is labelled in few places, so CSF has no meaningful Dice;
 ventral DC and the brain-stem are cut at other planes; and the lateral ventricle's temporal horn begins elsewhere.

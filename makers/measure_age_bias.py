@@ -4,8 +4,8 @@
 
 Subjects are simulated, 18 to 90 years old, so their volumes are known. A region is withheld unless its bias
 is shown to change by less than 3 % per decade: two one-sided tests, that is, a 90 % interval within the
-limits. Both segmenters are one network, so they share the change per decade, and each has its own mean bias. Writes
-``analysis/withheld_ageing.json``.
+limits. Both segmenters are one network, so they share the change per decade, and each has its own mean bias.
+Writes ``analysis/withheld_ageing.json``.
 """
 
 import argparse
