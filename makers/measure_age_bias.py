@@ -106,7 +106,7 @@ def main(arguments: list[str] | None = None) -> None:
     biases = age_biases(table)
     rows = biases[biases["withheld"] & (biases["region"] != "CSF")].set_index("region")
     numbers = {
-        str(region): [round(float(value), 1) for value in (row["slope"], row["low"], row["high"])]
+        str(region): [round(float(value), 2) for value in (row["slope"], row["low"], row["high"])]
         for region, row in rows.iterrows()
     }
     counts = table.groupby("segmenter")["subject"].nunique()
