@@ -365,6 +365,9 @@ def segment(
         f"{n_ok} of {len(measured)} images measured; cohort: {out}; what happened: {record}",
         cohort=out, n_images=len(measured), n_measured=n_ok, record=record,
     )  # fmt: skip
+    if n_ok == 0:
+        why = str(measured.subjects["reason"].mode().iloc[0])
+        _fail(f"no image of {cohort} could be measured; the commonest reason: {why}")
 
 
 @app.command()

@@ -83,6 +83,10 @@ def extract_features(
         The cohorts as they are when one of the two has no images with label maps.
     """
     settings = settings or ImageSettings()
+    if settings.extractors:  # a wrong name is told for cohorts without images as well
+        from plausibrain.evaluation.extract_image import named_extractors
+
+        named_extractors(extractor_names(settings), settings.extractors, voxel_mm)
     cohorts = {"reference": reference, "generated": generated}
     files = {role: image_and_label_files(c, out / "segmented" / role) for role, c in cohorts.items()}
     if not all(files.values()):

@@ -18,6 +18,8 @@ from plausibrain.generation.model import ImageGrid, check_rows
 from plausibrain.generation.noise import batches, generator_of, noise_like
 
 SAMPLE_STREAM = 1
+#: More threads than any machine has cores; far more crash the libraries that start them.
+_MOST_THREADS = 1024
 
 
 @dataclass(frozen=True)
@@ -63,8 +65,11 @@ class Settings:
         if self.sampler not in SAMPLERS:
             raise DataError(f"expected one of {', '.join(SAMPLERS)}, got {self.sampler!r}")
         object.__setattr__(self, "precision", choose_precision(self.precision, self.device))
-        if self.batch_size < 1 or self.threads < 1:
-            raise DataError(f"expected at least 1 sample and 1 thread, got {self.batch_size}, {self.threads}")
+        if self.batch_size < 1 or not 1 <= self.threads <= _MOST_THREADS:
+            raise DataError(
+                f"expected at least 1 sample and 1 to {_MOST_THREADS} threads, got {self.batch_size}, "
+                f"{self.threads}"
+            )
 
     @property
     def pinned(self) -> bool:

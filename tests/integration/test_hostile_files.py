@@ -181,3 +181,20 @@ def test_what_is_no_file(kind: str, other: str, place: Path, command: Command) -
     else:
         path.symlink_to(path if other == "loop" else "/dev/zero")
     one_sentence(command(*KINDS[kind][1]), f"{kind} is a {other}")
+
+
+def test_a_segmentation_that_measured_nothing_is_no_success(place: Path, command: Command) -> None:
+    folder = cohort(place / "tiny")
+    for n in range(2):
+        image(folder / f"sub-0{n}_T1w.nii.gz")
+    outcome = command("segment", folder, "--out", place / "out", "--quiet")
+    assert outcome.code == 2
+    assert "no image of" in outcome.err
+    assert (place / "out" / "segmentation.tsv").is_file()
+
+
+def test_an_unknown_extractor_is_told_for_tables_too(place: Path, command: Command) -> None:
+    (place / "c.yaml").write_bytes(CONFIG.replace(b"{n_pairs: 0}", b"{extractors: {nobody: {}}}"))
+    outcome = command("run", "c.yaml")
+    assert outcome.code == 2
+    assert "nobody" in outcome.err
