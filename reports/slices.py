@@ -2,7 +2,7 @@
 
 import base64
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
@@ -120,10 +120,13 @@ class SmallVolume:
     name : str
     packed : str
         Base64 of what `plausibrain.evaluation.slices.small_volume` wrote.
+    beside : int or None
+        Place in the list of the reference volume that is shown beside it, at the same position.
     """
 
     name: str
     packed: str
+    beside: int | None = None
 
 
 def slices_of(run: Run, question: int) -> list[SliceGroup]:
@@ -143,7 +146,8 @@ def slices_of(run: Run, question: int) -> list[SliceGroup]:
 
 def volumes_of(run: Run) -> list[SmallVolume]:
     """Return the volumes to look around in, as far as the budget of the page allows."""
-    table, left, found = run.table("slices"), VOLUME_BUDGET_BYTES, []
+    table, left, found = run.table("slices"), VOLUME_BUDGET_BYTES, list[SmallVolume]()
+    places: dict[int, int] = {}  # pair -> place of its generated volume
     for _, row in table[table.volume != ""].iterrows():
         content = _content(run, str(row.volume))
         left -= len(content)
@@ -153,6 +157,11 @@ def volumes_of(run: Run) -> list[SmallVolume]:
             title = TITLES.get((int(row.question), str(row.group)), (str(row.group), ""))[0]
             beside = "" if row.cohort == "generated" else "beside it: "
             packed = base64.b64encode(content).decode("ascii")
+            if row.cohort == "generated":
+                places[int(row.pair)] = len(found)
+            elif int(row.pair) in places:
+                place = places.pop(int(row.pair))
+                found[place] = replace(found[place], beside=len(found))
             found.append(SmallVolume(f"{title}: {beside}{_subject(row)}", packed))
     return found
 

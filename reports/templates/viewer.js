@@ -13,6 +13,8 @@
   const scale = 3;
   const place = [0, 0, 0];
   let volume = null;
+  let beside = null;
+  const second = figure.querySelector(".viewer-beside");
 
   if (typeof DecompressionStream === "undefined") {
     note.textContent = "This browser cannot unpack the volumes; the pictures of the same subjects, under question 2, show three planes.";
@@ -31,23 +33,24 @@
     return { shape: shape, grey: grey, mm: head.getUint16(6, true) / 100 };
   }
 
-  function paint(plane) {
+  function paint(plane, shown, canvas) {
     const { across, up, cut } = plane;
-    const [width, height] = [volume.shape[across], volume.shape[up]];
-    const strides = [1, volume.shape[0], volume.shape[0] * volume.shape[1]];
+    const [width, height] = [shown.shape[across], shown.shape[up]];
+    const strides = [1, shown.shape[0], shown.shape[0] * shown.shape[1]];
+    const slice = Math.min(place[cut], shown.shape[cut] - 1);
     const image = new ImageData(width, height);
     for (let y = 0; y < height; y += 1) {
       for (let x = 0; x < width; x += 1) {
-        const value = volume.grey[x * strides[across] + (height - 1 - y) * strides[up] + place[cut] * strides[cut]];
+        const value = shown.grey[x * strides[across] + (height - 1 - y) * strides[up] + slice * strides[cut]];
         image.data.set([value, value, value, 255], 4 * (y * width + x));
       }
     }
     plane.small.width = width;
     plane.small.height = height;
     plane.small.getContext("2d").putImageData(image, 0, 0);
-    plane.canvas.width = width * scale;
-    plane.canvas.height = height * scale;
-    const pen = plane.canvas.getContext("2d");
+    canvas.width = width * scale;
+    canvas.height = height * scale;
+    const pen = canvas.getContext("2d");
     pen.drawImage(plane.small, 0, 0, width * scale, height * scale);
     pen.strokeStyle = "rgba(120, 200, 255, .75)";
     const [x, y] = [(place[across] + 0.5) * scale, (height - place[up] - 0.5) * scale];
@@ -68,7 +71,8 @@
       plane.slider.value = place[plane.cut];
       plane.slider.setAttribute("aria-valuetext", text);
       plane.output.textContent = text;
-      paint(plane);
+      paint(plane, volume, plane.canvas);
+      if (beside && plane.other) paint(plane, beside, plane.other);
     }
   }
 
@@ -76,8 +80,8 @@
     place[axis] = Math.min(Math.max(Math.round(voxel), 0), volume.shape[axis] - 1);
   }
 
-  function point(plane, event) {
-    const box = plane.canvas.getBoundingClientRect();
+  function point(plane, canvas, event) {
+    const box = canvas.getBoundingClientRect();
     const height = volume.shape[plane.up];
     moveTo(plane.across, ((event.clientX - box.left) / box.width) * volume.shape[plane.across] - 0.5);
     moveTo(plane.up, height - ((event.clientY - box.top) / box.height) * height - 0.5);
@@ -88,8 +92,16 @@
     const wanted = cases.selectedOptions[0];
     const loaded = await unpack(wanted.dataset.volume);
     if (wanted !== cases.selectedOptions[0]) return;
+    const partner = second && wanted.dataset.beside !== undefined ? cases.options[Number(wanted.dataset.beside)] : null;
+    const other = partner ? await unpack(partner.dataset.volume) : null;
+    if (wanted !== cases.selectedOptions[0]) return;
     const first = volume === null;
     volume = loaded;
+    beside = other;
+    if (second) {
+      second.hidden = !beside;
+      if (partner) second.querySelector(".viewer-note").textContent = partner.textContent;
+    }
     for (const axis of [0, 1, 2]) moveTo(axis, first ? volume.shape[axis] / 2 - 0.5 : place[axis]);
     show();
   }
@@ -103,13 +115,17 @@
       moveTo(plane.cut, Number(plane.slider.value));
       show();
     });
-    plane.canvas.addEventListener("pointerdown", function (event) {
-      plane.canvas.setPointerCapture(event.pointerId);
-      point(plane, event);
-    });
-    plane.canvas.addEventListener("pointermove", function (event) {
-      if (event.buttons) point(plane, event);
-    });
+    plane.other = figure.querySelector("canvas[data-beside=" + name + "]");
+    for (const canvas of [plane.canvas, plane.other]) {
+      if (!canvas) continue;
+      canvas.addEventListener("pointerdown", function (event) {
+        canvas.setPointerCapture(event.pointerId);
+        point(plane, canvas, event);
+      });
+      canvas.addEventListener("pointermove", function (event) {
+        if (event.buttons) point(plane, canvas, event);
+      });
+    }
   }
   cases.addEventListener("change", choose);
   choose().then(

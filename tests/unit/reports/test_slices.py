@@ -101,14 +101,15 @@ def test_volumes_are_named_and_kept_within_their_budget(run: Run, monkeypatch) -
     packed = (run.path / "slices" / subject.volume).read_bytes()
     assert base64.b64decode(volumes[0].packed) == packed
     monkeypatch.setattr(slices, "VOLUME_BUDGET_BYTES", len(packed))
-    assert volumes_of(run) == volumes[:1]
+    assert [v.beside for v in volumes] == [1, None], "the reference is linked with the generated image"
+    assert [(v.packed, v.beside) for v in volumes_of(run)] == [(volumes[0].packed, None)]
 
 
 def test_the_viewer_is_silent_without_its_script_and_absent_without_volumes(run: Run, html: str) -> None:
     parsed = Page.of(html)
     (body,) = [e for e in parsed.all("div") if e.attributes.get("class") == "viewer-body"]
     assert "hidden" in body.attributes
-    assert len(parsed.all("canvas")) == 3
+    assert len(parsed.all("canvas")) == 6, "three planes of the image, three of the one beside it"
     sliders = [e for e in parsed.all("input") if e.attributes.get("type") == "range"]
     assert {e.attributes["data-plane"] for e in sliders} == {"above", "front", "right"}
     assert len([value for value in parsed.values("data-volume") if value]) == 2
@@ -139,7 +140,16 @@ for (const name of names) {
 }
 part[".viewer-note"] = made({});
 part[".viewer-body"] = made({ hidden: true });
-part.select = made({ selectedOptions: [{ dataset: { volume: process.argv[3] } }] });
+const other = process.argv[5] || "";
+const option = { dataset: { volume: process.argv[3] } };
+if (other) {
+  option.dataset.beside = "1";
+  for (const name of names) part["canvas[data-beside=" + name + "]"] = made({});
+  part[".viewer-beside"] = made({ hidden: true, querySelector: () => part.named });
+  part.named = made({});
+}
+const partner = { dataset: { volume: other }, textContent: "beside it" };
+part.select = made({ selectedOptions: [option], options: [option, partner] });
 global.document = {
   getElementById: () => ({ querySelector: (wanted) => part[wanted] }),
   createElement: () => made({}),
@@ -204,13 +214,28 @@ def test_planes_follow_sliders_and_pointer_together(tmp_path: Path) -> None:
             np.testing.assert_array_equal(np.reshape(grey, (height, width)), plane.T[::-1])
 
 
-def in_node(folder: Path, packed: str, events: Sequence[Any] = ()) -> dict[str, Any]:
+@pytest.mark.skipif(shutil.which("node") is None, reason="node runs the script of the page")
+def test_the_image_beside_it_follows_the_same_position(tmp_path: Path) -> None:
+    shape = (5, 6, 4)
+    first, second = (packed_volume(seed=seed, shape=shape) for seed in (3, 4))
+    volume = np.random.default_rng(4).integers(0, 256, shape[::-1], dtype=np.uint8).transpose(2, 1, 0)
+    slid = ["input[data-plane=above]", "input", {"value": "1"}]
+    packed = (base64.b64encode(content).decode() for content in (first, second))
+    drawn = in_node(tmp_path, next(packed), [slid], beside=next(packed))["drawn"]
+    assert len(drawn) == 12, "three planes of two volumes, before and after the slider moved"
+    place = (2, 3, 1)
+    wanted = [volume[:, :, place[2]], volume[:, place[1]], volume[place[0]]]
+    for (width, height, grey), plane in zip(drawn[-5::2], wanted, strict=True):
+        np.testing.assert_array_equal(np.reshape(grey, (height, width)), plane.T[::-1])
+
+
+def in_node(folder: Path, packed: str, events: Sequence[Any] = (), *, beside: str = "") -> dict[str, Any]:
     """Run the script of the viewer over a made-up document, send events, return what it drew and said."""
     harness = folder / "harness.cjs"
     harness.write_text(VIEWER, encoding="utf-8")
     script = files("plausibrain.reports") / "templates" / "viewer.js"
     done = subprocess.run(
-        ["node", str(harness), str(script), packed, json.dumps(events)],
+        ["node", str(harness), str(script), packed, json.dumps(events), beside],
         capture_output=True, text=True, check=True, timeout=60,
     )  # fmt: skip
     found: dict[str, Any] = json.loads(done.stdout)
