@@ -9,7 +9,7 @@ from plausibrain.reports.structure_names import region_label, side, structure_la
 from plausibrain.reports.svg import BAND, INK_3, NARROW_PX, VERDICT_COLOURS, tip
 
 ROW_PX, HEAD_PX, AXIS_PX = 19, 30, 46
-WIDTH_PX, MARGIN_PX, LETTER_PX = NARROW_PX, 12, 6.2
+WIDTH_PX, MARGIN_PX, LETTER_PX = NARROW_PX, 12, 6.8
 #: Triangles point to the side they mean; midline structures are round.
 MARKERS = {"left": "<", "right": ">", "": "o"}
 #: Fill repeats the verdict for readers who do not see the colour: full, half, empty.
