@@ -26,6 +26,7 @@ from plausibrain.imaging import DEFAULT_SEGMENTER
 from plausibrain.provenance import METRIC_VERSION, describe_cohort, fingerprint, hardware, versions
 from plausibrain.quality import Quality, measure_quality
 from plausibrain.reports.report import write_report
+from plausibrain.run_status import Manifest
 from plausibrain.shares import Share
 from plausibrain.slices import write_slices
 
@@ -61,6 +62,7 @@ def run(
         When a cohort cannot be read or the two cannot be compared.
     """
     with locked_folder(config.out):
+        Manifest(config.out).begin({})
         cohorts = read_cohorts(config, n_processes=n_processes, device=device, progress=progress)
         return run_cohorts(
             cohorts["reference"], cohorts["generated"], config, training=cohorts.get("training"),
