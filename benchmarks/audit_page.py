@@ -164,7 +164,8 @@ def power(defects: pd.DataFrame) -> Iterator[str]:
         f"**The question that must fail does so in at least 80 % of trials for {len(verdicts) - len(weak)} of "
         f"{len(verdicts)} defects** (below: {named}). No published procedure sees {unseen} of {len(seen)} of "
         "them in half of the trials. Each of these is given a false-alarm rate of 5 % here, by its numbers in "
-        "perfect generators of the same n, which its users do not have.\n"
+        "as many perfect generators of the same n, which its users do not have; with so few trials that rate "
+        "is rough.\n"
     )
 
 
