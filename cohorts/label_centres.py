@@ -55,7 +55,7 @@ def label_centres(
     counts = np.bincount(member)
     present = np.flatnonzero(counts >= max(min_voxels, 1))
     places = np.unravel_index(inside, labels.shape)
-    means = np.stack([np.bincount(member, axis)[present] for axis in places], axis=1)
-    means = means / counts[present][:, None]
+    sums = np.stack([np.bincount(member, axis)[present] for axis in places], axis=1)
+    means = sums / counts[present][:, None]
     world = means @ labels.affine[:3, :3].T + labels.affine[:3, 3]
     return {int(k): xyz for k, xyz in zip(present, world, strict=True)}
