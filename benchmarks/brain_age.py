@@ -139,7 +139,7 @@ def site_section(fcon: Cohort) -> Iterator[str]:
     inside, outside = (held_out("age", x, age, f, subject) for f in (fold, site))
     yield "## FCON1000 by site\n"
     yield (
-        "Folds by subject spread every site over all folds, as in a run; folds by site train on all other sites. Guesses are the mean age of the "
+        "Folds by subject are random, so that every site is seen in training; folds by site train on all other sites. Guesses are the mean age of the "
         f"training folds. Sites of at least {LEAST_AT_SITE} subjects, in years.\n"
     )
     yield "| site | n | mean age | SD | folds by subject | folds by site | guess, folds by subject | guess, folds by site |\n|---|---|---|---|---|---|---|---|"
