@@ -58,7 +58,8 @@ def both_and_difference(
         ]
         for role in ROLES
     }
-    gaps = [g - r for r, g in zip(*values.values(), strict=True)]
+    with np.errstate(invalid="ignore"):  # a slope that is undefined on both sides has no difference
+        gaps = [g - r for r, g in zip(*values.values(), strict=True)]
     tables = []
     for cohort, (estimate, draws, null) in {**values, "difference": gaps}.items():
         tables.append(
