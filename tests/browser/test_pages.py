@@ -11,6 +11,8 @@ import pytest
 
 from tests.browser.chromium import Browser
 
+pytestmark = pytest.mark.slow
+
 NAMES = ("sound", "defective", "comparison", "check")
 REPORTS = ("sound", "defective")
 WIDTHS = (360, 768, 1440)
