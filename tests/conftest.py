@@ -21,9 +21,10 @@ def shared_data() -> Path:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo) -> Iterator[None]:
-    """Turn every skip into a failure when PLAUSIBRAIN_REQUIRE_ALL=1."""
+    """Turn every skip into a failure when PLAUSIBRAIN_REQUIRE_ALL=1, but for the want of a browser."""
     report = yield
-    if REQUIRE_ALL and report.skipped and not hasattr(report, "wasxfail"):
+    optional = item.get_closest_marker("browser") is not None
+    if REQUIRE_ALL and report.skipped and not optional and not hasattr(report, "wasxfail"):
         report.outcome = "failed"
         report.longrepr = f"PLAUSIBRAIN_REQUIRE_ALL=1 forbids skips: {report.longrepr}"
     return report

@@ -11,7 +11,7 @@ import pytest
 
 from tests.browser.chromium import Browser
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.browser]
 
 NAMES = ("sound", "defective", "comparison", "check")
 REPORTS = ("sound", "defective")

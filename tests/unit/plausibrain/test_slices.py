@@ -11,7 +11,7 @@ from plausibrain.cohorts.cohort import Cohort
 from plausibrain.cohorts.schemas import CASES, NEAREST, SLICES
 from plausibrain.cohorts.tables import read_table, write_table
 from plausibrain.image_selection import N_COPIES, N_NEAR_DUPLICATES, Choice, choices
-from plausibrain.slices import write_slices
+from plausibrain.slices import OUTLINES, write_slices
 from tests.unit.plausibrain.test_features import images_of
 
 IMAGE, NETWORK = "low_resolution:12345678", "segmenter_bottleneck:12345678"
@@ -105,7 +105,10 @@ def test_pictures_of_copies_near_duplicates_and_volumes_to_look_around_in(
     assert not table["reason"].fillna("").str.contains("no ").any()
     written = {path.name for path in (tmp_path / "slices").iterdir()}
     volumes = table[table["volume"].fillna("") != ""]
-    assert written == set(table["file"]) | set(volumes["volume"])
+    outlines = {name for name in written if name.endswith(OUTLINES)}
+    assert outlines
+    assert {name.removesuffix(OUTLINES) + ".png" for name in outlines} <= set(table["file"])
+    assert written - outlines == set(table["file"]) | set(volumes["volume"])
     # the most unusual and the most typical subject, each with a real neighbour
     assert volumes["group"].tolist() == ["worst", "worst", "typical", "typical"]
     assert volumes["participant_id"].tolist()[::2] == ["g1", "g0"]
