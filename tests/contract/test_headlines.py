@@ -19,7 +19,12 @@ from plausibrain.cohorts.registry import Plugin
 from plausibrain.cohorts.requested_volumes import BRAIN_NORMALISED, answer
 from plausibrain.generation.demo_cohorts import table_cohort
 from plausibrain.reports.references import known_references
-from tests.unit.analysis.factory import patients_and_controls, with_quality, with_subjects
+from tests.unit.analysis.factory import (
+    patients_and_controls,
+    with_plausibility,
+    with_quality,
+    with_subjects,
+)
 from tests.unit.analysis.feature_factory import with_images
 
 SETTINGS = Settings(n_resamples=100, n_splits=60)
@@ -28,6 +33,7 @@ REFERENCE, GENERATED = (
     for n, seed, name in ((240, 1, "r"), (200, 2, "g"))
 )
 GENERATED = with_subjects(GENERATED, **{BRAIN_NORMALISED: answer(GENERATED.volumes, BRAIN_NORMALISED)})
+REFERENCE, GENERATED = with_plausibility(REFERENCE, 0.02, 8), with_plausibility(GENERATED, 0.03, 9)
 INDEPENDENT = patients_and_controls(60, 4, years=6.0)
 TRAINING = with_images(table_cohort(90, seed=3, name="t"), 3)
 REFERENCES = known_references()

@@ -102,6 +102,12 @@ def with_quality(
     return replace(cohort, measures=pd.DataFrame(values))
 
 
+def with_plausibility(cohort: Cohort, share: float, seed: int) -> Cohort:
+    """Return the cohort with a plausibility score that flags a share of the images at random."""
+    flagged = np.random.default_rng(seed).random(len(cohort)) < share
+    return replace(cohort, qc=pd.DataFrame({"plausibility": np.where(flagged, 0.0, 1.0)}))
+
+
 def patients_and_controls(n: int, seed: int, *, years: float) -> Cohort:
     """Return 2n subjects, of whom the second half have brains that are `years` older than they are."""
     controls = draw_subjects(n, seed=seed, age=(30.0, 70.0))
