@@ -19,6 +19,7 @@ from plausibrain.config import RunConfig, Source
 from plausibrain.evaluation import extraction
 from plausibrain.features import Features
 from plausibrain.image_files import image_and_label_files
+from plausibrain.slices import OUTLINES
 from tests.unit.analysis.factory import normal_cohort
 from tests.unit.evaluation_segmenters.phantoms import make_image, make_labels
 
@@ -108,7 +109,9 @@ def test_pictures_are_chosen_by_rule_and_stand_in_the_page(run_folder):
     pictures = [run_folder / "slices" / name for name in table["file"]]
     assert all(path.read_bytes().startswith(b"\x89PNG") for path in pictures)
     html = (run_folder / "report.html").read_text()
-    assert html.count("<img") == len(pictures)
+    outlines = list((run_folder / "slices").glob(f"*{OUTLINES}"))
+    assert len(outlines) == len(pictures)
+    assert html.count("<img") == len(pictures) + len(outlines)
     assert len(html.encode()) < 15_000_000
     volumes = table[table["volume"].fillna("") != ""]
     assert volumes["group"].tolist() == ["worst", "worst", "typical", "typical"]
