@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from threadpoolctl import threadpool_limits
 
 from plausibrain.analysis import report_tables
 from plausibrain.analysis.design import describe_design
@@ -48,6 +49,7 @@ class Analysis:
     protocol: dict[str, Any]
 
 
+@threadpool_limits.wrap(limits=1)  # sums of several threads differ in their last digits
 def analyse(
     reference: Cohort,
     generated: Cohort,
