@@ -114,8 +114,8 @@ def request_knots(x: np.ndarray) -> np.ndarray:
 
     Examples
     --------
-    >>> request_knots(np.repeat([1.0, 2.0, 4.0], 5)).tolist(), request_knots(np.arange(9.0)).tolist()
-    ([1.0, 2.0, 4.0], [0.0, 2.0, 4.0, 6.0, 8.0])
+    >>> request_knots(np.repeat([1.0, 2.0, 4.0], 5)).tolist(), request_knots(np.arange(41.0)).tolist()
+    ([1.0, 2.0, 4.0], [0.0, 10.0, 20.0, 30.0, 40.0])
     """
     levels = np.unique(x)
     if len(levels) <= MOST_LEVELS:

@@ -78,7 +78,7 @@ class Headline:
     @property
     def se(self) -> float:
         """Standard error: the width of the central 95 % of the draws over that of a normal distribution."""
-        low, high = np.nanquantile(self.draws, [0.025, 0.975])
+        low, high = _quantiles(self.draws, [0.025, 0.975])
         return float(high - low) / (2 * norm.ppf(0.975))
 
     def interval(self, level: float) -> tuple[float, float]:
@@ -96,7 +96,7 @@ class Headline:
 
     def _central(self, level: float) -> tuple[float, float]:
         tail = (1 - level) / 2
-        low, high = np.nanquantile(self.draws, [tail, 1 - tail])
+        low, high = _quantiles(self.draws, [tail, 1 - tail])
         return float(low), float(high)
 
     def _normal(self, level: float) -> tuple[float, float]:
@@ -353,8 +353,14 @@ def _central_range(values: np.ndarray) -> tuple[float, float]:
     """Central 95 % of the defined values; everything where too many are undefined."""
     if not _defined(values):
         return -math.inf, math.inf
-    low, high = np.nanquantile(values, [0.025, 0.975])
+    low, high = _quantiles(values, [0.025, 0.975])
     return float(low), float(high)
+
+
+def _quantiles(values: np.ndarray, levels: Sequence[float]) -> np.ndarray:
+    """Quantiles of the finite values; NaN without any."""
+    finite = values[np.isfinite(values)]
+    return np.quantile(finite, levels) if len(finite) else np.full(len(levels), np.nan)
 
 
 def _defined(values: np.ndarray) -> bool:

@@ -231,3 +231,11 @@ def test_injected_margin_is_an_excess_over_the_null():
 
 def test_made_up_headlines_do_not_enter_the_registry():
     assert "made_up" not in {p.name for p in HEADLINES}
+
+
+def test_infinite_draws_are_undefined_ones():
+    """Two of a hundred resamples without a slope leave an interval from the others, without a warning."""
+    card = headline(0.1, 0.05)
+    some = replace(card, draws=np.concatenate([card.draws, np.full(len(card.draws) // 50, np.inf)]))
+    assert some.interval(0.95) == pytest.approx(card.interval(0.95))
+    assert some.se == pytest.approx(card.se)
