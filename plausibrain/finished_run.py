@@ -66,8 +66,8 @@ def _input(source: dict[str, Any] | None) -> dict[str, Any] | None:
 
 def _changed(record: dict[str, Any], config: RunConfig, role: str) -> bool:
     source = getattr(config, role)
-    if source is None:
-        return False
+    if source is None or config.generator is not None:
+        return False  # with a generator the record describes the reference on the grid of the model
     cohort: Cohort = source.read(role)
     if cohort.volumes is None:
         return False

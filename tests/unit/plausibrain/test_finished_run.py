@@ -84,3 +84,17 @@ def test_a_forecast_grows_with_the_images_to_sample(config: RunConfig) -> None:
     assert few.steps[0].images == 20
     assert many.seconds - ANALYSIS_SECONDS == pytest.approx(10 * (few.seconds - ANALYSIS_SECONDS))
     assert many.as_dict()["bytes"] == many.bytes > few.bytes
+
+
+def test_a_run_with_a_generator_may_be_repeated(config: RunConfig) -> None:
+    own = {"generated": None, "generator": {"model": "ldm", "n": 10}}
+    asked = RunConfig.model_validate(config.model_dump() | own)
+    asked.out.mkdir()
+    moved = describe_cohort(normal_cohort(30, 9, name="on the grid of the model"))
+    record = {"config": asked.model_dump(mode="json"), "reference": moved, "generated": moved}
+    (asked.out / "run.json").write_text(json.dumps(record))
+    (asked.out / "scorecard.json").write_text("{}")
+    require_same_or_overwrite(asked, overwrite=False)
+    other = RunConfig.model_validate(asked.model_dump() | {"generator": {"model": "ldm", "n": 11}})
+    with pytest.raises(DataError, match="generator"):
+        require_same_or_overwrite(other, overwrite=False)
