@@ -11,7 +11,7 @@ from plausibrain.analysis.applicability import missing_capability
 from plausibrain.analysis.joint_design import Frame
 from plausibrain.analysis.pair import Pair, bootstrap_pair, full_pair, half_pair, split_pairs
 from plausibrain.analysis.registry import HeadlinePlugin
-from plausibrain.analysis.results import MAX_UNDEFINED_SHARE, POWER
+from plausibrain.analysis.results import MAX_UNDEFINED_SHARE, POWER, column_quantiles
 from plausibrain.analysis.structure_maps import MapTest, joint_test
 from plausibrain.cohorts.errors import MeasurementError
 
@@ -78,7 +78,7 @@ class Headline:
     @property
     def se(self) -> float:
         """Standard error: the width of the central 95 % of the draws over that of a normal distribution."""
-        low, high = _quantiles(self.draws, [0.025, 0.975])
+        low, high = column_quantiles(self.draws, [0.025, 0.975])
         return float(high - low) / (2 * norm.ppf(0.975))
 
     def interval(self, level: float) -> tuple[float, float]:
@@ -96,7 +96,7 @@ class Headline:
 
     def _central(self, level: float) -> tuple[float, float]:
         tail = (1 - level) / 2
-        low, high = _quantiles(self.draws, [tail, 1 - tail])
+        low, high = column_quantiles(self.draws, [tail, 1 - tail])
         return float(low), float(high)
 
     def _normal(self, level: float) -> tuple[float, float]:
@@ -353,14 +353,8 @@ def _central_range(values: np.ndarray) -> tuple[float, float]:
     """Central 95 % of the defined values; everything where too many are undefined."""
     if not _defined(values):
         return -math.inf, math.inf
-    low, high = _quantiles(values, [0.025, 0.975])
+    low, high = column_quantiles(values, [0.025, 0.975])
     return float(low), float(high)
-
-
-def _quantiles(values: np.ndarray, levels: Sequence[float]) -> np.ndarray:
-    """Quantiles of the finite values; NaN without any."""
-    finite = values[np.isfinite(values)]
-    return np.quantile(finite, levels) if len(finite) else np.full(len(levels), np.nan)
 
 
 def _defined(values: np.ndarray) -> bool:
