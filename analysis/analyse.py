@@ -83,7 +83,7 @@ def analyse(
         When the cohorts cannot be compared; the message names file and remedy.
     """
     settings = settings or Settings()
-    tell = progress or (lambda what, done, of: None)
+    tell = progress or (lambda what, step, of: None)
     samples = prepare_samples(
         reference, generated, min_subjects=settings.min_subjects, training=training, rules=settings.rules
     )
@@ -144,8 +144,8 @@ def _pairs_of_images(samples: Samples) -> pd.DataFrame:
 
 
 def _gather(results: list[pd.DataFrame]) -> pd.DataFrame:
-    filled = [table.reindex(columns=COLUMNS).astype(object) for table in results if len(table)]
-    table = pd.concat(filled, ignore_index=True) if filled else pd.DataFrame(columns=COLUMNS)
+    parts = [table.reindex(columns=COLUMNS).astype(object) for table in results if len(table)]
+    table = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=COLUMNS)
     return table.infer_objects()
 
 

@@ -105,9 +105,9 @@ def _image_quality(frame: Frame) -> str:
     return "" if frame.measures else "needs images of both cohorts"
 
 
-def _features(wanted: tuple[str, ...]) -> Callable[[Frame], str]:
+def _features(kinds: tuple[str, ...]) -> Callable[[Frame], str]:
     def check(frame: Frame) -> str:
-        name = chosen_extractor(frame, wanted)
+        name = chosen_extractor(frame, kinds)
         if not name:
             return "needs images of both cohorts"
         n = min(int(present(p, name).sum()) for p in (frame.reference, frame.generated))
@@ -118,8 +118,8 @@ def _features(wanted: tuple[str, ...]) -> Callable[[Frame], str]:
 
 
 def _plausibility(frame: Frame) -> str:
-    known = frame.excluded.dropna(subset=["implausible"])["cohort"].nunique()
-    return "" if known == 2 else "needs images of both cohorts, segmented by plausibrain's own segmenter"
+    n_cohorts = frame.excluded.dropna(subset=["implausible"])["cohort"].nunique()
+    return "" if n_cohorts == 2 else "needs images of both cohorts, segmented by plausibrain's own segmenter"
 
 
 def _image_pairs(frame: Frame) -> str:

@@ -20,14 +20,14 @@ Reduce = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """From predictions (k, n) and truth (n,) to one number per row and model, (k, n)."""
 
 
-def years(predicted: np.ndarray, age: np.ndarray) -> np.ndarray:
+def years(prediction: np.ndarray, age: np.ndarray) -> np.ndarray:
     """Return the predicted age itself."""
-    return predicted
+    return prediction
 
 
-def absolute_error(predicted: np.ndarray, age: np.ndarray) -> np.ndarray:
+def absolute_error(prediction: np.ndarray, age: np.ndarray) -> np.ndarray:
     """Return the absolute error of predicted age, years."""
-    return np.abs(predicted - age)
+    return np.abs(prediction - age)
 
 
 def on_one_level(block: Block) -> Block:
@@ -45,14 +45,14 @@ def side_moments(pair: Pair, block: Block, reduce: Reduce) -> list[Moments]:
     """Return the moments of a quantity on age and sex in both cohorts, averaged over models."""
     frame = pair.frame
     columns = frame.model(tiv=False)
-    found = []
-    for role, predicted, rows, w in zip(
+    sums = []
+    for role, prediction, rows, w in zip(
         ROLES, (block.reference, block.generated), block.rows, block.weights, strict=True
     ):
-        prepared = pair.side(role).prepared
-        y = reduce(predicted, target_values("age", prepared)[rows]).mean(axis=0)
-        found.append(moments(prepared.design[rows][:, columns], y[:, None], w))
-    return found
+        arrays = pair.side(role).arrays
+        y = reduce(prediction, target_values("age", arrays)[rows]).mean(axis=0)
+        sums.append(moments(arrays.design[rows][:, columns], y[:, None], w))
+    return sums
 
 
 def age_trends(pair: Pair) -> dict[Role, np.ndarray]:
@@ -74,22 +74,22 @@ def relative_trend(pair: Pair) -> np.ndarray:
 
 def standardised_gap(pair: Pair) -> np.ndarray:
     """Return how much older generated than reference subjects of their age and sex look, SD, (B,)."""
-    found = []
+    gaps = []
     for block in blocks(pair, "age"):
         reference, generated = side_moments(pair, block, years)
         gap = fit(with_group(reference, generated)).beta[:, -1, 0]
-        found.append(gap / np.sqrt(fit(reference).variance[:, 0]))
-    return np.concatenate(found)
+        gaps.append(gap / np.sqrt(fit(reference).variance[:, 0]))
+    return np.concatenate(gaps)
 
 
 def relative_error(pair: Pair) -> np.ndarray:
     """Return the absolute error of predicted age, generated over held-out reference, at equal age, (B,)."""
-    found = []
+    ratios = []
     for block in blocks(pair, "age"):
         reference, generated = side_moments(pair, block, absolute_error)
         more = fit(with_group(reference, generated)).beta[:, -1, 0]
-        found.append(1 + more / (reference.xy[:, 0, 0] / reference.n))
-    return np.maximum(np.concatenate(found), 0.0)
+        ratios.append(1 + more / (reference.xy[:, 0, 0] / reference.n))
+    return np.maximum(np.concatenate(ratios), 0.0)
 
 
 def balanced_accuracy(pair: Pair) -> dict[Role, np.ndarray]:
@@ -97,7 +97,7 @@ def balanced_accuracy(pair: Pair) -> dict[Role, np.ndarray]:
     parts: list[list[np.ndarray]] = [[], []]
     for block in blocks(pair, "sex"):
         for i, (role, scores) in enumerate(zip(ROLES, (block.reference, block.generated), strict=True)):
-            male = target_values("sex", pair.side(role).prepared)[block.rows[i]] == 1
+            male = target_values("sex", pair.side(role).arrays)[block.rows[i]] == 1
             hit = ((scores > 0) == male).mean(axis=0)
             w = block.weights[i].astype(float)
             by_sex = [
@@ -113,8 +113,8 @@ def _share(hit: np.ndarray, rows: np.ndarray, w: np.ndarray) -> np.ndarray:
 
 def accuracy_difference(pair: Pair) -> np.ndarray:
     """Return the balanced accuracy of predicted sex, generated minus held-out reference, (B,)."""
-    found = balanced_accuracy(pair)
-    return found["generated"] - found["reference"]
+    accuracy = balanced_accuracy(pair)
+    return accuracy["generated"] - accuracy["reference"]
 
 
 def age_scores(role: Role, pair: Pair) -> np.ndarray:
@@ -123,22 +123,21 @@ def age_scores(role: Role, pair: Pair) -> np.ndarray:
     The columns are the correlation, the slope before correction, and the mean absolute error in years before
     and after the age-bias correction.
     """
-    found, side = [], ROLES.index(role)
+    scores, side = [], ROLES.index(role)
     for block in blocks(pair, "age"):
         ages = [
-            target_values("age", pair.side(r).prepared)[rows]
-            for r, rows in zip(ROLES, block.rows, strict=True)
+            target_values("age", pair.side(r).arrays)[rows] for r, rows in zip(ROLES, block.rows, strict=True)
         ]
         line = np.polyfit(ages[0], block.reference[0], 1)
-        predicted, w = (block.reference, block.generated)[side], block.weights[side].astype(float)
-        found.append(_scores(predicted, ages[side], w / w.sum(axis=1, keepdims=True), line))
-    return np.concatenate(found)
+        prediction, w = (block.reference, block.generated)[side], block.weights[side].astype(float)
+        scores.append(_scores(prediction, ages[side], w / w.sum(axis=1, keepdims=True), line))
+    return np.concatenate(scores)
 
 
-def _scores(predicted: np.ndarray, age: np.ndarray, w: np.ndarray, line: np.ndarray) -> np.ndarray:
-    corrected = (predicted - line[1]) / line[0]
-    lines = np.array([weighted_line(age, p, w) for p in predicted]).mean(axis=0)  # (3, B), over models
-    errors = [w @ np.abs(p - age).mean(axis=0) for p in (predicted, corrected)]
+def _scores(prediction: np.ndarray, age: np.ndarray, w: np.ndarray, line: np.ndarray) -> np.ndarray:
+    corrected_age = (prediction - line[1]) / line[0]
+    lines = np.array([weighted_line(age, p, w) for p in prediction]).mean(axis=0)  # (3, B), over models
+    errors = [w @ np.abs(p - age).mean(axis=0) for p in (prediction, corrected_age)]
     return np.column_stack([lines[2], lines[0], *errors])
 
 
@@ -146,7 +145,7 @@ def corrected_brain_age(pair: Pair) -> np.ndarray:
     """Return the age-bias corrected brain age of every generated row, years, averaged over models, (m,)."""
     block = next(blocks(pair, "age"))
     slope, intercept = np.polyfit(
-        target_values("age", pair.reference.prepared)[block.rows[0]], block.reference[0], 1
+        target_values("age", pair.reference.arrays)[block.rows[0]], block.reference[0], 1
     )
-    corrected: np.ndarray = (block.generated.mean(axis=0) - intercept) / slope
-    return corrected
+    brain_age: np.ndarray = (block.generated.mean(axis=0) - intercept) / slope
+    return brain_age

@@ -17,7 +17,7 @@ def held_out_auc(pair: Pair) -> np.ndarray:
     """
     if pair.kind == "bootstrap" and pair.full is not None:
         scores, rows = _scored(pair.full)
-        sides = [pair.side(role).weights[:, mine] for role, mine in zip(ROLES, rows, strict=True)]
+        sides = [pair.side(role).weights[:, members] for role, members in zip(ROLES, rows, strict=True)]
         return weighted_auc(scores[0], scores[1], sides[0], sides[1])
     if pair.kind == "full":
         scores, rows = _scored(pair)
@@ -26,7 +26,7 @@ def held_out_auc(pair: Pair) -> np.ndarray:
 
 
 def _scored(pair: Pair) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    rows = [pair.side(role).prepared.pairwise_rows for role in ROLES]
+    rows = [pair.side(role).arrays.pairwise_rows for role in ROLES]
     if ("scores", 0) not in pair.cache:
         for i, scores in enumerate(_fit_and_score(pair, rows)):
             pair.cache["scores", i] = scores
@@ -37,8 +37,8 @@ def _split_auc(pair: Pair, replicate: int) -> float:
     rows = []
     for role in ROLES:
         side = pair.side(role)
-        mine = side.prepared.pairwise_rows
-        rows.append(mine[side.weights[replicate, mine] > 0])
+        members = side.arrays.pairwise_rows
+        rows.append(members[side.weights[replicate, members] > 0])
     reference, generated = _fit_and_score(pair, rows)
     return float(
         weighted_auc(reference, generated, np.ones((1, len(rows[0]))), np.ones((1, len(rows[1]))))[0]
@@ -47,13 +47,13 @@ def _split_auc(pair: Pair, replicate: int) -> float:
 
 def _fit_and_score(pair: Pair, rows: list[np.ndarray]) -> list[np.ndarray]:
     parts, folds = [], []
-    for role, mine in zip(ROLES, rows, strict=True):
-        prepared = pair.side(role).prepared
-        z = prepared.features[mine]
+    for role, members in zip(ROLES, rows, strict=True):
+        arrays = pair.side(role).arrays
+        z = arrays.features[members]
         parts.append(np.hstack([z, z**2]))
-        rng = subjects_rng(prepared.clusters.ids, pair.frame.settings.seed, f"folds {role}")
-        fold_of_subject = rng.permutation(len(prepared.clusters)) % N_FOLDS
-        folds.append(fold_of_subject[prepared.clusters.row_of[mine]])
+        rng = subjects_rng(arrays.clusters.ids, pair.frame.settings.seed, f"folds {role}")
+        fold_of_subject = rng.permutation(len(arrays.clusters)) % N_FOLDS
+        folds.append(fold_of_subject[arrays.clusters.row_of[members]])
     label = np.r_[-np.ones(len(rows[0])), np.ones(len(rows[1]))]
     scores = cross_validated_scores(np.vstack(parts), label, np.concatenate(folds))
     return [scores[: len(rows[0])], scores[len(rows[0]) :]]
@@ -79,18 +79,18 @@ def cross_validated_scores(x: np.ndarray, label: np.ndarray, fold: np.ndarray) -
     The normal equations of all subjects less those of one fold give each model at the cost of one small
     solve; `tests/golden` compares with scikit-learn's RidgeClassifier.
     """
-    centred = x - x.mean(axis=0)
-    scale = centred.std(axis=0)
-    z = np.column_stack([centred / np.where(scale > 0, scale, 1.0), np.ones(len(x))])
+    deviations = x - x.mean(axis=0)
+    scale = deviations.std(axis=0)
+    z = np.column_stack([deviations / np.where(scale > 0, scale, 1.0), np.ones(len(x))])
     weight = np.where(label > 0, 0.5 / (label > 0).mean(), 0.5 / (label < 0).mean())
-    weighted = z * weight[:, None]
-    gram, moment = weighted.T @ z, weighted.T @ label
+    weighted_z = z * weight[:, None]
+    gram, moment = weighted_z.T @ z, weighted_z.T @ label
     penalty = np.diag(np.r_[np.full(x.shape[1], PENALTY), 0.0])  # the intercept is not penalised
     scores = np.zeros(len(x))
     for k in np.unique(fold):
         out = fold == k
-        g = gram - weighted[out].T @ z[out] + penalty
-        scores[out] = z[out] @ solve(g, moment - weighted[out].T @ label[out], assume_a="pos")
+        g = gram - weighted_z[out].T @ z[out] + penalty
+        scores[out] = z[out] @ solve(g, moment - weighted_z[out].T @ label[out], assume_a="pos")
     return scores
 
 
@@ -125,8 +125,8 @@ def _summed(weights: np.ndarray, group: np.ndarray, n_groups: int) -> np.ndarray
     """Sum weights over columns of the same group, (B, n) -> (B, n_groups)."""
     order = np.argsort(group, kind="stable")
     starts = np.searchsorted(group[order], np.arange(n_groups))
-    padded = np.concatenate([weights[:, order].astype(float), np.zeros((len(weights), 1))], axis=1)
-    sums = np.add.reduceat(padded, starts, axis=1)
+    columns = np.concatenate([weights[:, order].astype(float), np.zeros((len(weights), 1))], axis=1)
+    sums = np.add.reduceat(columns, starts, axis=1)
     empty = np.diff(np.r_[starts, len(group)]) == 0
     sums[:, empty] = 0.0
     return sums

@@ -47,12 +47,12 @@ def complexity_table(
     DataFrame
         Columns of `plausibrain.cohorts.schemas.COMPLEXITY`.
     """
-    known = geometry.set_index("structure")
+    measures = geometry.set_index("structure")
     rows = []
     for quantity, label in ERRORS.items():
         errors = _errors(results, quantity, headsize)
         for measure in MEASURES:
-            both = pd.concat([known[measure], errors.rename("error")], axis=1, join="inner").dropna()
+            both = pd.concat([measures[measure], errors.rename("error")], axis=1, join="inner").dropna()
             rows.append(
                 {"measure": measure, "error": quantity, "label": label} | _association(both, measure, seed)
             )
@@ -60,21 +60,21 @@ def complexity_table(
 
 
 def _errors(results: pd.DataFrame, quantity: str, headsize: str) -> pd.Series:
-    mine = results[(results["quantity"] == quantity) & (results["stratum"] == "all")]
-    mine = mine[mine["cohort"] == "difference"]
-    chosen = mine[mine["headsize"] == headsize]
-    chosen = mine[mine["headsize"] == "none"] if chosen.empty else chosen
-    return chosen.set_index("structure")["estimate"].abs()
+    rows = results[(results["quantity"] == quantity) & (results["stratum"] == "all")]
+    rows = rows[rows["cohort"] == "difference"]
+    matches = rows[rows["headsize"] == headsize]
+    matches = rows[rows["headsize"] == "none"] if matches.empty else matches
+    return matches.set_index("structure")["estimate"].abs()
 
 
 def _association(both: pd.DataFrame, measure: str, seed: int) -> dict[str, float]:
     """Return rank correlation and p value over the regions that both hemispheres have."""
-    paired = _paired(both)
-    if len(paired) < 2 * 4:
-        return {"n_parcels": len(paired), "rho": np.nan, "p": np.nan}
-    x, y = paired[measure].to_numpy(dtype=float), paired["error"].to_numpy(dtype=float)
-    regions = [region_of(name) for name in paired.index[: len(paired) // 2]]
-    lobes = np.array([lobe_of(name) for name in paired.index[: len(paired) // 2]])
+    pairs = _paired(both)
+    if len(pairs) < 2 * 4:
+        return {"n_parcels": len(pairs), "rho": np.nan, "p": np.nan}
+    x, y = pairs[measure].to_numpy(dtype=float), pairs["error"].to_numpy(dtype=float)
+    regions = [region_of(name) for name in pairs.index[: len(pairs) // 2]]
+    lobes = np.array([lobe_of(name) for name in pairs.index[: len(pairs) // 2]])
     return {"n_parcels": len(regions) * 2} | permuted_correlation(x, y, lobes, seed=seed)
 
 

@@ -71,11 +71,11 @@ def weighted_slope(column: str, pair: Pair) -> np.ndarray:
     In subjects, ventricles grow with age. A model that follows age and ignores the request would still show a
     slope if age were not held equal.
     """
-    prepared = pair.generated.prepared
-    x, y, rows = requested_and_measured(column, prepared.sample)
+    arrays = pair.generated.arrays
+    x, y, rows = requested_and_measured(column, arrays.sample)
     design = np.column_stack([_held_equal(column, pair.frame, rows), (x - x.mean()) / x.std()])
-    fitted = fit(moments(design, ((y - y.mean()) / x.std())[:, None], pair.generated.weights[:, rows]))
-    return fitted.beta[:, -1, 0]
+    regression = fit(moments(design, ((y - y.mean()) / x.std())[:, None], pair.generated.weights[:, rows]))
+    return regression.beta[:, -1, 0]
 
 
 def _held_equal(column: str, frame: Frame, rows: np.ndarray) -> np.ndarray:
@@ -101,12 +101,12 @@ def local_slopes(column: str, pair: Pair) -> np.ndarray:
     A continuous line with a bend at every knot, at equal age, sex and other requests: where a model follows
     requests in the middle of their range and not at its ends, one slope hides it.
     """
-    prepared = pair.generated.prepared
-    x, y, rows = requested_and_measured(column, prepared.sample)
+    arrays = pair.generated.arrays
+    x, y, rows = requested_and_measured(column, arrays.sample)
     pieces = _pieces(x, request_knots(x)) / x.std()
     design = np.column_stack([_held_equal(column, pair.frame, rows), pieces - pieces.mean(axis=0)])
-    fitted = fit(moments(design, ((y - y.mean()) / x.std())[:, None], pair.generated.weights[:, rows]))
-    return fitted.beta[:, -pieces.shape[1] :, 0]
+    regression = fit(moments(design, ((y - y.mean()) / x.std())[:, None], pair.generated.weights[:, rows]))
+    return regression.beta[:, -pieces.shape[1] :, 0]
 
 
 def request_knots(x: np.ndarray) -> np.ndarray:
@@ -155,8 +155,8 @@ def local_margin(frame: Frame) -> float:
 def own_variation(column: str, frame: Frame) -> float:
     """Return the share of a request's variance that age, sex and other requests do not explain, 0 to 1."""
     x, _, rows = requested_and_measured(column, frame.generated.sample)
-    held = _held_equal(column, frame, rows)
-    rest = x - held @ np.linalg.lstsq(held, x, rcond=None)[0]
+    covariates = _held_equal(column, frame, rows)
+    rest = x - covariates @ np.linalg.lstsq(covariates, x, rcond=None)[0]
     return float(rest.var() / x.var())
 
 

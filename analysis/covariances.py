@@ -49,11 +49,11 @@ def shrunk_moments_of(vectors: np.ndarray) -> CloudMoments:
     if n < MIN_VECTORS:
         return moments_of(x)
     mean = x.mean(axis=0)
-    centred = x - mean
-    covariance = centred.T @ centred / n
+    deviations = x - mean
+    covariance = deviations.T @ deviations / n
     level = np.trace(covariance) / d
     spread = ((covariance - level * np.eye(d)) ** 2).sum()
-    noise = ((centred**2).sum(axis=1) ** 2).sum() / n**2 - (covariance**2).sum() / n
+    noise = ((deviations**2).sum(axis=1) ** 2).sum() / n**2 - (covariance**2).sum() / n
     share = min(max(noise / spread, 0.0), 1.0) if spread > 0 else 1.0
     shrunk = (1 - share) * covariance + share * level * np.eye(d)
     values, axes = np.linalg.eigh(shrunk)

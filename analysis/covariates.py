@@ -99,12 +99,12 @@ def identified(reference: np.ndarray, generated: np.ndarray) -> np.ndarray:
         The first column is the constant.
     """
     group = np.r_[np.zeros(len(reference)), np.ones(len(generated))]
-    pooled = np.vstack([reference, generated])
-    keep = np.zeros(pooled.shape[1], dtype=bool)
+    rows = np.vstack([reference, generated])
+    keep = np.zeros(rows.shape[1], dtype=bool)
     keep[0] = True
-    basis = np.column_stack([pooled[:, 0], group])
-    for j in range(1, pooled.shape[1]):
-        column = pooled[:, j]
+    basis = np.column_stack([rows[:, 0], group])
+    for j in range(1, rows.shape[1]):
+        column = rows[:, j]
         rest = column - basis @ np.linalg.lstsq(basis, column, rcond=None)[0]
         if rest.std() > LEAST_NEW * (np.abs(column).max() + 1e-12):
             keep[j] = True
@@ -139,8 +139,8 @@ def trend_weights(columns: np.ndarray) -> np.ndarray:
     ndarray, (3,)
         Least-squares slope of every column on the first; the first is 1.
     """
-    centred = columns - columns.mean(axis=0) if len(columns) else columns
-    total = float((centred[:, 0] ** 2).sum()) if len(columns) else 0.0
+    deviations = columns - columns.mean(axis=0) if len(columns) else columns
+    total = float((deviations[:, 0] ** 2).sum()) if len(columns) else 0.0
     if total == 0.0:
         return np.array([1.0, 0.0, 0.0])
-    return (centred * centred[:, :1]).sum(axis=0) / total
+    return (deviations * deviations[:, :1]).sum(axis=0) / total

@@ -25,10 +25,10 @@ def holm_divisors(p: Sequence[float], alpha: float) -> list[int]:
     >>> holm_divisors([0.001, 0.9, math.nan, 0.04], 0.05)
     [3, 2, 3, 2]
     """
-    known = sorted((value, i) for i, value in enumerate(p) if math.isfinite(value))
-    found, held = [max(len(known), 1)] * len(p), 0
-    for rank, (value, i) in enumerate(known):
-        found[i] = held or len(known) - rank
-        if not held and value > alpha / found[i]:
-            held = found[i]
-    return found
+    ranking = sorted((value, i) for i, value in enumerate(p) if math.isfinite(value))
+    divisors, stop = [max(len(ranking), 1)] * len(p), 0
+    for rank, (value, i) in enumerate(ranking):
+        divisors[i] = stop or len(ranking) - rank
+        if not stop and value > alpha / divisors[i]:
+            stop = divisors[i]
+    return divisors

@@ -28,13 +28,13 @@ class Design:
     kind : {"unconditional", "population", "one_factor", "crossed"}
     statements : tuple of str
         What can and cannot be said, for the report.
-    violated : dict of str to str
+    violations : dict of str to str
         Assumption (`shared ages`, `joint`, `age with the rest`, `sex with the rest`) -> why it does not hold.
     """
 
     kind: str
     statements: tuple[str, ...]
-    violated: dict[str, str]
+    violations: dict[str, str]
 
 
 def describe_design(frame: Frame) -> Design:
@@ -42,15 +42,15 @@ def describe_design(frame: Frame) -> Design:
     subjects = frame.generated.sample.subjects
     requested = [c for c in LABELS if _complete(c, subjects) and measurable(c, frame.reference.sample)]
     kind = _kind(subjects, requested, frame.settings.rules)
-    violated = _ages_apart(frame) | _flat_with_age(frame, requested) | _flat_with_sex(frame, requested)
+    violations = _ages_apart(frame) | _flat_with_age(frame, requested) | _flat_with_sex(frame, requested)
     if kind not in ("unconditional", "population"):
-        violated["joint"] = _not_a_population(subjects, requested, kind)
-    statements = [*violated.values(), *_sexes_apart(frame), *_sexes_swapped(frame)]
+        violations["joint"] = _not_a_population(subjects, requested, kind)
+    statements = [*violations.values(), *_sexes_apart(frame), *_sexes_swapped(frame)]
     statements += site_statements(frame.samples, frame.settings.site) if frame.samples is not None else []
     statements += [_definition(frame, column) for column in requested]
-    if AGES not in violated:
+    if AGES not in violations:
         statements += _range_statement(frame)
-    return Design(kind, tuple(statements), violated)
+    return Design(kind, tuple(statements), violations)
 
 
 def _complete(column: str, subjects: pd.DataFrame) -> bool:
@@ -122,12 +122,13 @@ def _sexes_swapped(frame: Frame) -> list[str]:
 
 def _definition(frame: Frame, column: str) -> str:
     """Say what a request means, its range, and how much of the reference lies outside it."""
-    one, asked = REQUESTED_VOLUMES[column], frame.generated.sample.subjects[column].to_numpy(dtype=float)
+    one, requests = REQUESTED_VOLUMES[column], frame.generated.sample.subjects[column].to_numpy(dtype=float)
+    low, high = requests.min(), requests.max()
     real = measured_volume(column, frame.reference.sample)
     return (
         f"the requested {one.label} and the measured one are the {one.definition}; requests run from "
-        f"{asked.min() / 1000:,.4g} to {asked.max() / 1000:,.4g} mL; {np.mean(real < asked.min()):.0%} of "
-        f"the reference lies below and {np.mean(real > asked.max()):.0%} above them"
+        f"{low / 1000:,.4g} to {high / 1000:,.4g} mL; {np.mean(real < low):.0%} of the reference lies below "
+        f"and {np.mean(real > high):.0%} above them"
     )
 
 
@@ -137,8 +138,8 @@ def _kind(subjects: pd.DataFrame, requested: list[str], rules: Rules) -> str:
     factors = _factors(subjects, requested)
     if len(factors.drop_duplicates()) * rules.min_repeats > len(factors):
         return "population"
-    moved = sum((factors[c] != factors[c].mode().iloc[0]).to_numpy().astype(int) for c in factors)
-    return "one_factor" if np.mean(moved <= 1) >= rules.one_factor_share else "crossed"
+    n_changes = sum((factors[c] != factors[c].mode().iloc[0]).to_numpy().astype(int) for c in factors)
+    return "one_factor" if np.mean(n_changes <= 1) >= rules.one_factor_share else "crossed"
 
 
 def _flat_with_age(frame: Frame, requested: list[str]) -> dict[str, str]:
@@ -147,12 +148,12 @@ def _flat_with_age(frame: Frame, requested: list[str]) -> dict[str, str]:
         return {}
     flat = []
     for column in requested:
-        asked = sample.subjects[column].to_numpy(dtype=float)
-        r_asked = np.corrcoef(sample.age, asked)[0, 1] if np.ptp(asked) > 0 else 0.0
+        requests = sample.subjects[column].to_numpy(dtype=float)
+        r_requests = np.corrcoef(sample.age, requests)[0, 1] if np.ptp(requests) > 0 else 0.0
         r_real = np.corrcoef(reference.age, measured_volume(column, reference))[0, 1]
-        if abs(r_asked) < rules.flat_age_r and abs(r_real) > rules.clear_age_r:
+        if abs(r_requests) < rules.flat_age_r and abs(r_real) > rules.clear_age_r:
             flat.append(
-                f"{LABELS[column]} (r with age {r_asked:+.2f} requested, {r_real:+.2f} in the reference)"
+                f"{LABELS[column]} (r with age {r_requests:+.2f} requested, {r_real:+.2f} in the reference)"
             )
     if not flat:
         return {}
@@ -166,11 +167,11 @@ def _flat_with_sex(frame: Frame, requested: list[str]) -> dict[str, str]:
     sample, reference, rules = frame.generated.sample, frame.reference.sample, frame.settings.rules
     flat = []
     for column in requested:
-        asked = _sex_gap(sample.subjects[column].to_numpy(dtype=float), sample.male)
+        gap = _sex_gap(sample.subjects[column].to_numpy(dtype=float), sample.male)
         real = _sex_gap(measured_volume(column, reference), reference.male)
-        if abs(asked) < rules.flat_sex_gap and abs(real) > rules.clear_sex_gap:
+        if abs(gap) < rules.flat_sex_gap and abs(real) > rules.clear_sex_gap:
             flat.append(
-                f"{LABELS[column]} (men minus women {asked:+.2f} SD requested, {real:+.2f} in the reference)"
+                f"{LABELS[column]} (men minus women {gap:+.2f} SD requested, {real:+.2f} in the reference)"
             )
     if not flat:
         return {}

@@ -40,7 +40,7 @@ def mean_asymmetry(pair: Pair, role: Role) -> tuple[np.ndarray, np.ndarray]:
     """Return the mean asymmetry index of every homologous pair, in reference SDs, and its squared error."""
     side = pair.side(role)
     scale = pair.frame.reference.asymmetry.std(axis=0)
-    index = side.prepared.asymmetry / np.where(scale > 0, scale, 1.0)
+    index = side.arrays.asymmetry / np.where(scale > 0, scale, 1.0)
     w = side.weights.astype(float)
     n = w.sum(axis=1, keepdims=True)
     mean = (w @ index) / n
@@ -74,18 +74,18 @@ def interaction(pair: Pair, headsize: HeadSize, effect: str) -> np.ndarray:
         Age: trend over the shared ages, SD per decade. Sex: men minus women, SD.
     """
     frame = pair.frame
-    wanted = AGE_COLUMNS if effect == "age" else ("sex",)
+    effect_columns = AGE_COLUMNS if effect == "age" else ("sex",)
     contrast = frame.trend if effect == "age" else np.array([float(c == "sex") for c in frame.columns])
-    kept = frame.model(tiv=headsize == "covariate")
-    moving = [at for at, column in enumerate(kept) if frame.columns[column] in (*AGE_COLUMNS, "sex")]
+    model = frame.model(tiv=headsize == "covariate")
+    moving = [at for at, column in enumerate(model) if frame.columns[column] in (*AGE_COLUMNS, "sex")]
     reference, generated = (pair.convention(role, headsize) for role in ROLES)
-    fitted = fit(with_group(reference, generated, by=(0, *moving)))
-    weights = np.zeros(fitted.beta.shape[1])
-    for place, at in enumerate(moving, len(kept) + 1):
-        column = kept[at]
-        weights[place] = contrast[column] if frame.columns[column] in wanted else 0.0
+    regression = fit(with_group(reference, generated, by=(0, *moving)))
+    weights = np.zeros(regression.beta.shape[1])
+    for place, at in enumerate(moving, len(model) + 1):
+        column = model[at]
+        weights[place] = contrast[column] if frame.columns[column] in effect_columns else 0.0
     with np.errstate(divide="ignore", invalid="ignore"):
-        return fitted.contrast(weights)[0] / pair.residual_sd("reference", headsize)
+        return regression.contrast(weights)[0] / pair.residual_sd("reference", headsize)
 
 
 def ageing_difference(pair: Pair) -> np.ndarray:

@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from plausibrain.analysis.joint_design import Frame, Prepared
+from plausibrain.analysis.joint_design import CohortArrays, Frame
 from plausibrain.analysis.pair import ROLES, Pair, Role
 from plausibrain.analysis.weights import subjects_rng
 
 
-def distance_matrix(frame: Frame, first: Prepared, second: Prepared) -> np.ndarray:
+def distance_matrix(frame: Frame, first: CohortArrays, second: CohortArrays) -> np.ndarray:
     """Return Euclidean distances of features between the pairwise rows of two cohorts, (n, m), float32."""
     key = ("distance", id(first.features), id(second.features))
     if key not in frame.cache:
@@ -16,8 +16,8 @@ def distance_matrix(frame: Frame, first: Prepared, second: Prepared) -> np.ndarr
         frame.cache["alive", id(second.features)] = second.features
         a = first.features[first.pairwise_rows].astype(np.float32)
         b = second.features[second.pairwise_rows].astype(np.float32)
-        squared = (a * a).sum(axis=1)[:, None] + (b * b).sum(axis=1)[None] - 2 * (a @ b.T)
-        matrix = np.sqrt(np.maximum(squared, 0.0))
+        squares = (a * a).sum(axis=1)[:, None] + (b * b).sum(axis=1)[None] - 2 * (a @ b.T)
+        matrix = np.sqrt(np.maximum(squares, 0.0))
         if first.features is second.features:
             np.fill_diagonal(matrix, 0.0)
         frame.cache[key] = matrix
@@ -31,12 +31,12 @@ def mean_distance(pair: Pair, first: Role, second: Role) -> np.ndarray:
     in a bootstrap, which keeps the mean unbiased.
     """
     a, b = pair.side(first), pair.side(second)
-    d = distance_matrix(pair.frame, a.prepared, b.prepared)
-    w = a.weights[:, a.prepared.pairwise_rows].astype(np.float32)
-    v = b.weights[:, b.prepared.pairwise_rows].astype(np.float32)
+    d = distance_matrix(pair.frame, a.arrays, b.arrays)
+    w = a.weights[:, a.arrays.pairwise_rows].astype(np.float32)
+    v = b.weights[:, b.arrays.pairwise_rows].astype(np.float32)
     n_pairs = w.sum(axis=1, dtype=float) * v.sum(axis=1, dtype=float)
     if first == second:
-        d, own = _between_subjects(pair.frame, a.prepared, d, w)
+        d, own = _between_subjects(pair.frame, a.arrays, d, w)
         n_pairs = n_pairs - own
     total = np.einsum("bn,bn->b", w @ d, v, dtype=float)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -44,14 +44,14 @@ def mean_distance(pair: Pair, first: Role, second: Role) -> np.ndarray:
 
 
 def _between_subjects(
-    frame: Frame, prepared: Prepared, distances: np.ndarray, weights: np.ndarray
+    frame: Frame, arrays: CohortArrays, distances: np.ndarray, weights: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return distances with zeros between rows of one subject, and the weight of these pairs, (B,)."""
-    subject = prepared.clusters.row_of[prepared.pairwise_rows]
+    subject = arrays.clusters.row_of[arrays.pairwise_rows]
     ids, row_of = np.unique(subject, return_inverse=True)
     if len(ids) == len(subject):
         return distances, (weights * weights).sum(axis=1, dtype=float)
-    key = ("between subjects", id(prepared.features))
+    key = ("between subjects", id(arrays.features))
     if key not in frame.cache:
         frame.cache[key] = np.where(subject[:, None] == subject[None], np.float32(0), distances)
     membership = np.zeros((len(subject), len(ids)), dtype=np.float32)
@@ -75,26 +75,24 @@ def nearest_distance_medians(pair: Pair) -> tuple[np.ndarray, np.ndarray]:
 def _medians(pair: Pair, role: Role) -> np.ndarray:
     side = pair.side(role)
     if pair.kind == "full":
-        return np.array([np.median(_nearest(pair.frame, side.prepared, _equal_rows(pair, role)))])
-    members = side.weights[:, side.prepared.pairwise_rows] > 0
-    return np.array([np.median(_nearest(pair.frame, side.prepared, np.flatnonzero(m))) for m in members])
+        return np.array([np.median(_nearest(pair.frame, side.arrays, _equal_rows(pair, role)))])
+    members = side.weights[:, side.arrays.pairwise_rows] > 0
+    return np.array([np.median(_nearest(pair.frame, side.arrays, np.flatnonzero(m))) for m in members])
 
 
 def _equal_rows(pair: Pair, role: Role) -> np.ndarray:
     """Positions among the pairwise rows: as many in both cohorts."""
-    n = min(len(pair.side(r).prepared.pairwise_rows) for r in ROLES)
-    prepared = pair.side(role).prepared
-    rng = subjects_rng(prepared.clusters.ids, pair.frame.settings.seed, "equal rows")
-    rank = np.argsort(prepared.sample.order)[
-        prepared.pairwise_rows
-    ]  # does not depend on the order of the table
+    n = min(len(pair.side(r).arrays.pairwise_rows) for r in ROLES)
+    arrays = pair.side(role).arrays
+    rng = subjects_rng(arrays.clusters.ids, pair.frame.settings.seed, "equal rows")
+    rank = np.argsort(arrays.sample.order)[arrays.pairwise_rows]  # does not depend on the order of the table
     return np.sort(np.argsort(rank)[rng.permutation(len(rank))[:n]])
 
 
-def _nearest(frame: Frame, prepared: Prepared, positions: np.ndarray) -> np.ndarray:
+def _nearest(frame: Frame, arrays: CohortArrays, positions: np.ndarray) -> np.ndarray:
     """Distance of each row to the nearest row of another subject, (len(positions),)."""
-    block = distance_matrix(frame, prepared, prepared)[np.ix_(positions, positions)].copy()
-    subject = prepared.clusters.row_of[prepared.pairwise_rows[positions]]
+    block = distance_matrix(frame, arrays, arrays)[np.ix_(positions, positions)].copy()
+    subject = arrays.clusters.row_of[arrays.pairwise_rows[positions]]
     if len(np.unique(subject)) == len(subject):
         np.fill_diagonal(block, np.inf)
     else:
@@ -105,10 +103,10 @@ def _nearest(frame: Frame, prepared: Prepared, positions: np.ndarray) -> np.ndar
 def _resampled_median(pair: Pair, role: Role) -> np.ndarray:
     full = pair.full if pair.full is not None else pair
     positions = _equal_rows(full, role)
-    prepared = full.side(role).prepared
-    distances = _nearest(pair.frame, prepared, positions)
+    arrays = full.side(role).arrays
+    distances = _nearest(pair.frame, arrays, positions)
     order = np.argsort(distances, kind="stable")
-    weights = pair.side(role).weights[:, prepared.pairwise_rows[positions[order]]]
-    cumulated = np.cumsum(weights, axis=1, dtype=float)
-    middle = np.argmax(cumulated >= cumulated[:, -1:] / 2, axis=1)
+    weights = pair.side(role).weights[:, arrays.pairwise_rows[positions[order]]]
+    cumulative_weight = np.cumsum(weights, axis=1, dtype=float)
+    middle = np.argmax(cumulative_weight >= cumulative_weight[:, -1:] / 2, axis=1)
     return distances[order][middle]

@@ -98,8 +98,8 @@ def _maps(
     pair: Pair, effect: Literal["age", "sex"], headsize: HeadSize
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     structures = pair.frame.structures
-    judged = judged_structures(pair.frame) if effect == "age" else np.ones(len(structures), dtype=bool)
-    s = np.flatnonzero(judged)
+    mask = judged_structures(pair.frame) if effect == "age" else np.ones(len(structures), dtype=bool)
+    s = np.flatnonzero(mask)
     reference, se_reference = pair.effect("reference", effect, headsize)
     generated, se_generated = pair.effect("generated", effect, headsize)
     return (

@@ -293,20 +293,20 @@ def _compute(plugin: HeadlinePlugin, pairs: Pairs) -> Headline:
     frame = pairs.full.frame
     estimate = float(plugin(pairs.full)[0])
     raw = np.asarray(plugin(pairs.bootstrap), dtype=float)
-    undefined = float(np.mean(~np.isfinite(raw)))
-    if not math.isfinite(estimate) or undefined > MAX_UNDEFINED_SHARE:
-        return Headline(plugin, frame, "failed", _undefined(estimate, undefined))
+    undefined_share = float(np.mean(~np.isfinite(raw)))
+    if not math.isfinite(estimate) or undefined_share > MAX_UNDEFINED_SHARE:
+        return Headline(plugin, frame, "failed", _undefined(estimate, undefined_share))
     draws = raw - np.nanmedian(raw) + estimate
     if plugin.fixed_scores:
         draws = _widened(draws, estimate, np.asarray(plugin(pairs.halves.first(MAX_HALVES)), dtype=float))
     null, matched = _splits(plugin, pairs)
-    judged, margin = estimate, plugin.margin
+    value, margin = estimate, plugin.margin
     if plugin.against_null:
-        judged = _median(matched - null)
+        value = _median(matched - null)
     edges = margin(frame) if margin else _injected_margin(plugin, pairs, null)
     one = plugin.structures
     test = None if one is None else joint_test(one, pairs.full, pairs.bootstrap)
-    return Headline(plugin, frame, "ok", "", estimate, draws, null, matched, judged, edges, test)
+    return Headline(plugin, frame, "ok", "", estimate, draws, null, matched, value, edges, test)
 
 
 def _widened(draws: np.ndarray, estimate: float, halves: np.ndarray) -> np.ndarray:
@@ -317,9 +317,9 @@ def _widened(draws: np.ndarray, estimate: float, halves: np.ndarray) -> np.ndarr
     return estimate + (draws - estimate) * max(1.0, float(np.nanstd(halves, ddof=1)) / spread)
 
 
-def _undefined(estimate: float, undefined: float) -> str:
+def _undefined(estimate: float, share: float) -> str:
     if math.isfinite(estimate):
-        return f"undefined in {undefined:.0%} of resamples: the reference's own effect is not clear at this n"
+        return f"undefined in {share:.0%} of resamples: the reference's own effect is not clear at this n"
     return "undefined: the reference's own effect is not larger than its noise at this n"
 
 
@@ -340,8 +340,8 @@ def _injected_margin(plugin: HeadlinePlugin, pairs: Pairs, null: np.ndarray) -> 
 
 
 def _injected_excess(plugin: HeadlinePlugin, pairs: Pairs, null: np.ndarray) -> float:
-    injected = np.asarray(plugin(pairs.injected.first(min(len(null), 40))), dtype=float)
-    return max(_median(injected - null[: len(injected)]), 0.0)
+    values = np.asarray(plugin(pairs.injected.first(min(len(null), 40))), dtype=float)
+    return max(_median(values - null[: len(values)]), 0.0)
 
 
 def _median(values: np.ndarray) -> float:

@@ -18,10 +18,10 @@ def row_counts(frame: Frame, column: str) -> dict[str, tuple[int, int]]:
     column : str
         Of `Frame.excluded`: ``excluded`` or ``implausible``.
     """
-    known = frame.excluded.dropna(subset=[column])
+    valid_rows = frame.excluded.dropna(subset=[column])
     return {
         str(role): (int(rows[column].astype(bool).sum()), len(rows))
-        for role, rows in known.groupby("cohort", sort=False)
+        for role, rows in valid_rows.groupby("cohort", sort=False)
     }
 
 

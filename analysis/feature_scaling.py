@@ -41,21 +41,21 @@ def deviating_clouds(
     common one.
     """
     model = [i for i, name in enumerate(columns) if name != "tiv"]
-    chosen = [design[mine][:, model] for design, mine in zip(designs, rows, strict=True)]
+    age_sex_designs = [design[members][:, model] for design, members in zip(designs, rows, strict=True)]
     common = [name for name in features[0] if name in features[1]]
     result: list[dict[str, np.ndarray]] = [{}, {}]
     for name in sorted(common):
-        vectors = [given[name][mine] for given, mine in zip(features, rows, strict=True)]
+        vectors = [clouds[name][members] for clouds, members in zip(features, rows, strict=True)]
         if vectors[0].shape[1] != vectors[1].shape[1]:
             continue
-        for side, points in zip(result, _deviations(chosen, vectors), strict=True):
+        for side, points in zip(result, _deviations(age_sex_designs, vectors), strict=True):
             side[name] = points
     return result
 
 
 def _deviations(designs: Sequence[np.ndarray], vectors: Sequence[np.ndarray]) -> list[np.ndarray]:
-    there = np.isfinite(vectors[0]).all(axis=1)
-    x, y = designs[0][there], vectors[0][there].astype(float)
+    present = np.isfinite(vectors[0]).all(axis=1)
+    x, y = designs[0][present], vectors[0][present].astype(float)
     freedom = len(x) - np.linalg.matrix_rank(x) if len(x) else 0
     if freedom < 1:
         return [np.full(v.shape, np.nan, dtype=np.float32) for v in vectors]
@@ -64,7 +64,7 @@ def _deviations(designs: Sequence[np.ndarray], vectors: Sequence[np.ndarray]) ->
     scale = _scale(y - x @ beta, freedom)
     points = [((v - d @ beta) / scale).astype(np.float32) for d, v in zip(designs, vectors, strict=True)]
     leverage = np.minimum(np.einsum("np,pn->n", x, inverse), LARGEST_LEVERAGE)
-    points[0][there] /= (1 - leverage)[:, None].astype(np.float32)
+    points[0][present] /= (1 - leverage)[:, None].astype(np.float32)
     return points
 
 

@@ -19,7 +19,7 @@ def homologous(structures: tuple[str, ...]) -> list[tuple[int, int]]:
 def average_sides(values: np.ndarray, structures: tuple[str, ...]) -> np.ndarray:
     """Return values (n, s) with homologous structures averaged and the others behind them, (n, r)."""
     pairs = homologous(structures)
-    paired = {i for pair in pairs for i in pair}
+    members = {i for pair in pairs for i in pair}
     columns = [values[:, list(pair)].mean(axis=1) for pair in pairs]
-    columns += [values[:, i] for i in range(values.shape[1]) if i not in paired]
+    columns += [values[:, i] for i in range(values.shape[1]) if i not in members]
     return np.column_stack(columns)

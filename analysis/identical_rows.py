@@ -11,14 +11,14 @@ LEAST_STRUCTURES = 3
 def identical_rows(frame: Frame) -> np.ndarray:
     """Return which generated rows have the volumes of a reference row, (n,) bool."""
     # As they were read: effects of sites that are taken out of one cohort would hide equal rows.
-    read = (frame.reference.sample, frame.generated.sample)
+    samples = (frame.reference.sample, frame.generated.sample)
     if frame.samples is not None:
-        read = (frame.samples.reference, frame.samples.generated)
-    reference, generated = (sample.volumes for sample in read)
+        samples = (frame.samples.reference, frame.samples.generated)
+    reference, generated = (sample.volumes for sample in samples)
     if reference.shape[1] < LEAST_STRUCTURES:
         return np.zeros(len(generated), dtype=bool)
-    known = {row.tobytes() for row in np.ascontiguousarray(reference)}
-    return np.array([row.tobytes() in known for row in np.ascontiguousarray(generated)])
+    reference_rows = {row.tobytes() for row in np.ascontiguousarray(reference)}
+    return np.array([row.tobytes() in reference_rows for row in np.ascontiguousarray(generated)])
 
 
 def identical_interval(frame: Frame, level: float) -> tuple[float, float]:

@@ -29,7 +29,7 @@ def common_measures(
     """
     if reference.measures is None or generated.measures is None:
         return [], []
-    kept, why = [], dict[tuple[str, str], list[str]]()
+    usable, why = [], dict[tuple[str, str], list[str]]()
     for name in reference.measures.columns:
         if name not in generated.measures.columns:
             continue
@@ -37,8 +37,8 @@ def common_measures(
         if reason:
             why.setdefault((role, reason), []).append(name)
         else:
-            kept.append(name)
-    return kept, [
+            usable.append(name)
+    return usable, [
         (role, Note("ignored", "image", message=f"image quality: {', '.join(names)} left out: {reason}"))
         for (role, reason), names in why.items()
     ]
@@ -72,11 +72,11 @@ def _fault(name: str, reference: Cohort, generated: Cohort, max_missing: float) 
             continue
         ok = (cohort.subjects["status"] == OK).to_numpy()
         values, reasons = cohort.measures.loc[ok, name], cohort.measure_reasons.loc[ok, name]
-        missing = values.isna()
-        if missing.mean() > max_missing:
-            given = reasons[missing & (reasons != "")]
-            said = f", for example: {given.iloc[0]}" if len(given) else ""
-            return role, f"missing in {int(missing.sum())} of {len(values)} images{said}"
+        gaps = values.isna()
+        if gaps.mean() > max_missing:
+            examples = reasons[gaps & (reasons != "")]
+            example = f", for example: {examples.iloc[0]}" if len(examples) else ""
+            return role, f"missing in {int(gaps.sum())} of {len(values)} images{example}"
         if role == "reference" and not values.std(ddof=0) > ROUNDING * abs(values.mean()):
             return role, f"the same ({values.median():g}) in every image"
     return "", ""

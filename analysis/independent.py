@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from plausibrain.analysis.joint_design import Frame, Prepared
+from plausibrain.analysis.joint_design import CohortArrays, Frame
 from plausibrain.analysis.pair import Pair
 from plausibrain.analysis.prediction import MOST_TRAINING, chosen_models, trained
 from plausibrain.analysis.regression import fit, moments
@@ -43,7 +43,7 @@ class Groups:
     Attributes
     ----------
     columns : ndarray of int, (s,)
-        Columns of `Prepared.outcomes` that the independent cohort has too.
+        Columns of `CohortArrays.outcomes` that the independent cohort has too.
     outcomes : ndarray, (n, s)
     design : ndarray, (n, 5)
         Constant, age in decades and its square, sex, and last 1 for patients.
@@ -82,14 +82,14 @@ def groups_of(cohort: Cohort, frame: Frame) -> Groups:
     """
     if cohort.volumes is None:
         raise DataError(f"{cohort.source}: no volumes; segment the images first or give a volume table")
-    known = [i for i, name in enumerate(frame.outcome_names) if name in cohort.volumes]
-    if len([i for i in known if frame.outcome_names[i] != TIV]) < MIN_STRUCTURES:
+    columns = [i for i, name in enumerate(frame.outcome_names) if name in cohort.volumes]
+    if len([i for i in columns if frame.outcome_names[i] != TIV]) < MIN_STRUCTURES:
         raise DataError(
-            f"the independent cohort {cohort.source} has {len(known)} of the {len(frame.outcome_names)} "
+            f"the independent cohort {cohort.source} has {len(columns)} of the {len(frame.outcome_names)} "
             f"volumes of the comparison; at least {MIN_STRUCTURES} structures are needed"
         )
     diagnosis = _diagnosis(cohort)
-    names = [frame.outcome_names[i] for i in known]
+    names = [frame.outcome_names[i] for i in columns]
     values = cohort.volumes[names].to_numpy(dtype=float)
     age = cohort.subjects["age"].to_numpy(dtype=float, na_value=np.nan)
     keep = (cohort.subjects["status"] == OK).to_numpy() & (diagnosis != "") & np.isfinite(values).all(axis=1)
@@ -99,14 +99,14 @@ def groups_of(cohort: Cohort, frame: Frame) -> Groups:
     male = (cohort.subjects["sex"] == "M").to_numpy(dtype=float)[keep]
     design = np.column_stack([np.ones(len(decades)), decades, decades**2, male - 0.5, patient])
     subject = cohort.subjects["subject"].to_numpy(dtype=str)[keep]
-    scaled = (values[keep] - frame.center[known]) / frame.scale[known]
-    return Groups(np.array(known), scaled, design, age[keep], Clusters.of(subject))
+    outcomes = (values[keep] - frame.center[columns]) / frame.scale[columns]
+    return Groups(np.array(columns), outcomes, design, age[keep], Clusters.of(subject))
 
 
 def same_segmenter(cohort: Cohort, reference: Cohort) -> Cohort:
     """Return the cohort; `DataError` when another program measured it than the reference."""
-    known = {cohort.segmenter, reference.segmenter} - {"unknown", None}
-    if len(known) > 1:
+    names = {cohort.segmenter, reference.segmenter} - {"unknown", None}
+    if len(names) > 1:
         raise DataError(
             f"the independent cohort was segmented by {cohort.segmenter}, the reference by "
             f"{reference.segmenter}; segment both with the same program"
@@ -121,9 +121,9 @@ def _diagnosis(cohort: Cohort) -> np.ndarray:
     words = cohort.subjects["diagnosis"].astype("string").fillna("").str.strip().str.lower()
     diagnosis: np.ndarray = words.to_numpy(dtype=str)
     if not set(diagnosis) & CONTROLS:
-        found = ", ".join(sorted(set(diagnosis) - {""})[:6])
+        names = ", ".join(sorted(set(diagnosis) - {""})[:6])
         raise DataError(
-            f"{cohort.source}: no controls among the diagnoses ({found}); call the controls 'control' in the "
+            f"{cohort.source}: no controls among the diagnoses ({names}); call the controls 'control' in the "
             "column diagnosis"
         )
     return diagnosis
@@ -140,13 +140,13 @@ def gaps(pair: Pair, trained_on: str) -> np.ndarray:
         raise ValueError("there is no independent cohort; check the capability first")
     if pair.kind in ("full", "bootstrap"):
         whole = pair.full if pair.full is not None else pair
-        predicted = _predicted(whole, 0, groups, trained_on)
-        return _gap(groups, predicted, _weights(pair, groups))
+        prediction = _predicted(whole, 0, groups, trained_on)
+        return _gap(groups, prediction, _weights(pair, groups))
     w = _weights(pair, groups)
-    found = [
+    values = [
         _gap(groups, _predicted(pair, b, groups, trained_on), w[b : b + 1]) for b in range(pair.n_replicates)
     ]
-    return np.concatenate(found)
+    return np.concatenate(values)
 
 
 def gap_difference(pair: Pair) -> np.ndarray:
@@ -159,53 +159,53 @@ def _weights(pair: Pair, groups: Groups) -> np.ndarray:
     """Return weights of the independent rows, (B, n); each replicate is seeded by its own resample."""
     if pair.kind not in ("bootstrap", "halves"):
         return np.repeat(ones(len(groups.age)), pair.n_replicates, axis=0)
-    found = []
+    weights = []
     for b in range(pair.n_replicates):
         rng = np.random.default_rng([pair.frame.settings.seed, _number_of(pair, b)])
         if pair.kind == "bootstrap":
-            found.append(bootstrap_weights(groups.clusters, 1, rng))
+            weights.append(bootstrap_weights(groups.clusters, 1, rng))
         else:
-            found.append(subset_weights(groups.clusters, len(groups.clusters) // 2, 1, rng))
-    return np.concatenate(found)
+            weights.append(subset_weights(groups.clusters, len(groups.clusters) // 2, 1, rng))
+    return np.concatenate(weights)
 
 
 def _number_of(pair: Pair, replicate: int) -> int:
     """Return a number that depends on which subjects a replicate has, not on the order of rows."""
     number = 0
     for side in (pair.reference, pair.generated):
-        row = side.weights[replicate, side.prepared.sample.order]
+        row = side.weights[replicate, side.arrays.sample.order]
         number = zlib.crc32(row.tobytes(), number)
     return number
 
 
-def _gap(groups: Groups, predicted: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    fitted = fit(moments(groups.design, predicted[:, None], weights))
-    years = fitted.beta[:, -1, 0]
+def _gap(groups: Groups, prediction: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    regression = fit(moments(groups.design, prediction[:, None], weights))
+    years = regression.beta[:, -1, 0]
     controls = ~groups.patient
-    own = fit(moments(groups.design[controls, :-1], predicted[controls, None], weights[:, controls]))
+    own = fit(moments(groups.design[controls, :-1], prediction[controls, None], weights[:, controls]))
     return np.column_stack([years, years / np.sqrt(own.variance[:, 0])])
 
 
 def _predicted(pair: Pair, replicate: int, groups: Groups, trained_on: str) -> np.ndarray:
     frame = pair.frame
-    sides = (pair.reference.prepared, pair.generated.prepared)
+    sides = (pair.reference.arrays, pair.generated.arrays)
     weights = (pair.reference.weights[replicate], pair.generated.weights[replicate])
     rows = [_rows(p, w, frame.settings.seed) for p, w in zip(sides, weights, strict=True)]
     few = min(len(r) for r in rows)  # trained on equally many, whatever the cohorts have
-    wanted = {"reference": (0,), "generated": (1,), "both": (0, 1)}[trained_on]
-    x = np.vstack([sides[i].outcomes[rows[i][:few]][:, groups.columns] for i in wanted])
-    y = np.concatenate([sides[i].sample.age[rows[i][:few]] for i in wanted])
+    places = {"reference": (0,), "generated": (1,), "both": (0, 1)}[trained_on]
+    x = np.vstack([sides[i].outcomes[rows[i][:few]][:, groups.columns] for i in places])
+    y = np.concatenate([sides[i].sample.age[rows[i][:few]] for i in places])
     key = ("independent", trained_on, x.tobytes(), y.tobytes())
     if key not in frame.cache:
         frame.cache[key] = trained("age", chosen_models(frame, "age")[0], x, y)(groups.outcomes)
-    predicted: np.ndarray = frame.cache[key]
-    return predicted
+    prediction: np.ndarray = frame.cache[key]
+    return prediction
 
 
-def _rows(prepared: Prepared, weights: np.ndarray, seed: int) -> np.ndarray:
+def _rows(arrays: CohortArrays, weights: np.ndarray, seed: int) -> np.ndarray:
     """Return the rows that have weight, at most `MOST_TRAINING`, in a random order of their subjects."""
-    rng = subjects_rng(prepared.clusters.ids, seed, "independent training")
-    rank = rng.permutation(len(prepared.clusters))[prepared.clusters.row_of]
-    order = prepared.sample.order
+    rng = subjects_rng(arrays.clusters.ids, seed, "independent training")
+    rank = rng.permutation(len(arrays.clusters))[arrays.clusters.row_of]
+    order = arrays.sample.order
     order = order[np.argsort(rank[order], kind="stable")]
     return order[weights[order] > 0][:MOST_TRAINING]

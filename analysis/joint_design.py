@@ -31,7 +31,7 @@ SHRINKAGE = 4.0  # a slope of two standard errors is shrunk to nothing
 
 
 @dataclass(frozen=True, eq=False)
-class Prepared:
+class CohortArrays:
     """One cohort on the common scale.
 
     Attributes
@@ -90,7 +90,7 @@ class Prepared:
         """Rows grouped by subject."""
         return self.sample.clusters
 
-    def shifted(self, amount: float) -> "Prepared":
+    def shifted(self, amount: float) -> "CohortArrays":
         """Return this cohort with every feature and region raised by `amount` standard deviations."""
         return replace(
             self,
@@ -110,7 +110,7 @@ class Frame:
     structures : tuple of str, (s,)
     columns : tuple of str, (p,)
         Design columns that can be told apart from the difference between the cohorts.
-    reference, generated : Prepared
+    reference, generated : CohortArrays
     center, scale : ndarray, (s + 1,) or (s,)
         Reference mean and standard deviation of each outcome, mm³.
     excluded : DataFrame
@@ -134,8 +134,8 @@ class Frame:
     settings: Settings
     structures: tuple[str, ...]
     columns: tuple[str, ...]
-    reference: Prepared
-    generated: Prepared
+    reference: CohortArrays
+    generated: CohortArrays
     center: np.ndarray
     scale: np.ndarray
     excluded: pd.DataFrame
@@ -194,7 +194,7 @@ class Frame:
 
 def build_frame(samples: Samples, settings: Settings) -> Frame:
     """Put two cohorts of the same structures on the reference's scale, within its sites where so set."""
-    read, samples = samples, within_sites(samples, settings.site)
+    inputs, samples = samples, within_sites(samples, settings.site)
     both = samples.reference, samples.generated
     y = [_outcomes(sample) for sample in both]
     center, scale = y[0].mean(axis=0), y[0].std(axis=0, ddof=1)
@@ -203,27 +203,27 @@ def build_frame(samples: Samples, settings: Settings) -> Frame:
     keep = identified(*designs)
     columns = tuple(name for name, ok in zip(covariates.names, keep, strict=True) if ok)
     x = [design[:, keep] for design in designs]
-    scaled = [(values - center) / scale for values in y]
+    outcomes = [(values - center) / scale for values in y]
     shares = _shares(*both)
-    features = _deviations(x, scaled, columns)
+    features = _deviations(x, outcomes, columns)
     quality = _scaled_quality(*both)
     quality_deviations = _deviations(x, quality, columns)
     s = len(samples.reference.structures)
     regions = _deviations(
-        x, [r if r is not None else v[:, :s] for r, v in zip(shares, scaled, strict=True)], columns
+        x, [r if r is not None else v[:, :s] for r, v in zip(shares, outcomes, strict=True)], columns
     )
     ages = shared_ages(*both, settings.rules.age_tolerance_years)
     rows = [_pairwise_rows(sample, settings, ages) for sample in both]
     clouds = deviating_clouds(x, [s.features for s in both], rows, columns)
-    prepared = [
-        Prepared(
+    arrays = [
+        CohortArrays(
             sample=both[i],
             design=x[i],
-            outcomes=scaled[i],
+            outcomes=outcomes[i],
             shares=shares[i],
             features=features[i],
             regions=average_sides(regions[i], samples.reference.structures),
-            residuals=_own_residuals(x[i], scaled[i][:, :s]),
+            residuals=_own_residuals(x[i], outcomes[i][:, :s]),
             pairwise_rows=rows[i],
             clouds=clouds[i],
             quality=quality[i],
@@ -231,13 +231,13 @@ def build_frame(samples: Samples, settings: Settings) -> Frame:
         )
         for i in range(2)
     ]
-    covered = common_ages(*both)
-    trend = dict(zip(AGE_COLUMNS, trend_weights(covariates.age_columns(covered)), strict=True))
+    age_range = common_ages(*both)
+    trend = dict(zip(AGE_COLUMNS, trend_weights(covariates.age_columns(age_range)), strict=True))
     return Frame(
         settings=settings, structures=samples.reference.structures, columns=columns,
-        reference=prepared[0], generated=prepared[1], center=center, scale=scale, excluded=samples.excluded,
-        common_ages=covered, trend=np.array([trend.get(name, 0.0) for name in columns]),
-        training=samples.training, missing=samples.missing, samples=read,
+        reference=arrays[0], generated=arrays[1], center=center, scale=scale, excluded=samples.excluded,
+        common_ages=age_range, trend=np.array([trend.get(name, 0.0) for name in columns]),
+        training=samples.training, missing=samples.missing, samples=inputs,
     )  # fmt: skip
 
 
@@ -269,11 +269,11 @@ def _deviations(
     """
     model = [i for i, name in enumerate(columns) if name != "tiv"]
     x = [design[:, model] for design in designs]
-    fitted = fit(moments(x[0], outcomes[0], ones(len(x[0]))))
-    sd = np.sqrt(fitted.variance[0])
+    regression = fit(moments(x[0], outcomes[0], ones(len(x[0]))))
+    sd = np.sqrt(regression.variance[0])
     sd = np.where(sd > 0, sd, 1.0)
-    left_out = 1 - np.minimum(leverage(x[0], fitted.inverse[0]), LARGEST_LEVERAGE)
-    deviations = [(y - d @ fitted.beta[0]) / sd for d, y in zip(x, outcomes, strict=True)]
+    left_out = 1 - np.minimum(leverage(x[0], regression.inverse[0]), LARGEST_LEVERAGE)
+    deviations = [(y - d @ regression.beta[0]) / sd for d, y in zip(x, outcomes, strict=True)]
     deviations[0] = deviations[0] / left_out[:, None]
     if "age" not in columns:
         return deviations
@@ -305,9 +305,9 @@ def leverage(design: np.ndarray, inverse: np.ndarray) -> np.ndarray:
 
 
 def _own_residuals(design: np.ndarray, outcomes: np.ndarray) -> np.ndarray:
-    fitted = fit(moments(design, outcomes, ones(len(design))))
-    sd = np.sqrt(fitted.variance[0])
-    return ((outcomes - design @ fitted.beta[0]) / np.where(sd > 0, sd, 1.0)).astype(np.float32)
+    regression = fit(moments(design, outcomes, ones(len(design))))
+    sd = np.sqrt(regression.variance[0])
+    return ((outcomes - design @ regression.beta[0]) / np.where(sd > 0, sd, 1.0)).astype(np.float32)
 
 
 def shared_ages(reference: Sample, generated: Sample, tolerance_years: float) -> tuple[float, float]:

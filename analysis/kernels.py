@@ -12,10 +12,10 @@ from plausibrain.analysis.feature_samples import (
     same_subject,
     squared_distances,
 )
-from plausibrain.analysis.joint_design import Prepared
+from plausibrain.analysis.joint_design import CohortArrays
 from plausibrain.analysis.pair import Pair
 
-Kernel = Callable[[Prepared, Prepared], np.ndarray]
+Kernel = Callable[[CohortArrays, CohortArrays], np.ndarray]
 
 
 def discrepancy(pair: Pair, name: str, kernel: Kernel) -> np.ndarray:
@@ -27,7 +27,7 @@ def discrepancy(pair: Pair, name: str, kernel: Kernel) -> np.ndarray:
     subject is not compared with itself, so the mean over samples is 0 for equal populations and a value may
     be negative (Gretton et al. 2012, eq. 3).
     """
-    one, other = pair.reference.prepared, pair.generated.prepared
+    one, other = pair.reference.arrays, pair.generated.arrays
     within = mean_over_pairs(pair, kernel(one, one), "reference", "reference", name)
     within = within + mean_over_pairs(pair, kernel(other, other), "generated", "generated", name)
     return within - 2 * mean_over_pairs(pair, kernel(one, other), "reference", "generated", name)
@@ -36,7 +36,7 @@ def discrepancy(pair: Pair, name: str, kernel: Kernel) -> np.ndarray:
 def cubic(pair: Pair, name: str, space: Space) -> Kernel:
     """Return the kernel (x.y / d + 1)³ of vectors of length d."""
 
-    def kernel(first: Prepared, second: Prepared) -> np.ndarray:
+    def kernel(first: CohortArrays, second: CohortArrays) -> np.ndarray:
         products = inner_products(pair.frame, first, second, name, space)
         return (products / points(first, name, space).shape[1] + 1) ** 3
 
@@ -50,9 +50,9 @@ def gaussian(pair: Pair, name: str, space: Space) -> Kernel:
     apart = own[~same_subject(reference)]
     width = float(np.median(apart)) if apart.size else 1.0
 
-    def kernel(first: Prepared, second: Prepared) -> np.ndarray:
-        squared = squared_distances(pair.frame, first, second, name, space)
-        weights: np.ndarray = np.exp(-squared / (2 * max(width, 1e-12)))
+    def kernel(first: CohortArrays, second: CohortArrays) -> np.ndarray:
+        squares = squared_distances(pair.frame, first, second, name, space)
+        weights: np.ndarray = np.exp(-squares / (2 * max(width, 1e-12)))
         return weights
 
     return kernel

@@ -19,13 +19,13 @@ def lacking_structures(frame: Frame) -> pd.DataFrame:
     excess = share["generated"] - share["reference"]
     suspects = table[excess > rules.lacking_share]
     chance = [_chance(row) for row in suspects.itertuples()]
-    found = suspects[np.array(chance, dtype=float) * len(table) <= rules.lacking_chance]
-    return found.loc[excess[found.index].sort_values(ascending=False, kind="stable").index]
+    rows = suspects[np.array(chance, dtype=float) * len(table) <= rules.lacking_chance]
+    return rows.loc[excess[rows.index].sort_values(ascending=False, kind="stable").index]
 
 
 def _chance(row: object) -> float:
     counts = [
-        [missing := getattr(row, f"missing_{role}"), getattr(row, f"n_{role}") - missing]
+        [n_missing := getattr(row, f"missing_{role}"), getattr(row, f"n_{role}") - n_missing]
         for role in ("generated", "reference")
     ]
     return float(fisher_exact(counts, alternative="greater").pvalue)
@@ -33,12 +33,12 @@ def _chance(row: object) -> float:
 
 def lacking_names(pair: Pair) -> str:
     """Return the names of lacking structures with counts, in brackets; empty when there are none."""
-    found = lacking_structures(pair.frame)
+    rows = lacking_structures(pair.frame)
     words = [
         f"{row.structure} (empty or zero in {row.missing_generated} of {row.n_generated} rows)"
-        for row in found.head(MOST_NAMED).itertuples()
+        for row in rows.head(MOST_NAMED).itertuples()
     ]
-    more = f" and {len(found) - MOST_NAMED} more" if len(found) > MOST_NAMED else ""
+    more = f" and {len(rows) - MOST_NAMED} more" if len(rows) > MOST_NAMED else ""
     return f": {', '.join(words)}{more}" if words else ""
 
 

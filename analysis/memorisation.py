@@ -17,7 +17,7 @@ from plausibrain.analysis.feature_samples import (
     same_subject,
     squared_distances,
 )
-from plausibrain.analysis.joint_design import Frame, Prepared
+from plausibrain.analysis.joint_design import CohortArrays, Frame
 from plausibrain.analysis.pair import ROLES, Pair, full_pair
 from plausibrain.cohorts.cohort import Cohort
 
@@ -85,13 +85,13 @@ def held_out_rows(frame: Frame) -> np.ndarray:
     """
     if frame.training is None:
         return np.arange(0)
-    trained = frame.training.subjects.groupby("subject")[["age", "sex"]].first()
+    training = frame.training.subjects.groupby("subject")[["age", "sex"]].first()
     subjects = frame.reference.sample.subjects
-    known = subjects["subject"].isin(trained.index).to_numpy()
-    same = trained.reindex(subjects["subject"])
+    same_id = subjects["subject"].isin(training.index).to_numpy()
+    same = training.reindex(subjects["subject"])
     years = np.abs(same["age"].to_numpy(dtype=float) - subjects["age"].to_numpy(dtype=float))
     near = years <= frame.settings.rules.same_age_years
-    return np.flatnonzero(~(known & near & (same["sex"].to_numpy() == subjects["sex"].to_numpy())))
+    return np.flatnonzero(~(same_id & near & (same["sex"].to_numpy() == subjects["sex"].to_numpy())))
 
 
 def find_copies(frame: Frame, name: str) -> Copies:
@@ -107,8 +107,8 @@ def find_copies(frame: Frame, name: str) -> Copies:
     key = ("copies", name)
     if key not in frame.cache:
         frame.cache[key] = _find_copies(frame, name)
-    found: Copies = frame.cache[key]
-    return found
+    copies: Copies = frame.cache[key]
+    return copies
 
 
 def _find_copies(frame: Frame, name: str) -> Copies:
@@ -117,16 +117,16 @@ def _find_copies(frame: Frame, name: str) -> Copies:
     vectors = [frame.generated.sample.features[name], frame.reference.sample.features[name][rows], training]
     directions = [_directions(v, training) for v in vectors]
     generated, held_out = (_nearest(d, directions[2]) for d in directions[:2])
-    known = np.sort(held_out.similarity[np.isfinite(held_out.similarity)])
-    above = len(known) - np.searchsorted(known, generated.similarity, side="left")
-    p = np.where(np.isfinite(generated.similarity), (1 + above) / (len(known) + 1), np.nan)
-    rank = int(CHANCE * (len(known) + 1))
-    limit = float(known[-rank]) if 1 <= rank <= len(known) else np.inf
+    similarities = np.sort(held_out.similarity[np.isfinite(held_out.similarity)])
+    above = len(similarities) - np.searchsorted(similarities, generated.similarity, side="left")
+    p = np.where(np.isfinite(generated.similarity), (1 + above) / (len(similarities) + 1), np.nan)
+    rank = int(CHANCE * (len(similarities) + 1))
+    limit = float(similarities[-rank]) if 1 <= rank <= len(similarities) else np.inf
     back = _nearest(directions[2], directions[1]).similarity
-    published = float(np.nanquantile(back, 1 - CHANCE)) if np.isfinite(back).any() else np.inf
+    published_limit = float(np.nanquantile(back, 1 - CHANCE)) if np.isfinite(back).any() else np.inf
     real = _nearest(directions[0], directions[1])
     real = Nearest(real.similarity, np.where(real.row >= 0, rows[real.row], -1))
-    return Copies(generated, held_out, real, rows, p, limit, published)
+    return Copies(generated, held_out, real, rows, p, limit, published_limit)
 
 
 def _training(frame: Frame) -> Cohort:
@@ -141,36 +141,36 @@ def _directions(vectors: np.ndarray, training: np.ndarray) -> np.ndarray:
     What all brains share would make everybody alike. The voxels of an image keep their scale; other
     features are divided by their standard deviation over the training subjects.
     """
-    known = training[np.isfinite(training).all(axis=1)].astype(np.float32)
-    centred = vectors.astype(np.float32) - known.mean(axis=0)
+    finite_training = training[np.isfinite(training).all(axis=1)].astype(np.float32)
+    deviations = vectors.astype(np.float32) - finite_training.mean(axis=0)
     if vectors.shape[1] <= 4096:
-        spread = known.std(axis=0)
-        centred = centred / np.where(spread > 1e-6 * max(float(spread.max()), 1e-30), spread, np.inf)
-    length = np.linalg.norm(centred, axis=1, keepdims=True)
-    return centred / np.where(length > 0, length, 1.0)
+        spread = finite_training.std(axis=0)
+        deviations = deviations / np.where(spread > 1e-6 * max(float(spread.max()), 1e-30), spread, np.inf)
+    length = np.linalg.norm(deviations, axis=1, keepdims=True)
+    return deviations / np.where(length > 0, length, 1.0)
 
 
-def _nearest(mine: np.ndarray, others: np.ndarray) -> Nearest:
+def _nearest(queries: np.ndarray, others: np.ndarray) -> Nearest:
     """Return the most similar of others, a few thousand of them at a time."""
-    best = np.full(len(mine), -np.inf, dtype=np.float32)
-    row = np.full(len(mine), -1)
-    there = np.isfinite(mine).all(axis=1)
+    best = np.full(len(queries), -np.inf, dtype=np.float32)
+    row = np.full(len(queries), -1)
+    has_vector = np.isfinite(queries).all(axis=1)
     usable = np.flatnonzero(np.isfinite(others).all(axis=1))
     for start in range(0, len(usable), _AT_A_TIME):
         block = usable[start : start + _AT_A_TIME]
-        similarity = mine[there] @ others[block].T
+        similarity = queries[has_vector] @ others[block].T
         at = similarity.argmax(axis=1)
         value = similarity[np.arange(len(at)), at]
-        better = value > best[there]
-        places = np.flatnonzero(there)[better]
+        better = value > best[has_vector]
+        places = np.flatnonzero(has_vector)[better]
         best[places], row[places] = value[better], block[at[better]]
     return Nearest(np.where(np.isfinite(best), best, np.nan).astype(float), row)
 
 
-def share_of_copies(pair: Pair, flagged: np.ndarray) -> np.ndarray:
+def share_of_copies(pair: Pair, flags: np.ndarray) -> np.ndarray:
     """Return the weighted share of generated images that are flagged, (B,)."""
     weights = pair.generated.weights.astype(float)
-    return (weights @ flagged.astype(float)) / weights.sum(axis=1)
+    return (weights @ flags.astype(float)) / weights.sum(axis=1)
 
 
 def copies_interval(frame: Frame, level: float) -> tuple[float, float]:
@@ -182,18 +182,18 @@ def copies_interval(frame: Frame, level: float) -> tuple[float, float]:
     limit, an order statistic of the held-out subjects, may be from the 5 % it stands for (a beta
     distribution).
     """
-    found = find_copies(frame, chosen_extractor(frame, IMAGE_SPACE))
-    n_held_out = int(np.isfinite(found.held_out.similarity).sum())
-    share = float(found.flagged.mean())
+    copies = find_copies(frame, chosen_extractor(frame, IMAGE_SPACE))
+    n_held_out = int(np.isfinite(copies.held_out.similarity).sum())
+    share = float(copies.flagged.mean())
     return share_interval(share, len(frame.generated.clusters), n_held_out, level)
 
 
 def near_duplicates_interval(frame: Frame, level: float) -> tuple[float, float]:
     """Return an interval of the share of near-duplicates, as `copies_interval` does."""
     name = chosen_extractor(frame, IMAGE_SPACE)
-    found = find_near_duplicates(full_pair(frame), 0, name)
-    n = len(np.unique(frame.generated.clusters.row_of[found.rows]))
-    return share_interval(float(found.flagged.mean()), n, len(found.flagged), level)
+    near_duplicates = find_near_duplicates(full_pair(frame), 0, name)
+    n = len(np.unique(frame.generated.clusters.row_of[near_duplicates.rows]))
+    return share_interval(float(near_duplicates.flagged.mean()), n, len(near_duplicates.flagged), level)
 
 
 def share_interval(share: float, n: int, n_real: int, level: float) -> tuple[float, float]:
@@ -233,10 +233,10 @@ def share_of_near_duplicates(pair: Pair, name: str) -> np.ndarray:
     near-duplicate.
     """
     if pair.kind == "bootstrap" and pair.full is not None:
-        found = find_near_duplicates(pair.full, 0, name)
-        weights = pair.generated.weights[:, found.rows].astype(float)
+        near_duplicates = find_near_duplicates(pair.full, 0, name)
+        weights = pair.generated.weights[:, near_duplicates.rows].astype(float)
         with np.errstate(divide="ignore", invalid="ignore"):
-            return (weights @ found.flagged.astype(float)) / weights.sum(axis=1)
+            return (weights @ near_duplicates.flagged.astype(float)) / weights.sum(axis=1)
     return np.array(
         [float(np.mean(find_near_duplicates(pair, b, name).flagged)) for b in range(pair.n_replicates)]
     )
@@ -263,16 +263,18 @@ class NearDuplicates:
 
 def find_near_duplicates(pair: Pair, replicate: int, name: str) -> NearDuplicates:
     """Compare generated images with each other, and as many real ones, in the space of one extractor."""
-    chosen = equal_members(pair, replicate, name, pair.frame.settings.max_pairwise)
-    sides = [pair.side(role).prepared for role in ROLES]
-    nearest = [nearest_other(pair.frame, p, mine, name) for p, mine in zip(sides, chosen, strict=True)]
+    members = equal_members(pair, replicate, name, pair.frame.settings.max_pairwise)
+    sides = [pair.side(role).arrays for role in ROLES]
+    nearest = [
+        nearest_other(pair.frame, p, positions, name) for p, positions in zip(sides, members, strict=True)
+    ]
     limit = float(np.quantile(nearest[0], CHANCE)) if len(nearest[0]) else np.nan
-    rows = pair.generated.prepared.pairwise_rows[chosen[1]]
+    rows = pair.generated.arrays.pairwise_rows[members[1]]
     return NearDuplicates(rows, nearest[1] < limit, float(np.sqrt(limit)))
 
 
-def nearest_other(frame: Frame, prepared: Prepared, positions: np.ndarray, name: str) -> np.ndarray:
+def nearest_other(frame: Frame, arrays: CohortArrays, positions: np.ndarray, name: str) -> np.ndarray:
     """Return the squared distance of every image to the nearest of another subject, (len(positions),)."""
-    squared = squared_distances(frame, prepared, prepared, name, "raw")[np.ix_(positions, positions)]
-    same = same_subject(prepared)[np.ix_(positions, positions)]
-    return np.where(same, np.inf, squared).min(axis=1, initial=np.inf)
+    squares = squared_distances(frame, arrays, arrays, name, "raw")[np.ix_(positions, positions)]
+    same = same_subject(arrays)[np.ix_(positions, positions)]
+    return np.where(same, np.inf, squares).min(axis=1, initial=np.inf)

@@ -15,7 +15,7 @@ def rows_with_enough(values: np.ndarray, least: float) -> np.ndarray:
     return np.asarray(np.isfinite(values).mean(axis=1) >= least)
 
 
-def filled(values: np.ndarray, known: np.ndarray, order: np.ndarray, seed: int) -> np.ndarray:
+def filled(values: np.ndarray, covariates: np.ndarray, order: np.ndarray, seed: int) -> np.ndarray:
     """Return values with every gap filled by a draw from what the rest of the cohort predicts.
 
     A draw, not the prediction itself: predictions alone would shrink the spread and sharpen correlations.
@@ -24,7 +24,7 @@ def filled(values: np.ndarray, known: np.ndarray, order: np.ndarray, seed: int) 
     ----------
     values : ndarray, (n, s)
         Volumes, NaN where missing.
-    known : ndarray, (n, k)
+    covariates : ndarray, (n, k)
         Covariates without gaps.
     order : ndarray of int, (n,)
         Rows by id, so that draws do not depend on the order of the table.
@@ -39,15 +39,17 @@ def filled(values: np.ndarray, known: np.ndarray, order: np.ndarray, seed: int) 
     if np.isfinite(values).all():
         return values
     center, scale = np.nanmean(values, axis=0), np.nanstd(values, axis=0)
-    scaled = (values - center) / np.where(scale > 0, scale, 1.0)
-    table = np.column_stack([scaled, (known - known.mean(axis=0)) / np.maximum(known.std(axis=0), 1e-9)])
+    standard_values = (values - center) / np.where(scale > 0, scale, 1.0)
+    table = np.column_stack(
+        [standard_values, (covariates - covariates.mean(axis=0)) / np.maximum(covariates.std(axis=0), 1e-9)]
+    )
     imputer = IterativeImputer(
         sample_posterior=True, max_iter=SWEEPS, random_state=seed, keep_empty_features=True
     )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         complete = imputer.fit_transform(table[order])[:, : values.shape[1]]
-    back = np.empty_like(scaled)
+    back = np.empty_like(standard_values)
     back[order] = complete
-    drawn = np.maximum(back * np.where(scale > 0, scale, 1.0) + center, 0.0)
-    return np.where(np.isfinite(values), values, drawn)
+    imputations = np.maximum(back * np.where(scale > 0, scale, 1.0) + center, 0.0)
+    return np.where(np.isfinite(values), values, imputations)

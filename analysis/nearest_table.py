@@ -51,32 +51,32 @@ def _ids(subjects: pd.DataFrame) -> np.ndarray:
     return ids
 
 
-def _add_copies(table: pd.DataFrame, pair: Pair, name: str, trained: np.ndarray) -> None:
+def _add_copies(table: pd.DataFrame, pair: Pair, name: str, training_ids: np.ndarray) -> None:
     """Fill in the nearest training and the nearest held-out image."""
-    found = find_copies(pair.frame, name)
+    copies = find_copies(pair.frame, name)
     real = _ids(pair.frame.reference.sample.subjects)
     for column, nearest, whose in (
-        ("training", found.generated, trained),
-        ("held_out", found.generated_to_held_out, real),
+        ("training", copies.generated, training_ids),
+        ("held_out", copies.generated_to_held_out, real),
     ):
-        known = nearest.row >= 0
-        table.loc[known, f"nearest_{column}"] = whose[nearest.row[known]]
+        mask = nearest.row >= 0
+        table.loc[mask, f"nearest_{column}"] = whose[nearest.row[mask]]
         table["similarity" if column == "training" else "similarity_held_out"] = nearest.similarity
-    table["p_copy"], table["limit"] = found.p, found.limit
-    table["copy"] = np.where(np.isfinite(found.p), found.flagged.astype(float), np.nan)
+    table["p_copy"], table["limit"] = copies.p, copies.limit
+    table["copy"] = np.where(np.isfinite(copies.p), copies.flagged.astype(float), np.nan)
 
 
 def _add_near_duplicates(table: pd.DataFrame, pair: Pair, name: str, ids: np.ndarray) -> None:
     """Fill in the nearest generated image of another subject, and whether it counts as a near-duplicate."""
-    prepared = pair.frame.generated
+    arrays = pair.frame.generated
     rows = members(pair, 0, "generated", name)
-    squared = squared_distances(pair.frame, prepared, prepared, name, "raw")
-    apart = np.where(same_subject(prepared), np.inf, squared)[np.ix_(rows, rows)]
-    at, place = apart.argmin(axis=1), prepared.pairwise_rows[rows]
+    squares = squared_distances(pair.frame, arrays, arrays, name, "raw")
+    apart = np.where(same_subject(arrays), np.inf, squares)[np.ix_(rows, rows)]
+    at, place = apart.argmin(axis=1), arrays.pairwise_rows[rows]
     nearest = np.sqrt(apart[np.arange(len(rows)), at])
     others = np.isfinite(nearest)
     table.loc[place[others], "nearest_generated"] = ids[place[at[others]]]
     table.loc[place[others], "distance_generated"] = nearest[others]
-    found = find_near_duplicates(pair, 0, name)
-    table["limit_generated"] = found.limit
-    table.loc[found.rows, "near_duplicate"] = found.flagged.astype(float)
+    near_duplicates = find_near_duplicates(pair, 0, name)
+    table["limit_generated"] = near_duplicates.limit
+    table.loc[near_duplicates.rows, "near_duplicate"] = near_duplicates.flagged.astype(float)

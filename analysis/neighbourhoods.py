@@ -35,23 +35,25 @@ def neighbourhoods(pair: Pair, name: str, space: Space = "raw") -> list[Neighbou
     Balls are closed: with open balls, as in the published code, identical vectors in both cohorts would not
     cover each other. Images of one subject are no neighbours.
     """
-    sides = [pair.side(role).prepared for role in ROLES]
+    sides = [pair.side(role).arrays for role in ROLES]
     across = squared_distances(pair.frame, sides[0], sides[1], name, space)
     own = []
     for side in sides:
-        squared = squared_distances(pair.frame, side, side, name, space)
-        own.append(np.where(same_subject(side), np.inf, squared))
+        squares = squared_distances(pair.frame, side, side, name, space)
+        own.append(np.where(same_subject(side), np.inf, squares))
     result = []
     for b in range(pair.n_replicates):
         rows = [members(pair, b, role, name) for role in ROLES]
-        radii = [_radius(matrix[np.ix_(mine, mine)]) for matrix, mine in zip(own, rows, strict=True)]
+        radii = [
+            _radius(matrix[np.ix_(positions, positions)]) for matrix, positions in zip(own, rows, strict=True)
+        ]
         result.append(Neighbourhoods(across[np.ix_(rows[0], rows[1])], radii[0], radii[1]))
     return result
 
 
-def _radius(squared: np.ndarray) -> np.ndarray:
+def _radius(squares: np.ndarray) -> np.ndarray:
     """Return the squared distance to the k-th nearest other; infinite ones, of too few others, are NaN."""
-    if len(squared) <= NEAREST:
-        return np.full(len(squared), np.nan)
-    radius = np.partition(squared, NEAREST - 1, axis=1)[:, NEAREST - 1]
+    if len(squares) <= NEAREST:
+        return np.full(len(squares), np.nan)
+    radius = np.partition(squares, NEAREST - 1, axis=1)[:, NEAREST - 1]
     return np.where(np.isfinite(radius), radius, np.nan)

@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 
 from plausibrain.analysis.effect_sizes import cohens_d, pooled_slope
-from plausibrain.analysis.joint_design import Frame, Prepared
+from plausibrain.analysis.joint_design import CohortArrays, Frame
 from plausibrain.analysis.regression import Fit, Moments, fit, moments, with_group
 from plausibrain.analysis.settings import HeadSize
 from plausibrain.analysis.weights import bootstrap_weights, ones, split_weights, subjects_rng, subset_weights
@@ -27,29 +27,29 @@ class Weighted:
 
     Attributes
     ----------
-    prepared : Prepared
+    arrays : CohortArrays
     weights : ndarray, (B, n)
     """
 
-    prepared: Prepared
+    arrays: CohortArrays
     weights: np.ndarray
 
     @cached_property
     def moments(self) -> Moments:
         """Sums of products of the whole design and the volumes."""
-        return moments(self.prepared.design, self.prepared.outcomes, self.weights)
+        return moments(self.arrays.design, self.arrays.outcomes, self.weights)
 
     @cached_property
     def share_moments(self) -> Moments:
         """The same for volumes over head size."""
-        if self.prepared.shares is None:
+        if self.arrays.shares is None:
             raise ValueError("shares need head size; check Frame.has_tiv first")
-        return moments(self.prepared.design, self.prepared.shares, self.weights)
+        return moments(self.arrays.design, self.arrays.shares, self.weights)
 
     @cached_property
     def quality_moments(self) -> Moments:
         """The same for measures of image quality."""
-        return moments(self.prepared.design, self.prepared.quality, self.weights)
+        return moments(self.arrays.design, self.arrays.quality, self.weights)
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ class Pair:
         """Return the pair of the first `most` replicates."""
         if self.n_replicates <= most:
             return self
-        first, second = (Weighted(w.prepared, w.weights[:most]) for w in (self.reference, self.generated))
+        first, second = (Weighted(w.arrays, w.weights[:most]) for w in (self.reference, self.generated))
         return Pair(self.frame, first, second, self.kind, self.full)
 
     @property
@@ -197,9 +197,9 @@ def bootstrap_pair(frame: Frame, full: Pair) -> Pair:
     """Return bootstrap replicates; subjects are drawn with replacement within each cohort."""
     s = frame.settings
     sides = []
-    for role, prepared in zip(ROLES, (frame.reference, frame.generated), strict=True):
-        rng = subjects_rng(prepared.clusters.ids, s.seed, f"bootstrap {role}")
-        sides.append(Weighted(prepared, bootstrap_weights(prepared.clusters, s.n_resamples, rng)))
+    for role, arrays in zip(ROLES, (frame.reference, frame.generated), strict=True):
+        rng = subjects_rng(arrays.clusters.ids, s.seed, f"bootstrap {role}")
+        sides.append(Weighted(arrays, bootstrap_weights(arrays.clusters, s.n_resamples, rng)))
     return Pair(frame, sides[0], sides[1], "bootstrap", full)
 
 
@@ -215,10 +215,10 @@ def half_pair(frame: Frame) -> Pair:
     """
     s = frame.settings
     sides = []
-    for role, prepared in zip(ROLES, (frame.reference, frame.generated), strict=True):
-        clusters = prepared.clusters
+    for role, arrays in zip(ROLES, (frame.reference, frame.generated), strict=True):
+        clusters = arrays.clusters
         rng = subjects_rng(clusters.ids, s.seed, f"halves {role}")
-        sides.append(Weighted(prepared, subset_weights(clusters, len(clusters) // 2, s.n_splits, rng)))
+        sides.append(Weighted(arrays, subset_weights(clusters, len(clusters) // 2, s.n_splits, rng)))
     return Pair(frame, sides[0], sides[1], "halves")
 
 
@@ -242,9 +242,9 @@ def split_pairs(frame: Frame) -> tuple[Pair, Pair, Pair]:
     third = subset_weights(frame.generated.clusters, m, s.n_splits, rng)
     one = Weighted(frame.reference, first)
     other = Weighted(frame.reference, second)
-    shifted = Weighted(frame.reference.shifted(s.margin), second)
+    shifted_reference = Weighted(frame.reference.shifted(s.margin), second)
     return (
         Pair(frame, one, other, "null"),
         Pair(frame, one, Weighted(frame.generated, third), "matched"),
-        Pair(frame, one, shifted, "injected"),
+        Pair(frame, one, shifted_reference, "injected"),
     )

@@ -28,20 +28,20 @@ def mean_similarity(pair: Pair, role: Role, name: str) -> np.ndarray:
     not a draw of its own, since an image that is like everybody else makes all its pairs alike.
     """
     side = pair.side(role)
-    table = side.prepared.sample.pairs
+    table = side.arrays.sample.pairs
     if table is None:
         raise ValueError("there are no pairs; check similarity_names first")
-    known = table[table[name].notna()]
-    weights = _by_image(side.prepared.sample.subjects["participant_id"], side.weights, known)
+    rows = table[table[name].notna()]
+    weights = _by_image(side.arrays.sample.subjects["participant_id"], side.weights, rows)
     both = weights[0] * weights[1]
     with np.errstate(divide="ignore", invalid="ignore"):
-        return (both @ known[name].to_numpy(dtype=float)) / both.sum(axis=1)
+        return (both @ rows[name].to_numpy(dtype=float)) / both.sum(axis=1)
 
 
 def _by_image(ids: pd.Series, weights: np.ndarray, table: pd.DataFrame) -> list[np.ndarray]:
     """Return the weight of the first and of the second image of every pair, (B, pairs) each."""
     codes, unique = pd.factorize(ids)
-    summed = np.zeros((len(unique), len(weights)))
-    np.add.at(summed, codes, weights.T)
+    sums = np.zeros((len(unique), len(weights)))
+    np.add.at(sums, codes, weights.T)
     index = pd.Index(unique)
-    return [summed[index.get_indexer(table[column])].T for column in ("first", "second")]
+    return [sums[index.get_indexer(table[column])].T for column in ("first", "second")]

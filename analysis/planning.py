@@ -77,10 +77,10 @@ def verdict_power(
 
 def check_of(name: str) -> Of:
     """Return what a difference is of; `DataError` for another name."""
-    known: dict[str, Of] = {"head": "head", "structure": "structure"}
-    if name not in known:
-        raise DataError(f"expected a difference of {' or '.join(known)}, got {name!r}")
-    return known[name]
+    names: dict[str, Of] = {"head": "head", "structure": "structure"}
+    if name not in names:
+        raise DataError(f"expected a difference of {' or '.join(names)}, got {name!r}")
+    return names[name]
 
 
 def _critical(level: float, of: Of, n_structures: int, smaller: float) -> float:

@@ -12,7 +12,7 @@ import pandas as pd
 from scipy.stats import median_abs_deviation
 from sklearn.covariance import ledoit_wolf
 
-from plausibrain.analysis.joint_design import Frame, Prepared
+from plausibrain.analysis.joint_design import CohortArrays, Frame
 from plausibrain.analysis.pair import ROLES
 from plausibrain.analysis.prediction import N_FOLDS, fold_numbers
 from plausibrain.cohorts.schemas import PLAUSIBILITY
@@ -50,8 +50,8 @@ def plausibility_table(frame: Frame) -> pd.DataFrame:
     own = shares[0][fold, np.arange(len(fold))]
     parts = []
     for role, contributions in zip(ROLES, (own, shares[1].mean(axis=0)), strict=True):
-        prepared = frame.reference if role == "reference" else frame.generated
-        parts.append(_rows(role, prepared, contributions, own.sum(axis=1), frame.outcome_names))
+        arrays = frame.reference if role == "reference" else frame.generated
+        parts.append(_rows(role, arrays, contributions, own.sum(axis=1), frame.outcome_names))
     return pd.concat(parts, ignore_index=True)[[column.name for column in PLAUSIBILITY.columns]]
 
 
@@ -68,18 +68,18 @@ def _contributions(z: np.ndarray, inverse: np.ndarray) -> np.ndarray:
 
 
 def _rows(
-    role: str, prepared: Prepared, contributions: np.ndarray, usual: np.ndarray, names: tuple[str, ...]
+    role: str, arrays: CohortArrays, contributions: np.ndarray, usual: np.ndarray, names: tuple[str, ...]
 ) -> pd.DataFrame:
-    squared = contributions.sum(axis=1)
-    at_least = len(usual) - np.searchsorted(np.sort(usual), squared, side="left")
+    squares = contributions.sum(axis=1)
+    at_least = len(usual) - np.searchsorted(np.sort(usual), squares, side="left")
     share = at_least / len(usual) if role == "reference" else (1 + at_least) / (1 + len(usual))
     table = pd.DataFrame(
         {
             "cohort": role,
-            "participant_id": prepared.sample.subjects["participant_id"].to_numpy(),
-            "distance": np.sqrt(np.maximum(squared, 0.0)),
+            "participant_id": arrays.sample.subjects["participant_id"].to_numpy(),
+            "distance": np.sqrt(np.maximum(squares, 0.0)),
             "share_as_far": share,
-            "reasons": [_reasons(c, f, names) for c, f in zip(contributions, prepared.features, strict=True)],
+            "reasons": [_reasons(c, f, names) for c, f in zip(contributions, arrays.features, strict=True)],
         }
     )
     table = table.sort_values(["distance", "participant_id"], ascending=[False, True], ignore_index=True)

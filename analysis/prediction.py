@@ -16,7 +16,7 @@ from sklearn.linear_model import Ridge
 from sklearn.model_selection import GroupKFold
 from sklearn.svm import SVR
 
-from plausibrain.analysis.joint_design import Frame, Prepared
+from plausibrain.analysis.joint_design import CohortArrays, Frame
 from plausibrain.analysis.pair import Pair
 from plausibrain.analysis.weights import subjects_rng
 
@@ -36,16 +36,16 @@ def candidates(target: Target) -> dict[str, BaseEstimator]:
     Ridge regression, for sex on balanced classes coded -1 and 1; for age also support vectors with a Gaussian
     kernel. All expect volumes in standard deviations of the reference.
     """
-    found = {f"ridge {penalty:g}": Ridge(alpha=penalty) for penalty in RIDGE_PENALTIES}
+    models = {f"ridge {penalty:g}": Ridge(alpha=penalty) for penalty in RIDGE_PENALTIES}
     if target == "sex":
-        return found
+        return models
     vectors = {f"support vectors {cost:g}": SVR(C=cost, epsilon=TUBE_YEARS) for cost in SVR_COSTS}
-    return found | vectors
+    return models | vectors
 
 
-def target_values(target: Target, prepared: Prepared) -> np.ndarray:
+def target_values(target: Target, arrays: CohortArrays) -> np.ndarray:
     """Return age in years, or sex as 0 (women) and 1 (men), (n,)."""
-    return prepared.sample.age if target == "age" else prepared.sample.male
+    return arrays.sample.age if target == "age" else arrays.sample.male
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def folds_of(frame: Frame, members: np.ndarray) -> np.ndarray:
 
 
 def fold_numbers(
-    prepared: Prepared, n_folds: int, seed: int, members: np.ndarray | None = None
+    arrays: CohortArrays, n_folds: int, seed: int, members: np.ndarray | None = None
 ) -> np.ndarray:
     """Deal the subjects of a cohort into folds that are alike in age, (n,).
 
@@ -82,16 +82,16 @@ def fold_numbers(
 
     Parameters
     ----------
-    prepared : Prepared
+    arrays : CohortArrays
     n_folds : int
     seed : int
     members : ndarray of bool, (n,), optional
         Rows whose subjects are dealt among themselves; the others are dealt after them.
     """
-    clusters = prepared.clusters
+    clusters = arrays.clusters
     rng = subjects_rng(clusters.ids, seed, "prediction folds")
     age = np.zeros(len(clusters))
-    age[clusters.row_of] = prepared.sample.age
+    age[clusters.row_of] = arrays.sample.age
     outside = np.ones(len(clusters), dtype=bool)
     outside[clusters.row_of[slice(None) if members is None else members]] = False
     order = np.lexsort((rng.permutation(len(clusters)), age, outside))
@@ -114,8 +114,8 @@ def predictions(frame: Frame, target: Target, members: np.ndarray) -> Prediction
     key = ("prediction", target, members.tobytes())
     if key not in frame.cache:
         frame.cache[key] = _cross_fitted(frame, target, members)
-    fitted: Predictions = frame.cache[key]
-    return fitted
+    result: Predictions = frame.cache[key]
+    return result
 
 
 def _cross_fitted(frame: Frame, target: Target, members: np.ndarray) -> Predictions:
@@ -131,13 +131,13 @@ def _cross_fitted(frame: Frame, target: Target, members: np.ndarray) -> Predicti
     return Predictions(held_out, by_model[0], by_model[1])
 
 
-def _training_rows(prepared: Prepared, mask: np.ndarray, seed: int) -> np.ndarray:
+def _training_rows(arrays: CohortArrays, mask: np.ndarray, seed: int) -> np.ndarray:
     """Return the rows of a mask, of a large cohort a seeded sample of its subjects."""
-    rows = prepared.sample.order[mask[prepared.sample.order]]
+    rows = arrays.sample.order[mask[arrays.sample.order]]
     if len(rows) <= MOST_TRAINING:
         return rows
-    rng = subjects_rng(prepared.clusters.ids, seed, "prediction training")
-    rank = rng.permutation(len(prepared.clusters))[prepared.clusters.row_of[rows]]
+    rng = subjects_rng(arrays.clusters.ids, seed, "prediction training")
+    rank = rng.permutation(len(arrays.clusters))[arrays.clusters.row_of[rows]]
     return rows[np.sort(np.argsort(rank, kind="stable")[:MOST_TRAINING])]
 
 
@@ -149,14 +149,14 @@ def chosen_models(frame: Frame, target: Target) -> list[str]:
     """
     key = ("prediction models", target)
     if key not in frame.cache:
-        prepared = frame.reference
-        fold = fold_numbers(prepared, N_FOLDS, frame.settings.seed)
+        arrays = frame.reference
+        fold = fold_numbers(arrays, N_FOLDS, frame.settings.seed)
         frame.cache[key] = [
-            _chosen(frame, target, _training_rows(prepared, fold != k, frame.settings.seed))
+            _chosen(frame, target, _training_rows(arrays, fold != k, frame.settings.seed))
             for k in range(N_FOLDS)
         ]
-    found: list[str] = frame.cache[key]
-    return found
+    names: list[str] = frame.cache[key]
+    return names
 
 
 def _chosen(frame: Frame, target: Target, rows: np.ndarray) -> str:
@@ -183,17 +183,17 @@ def chosen_by_inner_folds(target: Target, x: np.ndarray, y: np.ndarray, subject:
     folds = list(GroupKFold(n_folds, shuffle=True, random_state=0).split(x, y, subject))
     losses = {}
     for name in candidates(target):
-        predicted = np.empty(len(y))
+        prediction = np.empty(len(y))
         for train, test in folds:
-            predicted[test] = trained(target, name, x[train], y[train])(x[test])
-        losses[name] = _loss(target, predicted, y)
+            prediction[test] = trained(target, name, x[train], y[train])(x[test])
+        losses[name] = _loss(target, prediction, y)
     return min(losses, key=lambda name: losses[name])
 
 
-def _loss(target: Target, predicted: np.ndarray, y: np.ndarray) -> float:
+def _loss(target: Target, prediction: np.ndarray, y: np.ndarray) -> float:
     if target == "age":
-        return float(np.abs(predicted - y).mean())
-    wrong = (predicted > 0) != (y == 1)
+        return float(np.abs(prediction - y).mean())
+    wrong = (prediction > 0) != (y == 1)
     return float(sum(wrong[y == one].mean() for one in np.unique(y)))
 
 
@@ -248,11 +248,11 @@ def blocks(pair: Pair, target: Target) -> Iterator[Block]:
     for b in range(1 if everything else pair.n_replicates):
         w = both if everything else (both[0][b : b + 1], both[1][b : b + 1])
         members = np.ones(w[0].shape[1], dtype=bool) if everything else w[0][0] > 0
-        found = predictions(frame, target, members)
-        other = found.reference if pair.generated.prepared is frame.reference else found.generated
+        result = predictions(frame, target, members)
+        other = result.reference if pair.generated.arrays is frame.reference else result.generated
         rows = tuple(np.arange(v.shape[1]) if everything else np.flatnonzero(v[0]) for v in w)
         yield Block(
-            found.held_out[None, rows[0]],
+            result.held_out[None, rows[0]],
             other[:, rows[1]],
             folds_of(frame, members)[rows[0]],
             (rows[0], rows[1]),

@@ -10,7 +10,7 @@ import numpy as np
 
 from plausibrain.analysis.effect_sizes import cohens_d
 from plausibrain.analysis.homologues import average_sides, homologous
-from plausibrain.analysis.joint_design import Frame, Prepared
+from plausibrain.analysis.joint_design import CohortArrays, Frame
 from plausibrain.analysis.pair import Pair, Weighted
 from plausibrain.analysis.regression import Moments, moments
 from plausibrain.cohorts.structures import region_of
@@ -22,8 +22,8 @@ SMALL = 0.2
 def bilateral_names(frame: Frame) -> tuple[str, ...]:
     """Return the regions that `bilateral_difference` compares: homologous pairs first, then the midline."""
     pairs = homologous(frame.structures)
-    paired = {i for pair in pairs for i in pair}
-    alone = [name for i, name in enumerate(frame.structures) if i not in paired]
+    members = {i for pair in pairs for i in pair}
+    alone = [name for i, name in enumerate(frame.structures) if i not in members]
     return (*(region_of(frame.structures[left]) for left, _ in pairs), *alone)
 
 
@@ -43,9 +43,9 @@ def bilateral_difference(pair: Pair, *, residual: bool) -> np.ndarray:
 
 
 def _moments(side: Weighted, center: np.ndarray, sd: np.ndarray) -> Moments:
-    prepared: Prepared = side.prepared
-    outcomes = average_sides(prepared.sample.volumes, prepared.sample.structures)
-    return moments(prepared.design, (outcomes - center) / sd, side.weights)
+    arrays: CohortArrays = side.arrays
+    outcomes = average_sides(arrays.sample.volumes, arrays.sample.structures)
+    return moments(arrays.design, (outcomes - center) / sd, side.weights)
 
 
 def share_small(differences: np.ndarray) -> np.ndarray:

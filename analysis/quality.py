@@ -52,7 +52,7 @@ def unusualness(pair: Pair, role: Role) -> np.ndarray:
     """
     reference = np.abs(pair.frame.reference.quality_deviations)
     usual = np.quantile(reference, USUAL, axis=0)
-    own = np.abs(pair.side(role).prepared.quality_deviations)
+    own = np.abs(pair.side(role).arrays.quality_deviations)
     return np.asarray((own / np.where(usual > 0, usual, 1.0)).max(axis=1))
 
 
@@ -72,5 +72,7 @@ def weighted_quantile(values: np.ndarray, weights: np.ndarray, level: float) -> 
     array([2., 1.])
     """
     order = np.argsort(values, kind="stable")
-    cumulated = np.cumsum(weights[:, order], axis=1, dtype=float)
-    return np.asarray(values[order][np.argmax(cumulated >= level * cumulated[:, -1:] - 1e-9, axis=1)])
+    cumulative_weight = np.cumsum(weights[:, order], axis=1, dtype=float)
+    return np.asarray(
+        values[order][np.argmax(cumulative_weight >= level * cumulative_weight[:, -1:] - 1e-9, axis=1)]
+    )

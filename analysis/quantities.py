@@ -50,6 +50,8 @@ def all_estimates() -> list[Estimate]:
 
 def all_quantities() -> dict[str, Quantity]:
     """Return the quantities of every estimate and every feature distance, by name."""
-    named = {name: quantity for plugin in all_estimates() for name, quantity in plugin.quantities.items()}
+    quantities = {
+        name: quantity for plugin in all_estimates() for name, quantity in plugin.quantities.items()
+    }
     distances = {plugin.name: Quantity(plugin.label, plugin.methods) for plugin in all_distances()}
-    return named | distances
+    return quantities | distances

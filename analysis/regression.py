@@ -133,10 +133,10 @@ def with_group(reference: Moments, generated: Moments, by: tuple[int, ...] = (0,
     by : tuple of int
         Columns that the indicator is multiplied with; the constant alone gives the indicator itself.
     """
-    pooled, columns = reference + generated, list(by)
+    total, columns = reference + generated, list(by)
     cross = generated.xx[:, :, columns]  # (B, p, k)
     corner = cross[:, columns]
-    top = np.concatenate([pooled.xx, cross], axis=2)
+    top = np.concatenate([total.xx, cross], axis=2)
     bottom = np.concatenate([cross.transpose(0, 2, 1), corner], axis=2)
-    xy = np.concatenate([pooled.xy, generated.xy[:, columns]], axis=1)
-    return Moments(pooled.n, np.concatenate([top, bottom], axis=1), xy, pooled.yy)
+    xy = np.concatenate([total.xy, generated.xy[:, columns]], axis=1)
+    return Moments(total.n, np.concatenate([top, bottom], axis=1), xy, total.yy)

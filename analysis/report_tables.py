@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from plausibrain.analysis.evaluate import Headline, Pairs
-from plausibrain.analysis.joint_design import Frame, Prepared
+from plausibrain.analysis.joint_design import CohortArrays, Frame
 from plausibrain.analysis.pair import Role
 from plausibrain.analysis.results import centred, column_quantiles
 from plausibrain.analysis.sample import Sample
@@ -66,9 +66,9 @@ def _sexes(frame: Frame, role: Role) -> list[str]:
 
 def _curves(pairs: Pairs, role: Role, sex: str) -> pd.DataFrame:
     frame = pairs.full.frame
-    prepared = getattr(frame, role)
+    arrays = getattr(frame, role)
     columns = frame.model(tiv=False)
-    ages, design = _grid(prepared, frame, sex, columns)
+    ages, design = _grid(arrays, frame, sex, columns)
     full = design @ pairs.full.within(role, "none").beta[0]  # (points, s)
     draws = np.einsum("ap,bps->bas", design, pairs.bootstrap.within(role, "none").beta)
     low, high = column_quantiles(centred(draws, full), [0.025, 0.975])
@@ -88,9 +88,9 @@ def _curves(pairs: Pairs, role: Role, sex: str) -> pd.DataFrame:
     )
 
 
-def _grid(prepared: Prepared, frame: Frame, sex: str, columns: list[int]) -> tuple[np.ndarray, np.ndarray]:
+def _grid(arrays: CohortArrays, frame: Frame, sex: str, columns: list[int]) -> tuple[np.ndarray, np.ndarray]:
     """Design rows at evenly spaced ages, interpolated between the subjects of the cohort."""
-    age = prepared.sample.age
+    age = arrays.sample.age
     ages = np.linspace(age.min(), age.max(), CURVE_POINTS)
     order = np.argsort(age, kind="stable")
     design = np.zeros((CURVE_POINTS, len(columns)))
@@ -99,7 +99,7 @@ def _grid(prepared: Prepared, frame: Frame, sex: str, columns: list[int]) -> tup
         if name == "sex":
             design[:, k] = 0.5 if sex == "M" else -0.5
         else:
-            design[:, k] = np.interp(ages, age[order], prepared.design[order, column])
+            design[:, k] = np.interp(ages, age[order], arrays.design[order, column])
     return ages, design
 
 
@@ -107,9 +107,9 @@ def correlation_table(frame: Frame) -> pd.DataFrame:
     """Return correlations between structures given age, sex and head size, in both cohorts."""
     upper = np.triu_indices(len(frame.structures), k=1)
     matrices = []
-    for prepared in (frame.reference, frame.generated):
+    for arrays in (frame.reference, frame.generated):
         with np.errstate(divide="ignore", invalid="ignore"):  # a structure without variance has none
-            matrices.append(np.atleast_2d(np.corrcoef(prepared.residuals.astype(float).T)))
+            matrices.append(np.atleast_2d(np.corrcoef(arrays.residuals.astype(float).T)))
     names = np.array(frame.structures)
     return pd.DataFrame(
         {"structure_a": names[upper[0]], "structure_b": names[upper[1]],

@@ -85,12 +85,12 @@ def estimate_rows(
     correction over structures: the rule of headlines.
     """
     estimate = np.asarray(estimate, dtype=float)
-    moved = centred(np.asarray(draws, dtype=float), estimate)
-    undefined = (~np.isfinite(moved)).mean(axis=0)
-    moved[:, undefined > MAX_UNDEFINED_SHARE] = np.nan
+    centred_draws = centred(np.asarray(draws, dtype=float), estimate)
+    undefined_share = (~np.isfinite(centred_draws)).mean(axis=0)
+    centred_draws[:, undefined_share > MAX_UNDEFINED_SHARE] = np.nan
     tail = (1 - settings.confidence) / 2
-    low, high = column_quantiles(moved, [tail, 1 - tail])
-    se = _standard_error(moved)
+    low, high = column_quantiles(centred_draws, [tail, 1 - tail])
+    se = _standard_error(centred_draws)
     table = pd.DataFrame(
         {"structure": list(structures), "estimate": estimate, "ci_low": low, "ci_high": high}
     )
@@ -108,12 +108,14 @@ def estimate_rows(
             table[[f"{name}_low", f"{name}_median", f"{name}_high"]] = column_quantiles(values, SPLITS).T
             table["n_null"] = n_null
     if margin is not None:
-        _add_equivalence(table, estimate, se, moved, margin, settings, no_effect or 0.0)
+        _add_equivalence(table, estimate, se, centred_draws, margin, settings, no_effect or 0.0)
     bad = ~np.isfinite(estimate)
-    table["status"] = np.where(bad | (undefined > MAX_UNDEFINED_SHARE), "failed", "ok")
+    table["status"] = np.where(bad | (undefined_share > MAX_UNDEFINED_SHARE), "failed", "ok")
     table["reason"] = np.where(bad, "undefined on these subjects", "")
-    shaky = (undefined > MAX_UNDEFINED_SHARE) & ~bad
-    table.loc[shaky, "reason"] = [f"undefined in {share:.0%} of resamples" for share in undefined[shaky]]
+    shaky = (undefined_share > MAX_UNDEFINED_SHARE) & ~bad
+    table.loc[shaky, "reason"] = [
+        f"undefined in {share:.0%} of resamples" for share in undefined_share[shaky]
+    ]
     return table.reindex(columns=COLUMNS)
 
 
@@ -181,9 +183,9 @@ def two_sided_p(difference: np.ndarray, se: np.ndarray) -> np.ndarray:
 def benjamini_hochberg(p: np.ndarray) -> np.ndarray:
     """Return adjusted p values; missing ones stay missing."""
     q = np.full(len(p), np.nan)
-    known = np.isfinite(p)
-    if known.any():
-        q[known] = false_discovery_control(p[known], method="bh")
+    finite = np.isfinite(p)
+    if finite.any():
+        q[finite] = false_discovery_control(p[finite], method="bh")
     return q
 
 
@@ -195,11 +197,11 @@ def holm(p: np.ndarray) -> np.ndarray:
     >>> holm(np.array([0.01, 0.04, 0.03])).round(4).tolist()
     [0.03, 0.06, 0.06]
     """
-    adjusted = np.full(len(p), np.nan)
-    known = np.isfinite(p)
-    if known.any():
-        adjusted[known] = multipletests(p[known], method="holm")[1]
-    return adjusted
+    p_adjusted = np.full(len(p), np.nan)
+    finite = np.isfinite(p)
+    if finite.any():
+        p_adjusted[finite] = multipletests(p[finite], method="holm")[1]
+    return p_adjusted
 
 
 def common_columns(pair: Pair, *, question: int, analysis: str) -> dict[str, Any]:
@@ -213,7 +215,7 @@ def common_columns(pair: Pair, *, question: int, analysis: str) -> dict[str, Any
 
 def subjects_in(pair: Pair) -> tuple[int, int]:
     """Return how many subjects (not rows) both cohorts have."""
-    return len(pair.reference.prepared.clusters), len(pair.generated.prepared.clusters)
+    return len(pair.reference.arrays.clusters), len(pair.generated.arrays.clusters)
 
 
 def evaluate_on(function: Callable[[Pair], np.ndarray], *pairs: Pair) -> list[np.ndarray]:

@@ -58,8 +58,8 @@ def with_verdicts_of_headlines(
 
 
 def _rows(table: pd.DataFrame, quantity: str, headsize: str, cohort: str) -> pd.Series:
-    wanted = {"quantity": quantity, "headsize": headsize, "cohort": cohort, "stratum": "all", "status": "ok"}
-    return (table[list(wanted)] == pd.Series(wanted)).all(axis=1)
+    key = {"quantity": quantity, "headsize": headsize, "cohort": cohort, "stratum": "all", "status": "ok"}
+    return (table[list(key)] == pd.Series(key)).all(axis=1)
 
 
 def _judge_map(
@@ -74,8 +74,8 @@ def _judge_map(
     inside = (numbers[:, 0] <= numbers[:, 2]) & (numbers[:, 3] <= numbers[:, 1])
     numbers = np.exp(numbers) if MAPS[headline.plugin.name] in RATIOS else numbers
     place = {name: i for i, name in enumerate(test.names)}
-    chosen = table[rows & table["structure"].isin(place)]
-    for label, name in zip(chosen.index, chosen["structure"].astype(str), strict=True):
+    entries = table[rows & table["structure"].isin(place)]
+    for label, name in zip(entries.index, entries["structure"].astype(str), strict=True):
         own = "fail" if name in failing else "pass" if inside[place[name]] else "inconclusive"
         table.loc[[label], list(JUDGED)] = numbers[place[name]]
         table.loc[label, "verdict"] = entry["verdict"] if _withheld(entry) else own

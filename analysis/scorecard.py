@@ -175,7 +175,7 @@ def _needed(h: Headline, alpha: float, divisor: int, verdict: str) -> int | None
 
 
 def _broken(h: Headline, design: Design) -> list[str]:
-    return [design.violated[a] for a in h.plugin.assumes if a in design.violated]
+    return [design.violations[a] for a in h.plugin.assumes if a in design.violations]
 
 
 def _verdict(h: Headline, design: Design, settings: Settings, divisor: int) -> tuple[str, str]:
@@ -198,11 +198,11 @@ def finite(value: float) -> float | None:
 
 def summary(values: np.ndarray, n: int) -> dict[str, Any] | None:
     """Return median and central 95 % of split values, or None without splits."""
-    known = values[np.isfinite(values)]
-    if not len(known):
+    finite = values[np.isfinite(values)]
+    if not len(finite):
         return None
-    low, median, high = np.quantile(known, [0.025, 0.5, 0.975])
-    return {"median": float(median), "low": float(low), "high": float(high), "n": n, "splits": len(known)}
+    low, median, high = np.quantile(finite, [0.025, 0.5, 0.975])
+    return {"median": float(median), "low": float(low), "high": float(high), "n": n, "splits": len(finite)}
 
 
 def _question(question: Question, entries: list[dict[str, Any]]) -> dict[str, Any]:
@@ -234,7 +234,7 @@ def _overall(verdict: str, questions: list[dict[str, Any]]) -> str:
         PASS: "Passes (like the reference)",
     }
     parts = [f"{words[v]}: {', '.join(names)}." for v, names in groups.items() if names]
-    unmeasured = sum(q["verdict"] == NOT_MEASURED for q in questions)
-    if unmeasured:
-        parts.append(f"Not measured: {unmeasured} of {len(questions)} questions.")
+    n_unmeasured = sum(q["verdict"] == NOT_MEASURED for q in questions)
+    if n_unmeasured:
+        parts.append(f"Not measured: {n_unmeasured} of {len(questions)} questions.")
     return " ".join(parts) if verdict != NOT_MEASURED else "Nothing could be measured."

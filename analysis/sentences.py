@@ -33,8 +33,8 @@ def show(value: float | None, *, percent: bool, decimals: int | None = None) -> 
     if value is None:
         return "unknown"
     if decimals is not None:
-        rounded = round((100 if percent else 1) * value, decimals) + 0.0
-        return f"{rounded:,.{decimals}f}{' %' if percent else ''}"
+        number = round((100 if percent else 1) * value, decimals) + 0.0
+        return f"{number:,.{decimals}f}{' %' if percent else ''}"
     if percent:
         digits = 0 if abs(value) >= 0.1 else 1
         shown = round(100 * value, digits) + 0.0
@@ -62,8 +62,8 @@ def _reading(entry: dict[str, Any], h: Headline) -> str:
     direction = ""
     if words is not None and estimate is not None:
         direction, value = words[int(estimate > 0)], abs(estimate)
-    shown = show(value, percent=plugin.percent, decimals=_decimals(entry))
-    text = plugin.sentence.format(estimate=shown, which=entry["which"], direction=direction)
+    number = show(value, percent=plugin.percent, decimals=_decimals(entry))
+    text = plugin.sentence.format(estimate=number, which=entry["which"], direction=direction)
     return str(text).rstrip(".")
 
 
@@ -104,8 +104,8 @@ def _meaning(entry: dict[str, Any], verdict: str, caveat: str) -> str:
         return f"{what} is within the margin."
     if caveat:
         return f"Inconclusive: {caveat}."
-    needed = entry["n_needed"]
-    about = f"; about {needed} generated subjects would decide if the estimate holds" if needed else ""
+    n = entry["n_needed"]
+    about = f"; about {n} generated subjects would decide if the estimate holds" if n else ""
     if entry["differs"]:
         return f"It differs from the reference, by more or by less than the margin allows{about}."
     return f"The interval includes both acceptable and unacceptable differences{about}."

@@ -62,11 +62,11 @@ def within_sites(samples: Samples, how: SiteModel) -> Samples:
     levels = reference_levels(reference)
     names = np.unique(levels)
     effects = site_effects(reference, levels, how)  # (k, s) and of head size last
-    known = dict(zip(names, effects, strict=True))
+    effect_of = dict(zip(names, effects, strict=True))
     return replace(
         samples,
-        reference=_without(reference, levels, known),
-        generated=_without(samples.generated, _levels_of_generated(samples), known),
+        reference=_without(reference, levels, effect_of),
+        generated=_without(samples.generated, _levels_of_generated(samples), effect_of),
     )
 
 
@@ -101,10 +101,10 @@ def site_effects(reference: Sample, levels: np.ndarray, how: SiteModel) -> np.nd
 def _outcomes(reference: Sample) -> list[tuple[np.ndarray, np.ndarray]]:
     covariates = Covariates.of(reference)
     design = covariates(reference)
-    kept = np.ptp(design, axis=0) > 0
-    kept[0] = True
-    alone = kept & (np.array(covariates.names) != "tiv")
-    outcomes = [(reference.volumes[:, i], design[:, kept]) for i in range(len(reference.structures))]
+    columns = np.ptp(design, axis=0) > 0
+    columns[0] = True
+    alone = columns & (np.array(covariates.names) != "tiv")
+    outcomes = [(reference.volumes[:, i], design[:, columns]) for i in range(len(reference.structures))]
     return outcomes if reference.tiv is None else [*outcomes, (reference.tiv, design[:, alone])]
 
 
@@ -114,8 +114,8 @@ def _dummies(levels: np.ndarray) -> np.ndarray:
 
 def _factor(y: np.ndarray, design: np.ndarray, levels: np.ndarray) -> np.ndarray:
     dummies = _dummies(levels)
-    fitted = sm.OLS(y, np.column_stack([dummies, design[:, 1:]])).fit()
-    effects = np.asarray(fitted.params[: dummies.shape[1]])
+    regression = sm.OLS(y, np.column_stack([dummies, design[:, 1:]])).fit()
+    effects = np.asarray(regression.params[: dummies.shape[1]])
     return np.asarray(effects - dummies.mean(axis=0) @ effects)
 
 
@@ -124,11 +124,11 @@ def _random(y: np.ndarray, design: np.ndarray, levels: np.ndarray) -> np.ndarray
     with warnings.catch_warnings():
         for kind in (ConvergenceWarning, SingularMatrixWarning):  # a variance of sites at zero is an answer
             warnings.simplefilter("ignore", kind)
-        fitted = sm.MixedLM((y - center) / scale, design, groups=levels).fit(reml=True)
-    if float(np.asarray(fitted.cov_re)[0, 0]) <= NO_VARIANCE:
+        regression = sm.MixedLM((y - center) / scale, design, groups=levels).fit(reml=True)
+    if float(np.asarray(regression.cov_re)[0, 0]) <= NO_VARIANCE:
         return np.zeros(len(np.unique(levels)))
-    found = fitted.random_effects
-    return np.array([float(np.asarray(found[name])[0]) * scale for name in np.unique(levels)])
+    effects = regression.random_effects
+    return np.array([float(np.asarray(effects[name])[0]) * scale for name in np.unique(levels)])
 
 
 def site_variance(reference: Sample) -> tuple[np.ndarray, np.ndarray]:
@@ -142,9 +142,9 @@ def site_variance(reference: Sample) -> tuple[np.ndarray, np.ndarray]:
     for y, design in _outcomes(reference):
         without = sm.OLS(y, design).fit()
         full = sm.OLS(y, np.column_stack([dummies, design[:, 1:]])).fit()
-        gained = (without.ssr - full.ssr) / (without.df_resid - full.df_resid)
+        gain = (without.ssr - full.ssr) / (without.df_resid - full.df_resid)
         shares.append(max(0.0, 1 - full.mse_resid / without.mse_resid))
-        p.append(float(fisher.sf(gained / full.mse_resid, without.df_resid - full.df_resid, full.df_resid)))
+        p.append(float(fisher.sf(gain / full.mse_resid, without.df_resid - full.df_resid, full.df_resid)))
     return np.array(shares), np.array(p)
 
 
@@ -153,12 +153,12 @@ def site_statements(samples: Samples, how: SiteModel) -> list[str]:
     reference, generated = (
         set(np.unique(sites_of(s))) - {""} for s in (samples.reference, samples.generated)
     )
-    said = []
+    statements = []
     if several_sites(samples.reference):
         shares, _ = site_variance(samples.reference)
         names = (*samples.reference.structures, *(() if samples.reference.tiv is None else ("TIV",)))
         most = int(np.argmax(shares))
-        said.append(
+        statements.append(
             f"the reference comes from {len(reference)} sites, which explain a median of "
             f"{np.median(shares):.0%} of the variance of comparable subjects (most of {names[most]}: "
             f"{shares[most]:.0%}); the question is likeness to this reference, and the tables repeat "
@@ -167,13 +167,13 @@ def site_statements(samples: Samples, how: SiteModel) -> list[str]:
         if how != "none":
             model = "a factor" if how == "factor" else "a random effect"
             levels = np.unique(reference_levels(samples.reference))
-            shared = float(np.isin(_levels_of_generated(samples), levels).mean())
-            said.append(
-                f"volumes are compared within these sites (site as {model}); {shared:.0%} of the generated "
+            share = float(np.isin(_levels_of_generated(samples), levels).mean())
+            statements.append(
+                f"volumes are compared within these sites (site as {model}); {share:.0%} of the generated "
                 "rows name one of them, the others are compared with the average site"
             )
     if reference and generated and not reference & generated:
-        said.append(
+        statements.append(
             "the cohorts have no site in common: every difference includes that of scanners and populations"
         )
-    return said
+    return statements

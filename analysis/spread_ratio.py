@@ -7,7 +7,7 @@ of sex and age, and both cohorts are averaged with the same weights. Only ages t
 
 import numpy as np
 
-from plausibrain.analysis.joint_design import Frame, Prepared
+from plausibrain.analysis.joint_design import CohortArrays, Frame
 from plausibrain.analysis.pair import ROLES, Pair, Role
 from plausibrain.analysis.regression import moments
 from plausibrain.analysis.sample import Sample
@@ -41,11 +41,11 @@ def strata(frame: Frame, sample: Sample) -> list[np.ndarray]:
     """Return the rows of every stratum of a sample: sex, where both are there, times bands of age."""
     edges, sexes = _scheme(frame)
     band = np.digitize(sample.age, edges)  # 0 and len(edges) lie outside the shared ages
-    found = []
+    rows = []
     for sex in sexes:
         who = np.ones(len(sample), dtype=bool) if sex is None else sample.male == sex
-        found += [np.flatnonzero(who & (band == k)) for k in range(1, len(edges))]
-    return found
+        rows += [np.flatnonzero(who & (band == k)) for k in range(1, len(edges))]
+    return rows
 
 
 def _scheme(frame: Frame) -> tuple[np.ndarray, tuple[float | None, ...]]:
@@ -76,12 +76,12 @@ def _weights(frame: Frame) -> np.ndarray:
 def _standardised_variance(pair: Pair, role: Role, headsize: HeadSize) -> np.ndarray:
     key = ("standardised variance", role, headsize)
     if key not in pair.cache:
-        frame, prepared = pair.frame, pair.side(role).prepared
+        frame, arrays = pair.frame, pair.side(role).arrays
         weights = _weights(frame)
         if not weights.any():
             pair.cache[key] = pair.within(role, headsize).variance
         else:
-            rows = strata(frame, prepared.sample)
+            rows = strata(frame, arrays.sample)
             parts = [(w, _stratum(pair, role, headsize, r)) for w, r in zip(weights, rows, strict=True) if w]
             total = sum(w * np.isfinite(v) for w, v in parts)
             values = sum(w * np.nan_to_num(v) for w, v in parts)
@@ -92,27 +92,27 @@ def _standardised_variance(pair: Pair, role: Role, headsize: HeadSize) -> np.nda
 
 def _stratum(pair: Pair, role: Role, headsize: HeadSize, rows: np.ndarray) -> np.ndarray:
     """Residual variance of some rows around the fit of their whole cohort, (B, s); NaN without freedom."""
-    side, fitted = pair.side(role), pair.within(role, headsize)
-    prepared, frame = side.prepared, pair.frame
-    outcomes = prepared.shares if headsize == "share" and prepared.shares is not None else prepared.outcomes
-    m = moments(prepared.design[rows], outcomes[rows], side.weights[:, rows])
+    side, regression = pair.side(role), pair.within(role, headsize)
+    arrays, frame = side.arrays, pair.frame
+    outcomes = arrays.shares if headsize == "share" and arrays.shares is not None else arrays.outcomes
+    m = moments(arrays.design[rows], outcomes[rows], side.weights[:, rows])
     if headsize == "pooled_residual":
         m = m.without_linear(pair.pooled_headsize_slope, column=frame.columns.index("tiv"))
     m = m.select(frame.model(tiv=headsize == "covariate"))
-    explained = 2 * m.xy - m.xx @ fitted.beta
-    left = m.yy - np.einsum("bps,bps->bs", fitted.beta, explained)
-    leverage = np.einsum("bij,bji->b", fitted.inverse, m.xx)
-    freedom = m.n[:, None] - leverage[:, None] * _repeats(prepared, outcomes)[None]
+    projection = 2 * m.xy - m.xx @ regression.beta
+    left = m.yy - np.einsum("bps,bps->bs", regression.beta, projection)
+    leverage = np.einsum("bij,bji->b", regression.inverse, m.xx)
+    freedom = m.n[:, None] - leverage[:, None] * _repeats(arrays, outcomes)[None]
     return np.where(freedom >= LEAST_FREEDOM, np.maximum(left, 0.0) / np.maximum(freedom, 1e-9), np.nan)
 
 
-def _repeats(prepared: Prepared, outcomes: np.ndarray) -> np.ndarray:
+def _repeats(arrays: CohortArrays, outcomes: np.ndarray) -> np.ndarray:
     """Degrees of freedom that one coefficient takes, (s,): more than one where subjects have several rows."""
-    clusters = prepared.clusters
-    if len(clusters) == len(prepared.sample):
+    clusters = arrays.clusters
+    if len(clusters) == len(arrays.sample):
         return np.ones(outcomes.shape[1])
-    beta = np.linalg.lstsq(prepared.design, outcomes, rcond=None)[0]
-    rest = outcomes - prepared.design @ beta
+    beta = np.linalg.lstsq(arrays.design, outcomes, rcond=None)[0]
+    rest = outcomes - arrays.design @ beta
     sizes = np.bincount(clusters.row_of)
     sums = np.zeros((len(sizes), rest.shape[1]))
     np.add.at(sums, clusters.row_of, rest)

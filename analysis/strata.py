@@ -44,7 +44,7 @@ def shared_strata(frame: Frame) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
 def restrict(pair: Pair, reference: np.ndarray, generated: np.ndarray) -> Pair:
     """Return the pair with everybody outside a stratum weighted zero."""
     sides = [
-        Weighted(side.prepared, side.weights * mask[None].astype(np.uint8))
+        Weighted(side.arrays, side.weights * mask[None].astype(np.uint8))
         for side, mask in ((pair.reference, reference), (pair.generated, generated))
     ]
     return Pair(pair.frame, sides[0], sides[1], pair.kind, pair.full)

@@ -89,8 +89,8 @@ class MapTest:
 
     def failing(self, level: float) -> list[int]:
         """Return the structures that differ at a corrected level and lie beyond the margin, worst first."""
-        found = np.flatnonzero(self.beyond & (self.p <= level))
-        return sorted(found.tolist(), key=lambda i: (self.p[i], -abs(self.estimate[i])))
+        failures = np.flatnonzero(self.beyond & (self.p <= level))
+        return sorted(failures.tolist(), key=lambda i: (self.p[i], -abs(self.estimate[i])))
 
     def interval(self, level: float) -> tuple[np.ndarray, np.ndarray]:
         """Return the intervals, (s,), that exclude zero where the corrected p is at most this level."""
@@ -128,7 +128,7 @@ def joint_test(one: StructureMap, full: Pair, bootstrap: Pair) -> MapTest:
     """
     estimate = np.asarray(one.values(full)[0], dtype=float)
     draws = centred(np.asarray(one.values(bootstrap), dtype=float), estimate)
-    undefined = (~np.isfinite(draws)).mean(axis=0) > MAX_UNDEFINED_SHARE
+    is_undefined = (~np.isfinite(draws)).mean(axis=0) > MAX_UNDEFINED_SHARE
     alpha = full.frame.settings.alpha
     low, pass_low, pass_high, high = column_quantiles(draws, (CENTRAL[0], alpha, 1 - alpha, CENTRAL[1]))
     freedom = max(_smaller(full) - len(full.frame.columns), 3)
@@ -140,7 +140,7 @@ def joint_test(one: StructureMap, full: Pair, bootstrap: Pair) -> MapTest:
         )
     single = 2 * student.sf(statistic, freedom)
     n_effective = _effective(float(np.nanquantile(largest_draw, 0.95)), len(estimate))
-    p = np.where(undefined, np.nan, -np.expm1(n_effective * np.log1p(-np.minimum(single, 1 - 1e-16))))
+    p = np.where(is_undefined, np.nan, -np.expm1(n_effective * np.log1p(-np.minimum(single, 1 - 1e-16))))
     names = one.names(full.frame)
     margin = np.broadcast_to(one.margin(full), estimate.shape)
     return MapTest(
@@ -149,7 +149,7 @@ def joint_test(one: StructureMap, full: Pair, bootstrap: Pair) -> MapTest:
 
 
 def _smaller(pair: Pair) -> int:
-    return min(len(pair.reference.prepared.clusters), len(pair.generated.prepared.clusters))
+    return min(len(pair.reference.arrays.clusters), len(pair.generated.arrays.clusters))
 
 
 def _effective(quantile: float, n: int) -> float:

@@ -122,6 +122,6 @@ def _with_verdicts(statements: list[dict[str, Any]], alpha: float) -> pd.DataFra
     divisors = holm_divisors(table["p"].astype(float).tolist(), alpha)
     within = (table["pass_low"] >= table["margin_low"]) & (table["pass_high"] <= table["margin_high"])
     fails = table["p"].to_numpy(dtype=float) <= alpha / np.asarray(divisors, dtype=float)
-    judged = np.where(fails, "fail", np.where(within, "pass", "inconclusive"))
-    table["verdict"] = np.where(table["verdict"] == "", judged, table["verdict"])
+    verdicts = np.where(fails, "fail", np.where(within, "pass", "inconclusive"))
+    table["verdict"] = np.where(table["verdict"] == "", verdicts, table["verdict"])
     return table[[column.name for column in SWEEP_VERDICTS.columns]]

@@ -5,7 +5,7 @@ import ot
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist
 
-from plausibrain.analysis.joint_design import Prepared
+from plausibrain.analysis.joint_design import CohortArrays
 from plausibrain.analysis.pair import ROLES, Pair, Role
 from plausibrain.analysis.weights import subjects_rng
 
@@ -47,31 +47,31 @@ def transport_distance(pair: Pair) -> np.ndarray:
 
 
 def _rows(pair: Pair, role: Role) -> np.ndarray:
-    prepared = pair.side(role).prepared
-    allowed = [_allowed(pair.side(r).prepared) for r in ROLES]
-    n = min(*map(len, allowed), pair.frame.settings.wasabi_n)
-    rng = subjects_rng(prepared.clusters.ids, pair.frame.settings.seed, "transport rows")
-    mine = _allowed(prepared)
-    if len(mine) == len(prepared.sample):
-        rows = prepared.sample.some_rows(n, rng)
+    arrays = pair.side(role).arrays
+    candidates = [_allowed(pair.side(r).arrays) for r in ROLES]
+    n = min(*map(len, candidates), pair.frame.settings.wasabi_n)
+    rng = subjects_rng(arrays.clusters.ids, pair.frame.settings.seed, "transport rows")
+    members = _allowed(arrays)
+    if len(members) == len(arrays.sample):
+        rows = arrays.sample.some_rows(n, rng)
     else:
-        by_id = prepared.sample.order[np.isin(prepared.sample.order, mine)]
+        by_id = arrays.sample.order[np.isin(arrays.sample.order, members)]
         rows = np.sort(by_id[rng.permutation(len(by_id))[:n]])
     # Dual potentials are not unique: the solver must see the subjects in one order, whatever that of the
     # table.
-    return prepared.sample.order[np.isin(prepared.sample.order, rows)]
+    return arrays.sample.order[np.isin(arrays.sample.order, rows)]
 
 
-def _allowed(prepared: Prepared) -> np.ndarray:
+def _allowed(arrays: CohortArrays) -> np.ndarray:
     """Rows of ages that both cohorts cover; pairwise rows may be a sample of them, which transport is not."""
-    n = len(prepared.sample)
-    return prepared.pairwise_rows if len(prepared.pairwise_rows) < n else np.arange(n)
+    n = len(arrays.sample)
+    return arrays.pairwise_rows if len(arrays.pairwise_rows) < n else np.arange(n)
 
 
 def _solve(pair: Pair) -> None:
     if "transport" in pair.cache:
         return
-    points = [pair.side(role).prepared.regions[_rows(pair, role)] for role in ROLES]
+    points = [pair.side(role).arrays.regions[_rows(pair, role)] for role in ROLES]
     cost, log = ot.emd2([], [], cdist(points[0], points[1], "sqeuclidean"), log=True)
     pair.cache["transport"] = np.array([cost])
     pair.cache["potential", "reference"] = np.asarray(log["u"])
@@ -89,7 +89,9 @@ def _linearised(pair: Pair, full: Pair) -> np.ndarray:
 
 def _split_cost(pair: Pair, replicate: int) -> float:
     rows = equal_members(pair, replicate, pair.frame.settings.wasabi_n)
-    first, second = (pair.side(role).prepared.regions[mine] for role, mine in zip(ROLES, rows, strict=True))
+    first, second = (
+        pair.side(role).arrays.regions[members] for role, members in zip(ROLES, rows, strict=True)
+    )
     return assignment_cost(first, second)
 
 
@@ -106,13 +108,13 @@ def equal_members(pair: Pair, replicate: int, most: int) -> list[np.ndarray]:
     members = []
     for role in ROLES:
         side = pair.side(role)
-        mine = np.flatnonzero(side.weights[replicate])
-        members.append(mine[np.isin(mine, _allowed(side.prepared))])
+        positions = np.flatnonzero(side.weights[replicate])
+        members.append(positions[np.isin(positions, _allowed(side.arrays))])
     n = min(most, *map(len, members))
-    chosen = []
-    for role, mine in zip(ROLES, members, strict=True):
-        sample = pair.side(role).prepared.sample
+    choice = []
+    for role, positions in zip(ROLES, members, strict=True):
+        sample = pair.side(role).arrays.sample
         rng = subjects_rng(sample.clusters.ids, pair.frame.settings.seed, f"members {role} {replicate}")
-        by_id = sample.order[np.isin(sample.order, mine)]
-        chosen.append(np.sort(by_id[rng.permutation(len(by_id))[:n]]))
-    return chosen
+        by_id = sample.order[np.isin(sample.order, positions)]
+        choice.append(np.sort(by_id[rng.permutation(len(by_id))[:n]]))
+    return choice

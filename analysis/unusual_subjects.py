@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from plausibrain.analysis.joint_design import Frame, Prepared
+from plausibrain.analysis.joint_design import CohortArrays, Frame
 from plausibrain.analysis.pair import ROLES
 from plausibrain.cohorts.schemas import CASES
 
@@ -45,15 +45,15 @@ def _of_question(frame: Frame, question: int) -> Iterator[pd.DataFrame]:
     usual = np.quantile(np.abs(_deviations(frame.reference, question)), USUAL, axis=0)
     usual = np.where(usual > 0, usual, 1.0)
     for role in ROLES:
-        prepared = frame.reference if role == "reference" else frame.generated
-        own = _deviations(prepared, question)
+        arrays = frame.reference if role == "reference" else frame.generated
+        own = _deviations(arrays, question)
         relative = np.abs(own) / usual
         most = relative.argmax(axis=1)
         rows = np.arange(len(own))
         yield pd.DataFrame(
             {
                 "cohort": role,
-                "participant_id": prepared.sample.subjects["participant_id"].to_numpy(),
+                "participant_id": arrays.sample.subjects["participant_id"].to_numpy(),
                 "question": question,
                 "score": relative[rows, most],
                 "about": names[most],
@@ -62,5 +62,5 @@ def _of_question(frame: Frame, question: int) -> Iterator[pd.DataFrame]:
         )
 
 
-def _deviations(prepared: Prepared, question: int) -> np.ndarray:
-    return prepared.features if question == 2 else prepared.quality_deviations
+def _deviations(arrays: CohortArrays, question: int) -> np.ndarray:
+    return arrays.features if question == 2 else arrays.quality_deviations

@@ -19,7 +19,7 @@ from scipy.linalg import solve
 from scipy.spatial.distance import cdist
 from sklearn.linear_model import RidgeCV
 
-from plausibrain.analysis.joint_design import Frame, Prepared
+from plausibrain.analysis.joint_design import CohortArrays, Frame
 from plausibrain.analysis.pair import Pair
 from plausibrain.analysis.weights import subjects_rng
 
@@ -50,7 +50,9 @@ class Errors:
     by_arm: dict[str, np.ndarray]
 
 
-def errors_of(frame: Frame, members: np.ndarray, other: Prepared, others: np.ndarray, size: int) -> Errors:
+def errors_of(
+    frame: Frame, members: np.ndarray, other: CohortArrays, others: np.ndarray, size: int
+) -> Errors:
     """Return the errors of every arm on held-out rows of the reference.
 
     Parameters
@@ -58,7 +60,7 @@ def errors_of(frame: Frame, members: np.ndarray, other: Prepared, others: np.nda
     frame : Frame
     members : ndarray of int, (n,)
         Rows of the reference that are cut into blocks, and tested.
-    other : Prepared
+    other : CohortArrays
         The cohort whose worth is measured.
     others : ndarray of int, (m,)
         Its rows.
@@ -74,17 +76,17 @@ def errors_of(frame: Frame, members: np.ndarray, other: Prepared, others: np.nda
     nearest = cdist(x_other, x).argmin(axis=1)
     penalty = chosen_penalty(frame, size)
     total = {arm: np.zeros(len(rows)) for arm in ARMS}
-    tested = np.zeros(len(rows))
+    n_tests = np.zeros(len(rows))
     for block in _blocks_of(rank, size):
         real = np.flatnonzero(~block & block[neighbour])
-        made = np.flatnonzero(block[nearest])
-        few = min(len(real), len(made))
+        synthetic = np.flatnonzero(block[nearest])
+        few = min(len(real), len(synthetic))
         if few < LEAST_TRAINING:
             continue
-        real, made = real[:few], made[:few]
+        real, synthetic = real[:few], synthetic[:few]
         rest = ~block
         rest[real] = False
-        own, new, like = (x[block], y[block]), (x[real], y[real]), (x_other[made], y_other[made])
+        own, new, like = (x[block], y[block]), (x[real], y[real]), (x_other[synthetic], y_other[synthetic])
         sets = {
             "alone": (*own, 1.0),
             "repeated": (*own, 1 + few / block.sum()),
@@ -95,9 +97,9 @@ def errors_of(frame: Frame, members: np.ndarray, other: Prepared, others: np.nda
         }
         for arm, (features, ages, weight) in sets.items():
             total[arm][rest] += np.abs(ridge_predictions(features, ages, penalty / weight, x[rest]) - y[rest])
-        tested[rest] += 1
-    some = tested > 0
-    return Errors(rows[some], {arm: values[some] / tested[some] for arm, values in total.items()})
+        n_tests[rest] += 1
+    some = n_tests > 0
+    return Errors(rows[some], {arm: values[some] / n_tests[some] for arm, values in total.items()})
 
 
 def ridge_predictions(x: np.ndarray, y: np.ndarray, penalty: float, new: np.ndarray) -> np.ndarray:
@@ -111,8 +113,8 @@ def ridge_predictions(x: np.ndarray, y: np.ndarray, penalty: float, new: np.ndar
     gram = z.T @ z
     gram[np.diag_indices_from(gram)] += penalty
     beta = solve(gram, z.T @ (y - mean), assume_a="pos", check_finite=False)
-    predicted: np.ndarray = mean + (new - centre) @ beta
-    return predicted
+    prediction: np.ndarray = mean + (new - centre) @ beta
+    return prediction
 
 
 def _together(
@@ -137,21 +139,21 @@ def chosen_penalty(frame: Frame, size: int) -> float:
         x, y = frame.reference.outcomes[rows], frame.reference.sample.age[rows]
         blocks = _blocks_of(_ranks(frame.reference, frame.settings.seed)[rows], size)
         frame.cache[key] = float(np.median([RidgeCV(PENALTIES).fit(x[b], y[b]).alpha_ for b in blocks]))
-    found: float = frame.cache[key]
-    return found
+    penalty: float = frame.cache[key]
+    return penalty
 
 
-def _ranks(prepared: Prepared, seed: int) -> np.ndarray:
+def _ranks(arrays: CohortArrays, seed: int) -> np.ndarray:
     """Return a random number of every subject, the same for its rows, that depends on its cohort alone."""
-    rng = subjects_rng(prepared.clusters.ids, seed, "usefulness")
-    return rng.permutation(len(prepared.clusters))[prepared.clusters.row_of]
+    rng = subjects_rng(arrays.clusters.ids, seed, "usefulness")
+    return rng.permutation(len(arrays.clusters))[arrays.clusters.row_of]
 
 
-def _most(prepared: Prepared, rows: np.ndarray, seed: int) -> np.ndarray:
+def _most(arrays: CohortArrays, rows: np.ndarray, seed: int) -> np.ndarray:
     """Return rows by the rank of their subject, those of at most `MOST_SUBJECTS` subjects."""
-    rank = _ranks(prepared, seed)[rows]
+    rank = _ranks(arrays, seed)[rows]
     subjects = np.unique(rank)[:MOST_SUBJECTS]
-    ids = prepared.sample.subjects["participant_id"].to_numpy(dtype=str)[rows]
+    ids = arrays.sample.subjects["participant_id"].to_numpy(dtype=str)[rows]
     order = np.lexsort((ids, rank))
     return rows[order][np.isin(rank[order], subjects)]
 
@@ -164,8 +166,8 @@ def _blocks_of(rank: np.ndarray, size: int) -> Iterator[np.ndarray]:
     subjects = np.unique(rank)
     for turn in range(N_PARTITIONS):
         order = np.random.default_rng(turn).permutation(subjects.max() + 1)[subjects]
-        mixed = subjects[np.argsort(order)]
-        for part in np.array_split(mixed, max(len(subjects) // size, 1)):
+        shuffle = subjects[np.argsort(order)]
+        for part in np.array_split(shuffle, max(len(subjects) // size, 1)):
             if len(part) < len(subjects):
                 yield np.isin(rank, part)
 
@@ -177,27 +179,29 @@ def ratio(pair: Pair, arm: str, beside: str) -> np.ndarray:
     """
     if pair.kind in ("full", "bootstrap"):
         whole = pair.full if pair.full is not None else pair
-        found = _errors(whole, np.ones(pair.reference.weights.shape[1], bool), whole.generated.weights[0] > 0)
-        w = pair.reference.weights[:, found.rows].astype(float)
-        return _over(found, arm, beside, w)
+        errors = _errors(
+            whole, np.ones(pair.reference.weights.shape[1], bool), whole.generated.weights[0] > 0
+        )
+        w = pair.reference.weights[:, errors.rows].astype(float)
+        return _over(errors, arm, beside, w)
     values = []
     for b in range(pair.n_replicates):
-        found = _errors(pair, pair.reference.weights[b] > 0, pair.generated.weights[b] > 0)
-        values.append(_over(found, arm, beside, np.ones((1, len(found.rows))))[0])
+        errors = _errors(pair, pair.reference.weights[b] > 0, pair.generated.weights[b] > 0)
+        values.append(_over(errors, arm, beside, np.ones((1, len(errors.rows))))[0])
     return np.array(values)
 
 
 def _errors(pair: Pair, members: np.ndarray, others: np.ndarray) -> Errors:
-    frame, other = pair.frame, pair.generated.prepared
+    frame, other = pair.frame, pair.generated.arrays
     key = ("usefulness", other is frame.reference, members.tobytes(), others.tobytes())
     if key not in frame.cache:
         frame.cache[key] = errors_of(frame, np.flatnonzero(members), other, np.flatnonzero(others), BLOCK)
-    found: Errors = frame.cache[key]
-    return found
+    errors: Errors = frame.cache[key]
+    return errors
 
 
-def _over(found: Errors, arm: str, beside: str, w: np.ndarray) -> np.ndarray:
-    if not len(found.rows):
+def _over(errors: Errors, arm: str, beside: str, w: np.ndarray) -> np.ndarray:
+    if not len(errors.rows):
         return np.full(len(w), np.nan)
     with np.errstate(divide="ignore", invalid="ignore"):
-        return (w @ found.by_arm[arm]) / (w @ found.by_arm[beside])
+        return (w @ errors.by_arm[arm]) / (w @ errors.by_arm[beside])

@@ -19,8 +19,8 @@ def subjects_hash(subjects: np.ndarray) -> str:
     subjects : ndarray of str, (n,)
         Subject id of each row.
     """
-    joined = "\n".join(sorted({str(p) for p in subjects}))
-    return hashlib.sha256(joined.encode()).hexdigest()
+    text = "\n".join(sorted({str(p) for p in subjects}))
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def subjects_rng(subjects: np.ndarray, seed: int, purpose: str) -> np.random.Generator:
@@ -106,6 +106,6 @@ def subset_weights(clusters: Clusters, n_subjects: int, n_draws: int, rng: np.ra
     """Return memberships of `n_subjects` subjects drawn without replacement, shape (n_draws, n)."""
     k = len(clusters)
     order = np.argsort(rng.random((n_draws, k)), axis=1)
-    chosen = np.zeros((n_draws, k), dtype=np.uint8)
-    np.put_along_axis(chosen, order[:, :n_subjects], 1, axis=1)
-    return clusters.spread(chosen)
+    memberships = np.zeros((n_draws, k), dtype=np.uint8)
+    np.put_along_axis(memberships, order[:, :n_subjects], 1, axis=1)
+    return clusters.spread(memberships)

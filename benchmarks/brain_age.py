@@ -193,11 +193,11 @@ def real_section(fcon: Cohort, ixi: Cohort, ldm: Cohort) -> Iterator[str]:
         pairs = pairs_of(reference, generated)
         yield f"## {title}\n"
         yield from headline_rows(pairs)
-        violated = describe_design(pairs.full.frame).violated
-        if violated:
+        violations = describe_design(pairs.full.frame).violations
+        if violations:
             yield (
                 "\nNot judged where the design of the requests does not carry it: "
-                + "; ".join(violated.values())
+                + "; ".join(violations.values())
                 + "."
             )
         yield ""
@@ -223,7 +223,7 @@ def headline_rows(pairs: Pairs) -> Iterator[str]:
             yield f"| {plugin.label} | | | | not measured: {h.reason} |"
             continue
         low, high = h.interval(0.95)
-        broken = any(a in design.violated for a in plugin.assumes)
+        broken = any(a in design.violations for a in plugin.assumes)
         verdict = "not judged" if broken else h.verdict(SETTINGS.alpha, 1)
         yield f"| {plugin.label} | {h.estimate:.2f} {plugin.unit} | {low:.2f} to {high:.2f} | {np.nanmedian(h.null):.2f} | {verdict} |"
 

@@ -48,11 +48,11 @@ def smallest_seen(table: pd.DataFrame) -> pd.DataFrame:
         Columns `defect`, `label`, `unit`, `severity` (NaN when none), `question`, `share_fail`, `ci_low`,
         `ci_high`; the last four of the strongest step where no step is seen.
     """
-    declared = table[(table["declared"] == 1) & (table["headline"] == "")]
+    targets = table[(table["declared"] == 1) & (table["headline"] == "")]
     rows = []
-    for defect, group in declared.groupby("defect", sort=False):
-        seen = group[group["share_fail"] >= WANTED_POWER].sort_values("severity")
-        best = seen.iloc[0] if len(seen) else group.sort_values("share_fail").iloc[-1]
+    for defect, group in targets.groupby("defect", sort=False):
+        detections = group[group["share_fail"] >= WANTED_POWER].sort_values("severity")
+        best = detections.iloc[0] if len(detections) else group.sort_values("share_fail").iloc[-1]
         rows.append(
             {
                 "defect": defect,
@@ -60,7 +60,7 @@ def smallest_seen(table: pd.DataFrame) -> pd.DataFrame:
                     name: best[name]
                     for name in ("label", "unit", "question", "share_fail", "ci_low", "ci_high")
                 },
-                "severity": best["severity"] if len(seen) else float("nan"),
+                "severity": best["severity"] if len(detections) else float("nan"),
             }
         )
     return pd.DataFrame(rows)
@@ -113,14 +113,14 @@ def _ladder(table: pd.DataFrame) -> Iterator[str]:
     for (defect, severity), group in table.groupby(["defect", "severity"], sort=False):
         if defect == NO_DEFECT:
             continue
-        named = group[(group["headline"] != "") & (group["n_fail"] > 0)].sort_values(
+        failures = group[(group["headline"] != "") & (group["n_fail"] > 0)].sort_values(
             "share_fail", ascending=False
         )
-        failed = ", ".join(f"{r.headline} {r.share_fail:.0%}" for r in named.itertuples())
+        names = ", ".join(f"{r.headline} {r.share_fail:.0%}" for r in failures.itertuples())
         for row in group[(group["headline"] == "") & (group["declared"] == 1)].itertuples():
-            yield f"| {row.label} | {severity:g} {row.unit} | {row.question} | {_percent(row)} | {failed} |"
-    declared = set(table.loc[table["declared"] == 1, "defect"])
-    left = table[~table["defect"].isin({*declared, NO_DEFECT})]
+            yield f"| {row.label} | {severity:g} {row.unit} | {row.question} | {_percent(row)} | {names} |"
+    targets = set(table.loc[table["declared"] == 1, "defect"])
+    left = table[~table["defect"].isin({*targets, NO_DEFECT})]
     for label in left["label"].unique():
         yield f"\n{label}: also injected; no question that volumes alone can answer is expected to detect it."
 

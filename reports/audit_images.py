@@ -61,30 +61,30 @@ def _verdicts(table: pd.DataFrame) -> Iterator[str]:
     yield "|---|" + "---|" * len(numbers)
     for defect, group in questions.groupby("defect", sort=False):
         cells = group.set_index("question")
-        said = " | ".join(_cell(cells.loc[number]) for number in numbers)
-        yield f"| {_named_defect(str(defect), group.iloc[0])} | {said} |"
-    seen = questions[(questions["declared"] == 1) & (questions["verdict"] != "not measured")]
-    caught = seen[seen["verdict"].isin(("fail", "refused"))]["defect"].nunique()
-    n_defects = seen["defect"].nunique()
-    yield f"\n**{caught} of {n_defects} defects are detected by a question that is expected to do so.**\n"
+        line = " | ".join(_cell(cells.loc[number]) for number in numbers)
+        yield f"| {_named_defect(str(defect), group.iloc[0])} | {line} |"
+    targets = questions[(questions["declared"] == 1) & (questions["verdict"] != "not measured")]
+    n_caught = targets[targets["verdict"].isin(("fail", "refused"))]["defect"].nunique()
+    n_defects = targets["defect"].nunique()
+    yield f"\n**{n_caught} of {n_defects} defects are detected by a question that is expected to do so.**\n"
 
 
 def _cell(row: Any) -> str:
-    said = "—" if row["verdict"] == "not measured" else str(row["verdict"])
-    return f"**{said}**" if row["declared"] else said
+    verdict = "—" if row["verdict"] == "not measured" else str(row["verdict"])
+    return f"**{verdict}**" if row["declared"] else verdict
 
 
 def _usual(table: pd.DataFrame) -> Iterator[str]:
     """Show the metrics that are usually reported, beside the split-half reference."""
-    shown = table[table["headline"].isin(USUAL)]
-    if shown.empty:
+    rows = table[table["headline"].isin(USUAL)]
+    if rows.empty:
         return
-    names = dict(zip(shown["headline"], shown["headline_label"], strict=True))
+    names = dict(zip(rows["headline"], rows["headline_label"], strict=True))
     yield "## Commonly reported metrics\n"
     yield "Value, with the range of the split-half reference at the same n in brackets.\n"
     yield "| defect | " + " | ".join(names.values()) + " |"
     yield "|---|" + "---|" * len(names)
-    for defect, group in shown.groupby("defect", sort=False):
+    for defect, group in rows.groupby("defect", sort=False):
         cells = group.set_index("headline")
         values = " | ".join(_value(cells.loc[name]) if name in cells.index else "—" for name in names)
         yield f"| {_named_defect(str(defect), group.iloc[0])} | {values} |"
@@ -104,9 +104,9 @@ def _named(table: pd.DataFrame) -> Iterator[str]:
     yield "| defect | headlines |\n|---|---|"
     rows = table[(table["headline"] != "") & (table["verdict"] == "fail")]
     for defect, group in table.groupby("defect", sort=False):
-        failed = rows[rows["defect"] == defect]
-        named = "; ".join(f"{row.headline_label} ({row.question})" for row in failed.itertuples())
-        yield f"| {_named_defect(str(defect), group.iloc[0])} | {named or 'none'} |"
+        failures = rows[rows["defect"] == defect]
+        names = "; ".join(f"{row.headline_label} ({row.question})" for row in failures.itertuples())
+        yield f"| {_named_defect(str(defect), group.iloc[0])} | {names or 'none'} |"
 
 
 def _named_defect(defect: str, row: Any) -> str:

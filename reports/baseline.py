@@ -129,8 +129,8 @@ def _read_baseline(path: Path) -> Snapshot:
             f"{path} is not a baseline file of schema {SCHEMA} (kind {content.get('kind')!r}, schema "
             f"{content.get('schema')!r}): write one with `plausibrain baseline RUN --out FILE`"
         )
-    packed = content.get("draws")
-    draws = None if packed is None else _unpack(packed, path)
+    archive = content.get("draws")
+    draws = None if archive is None else _unpack(archive, path)
     return Snapshot(facts=_validate(content.get("run"), path), source=path, draws=draws)
 
 
@@ -152,10 +152,10 @@ def _validate(content: object, path: Path) -> Facts:
         place = ".".join(str(part) for part in first["loc"])
         raise DataError(f"{path}: {place}: {first['msg']} (got {shown(first['input'])})") from None
     names = [headline.name for question in facts.questions for headline in question.headlines]
-    repeated = sorted({name for name in names if names.count(name) > 1})
-    if repeated:
+    repeats = sorted({name for name in names if names.count(name) > 1})
+    if repeats:
         raise DataError(
-            f"{path}: each headline needs a name of its own, but these repeat: {', '.join(repeated)}"
+            f"{path}: each headline needs a name of its own, but these repeat: {', '.join(repeats)}"
         )
     return facts
 
@@ -169,9 +169,9 @@ def _pack(draws: pd.DataFrame) -> dict[str, Any]:
     }
 
 
-def _unpack(packed: object, path: Path) -> pd.DataFrame:
+def _unpack(archive: object, path: Path) -> pd.DataFrame:
     try:
-        parts = PackedDraws.model_validate(packed)
+        parts = PackedDraws.model_validate(archive)
         shape = (len(parts.draw), len(parts.columns))
         values = np.frombuffer(_inflate(parts.data, 4 * shape[0] * shape[1]), dtype="<f4").reshape(shape)
     except (ValidationError, ValueError, zlib.error, binascii.Error) as error:

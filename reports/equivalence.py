@@ -70,8 +70,10 @@ def _word(answer: bool | None) -> Cell:  # noqa: FBT001 (nothing else is passed)
 
 def _note(rows: pd.DataFrame) -> str:
     level = rows.ci_level.dropna()
-    shown = f"{100 * level.iloc[0]:g} % intervals; " if len(level) else ""
-    return f"{shown}q: Benjamini–Hochberg over structures; equivalent: two one-sided tests against the margin"
+    prefix = f"{100 * level.iloc[0]:g} % intervals; " if len(level) else ""
+    return (
+        f"{prefix}q: Benjamini–Hochberg over structures; equivalent: two one-sided tests against the margin"
+    )
 
 
 def _sentence(rows: pd.DataFrame) -> str:

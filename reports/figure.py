@@ -88,9 +88,9 @@ def figures_of(run: Run, question: int) -> list[Drawn]:
         0 for the section on what was done.
     """
     plugins = FIGURES.discover("plausibrain.reports.figures")
-    chosen = [plugin for plugin in plugins if plugin.question == question]
-    drawn = (_drawn(plugin, run) for plugin in sorted(chosen, key=lambda p: (p.order, p.name)))
-    return [figure for figure in drawn if figure.panels]
+    candidates = [plugin for plugin in plugins if plugin.question == question]
+    figures = (_drawn(plugin, run) for plugin in sorted(candidates, key=lambda p: (p.order, p.name)))
+    return [figure for figure in figures if figure.panels]
 
 
 def _drawn(plugin: FigurePlugin, run: Run) -> Drawn:

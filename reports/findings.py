@@ -57,18 +57,18 @@ def answer(card: Mapping[str, Any]) -> str:
     >>> answer({"verdict": "fail", "questions": [{"name": "Conditioning", "verdict": "fail"}]})
     'Fails on conditioning'
     """
-    named = {
+    names = {
         state: [str(q["name"]).lower() for q in card["questions"] if q["verdict"] == state]
         for state in ("fail", "inconclusive", "not judged", "pass")
     }
-    if named["fail"]:
-        return f"Fails on {_listing(named['fail'])}"
-    if named["inconclusive"]:
-        more = f"; passes {len(named['pass'])} of 10 questions" if named["pass"] else ""
-        return f"Inconclusive on {_listing(named['inconclusive'])}{more}"
-    if named["pass"]:
-        rest = 10 - len(named["pass"])
-        return f"Passes {len(named['pass'])} of 10 questions" + (
+    if names["fail"]:
+        return f"Fails on {_listing(names['fail'])}"
+    if names["inconclusive"]:
+        more = f"; passes {len(names['pass'])} of 10 questions" if names["pass"] else ""
+        return f"Inconclusive on {_listing(names['inconclusive'])}{more}"
+    if names["pass"]:
+        rest = 10 - len(names["pass"])
+        return f"Passes {len(names['pass'])} of 10 questions" + (
             f"; {rest} without a verdict" if rest else ""
         )
     return "Nothing could be judged"
@@ -92,11 +92,11 @@ def biases(run: Run) -> list[Finding]:
     table = table.assign(
         region=table.structure.map(region_label), size=table.estimate.abs(), failed=table.verdict == "fail"
     )
-    ordered = table.sort_values(["failed", "size"], ascending=False, kind="stable").drop_duplicates("region")
-    differing = ordered[(ordered.verdict != "pass") & ((ordered.ci_low > 0) | (ordered.ci_high < 0))]
-    shown = ordered[ordered.failed] if ordered.failed.any() else differing
-    shown = shown if len(shown) else ordered.head(1)
-    return [_bias(row) for _, row in shown.head(N_BIASES).iterrows()]
+    ranking = table.sort_values(["failed", "size"], ascending=False, kind="stable").drop_duplicates("region")
+    differing = ranking[(ranking.verdict != "pass") & ((ranking.ci_low > 0) | (ranking.ci_high < 0))]
+    rows = ranking[ranking.failed] if ranking.failed.any() else differing
+    rows = rows if len(rows) else ranking.head(1)
+    return [_bias(row) for _, row in rows.head(N_BIASES).iterrows()]
 
 
 def _bias(row: pd.Series) -> Finding:
@@ -117,15 +117,15 @@ def _directed(row: Mapping[str, Any] | pd.Series) -> str:
 
 def faults(run: Run) -> list[Finding]:
     """List the headlines that fail beyond single structures, and those that are always shown."""
-    found = list(_headlines(run))
-    failing = [finding for finding in found if finding.verdict == "fail"]
-    return [*failing, *(finding for finding in found if finding.verdict != "fail")][:N_FAULTS]
+    findings = list(_headlines(run))
+    failing = [finding for finding in findings if finding.verdict == "fail"]
+    return [*failing, *(finding for finding in findings if finding.verdict != "fail")][:N_FAULTS]
 
 
 def _headlines(run: Run) -> Iterator[Finding]:
     for question in run.questions:
-        for stated in question["headlines"]:
-            headline = dict.fromkeys(("ci_low", "ci_high", "verdict")) | stated
+        for entry in question["headlines"]:
+            headline = dict.fromkeys(("ci_low", "ci_high", "verdict")) | entry
             if headline["name"] in ABOUT_STRUCTURES or is_missing(headline.get("estimate")):
                 continue
             if headline["verdict"] == "fail" or headline["name"] in ALWAYS:
@@ -139,8 +139,8 @@ def _headline(question: Mapping[str, Any], h: Mapping[str, Any]) -> Finding:
         return Finding(label, _directed(h), str(h["verdict"] or ""), link)
     value = f"{estimate(h['estimate'], h['ci_low'], h['ci_high'], unit)} {shown_unit(unit)}".strip()
     ends = "" if is_missing(h["ci_low"]) else interval(h["ci_low"], h["ci_high"], unit)
-    stated = not is_missing(ideal) and not h.get("against_null") and unit != "share"
-    inside = "; ".join(part for part in (ends, f"ideal {number(ideal, unit)}" if stated else "") if part)
+    has_ideal = not is_missing(ideal) and not h.get("against_null") and unit != "share"
+    inside = "; ".join(part for part in (ends, f"ideal {number(ideal, unit)}" if has_ideal else "") if part)
     return Finding(label, f"{value} ({inside})" if inside else value, str(h["verdict"] or ""), link)
 
 
@@ -166,7 +166,7 @@ def _reason(question: Mapping[str, Any], state: str) -> str:
         return (
             first_sentence("; ".join(text for text in texts if text)) or "the design does not carry a verdict"
         )
-    needed = [float(h["n_needed"]) for h in headlines if not is_missing(h.get("n_needed"))]
-    if needed:
-        return f"the intervals are too wide; about {count(max(needed))} generated subjects would decide"
+    sizes = [float(h["n_needed"]) for h in headlines if not is_missing(h.get("n_needed"))]
+    if sizes:
+        return f"the intervals are too wide; about {count(max(sizes))} generated subjects would decide"
     return "the intervals include both acceptable and unacceptable values"

@@ -75,10 +75,10 @@ def number(value: object, unit: object = "", *, significant: int = 3, signed: bo
     >>> number(1453012.0, "mm3"), number(0.012345), number(None)
     ('1,453', '0.0123', '–')
     """
-    shown = scaled(value, unit)
-    if is_missing(shown):
+    quantity = scaled(value, unit)
+    if is_missing(quantity):
         return MISSING
-    return fixed(shown, decimals_for(abs(shown) or 1.0, significant=significant), signed=signed)
+    return fixed(quantity, decimals_for(abs(quantity) or 1.0, significant=significant), signed=signed)
 
 
 def interval_decimals(low: object, high: object, unit: object = "") -> int:
@@ -106,10 +106,10 @@ def p_value(value: object) -> str:
     """Write a probability with two significant digits, never below ``< 0.001``."""
     if is_missing(value):
         return MISSING
-    shown = float(value)  # type: ignore[arg-type]
-    if shown < 0.001:
+    p = float(value)  # type: ignore[arg-type]
+    if p < 0.001:
         return "< 0.001"
-    return f"{shown:.2f}" if shown >= 0.01 else f"{shown:.3f}"
+    return f"{p:.2f}" if p >= 0.01 else f"{p:.3f}"
 
 
 def count(value: object) -> str:
@@ -130,8 +130,8 @@ def bound(value: object, unit: object = "") -> str:
     >>> bound(0.2), bound(-0.2), bound(0.8, "share"), bound(1 / 1.33)
     ('0.2', '−0.2', '80', '0.752')
     """
-    shown = scaled(value, unit)
-    return MISSING if is_missing(shown) else f"{shown:,.3g}".replace("-", MINUS)
+    limit = scaled(value, unit)
+    return MISSING if is_missing(limit) else f"{limit:,.3g}".replace("-", MINUS)
 
 
 def typographic(text: str) -> str:
@@ -183,8 +183,8 @@ def plain_answer(text: str) -> str:
     >>> plain_answer("Heads differ. Split-half reference at n = 9: 0. Heads differ.")
     'Heads differ.'
     """
-    kept = dict.fromkeys(s for s in sentences(text) if not s.startswith("Split-half reference"))
-    return " ".join(kept) or text
+    lines = dict.fromkeys(s for s in sentences(text) if not s.startswith("Split-half reference"))
+    return " ".join(lines) or text
 
 
 def listing(items: Sequence[str]) -> str:

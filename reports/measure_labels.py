@@ -21,9 +21,9 @@ def with_measure_labels(run: Run, rows: pd.DataFrame) -> pd.DataFrame:
     if names.empty or rows.empty:
         return rows
     catalogue = names.set_index("name")
-    known = rows.structure.isin(catalogue.index)
-    labels = rows.structure.map(catalogue.label).where(known, rows.structure)
-    own = known & rows.quantity.isin(OWN_UNIT)
+    is_measure = rows.structure.isin(catalogue.index)
+    labels = rows.structure.map(catalogue.label).where(is_measure, rows.structure)
+    own = is_measure & rows.quantity.isin(OWN_UNIT)
     units = rows.structure.map(catalogue.unit).fillna("")
     with_unit = labels + (" (" + units + ")").where(units != "", "")
     return rows.assign(structure=labels.mask(own, with_unit), unit=rows.unit.mask(own, ""))
@@ -32,5 +32,5 @@ def with_measure_labels(run: Run, rows: pd.DataFrame) -> pd.DataFrame:
 def measure_label(run: Run, name: str) -> str:
     """Return the label of a measure, or empty text for what is none."""
     names = run.table("measure_names")
-    found = names.loc[names.name == name, "label"]
-    return "" if found.empty else str(found.iloc[0])
+    labels = names.loc[names.name == name, "label"]
+    return "" if labels.empty else str(labels.iloc[0])

@@ -37,8 +37,8 @@ def methods(run: Run) -> list[Paragraph]:
         "Verdicts": _verdicts(run),
         "Not measured": _not_measured(run),
     }
-    written = {title: " ".join(sentences) for title, sentences in parts.items()}
-    return [Paragraph(title, text) for title, text in written.items() if text]
+    texts = {title: " ".join(sentences) for title, sentences in parts.items()}
+    return [Paragraph(title, text) for title, text in texts.items() if text]
 
 
 # --- cohorts ---
@@ -57,13 +57,13 @@ def _cohorts(run: Run) -> Iterator[str]:
 
 def _cohort_facts(run: Run, role: str, rows: pd.DataFrame) -> str:
     name = str((run.scorecard.get(role) or {}).get("name") or "")
-    kept = included(rows)
-    subjects = kept.subject.nunique() if "subject" in kept else len(kept)
-    clusters = f" of {count(subjects)} subjects" if subjects < len(kept) else ""
-    named = f" (“{name}”)" if name else ""
+    members = included(rows)
+    subjects = members.subject.nunique() if "subject" in members else len(members)
+    clusters = f" of {count(subjects)} subjects" if subjects < len(members) else ""
+    title = f" (“{name}”)" if name else ""
     return (
-        f"The {role} cohort{named} has {count(len(kept))} rows{clusters} in the "
-        f"analysis{_ages(kept)}{_sexes(kept)}."
+        f"The {role} cohort{title} has {count(len(members))} rows{clusters} in the "
+        f"analysis{_ages(members)}{_sexes(members)}."
     )
 
 
@@ -81,8 +81,8 @@ def _ages(rows: pd.DataFrame) -> str:
 
 
 def _sexes(rows: pd.DataFrame) -> str:
-    known = rows.sex[rows.sex.isin(["F", "M"])]
-    return f", {percent((known == 'F').mean())} women" if len(known) else ""
+    sexes = rows.sex[rows.sex.isin(["F", "M"])]
+    return f", {percent((sexes == 'F').mean())} women" if len(sexes) else ""
 
 
 def _excluded(rows: pd.DataFrame) -> str:
@@ -90,17 +90,17 @@ def _excluded(rows: pd.DataFrame) -> str:
     if out.empty:
         return "No row was excluded."
     reasons = out.reason.replace("", "no reason given").value_counts()
-    listed = listing([f"{count(n)} for “{reason}”" for reason, n in reasons.head(5).items()])
+    text = listing([f"{count(n)} for “{reason}”" for reason, n in reasons.head(5).items()])
     more = " and other reasons" if len(reasons) > 5 else ""
     total = "1 row was" if len(out) == 1 else f"{count(len(out))} rows were"
-    return f"{total} excluded: {listed}{more}."
+    return f"{total} excluded: {text}{more}."
 
 
 def _segmenter(run: Run) -> Iterator[str]:
     names = {str((run.scorecard.get(role) or {}).get("segmenter") or "") for role in COHORTS}
-    described = run.record.get("segmenters") or {}
+    descriptions = run.record.get("segmenters") or {}
     if len(names) == 1:
-        yield from (str(described[name]) for name in names if name in described)
+        yield from (str(descriptions[name]) for name in names if name in descriptions)
 
 
 # --- statistics ---
@@ -108,8 +108,8 @@ def _segmenter(run: Run) -> Iterator[str]:
 
 def _estimates(run: Run) -> Iterator[str]:
     present = set(usable(run.table("results")).quantity)
-    described = run.record.get("quantities") or {}
-    sentences = [str(words["methods"]) for name, words in described.items() if name in present]
+    descriptions = run.record.get("quantities") or {}
+    sentences = [str(words["methods"]) for name, words in descriptions.items() if name in present]
     sentences += [str(headline.get("methods") or "") for headline in measured_headlines(run)]
     yield from dict.fromkeys(sentence for sentence in sentences if sentence)
 
@@ -166,10 +166,10 @@ def _span(values: list[int]) -> str:
 
 
 def _verdicts(run: Run) -> Iterator[str]:
-    stated, margin = run.settings.get("alpha"), run.settings.get("margin")
-    if is_missing(stated):
+    level, margin = run.settings.get("alpha"), run.settings.get("margin")
+    if is_missing(level):
         return
-    alpha = float(stated)  # type: ignore[arg-type]
+    alpha = float(level)  # type: ignore[arg-type]
     yield (
         f"A metric passes when its {percent(1 - 2 * alpha)} interval lies inside the equivalence margin, "
         f"that is, when two one-sided tests (TOST) reject both sides at {percent(alpha)} [@Schuirmann1987; "
@@ -206,8 +206,8 @@ def _not_measured(run: Run) -> Iterator[str]:
     for question in run.questions:
         if question["verdict"] == "not measured":
             yield f"“{question['name']}” was not measured: {question.get('reason') or 'no reason was given'}."
-    failed = run.table("results")
-    failed = failed[failed.status != "ok"]
-    if len(failed):
-        estimates = "estimate" if len(failed) == 1 else "estimates"
-        yield f"{count(len(failed))} {estimates} could not be made; the tables give the reason."
+    failures = run.table("results")
+    failures = failures[failures.status != "ok"]
+    if len(failures):
+        estimates = "estimate" if len(failures) == 1 else "estimates"
+        yield f"{count(len(failures))} {estimates} could not be made; the tables give the reason."

@@ -28,8 +28,8 @@ SHORT_HEADSIZES: Mapping[str, str] = MappingProxyType(
 
 def quantity_label(run: Run, name: str) -> str:
     """Name a quantity as the run describes it; one that it does not describe by its own name with spaces."""
-    described = run.record.get("quantities") or {}
-    return str((described.get(name) or {}).get("label") or name.replace("_", " ").capitalize())
+    descriptions = run.record.get("quantities") or {}
+    return str((descriptions.get(name) or {}).get("label") or name.replace("_", " ").capitalize())
 
 
 def headsize_label(name: str) -> str:

@@ -84,8 +84,8 @@ def _authors(persons: "Iterable[Person]") -> str:
 
 def _author(person: "Person") -> str:
     surname = " ".join([*person.prelast_names, *person.last_names, *person.lineage_names])
-    given = " ".join([*person.first_names, *person.middle_names])
-    initials = "".join(word[0] for word in re.split(r"[\s-]+", _plain(given)) if word)
+    names = " ".join([*person.first_names, *person.middle_names])
+    initials = "".join(word[0] for word in re.split(r"[\s-]+", _plain(names)) if word)
     return f"{_plain(surname)} {initials}".strip()
 
 
@@ -128,7 +128,7 @@ class Bibliography:
         """
         parts = CITATION.split(text)
         texts, keys = parts[0::2], [*parts[1::2], ""]
-        pieces = [Piece(part, self._numbers(cited)) for part, cited in zip(texts, keys, strict=True)]
+        pieces = [Piece(part, self._numbers(key)) for part, key in zip(texts, keys, strict=True)]
         return [piece for piece in pieces if piece.text or piece.numbers]
 
     def _numbers(self, keys: str) -> tuple[int, ...]:

@@ -76,12 +76,12 @@ def write_report(
         When the folder lacks a file, or a file comes from another version.
     """
     target = out or run / "report.html"
-    opened = read_run(run)
-    write_text_atomic(target, page(opened))
+    content = read_run(run)
+    write_text_atomic(target, page(content))
     if out is None:
-        write_figures(opened, run / FOLDER, progress, formats=formats)
-        write_texts(opened, run)
-        write_summary(opened, run / "summary.pdf")
+        write_figures(content, run / FOLDER, progress, formats=formats)
+        write_texts(content, run)
+        write_summary(content, run / "summary.pdf")
     return target
 
 
@@ -121,11 +121,11 @@ def _without_first(section: Section) -> Section:
 
 
 def _section(run: Run, question: Mapping[str, Any]) -> Section:
-    shown = dict(question) | {"headlines": [_headline(h) for h in question["headlines"]]}
+    section = dict(question) | {"headlines": [_headline(h) for h in question["headlines"]]}
     place = int(question["number"])
-    caveats = _caveats(shown["headlines"])
+    caveats = _caveats(section["headlines"])
     return Section(
-        shown,
+        section,
         QUESTIONS_IN_FULL.get(place, ""),
         caveats,
         figures_of(run, place),
@@ -161,16 +161,16 @@ def _headline(headline: Mapping[str, Any]) -> dict[str, Any]:
         "n_generated",
     )
     texts = ("label", "unit", "verdict", "sentence", "caveat", "better_text", "reason")
-    filled = (
+    entry = (
         dict.fromkeys(keys) | dict.fromkeys(texts, "") | {k: v for k, v in headline.items() if v is not None}
     )
-    filled["label"] = filled["label"] or filled["name"]
-    filled["against_null"] = bool(headline.get("against_null"))
+    entry["label"] = entry["label"] or entry["name"]
+    entry["against_null"] = bool(headline.get("against_null"))
     for name in ("null", "matched"):
-        filled[name] = {"median": None, "low": None, "high": None, "n": None, "splits": None} | (
+        entry[name] = {"median": None, "low": None, "high": None, "n": None, "splits": None} | (
             headline.get(name) or {}
         )
-    return filled
+    return entry
 
 
 # --- facts about the cohorts ---
@@ -180,10 +180,10 @@ def _facts(run: Run) -> Iterator[tuple[str, str]]:
     """Name and describe each cohort in a line."""
     subjects = run.table("subjects")
     for role in COHORTS:
-        stated = run.scorecard.get(role) or {}
+        facts = run.scorecard.get(role) or {}
         rows = included(subjects[subjects.cohort == role])
         parts = [
-            str(stated.get("name") or ""),
+            str(facts.get("name") or ""),
             f"n = {count(len(rows))}" if len(rows) else "",
             _demography(rows),
         ]
@@ -237,11 +237,11 @@ class Notes:
 
 def _notes(run: Run) -> Notes:
     table = run.table("notes")
-    shown = table.head(MAX_NOTES)
-    lines = shown.row.map(count)
-    shown = shown.assign(row=lines.where(shown.row.notna(), ""))
-    rows = [{str(key): value for key, value in row.items()} for row in shown.to_dict("records")]
-    return Notes(rows, len(table) - len(shown))
+    notes = table.head(MAX_NOTES)
+    lines = notes.row.map(count)
+    notes = notes.assign(row=lines.where(notes.row.notna(), ""))
+    rows = [{str(key): value for key, value in row.items()} for row in notes.to_dict("records")]
+    return Notes(rows, len(table) - len(notes))
 
 
 def _flat(record: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:

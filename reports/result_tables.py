@@ -200,8 +200,8 @@ def _by_cohort(
 ) -> ResultTable:
     """One row per key with one column per cohort; the rest of the row belongs to the main cohort."""
     rows = rows.assign(key=rows[keys].agg("\t".join, axis=1))
-    ranked = rows.sort_values("cohort", key=lambda names: names.map(MAIN_COHORTS.index), kind="stable")
-    main = ranked.drop_duplicates("key").set_index("key", drop=False).loc[rows.key.drop_duplicates()]
+    sequence = rows.sort_values("cohort", key=lambda names: names.map(MAIN_COHORTS.index), kind="stable")
+    main = sequence.drop_duplicates("key").set_index("key", drop=False).loc[rows.key.drop_duplicates()]
     counts = rows.groupby("key")[["n_reference", "n_generated"]].max()
     main = main.assign(n_reference=counts.n_reference, n_generated=counts.n_generated)
     cohorts = [cohort for cohort in COHORTS if (rows.cohort == cohort).any()]
@@ -230,10 +230,10 @@ def _comparison_columns(rows: pd.DataFrame) -> list[Column]:
         ("n_generated", ("n ref. / gen.", _count_cell)),
         ("mde", ("Minimum detectable", _mde_cell)),
     ]
-    kept = [column for name, column in candidates if rows[name].notna().any()]
-    kept += [("Verdict", _verdict_cell)] if (rows.verdict != "").any() else []
-    explained = (rows.status == "ok") & (rows.reason != "")
-    return [*kept, ("Note", _reason_cell)] if explained.any() else kept
+    columns = [column for name, column in candidates if rows[name].notna().any()]
+    columns += [("Verdict", _verdict_cell)] if (rows.verdict != "").any() else []
+    has_note = (rows.status == "ok") & (rows.reason != "")
+    return [*columns, ("Note", _reason_cell)] if has_note.any() else columns
 
 
 def _estimate_heading(rows: pd.DataFrame, cohort: str) -> str:
@@ -257,13 +257,13 @@ def _note(rows: pd.DataFrame) -> str:
 def _conventions(rows: pd.DataFrame) -> ResultTable:
     """One row per structure, one column per head-size convention."""
     main = next(cohort for cohort in MAIN_COHORTS if (rows.cohort == cohort).any())
-    chosen = sort_by_structure(rows[rows.cohort == main])
+    estimates = sort_by_structure(rows[rows.cohort == main])
     sides = [
         _side_column(SHORT_HEADSIZES.get(str(headsize), str(headsize)), side, "structure")
-        for headsize, side in chosen.groupby("headsize", sort=False)
+        for headsize, side in estimates.groupby("headsize", sort=False)
     ]
     note = "; ".join(part for part in (main, formatting.shown_unit(rows.unit.iloc[0])) if part)
-    base = chosen.drop_duplicates("structure")
+    base = estimates.drop_duplicates("structure")
     return ResultTable(
         f"{_title(rows)}: head-size conventions", note, *_fill(base, [("Structure", _name_cell), *sides])
     )
@@ -272,9 +272,12 @@ def _conventions(rows: pd.DataFrame) -> ResultTable:
 def _strata(rows: pd.DataFrame) -> ResultTable:
     """One row per stratum: n, the smallest detectable effect, and how many structures got which verdict."""
     main = next(cohort for cohort in MAIN_COHORTS if (rows.cohort == cohort).any())
-    chosen = _sort_by_stratum(rows[rows.cohort == main])
+    estimates = _sort_by_stratum(rows[rows.cohort == main])
     summaries = pd.DataFrame(
-        [{"stratum": name} | _stratum_summary(part) for name, part in chosen.groupby("stratum", sort=False)]
+        [
+            {"stratum": name} | _stratum_summary(part)
+            for name, part in estimates.groupby("stratum", sort=False)
+        ]
     )
     columns: list[Column] = [
         ("Stratum", lambda row: Cell(row.stratum, kind="name")),
@@ -284,21 +287,21 @@ def _strata(rows: pd.DataFrame) -> ResultTable:
         ("Lowest", lambda row: Cell(row.lowest, kind="text")),
         ("Highest", lambda row: Cell(row.highest, kind="text")),
     ]
-    if (chosen.verdict != "").any():
+    if (estimates.verdict != "").any():
         columns += [(word.capitalize(), _tally_cell(word)) for word in VERDICTS]
     return ResultTable(f"{_title(rows)}: by sex and age", _note(rows), *_fill(summaries, columns))
 
 
 def _stratum_summary(rows: pd.DataFrame) -> dict[str, Any]:
-    known = rows.dropna(subset=["estimate"]).sort_values("estimate", kind="stable")
+    estimates = rows.dropna(subset=["estimate"]).sort_values("estimate", kind="stable")
     return {
         "n_reference": rows.n_reference.max(),
         "n_generated": rows.n_generated.max(),
         "mde": rows.mde.median(),
         "unit": rows.unit.iloc[0],
-        "typical": known.estimate.median(),
-        "lowest": _named_estimate(known.head(1)),
-        "highest": _named_estimate(known.tail(1)),
+        "typical": estimates.estimate.median(),
+        "lowest": _named_estimate(estimates.head(1)),
+        "highest": _named_estimate(estimates.tail(1)),
     } | {word: int((rows.verdict == word).sum()) for word in VERDICTS}
 
 

@@ -113,10 +113,10 @@ def _read_json(path: Path) -> dict[str, Any]:
 
 
 def _check_scorecard(scorecard: Mapping[str, Any], path: Path) -> None:
-    found = scorecard.get("schema")
-    if found != SCORECARD_SCHEMA:
+    version = scorecard.get("schema")
+    if version != SCORECARD_SCHEMA:
         raise DataError(
-            f"{path} has schema {found!r}, but this version reads schema {SCORECARD_SCHEMA}; "
+            f"{path} has schema {version!r}, but this version reads schema {SCORECARD_SCHEMA}; "
             "run the analysis again with this version (its configuration is in run.json), or use the version "
             "that wrote it"
         )
@@ -127,21 +127,21 @@ def _check_scorecard(scorecard: Mapping[str, Any], path: Path) -> None:
             f"expected {N_QUESTIONS} questions in {path}, but it has {count}; run the analysis again"
         )
     for question in questions:
-        missing = [key for key in ("number", "name", "verdict", "headlines") if key not in question]
-        if missing:
-            raise DataError(f"a question in {path} lacks {', '.join(missing)}; run the analysis again")
+        gaps = [key for key in ("number", "name", "verdict", "headlines") if key not in question]
+        if gaps:
+            raise DataError(f"a question in {path} lacks {', '.join(gaps)}; run the analysis again")
 
 
 def _read_table(folder: Path, name: str) -> pd.DataFrame:
     """Read one table; text that is missing becomes empty text, because a page shows both alike."""
     schema = SCHEMAS[name]
-    found = [path for suffix in ("tsv", "parquet") if (path := folder / f"{name}.{suffix}").is_file()]
-    if not found:
+    paths = [path for suffix in ("tsv", "parquet") if (path := folder / f"{name}.{suffix}").is_file()]
+    if not paths:
         if name in REQUIRED_TABLES:
             raise DataError(
                 f"expected the table {folder / name}.tsv, but there is none; run the analysis again"
             )
         return schema.empty()
-    table = read_table(found[0], schema)
+    table = read_table(paths[0], schema)
     texts = [column.name for column in schema.columns if column.dtype == "str" and column.name in table]
     return table.assign(**{column: table[column].astype(object).fillna("").astype("str") for column in texts})

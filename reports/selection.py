@@ -40,24 +40,24 @@ def select_results(
     table = usable(run.table("results"))
     table = table[(table.question == question) & (table.stratum == stratum) & (table.structure != "")]
     for quantity in quantities:
-        chosen = table[table.quantity == quantity]
+        rows = table[table.quantity == quantity]
         if cohort:
-            chosen = chosen[chosen.cohort == cohort]
-        if not chosen.empty:
-            return _with_headsize(run, chosen, headsize)
+            rows = rows[rows.cohort == cohort]
+        if not rows.empty:
+            return _with_headsize(run, rows, headsize)
     return table.head(0)
 
 
 def primary_headsize(run: Run, table: pd.DataFrame) -> str:
     """Head-size convention of the run where the rows have it, else the first one they have."""
     present = list(dict.fromkeys(table.headsize))
-    wanted = str(run.settings.get("headsize", "covariate"))
-    return wanted if wanted in present or not present else present[0]
+    convention = str(run.settings.get("headsize", "covariate"))
+    return convention if convention in present or not present else present[0]
 
 
 def _with_headsize(run: Run, table: pd.DataFrame, headsize: str) -> pd.DataFrame:
     """Rows of one convention; head size itself cannot be adjusted for head size and stays as it is."""
-    wanted = primary_headsize(run, table) if headsize == "primary" else headsize
-    chosen = table[table.headsize == wanted]
-    others = table[~table.structure.isin(chosen.structure)].drop_duplicates(["structure", "cohort"])
-    return pd.concat([chosen, others[others.structure == "TIV"]], ignore_index=True)
+    convention = primary_headsize(run, table) if headsize == "primary" else headsize
+    rows = table[table.headsize == convention]
+    others = table[~table.structure.isin(rows.structure)].drop_duplicates(["structure", "cohort"])
+    return pd.concat([rows, others[others.structure == "TIV"]], ignore_index=True)

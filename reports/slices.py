@@ -108,7 +108,7 @@ class SliceGroup:
     @property
     def outlined(self) -> bool:
         """Whether some picture has outlines."""
-        return any(shown.outlines for pair in self.pairs for shown in pair)
+        return any(picture.outlines for pair in self.pairs for picture in pair)
 
 
 @dataclass(frozen=True)
@@ -140,13 +140,13 @@ def slices_of(run: Run, question: int) -> list[SliceGroup]:
     """
     table = run.table("slices")
     table = table[table.file.isin(_affordable(run, table))]
-    chosen = table[table.question == question]
-    return [_group(run, question, str(name), rows) for name, rows in chosen.groupby("group", sort=False)]
+    pictures = table[table.question == question]
+    return [_group(run, question, str(name), rows) for name, rows in pictures.groupby("group", sort=False)]
 
 
 def volumes_of(run: Run) -> list[SmallVolume]:
     """Return the volumes to look around in, as far as the budget of the page allows."""
-    table, left, found = run.table("slices"), VOLUME_BUDGET_BYTES, list[SmallVolume]()
+    table, left, volumes = run.table("slices"), VOLUME_BUDGET_BYTES, list[SmallVolume]()
     places: dict[int, int] = {}  # pair -> place of its generated volume
     for _, row in table[table.volume != ""].iterrows():
         content = _content(run, str(row.volume))
@@ -156,25 +156,25 @@ def volumes_of(run: Run) -> list[SmallVolume]:
         if content:
             title = TITLES.get((int(row.question), str(row.group)), (str(row.group), ""))[0]
             beside = "" if row.cohort == "generated" else "beside it: "
-            packed = base64.b64encode(content).decode("ascii")
+            text = base64.b64encode(content).decode("ascii")
             if row.cohort == "generated":
-                places[int(row.pair)] = len(found)
+                places[int(row.pair)] = len(volumes)
             elif int(row.pair) in places:
                 place = places.pop(int(row.pair))
-                found[place] = replace(found[place], beside=len(found))
-            found.append(SmallVolume(f"{title}: {beside}{_subject(row)}", packed))
-    return found
+                volumes[place] = replace(volumes[place], beside=len(volumes))
+            volumes.append(SmallVolume(f"{title}: {beside}{_subject(row)}", text))
+    return volumes
 
 
 def _affordable(run: Run, table: pd.DataFrame) -> set[str]:
     """Files of the first pairs whose sizes add up to the budget; pictures that are missing cost nothing."""
-    left, kept = BUDGET_BYTES, set[str]()
+    left, files = BUDGET_BYTES, set[str]()
     for _, rows in table.groupby("pair", sort=False):
         left -= sum(len(_content(run, name)) for file in rows.file for name in (str(file), outlines_of(file)))
         if left < 0:
             break
-        kept.update(rows.file)
-    return kept
+        files.update(rows.file)
+    return files
 
 
 def outlines_of(file: object) -> str:
@@ -246,11 +246,11 @@ def _why(run: Run, row: pd.Series) -> str:
 def _likeness(row: pd.Series) -> str:
     """Say how like the chosen image this one is, and whether that is more than chance."""
     if row.group == "near_duplicates":
-        said, rule = f"Distance {fixed(row.likeness, 2)}", "near-duplicates lie below"
+        text, rule = f"Distance {fixed(row.likeness, 2)}", "near-duplicates lie below"
     else:
         whom = "Nearest training image" if row.cohort == "training" else "Nearest held-out subject"
-        said, rule = f"{whom}, correlation {fixed(row.likeness, 2)}", "copies from"
+        text, rule = f"{whom}, correlation {fixed(row.likeness, 2)}", "copies from"
     if not row.verdict:
-        return said
+        return text
     limit = "" if is_missing(row.limit) else f" ({rule} {fixed(row.limit, 2)})"
-    return f"{said}: {row.verdict}{limit}"
+    return f"{text}: {row.verdict}{limit}"

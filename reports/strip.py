@@ -48,13 +48,13 @@ def _null(headline: Mapping[str, object]) -> Mapping[str, object]:
 def _window(headline: Mapping[str, object]) -> tuple[float, float] | None:
     """Values at the left and right end of the strip."""
     margins = _numbers(headline, "margin_low", "margin_high")
-    seen = _numbers(headline, "estimate", *PASS, *FAIL, "ideal") + _numbers(
+    points = _numbers(headline, "estimate", *PASS, *FAIL, "ideal") + _numbers(
         _null(headline), "low", "high", "median"
     )
     if len(margins) == 2 and margins[1] > margins[0]:
         centre, half = sum(margins) / 2, (margins[1] - margins[0]) / (2 * BAND_FRACTION)
         return centre - half, centre + half
-    values = seen + margins
+    values = points + margins
     if not values:
         return None
     pad = (max(values) - min(values)) * 0.15 or 1.0
@@ -100,17 +100,17 @@ def at_equal_n(headline: Mapping[str, object]) -> dict[str, object]:
     Other headlines stay as they are.
     """
     median = _null(headline).get("median")
-    needed = (median, headline.get("judged"), headline.get("estimate"))
-    if not headline.get("against_null") or any(is_missing(value) for value in needed):
+    numbers = (median, headline.get("judged"), headline.get("estimate"))
+    if not headline.get("against_null") or any(is_missing(value) for value in numbers):
         return dict(headline)
-    centre, judged, estimate = (float(value) for value in needed)  # type: ignore[arg-type]
-    shift = centre + judged - estimate
-    moved = {
+    centre, matched_value, estimate = (float(value) for value in numbers)  # type: ignore[arg-type]
+    shift = centre + matched_value - estimate
+    changes = {
         name: float(headline[name]) + shift  # type: ignore[arg-type]
         for name in ("estimate", "ci_low", "ci_high", *PASS, *FAIL, "margin_low", "margin_high")
         if not is_missing(headline.get(name))
     }
-    return dict(headline) | moved | {"ideal": centre}
+    return dict(headline) | changes | {"ideal": centre}
 
 
 def as_judged(headline: Mapping[str, object]) -> dict[str, object]:
@@ -130,13 +130,13 @@ def as_judged(headline: Mapping[str, object]) -> dict[str, object]:
     row = failing_structure(headline)
     if row is not None:
         margin = float(row["margin"])  # type: ignore[arg-type]
-        shown = dict(row) | {"margin_low": -margin, "margin_high": margin, "ideal": 0.0, "null": None}
+        entry = dict(row) | {"margin_low": -margin, "margin_high": margin, "ideal": 0.0, "null": None}
     else:
-        shown = at_equal_n(headline)
+        entry = at_equal_n(headline)
     for low, high in (PASS, FAIL):
-        if is_missing(shown.get(low)) or is_missing(shown.get(high)):
-            shown |= {low: shown.get("ci_low"), high: shown.get("ci_high")}
-    return shown
+        if is_missing(entry.get(low)) or is_missing(entry.get(high)):
+            entry |= {low: entry.get("ci_low"), high: entry.get("ci_high")}
+    return entry
 
 
 def failing_structure(headline: Mapping[str, object]) -> Mapping[str, object] | None:
@@ -144,8 +144,8 @@ def failing_structure(headline: Mapping[str, object]) -> Mapping[str, object] | 
     failing, worst = headline.get("failing"), headline.get("worst")
     if not isinstance(failing, list) or not failing:
         return None
-    named = worst.get("structure") if isinstance(worst, Mapping) else None
-    return next((row for row in failing if row["structure"] == named), failing[0])
+    name = worst.get("structure") if isinstance(worst, Mapping) else None
+    return next((row for row in failing if row["structure"] == name), failing[0])
 
 
 def strip(headline: Mapping[str, object]) -> Strip | None:

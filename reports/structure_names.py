@@ -25,7 +25,7 @@ CORTEX = tuple(dict.fromkeys(LOBES.values()))
 GROUPS = (WHOLE, DEEP, FLUID, *CORTEX, OTHER)
 _LARGE = {"Cerebral-White-Matter", "Cerebral-Cortex", "Cerebellum-White-Matter", "Cerebellum-Cortex"}
 #: Region -> place of its first structure in the table.
-_FIRST = {found.region: place for place, found in reversed(list(enumerate(STRUCTURES)))}
+_FIRST = {structure.region: place for place, structure in reversed(list(enumerate(STRUCTURES)))}
 _SIDES = ("left", "right", "")
 _PLAIN = {
     TIV: "Head size (TIV)",
@@ -66,8 +66,8 @@ _PARCELS = {
 
 def _member(name: str) -> Structure | None:
     """Find a structure, or of a region (both sides together) its first structure."""
-    found = find_structure(name)
-    return STRUCTURES[_FIRST[name]] if found is None and name in _FIRST else found
+    structure = find_structure(name)
+    return STRUCTURES[_FIRST[name]] if structure is None and name in _FIRST else structure
 
 
 @cache
@@ -81,21 +81,21 @@ def region_label(name: str) -> str:
     >>> region_label("caudalanteriorcingulate")  # both sides together
     'Caudal anterior cingulate'
     """
-    found = _member(name)
-    region = found.region if found else name
+    structure = _member(name)
+    region = structure.region if structure else name
     if region in _PLAIN:
         return _PLAIN[region]
-    if found and found.atlas == "dk":
+    if structure and structure.atlas == "dk":
         parcel = region.removeprefix("ctx-")
         return _PARCELS.get(parcel, parcel.capitalize())
-    return region.replace("-", " ").capitalize() if found else name
+    return region.replace("-", " ").capitalize() if structure else name
 
 
 @cache
 def side(name: str) -> str:
     """Name the hemisphere: ``left``, ``right``, or empty for midline and unknown structures."""
-    found = find_structure(name)
-    return found.hemisphere if found and found.hemisphere in ("left", "right") else ""
+    structure = find_structure(name)
+    return structure.hemisphere if structure and structure.hemisphere in ("left", "right") else ""
 
 
 @cache
@@ -107,14 +107,14 @@ def structure_label(name: str) -> str:
 @cache
 def group(name: str) -> str:
     """Name the group of `GROUPS` a structure belongs to."""
-    found = _member(name)
-    if found is None:
+    structure = _member(name)
+    if structure is None:
         return WHOLE if name == TIV else OTHER
-    if found.lobe:
-        return LOBES[found.lobe]
-    if found.region in _LARGE:
+    if structure.lobe:
+        return LOBES[structure.lobe]
+    if structure.region in _LARGE:
         return WHOLE
-    return FLUID if found.tissue == "csf" else DEEP
+    return FLUID if structure.tissue == "csf" else DEEP
 
 
 def place(name: str) -> tuple[int, int, int, str]:

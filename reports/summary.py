@@ -55,14 +55,14 @@ def _page() -> Figure:
 def _first_page(run: Run) -> Figure:
     page = _page()
     y = _write(page, TOP, f"plausibrain summary: {run.scorecard.get('name', '')}", size=9, color=INK_3)
-    y = _write(page, y - STEP / 2, answer(run.scorecard), size=17, weight="bold", wrapped=52)
+    y = _write(page, y - STEP / 2, answer(run.scorecard), size=17, weight="bold", width=52)
     for title, findings in (("Largest differences by structure", biases(run)), ("Headlines", faults(run))):
         if findings:
             y = _write(page, y - STEP, title, weight="bold")
         for f in findings:
             page.text(0.36, y, f.text, fontsize=10, va="top")
             page.text(RIGHT, y, f.verdict, fontsize=10, va="top", ha="right", color=_colour(f.verdict))
-            y = _write(page, y, f.name, color=INK_2, wrapped=34)
+            y = _write(page, y, f.name, color=INK_2, width=34)
     reasons = unjudged(run)
     y = _write(page, y - STEP, "Without a verdict", weight="bold") if reasons else y
     for u in reasons:
@@ -114,10 +114,10 @@ def _row(page: Figure, y: float, h: Mapping[str, Any]) -> float:
 
 
 def _write(
-    page: Figure, y: float, text: str, *, size: float = 10, wrapped: int = WRAPPED, **style: Any
+    page: Figure, y: float, text: str, *, size: float = 10, width: int = WRAPPED, **style: Any
 ) -> float:
     """Write wrapped lines from the left margin down; return where the next line begins."""
-    lines = textwrap.wrap(text, wrapped) or [""]
+    lines = textwrap.wrap(text, width) or [""]
     page.text(LEFT, y, "\n".join(lines), fontsize=size, va="top", linespacing=1.25, **style)
     return y - len(lines) * STEP * size / 10
 

@@ -33,13 +33,13 @@ def write_texts(run: Run, folder: Path) -> list[Path]:
         The files. The two methods files cite the same keys, and the bibliography holds exactly those.
     """
     paragraphs = [*methods(run), software(run), Paragraph("Results", results_paragraph(run))]
-    cited = Bibliography()
+    bibliography = Bibliography()
     for paragraph in paragraphs:
-        cited.pieces(paragraph.text)
+        bibliography.pieces(paragraph.text)
     texts = {
         "methods.md": markdown(paragraphs),
         "methods.tex": latex(paragraphs),
-        "references.bib": bibtex(reference.key for reference in cited.cited),
+        "references.bib": bibtex(reference.key for reference in bibliography.cited),
     }
     return [write_text_atomic(folder / name, text) for name, text in texts.items()]
 

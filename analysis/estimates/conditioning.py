@@ -54,7 +54,7 @@ def conditioning(pairs: Pairs) -> pd.DataFrame:
 
 def _condition(pairs: Pairs, column: str) -> pd.DataFrame:
     settings, name = pairs.full.frame.settings, LABELS[column].replace(" ", "_")
-    x, y, rows = requested_and_measured(column, pairs.full.generated.prepared.sample)
+    x, y, rows = requested_and_measured(column, pairs.full.generated.arrays.sample)
 
     def values(pair: Pair) -> np.ndarray:
         w = pair.generated.weights[:, rows]
@@ -110,7 +110,7 @@ def _reach(x: np.ndarray, y: np.ndarray, name: str, n: int) -> pd.DataFrame:
 
 def dose_table(pairs: Pairs) -> pd.DataFrame:
     """Return requested and measured values of every image and condition."""
-    sample = pairs.full.generated.prepared.sample
+    sample = pairs.full.generated.arrays.sample
     tables = []
     for column in LABELS:
         if missing_capability(f"requested {LABELS[column]}", pairs.full.frame):
@@ -136,7 +136,7 @@ def _age_doses(pairs: Pairs) -> list[pd.DataFrame]:
     """Return requested age and age-bias corrected brain age of every image."""
     if missing_capability("brain age", pairs.full.frame):
         return []
-    sample = pairs.full.generated.prepared.sample
+    sample = pairs.full.generated.arrays.sample
     table = pd.DataFrame(
         {
             "participant_id": sample.subjects["participant_id"].to_numpy(),

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from plausibrain.analysis.evaluate import Pairs
-from plausibrain.analysis.joint_design import Frame, Prepared
+from plausibrain.analysis.joint_design import CohortArrays, Frame
 from plausibrain.analysis.pingouin_access import unrounded_pingouin
 from plausibrain.analysis.quantities import ESTIMATES, Quantity
 from plausibrain.analysis.results import COLUMNS, benjamini_hochberg, subjects_in
@@ -37,7 +37,7 @@ COHORT, VOLUME = "cohort", "volume"
 def conventional(pairs: Pairs) -> pd.DataFrame:
     """Return effect sizes and tests of every structure as pingouin computes them."""
     frame = pairs.full.frame
-    both = [subject_rows(frame, prepared) for prepared in (frame.reference, frame.generated)]
+    both = [subject_rows(frame, arrays) for arrays in (frame.reference, frame.generated)]
     with unrounded_pingouin() as pg:
         rows = [row for name in frame.outcome_names for row in _of_structure(pg, frame, both, name)]
     table = pd.DataFrame(rows).assign(
@@ -51,14 +51,14 @@ def conventional(pairs: Pairs) -> pd.DataFrame:
     return table.reindex(columns=COLUMNS)
 
 
-def subject_rows(frame: Frame, prepared: Prepared) -> pd.DataFrame:
+def subject_rows(frame: Frame, arrays: CohortArrays) -> pd.DataFrame:
     """Return volumes (mm³), age, sex and head size, one row per subject."""
-    sample = prepared.sample
+    sample = arrays.sample
     table = pd.DataFrame(sample.volumes, columns=list(sample.structures))
     table["age"], table["male"] = sample.age, sample.male
     if sample.tiv is not None:
         table["TIV"] = sample.tiv
-    return table.groupby(prepared.clusters.row_of).mean()
+    return table.groupby(arrays.clusters.row_of).mean()
 
 
 def _of_structure(pg: Any, frame: Frame, both: list[pd.DataFrame], name: str) -> Iterator[dict[str, object]]:
@@ -82,15 +82,15 @@ def _of_structure(pg: Any, frame: Frame, both: list[pd.DataFrame], name: str) ->
     yield common | {"quantity": "common_language", "unit": "share", "cohort": "generated",
                    "estimate": larger, "p": np.nan}  # fmt: skip
     table = pd.concat([rows.assign(**{COHORT: float(k)}) for k, rows in enumerate(both)], ignore_index=True)
-    given = [c for c in ("age", "male", "TIV") if c in table and c != name and np.ptp(table[c]) > 0]
-    if not given:
+    covariates = [c for c in ("age", "male", "TIV") if c in table and c != name and np.ptp(table[c]) > 0]
+    if not covariates:
         return
-    partial = pg.partial_corr(table.rename(columns={name: VOLUME}), x=COHORT, y=VOLUME, covar=given)
+    partial = pg.partial_corr(table.rename(columns={name: VOLUME}), x=COHORT, y=VOLUME, covar=covariates)
     ends = np.asarray(partial["CI95"].iloc[0], dtype=float)
     yield common | {
         "quantity": "partial_r_cohort", "unit": "r", "estimate": _number(partial, "r"), "ci_low": ends[0],
         "ci_high": ends[1], "ci_level": 0.95, "p": _number(partial, "p_val", "p-val"),
-        "headsize": "covariate" if "TIV" in given else "none",
+        "headsize": "covariate" if "TIV" in covariates else "none",
     }  # fmt: skip
 
 

@@ -27,13 +27,13 @@ def exclusions(pairs: Pairs) -> pd.DataFrame:
     rows = pairs.full.frame.excluded
     settings = pairs.full.frame.settings
     out = []
-    for cohort, mine in rows.groupby("cohort", sort=False):
+    for cohort, group in rows.groupby("cohort", sort=False):
         for quantity in ("excluded", "implausible"):
-            known = mine.dropna(subset=[quantity])
-            for stratum, mask in _strata(known).items() if len(known) else ():
-                hits = known[quantity].to_numpy(dtype=bool)[mask]
+            members = group.dropna(subset=[quantity])
+            for stratum, mask in _strata(members).items() if len(members) else ():
+                hits = members[quantity].to_numpy(dtype=bool)[mask]
                 out.append(_share(quantity, str(cohort), stratum, hits, settings.confidence))
-        lowest = mine["qc_lowest"].dropna().to_numpy()
+        lowest = group["qc_lowest"].dropna().to_numpy()
         if len(lowest):
             row = _share("qc_reliable", str(cohort), "all", lowest > QC_THRESHOLD, settings.confidence)
             out.append(
@@ -46,9 +46,9 @@ def _strata(rows: pd.DataFrame) -> dict[str, np.ndarray]:
     masks = {"all": np.ones(len(rows), dtype=bool)}
     for sex in ("F", "M"):
         masks[sex] = (rows["sex"] == sex).to_numpy()
-    known = rows["age"].notna().to_numpy()
-    decades = np.where(known, decade(rows["age"].fillna(0).to_numpy()), "")
-    masks |= {name: decades == name for name in np.unique(decades[known])}
+    has_age = rows["age"].notna().to_numpy()
+    decades = np.where(has_age, decade(rows["age"].fillna(0).to_numpy()), "")
+    masks |= {name: decades == name for name in np.unique(decades[has_age])}
     return {name: mask for name, mask in masks.items() if mask.any()}
 
 

@@ -30,7 +30,7 @@ def feature_distances(pairs: Pairs) -> pd.DataFrame:
 
 
 def _row(pairs: Pairs, plugin: FeatureDistance, name: str) -> pd.DataFrame:
-    n = [int(present(pairs.full.side(role).prepared, name).sum()) for role in ROLES]
+    n = [int(present(pairs.full.side(role).arrays, name).sum()) for role in ROLES]
     d = pairs.full.frame.reference.clouds[name].shape[1]
     common = common_columns(pairs.full, question=8, analysis="feature_distances") | {"n": (n[0], n[1])}
     reason = _refusal(plugin, min(n), d, pairs.full.frame.settings.rules.min_vectors)
@@ -50,8 +50,8 @@ def _row(pairs: Pairs, plugin: FeatureDistance, name: str) -> pd.DataFrame:
         unit=plugin.unit, no_effect=None,
     )  # fmt: skip
     table[["ci_low", "ci_high"]] = table[["ci_low", "ci_high"]].clip(*plugin.bounds)
-    said = caveat(min(n), d) if caveat else ""
-    return table.assign(reason=table["reason"].where(table["status"] != "ok", said))
+    note = caveat(min(n), d) if caveat else ""
+    return table.assign(reason=table["reason"].where(table["status"] != "ok", note))
 
 
 def _draws(pairs: Pairs, plugin: FeatureDistance) -> Pair:

@@ -37,11 +37,11 @@ def memorisation(pairs: Pairs) -> pd.DataFrame:
     frame, rules = pairs.full.frame, pairs.full.frame.settings.rules
     rows: list[pd.DataFrame] = []
     for name in extractor_names(frame):
-        n = min(int(present(pairs.full.side(role).prepared, name).sum()) for role in ROLES)
+        n = min(int(present(pairs.full.side(role).arrays, name).sum()) for role in ROLES)
         if n >= rules.min_vectors:
             rows.append(_near_duplicates(pairs, name))
-        trained = frame.training is not None and name in frame.training.features
-        if trained and len(held_out_rows(frame)) >= rules.min_held_out:
+        has_training = frame.training is not None and name in frame.training.features
+        if has_training and len(held_out_rows(frame)) >= rules.min_held_out:
             rows += _copies(pairs, name)
     return pd.concat(rows, ignore_index=True) if rows else pd.DataFrame(columns=COLUMNS)
 
@@ -58,23 +58,23 @@ def _near_duplicates(pairs: Pairs, name: str) -> pd.DataFrame:
 
 
 def _copies(pairs: Pairs, name: str) -> list[pd.DataFrame]:
-    found = find_copies(pairs.full.frame, name)
-    published = np.nan_to_num(found.generated.similarity, nan=-np.inf) > found.published_limit
+    search = find_copies(pairs.full.frame, name)
+    published_flags = np.nan_to_num(search.generated.similarity, nan=-np.inf) > search.published_limit
     n_training = len(pairs.full.frame.training or ())
-    said = f"{n_training} training and {len(found.held_out_rows)} held-out subjects"
+    counts = f"{n_training} training and {len(search.held_out_rows)} held-out subjects"
     rows = []
-    for quantity, flagged in (("copies", found.flagged), ("copies_published", published)):
+    for quantity, flags in (("copies", search.flagged), ("copies_published", published_flags)):
 
-        def share(pair: Pair, flagged: np.ndarray = flagged) -> np.ndarray:
-            return share_of_copies(pair, flagged)
+        def share(pair: Pair, flags: np.ndarray = flags) -> np.ndarray:
+            return share_of_copies(pair, flags)
 
         table = estimate_rows(
             **common_columns(pairs.full, question=9, analysis="memorisation"), quantity=quantity,
             structures=[name], estimate=share(pairs.full), draws=share(pairs.bootstrap)[:, None],
             unit="share", cohort="generated", no_effect=CHANCE,
         )  # fmt: skip
-        rows.append(table.assign(reason=said))
-    copied = len(set(found.generated.row[found.flagged])) / max(n_training, 1)
-    alone = rows[0].assign(quantity="training_copied", estimate=copied)
+        rows.append(table.assign(reason=counts))
+    training_share = len(set(search.generated.row[search.flagged])) / max(n_training, 1)
+    alone = rows[0].assign(quantity="training_copied", estimate=training_share)
     blank = dict.fromkeys(["ci_low", "ci_high", "ci_level", "p", "q", "mde"], np.nan)
     return [*rows, alone.assign(**blank)]

@@ -63,5 +63,5 @@ def quality(pairs: Pairs) -> pd.DataFrame:
 def _means(role: Role, pair: Pair) -> np.ndarray:
     """Return the mean of every measure in its own unit, not adjusted for anything, (B, k)."""
     side = pair.side(role)
-    values = side.prepared.sample.quality.to_numpy(dtype=float)
+    values = side.arrays.sample.quality.to_numpy(dtype=float)
     return (side.weights.astype(float) @ values) / side.weights.sum(axis=1, dtype=float)[:, None]

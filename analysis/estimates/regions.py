@@ -34,13 +34,13 @@ from plausibrain.cohorts.lobes import lobes_of, region_groups
 def regions(pairs: Pairs) -> pd.DataFrame:
     """Return shares of small differences by group of structures, and mean and share by lobe and side."""
     frame = pairs.full.frame
-    adjusted, published = partial(_adjusted, headsize=frame.headsize), _published
+    adjusted_map, published_map = partial(_adjusted, headsize=frame.headsize), _published
     headsize: HeadSize = "pooled_residual" if frame.has_tiv else "none"
     tables = []
     for group, members in region_groups(frame.structures).items():
         for quantity, function, convention in (
-            ("region_share_small", adjusted, frame.headsize),
-            ("region_share_small_published", published, headsize),
+            ("region_share_small", adjusted_map, frame.headsize),
+            ("region_share_small_published", published_map, headsize),
         ):
             tables.append(_row(pairs, quantity, function, share_small, members, group, "share", convention))
     for lobe, members in lobes_of(frame.structures).items():
@@ -48,7 +48,7 @@ def regions(pairs: Pairs) -> pd.DataFrame:
             ("lobe_difference", _mean, "SD"),
             ("lobe_share_small", share_small, "share"),
         ):
-            tables.append(_row(pairs, quantity, adjusted, reduce, members, lobe, unit, frame.headsize))
+            tables.append(_row(pairs, quantity, adjusted_map, reduce, members, lobe, unit, frame.headsize))
     return pd.concat(tables, ignore_index=True)
 
 

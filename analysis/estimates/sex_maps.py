@@ -50,9 +50,9 @@ def sex_maps(pairs: Pairs) -> pd.DataFrame:
 def raw_sex_d(role: Role, pair: Pair) -> np.ndarray:
     """Return Cohen's d of men minus women, pooled SD with n - 2, nothing adjusted, (B, s)."""
     at = pair.frame.columns.index("sex")
-    fitted = fit(pair.side(role).moments.select([0, at]))
+    regression = fit(pair.side(role).moments.select([0, at]))
     with np.errstate(divide="ignore", invalid="ignore"):
-        return fitted.beta[:, 1] / np.sqrt(fitted.variance)
+        return regression.beta[:, 1] / np.sqrt(regression.variance)
 
 
 def adjusted_sex_d(role: Role, pair: Pair, headsize: HeadSize) -> np.ndarray:

@@ -128,7 +128,7 @@ def hedges_g(pair: Pair) -> np.ndarray:
     ----------
     Hedges 1981, equations 4 and 6 (key Hedges1981); J = 1 - 3 / (4 df - 1).
     """
-    fitted = fit(with_group(pair.reference.moments.select([0]), pair.generated.moments.select([0])))
+    regression = fit(with_group(pair.reference.moments.select([0]), pair.generated.moments.select([0])))
     freedom = (pair.reference.moments.n + pair.generated.moments.n - 2)[:, None]
     with np.errstate(divide="ignore", invalid="ignore"):
-        return fitted.beta[:, 1] / np.sqrt(fitted.variance) * (1 - 3 / (4 * freedom - 1))
+        return regression.beta[:, 1] / np.sqrt(regression.variance) * (1 - 3 / (4 * freedom - 1))

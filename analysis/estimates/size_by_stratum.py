@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from plausibrain.analysis.evaluate import Pairs
-from plausibrain.analysis.joint_design import Prepared
+from plausibrain.analysis.joint_design import CohortArrays
 from plausibrain.analysis.quantities import ESTIMATES
 from plausibrain.analysis.results import estimate_rows
 from plausibrain.analysis.strata import restrict, shared_strata
@@ -30,5 +30,5 @@ def size_by_stratum(pairs: Pairs) -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
 
 
-def _subjects(prepared: Prepared, mask: np.ndarray) -> int:
-    return len(np.unique(prepared.clusters.row_of[mask]))
+def _subjects(arrays: CohortArrays, mask: np.ndarray) -> int:
+    return len(np.unique(arrays.clusters.row_of[mask]))

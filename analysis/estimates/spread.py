@@ -71,7 +71,7 @@ def _tails(pairs: Pairs) -> pd.DataFrame:
 
     def share(pair: Pair) -> np.ndarray:
         side = pair.generated
-        outside = (side.prepared.features < edges[0]) | (side.prepared.features > edges[1])
+        outside = (side.arrays.features < edges[0]) | (side.arrays.features > edges[1])
         return (side.weights.astype(float) @ outside) / side.weights.sum(axis=1, dtype=float)[:, None]
 
     estimate, draws, null = evaluate_on(share, pairs.full, pairs.bootstrap, pairs.null)
@@ -90,7 +90,7 @@ def _asymmetry(pairs: Pairs) -> list[pd.DataFrame]:
     def index(role: Role, pair: Pair) -> np.ndarray:
         side = pair.side(role)
         n = side.weights.sum(axis=1, dtype=float)[:, None]
-        return 100 * (side.weights.astype(float) @ side.prepared.asymmetry) / n
+        return 100 * (side.weights.astype(float) @ side.arrays.asymmetry) / n
 
     return both_and_difference(
         pairs, index, _common(pairs), quantity="asymmetry_index", structures=names, unit="%"
@@ -110,8 +110,8 @@ def _allometry(pairs: Pairs) -> list[pd.DataFrame]:
     )
 
 
-def _log_log_slope(side: Weighted, adjusted: list[int]) -> np.ndarray:
-    sample, design = side.prepared.sample, side.prepared.design[:, adjusted]
+def _log_log_slope(side: Weighted, columns: list[int]) -> np.ndarray:
+    sample, design = side.arrays.sample, side.arrays.design[:, columns]
     if sample.tiv is None:
         raise ValueError("allometry needs head size")
     log_tiv = np.log(sample.tiv)

@@ -39,16 +39,16 @@ def utility(pairs: Pairs) -> pd.DataFrame:
     for size in SIZES:
         if 2 * size > len(frame.reference.clusters):
             break
-        found = errors_of(frame, everything[0], frame.generated, everything[1], size)
-        if len(found.rows):
-            tables += _rows(pairs, found, f"{size} subjects")
+        errors = errors_of(frame, everything[0], frame.generated, everything[1], size)
+        if len(errors.rows):
+            tables += _rows(pairs, errors, f"{size} subjects")
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
 
 
-def _rows(pairs: Pairs, found: Errors, stratum: str) -> list[pd.DataFrame]:
-    w = pairs.bootstrap.reference.weights[:, found.rows].astype(float)
+def _rows(pairs: Pairs, errors: Errors, stratum: str) -> list[pd.DataFrame]:
+    w = pairs.bootstrap.reference.weights[:, errors.rows].astype(float)
     w /= w.sum(axis=1, keepdims=True)
-    means = {arm: (values.mean(), w @ values) for arm, values in found.by_arm.items()}
+    means = {arm: (values.mean(), w @ values) for arm, values in errors.by_arm.items()}
     common = common_columns(pairs.full, question=10, analysis="utility")
     tables = []
     for arm, (cohort, _) in SHOWN.items():

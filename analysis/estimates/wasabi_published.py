@@ -38,14 +38,14 @@ def wasabi_published(pairs: Pairs) -> pd.DataFrame:
         return pd.DataFrame()
     reference, generated = regional_shares(frame.reference.sample), regional_shares(frame.generated.sample)
     n = min(frame.settings.wasabi_n, len(reference), len(generated))
-    published = subsampled(reference, rescale(generated, reference), n, frame, "published")
+    values = subsampled(reference, rescale(generated, reference), n, frame, "published")
     null = _of_splits(pairs.null, reference, reference)
     plain = _of_splits(pairs.matched, reference, generated)
-    rescaled = _of_splits(pairs.matched, reference, rescale(generated, reference))
+    split_values = _of_splits(pairs.matched, reference, rescale(generated, reference))
     m = min(frame.split_size, frame.settings.wasabi_n)
-    reason = f"mean and range of {len(published)} subsamples of {n}; not a confidence interval"
+    reason = f"mean and range of {len(values)} subsamples of {n}; not a confidence interval"
     rows = [
-        _row("wasabi_published", published, n, reason) | _beside(null, rescaled, m),
+        _row("wasabi_published", values, n, reason) | _beside(null, split_values, m),
         _row("wasabi_plain", plain, m, f"mean and range of {len(plain)} disjoint draws of {m}")
         | _beside(null, plain, m),
     ]

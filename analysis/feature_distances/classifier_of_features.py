@@ -31,13 +31,13 @@ def classifier_of_features(pair: Pair, name: str) -> np.ndarray:
 def _auc(pair: Pair, name: str, replicate: int) -> float:
     rows = [members(pair, replicate, role, name) for role in ROLES]
     vectors, folds = [], []
-    for role, mine in zip(ROLES, rows, strict=True):
-        prepared = pair.side(role).prepared
-        z = points(prepared, name, "adjusted")[mine].astype(float)
+    for role, positions in zip(ROLES, rows, strict=True):
+        arrays = pair.side(role).arrays
+        z = points(arrays, name, "adjusted")[positions].astype(float)
         vectors.append(np.hstack([z, z**2]))
-        rng = subjects_rng(prepared.clusters.ids, pair.frame.settings.seed, f"folds {role}")
-        fold_of_subject = rng.permutation(len(prepared.clusters)) % N_FOLDS
-        folds.append(fold_of_subject[prepared.clusters.row_of[prepared.pairwise_rows[mine]]])
+        rng = subjects_rng(arrays.clusters.ids, pair.frame.settings.seed, f"folds {role}")
+        fold_of_subject = rng.permutation(len(arrays.clusters)) % N_FOLDS
+        folds.append(fold_of_subject[arrays.clusters.row_of[arrays.pairwise_rows[positions]]])
     label = np.r_[-np.ones(len(rows[0])), np.ones(len(rows[1]))]
     scores = cross_validated_scores(np.vstack(vectors), label, np.concatenate(folds))
     real, generated = scores[: len(rows[0])], scores[len(rows[0]) :]

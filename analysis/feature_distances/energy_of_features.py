@@ -8,7 +8,7 @@ import numpy as np
 
 from plausibrain.analysis.feature_registry import feature_distance
 from plausibrain.analysis.feature_samples import mean_over_pairs, squared_distances
-from plausibrain.analysis.joint_design import Prepared
+from plausibrain.analysis.joint_design import CohortArrays
 from plausibrain.analysis.pair import Pair
 
 
@@ -24,10 +24,10 @@ def energy_of_features(pair: Pair, name: str) -> np.ndarray:
     Szekely & Rizzo 2013, section 4 (key Szekely2013).
     """
 
-    def distances(first: Prepared, second: Prepared) -> np.ndarray:
+    def distances(first: CohortArrays, second: CohortArrays) -> np.ndarray:
         return np.sqrt(squared_distances(pair.frame, first, second, name, "adjusted"))
 
-    one, other = pair.reference.prepared, pair.generated.prepared
+    one, other = pair.reference.arrays, pair.generated.arrays
     across = mean_over_pairs(pair, distances(one, other), "reference", "generated", name)
     within = mean_over_pairs(pair, distances(one, one), "reference", "reference", name)
     within = within + mean_over_pairs(pair, distances(other, other), "generated", "generated", name)

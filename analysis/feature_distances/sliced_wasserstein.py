@@ -30,13 +30,13 @@ def sliced_wasserstein(pair: Pair, name: str) -> np.ndarray:
     values = []
     for one, other in by_replicate(pair, name, "adjusted"):
         lines = directions(one.shape[1]) if lines is None else lines
-        squared = ot.wasserstein_1d(one @ lines, other @ lines, p=2)
-        values.append(float(np.sqrt(np.mean(squared))))
+        squares = ot.wasserstein_1d(one @ lines, other @ lines, p=2)
+        values.append(float(np.sqrt(np.mean(squares))))
     return np.array(values)
 
 
 def directions(d: int) -> np.ndarray:
     """Return 100 random directions of unit length, the same for every call, (d, 100)."""
-    drawn = np.random.default_rng(SEED).standard_normal((d, N_DIRECTIONS))
-    unit: np.ndarray = drawn / np.linalg.norm(drawn, axis=0)
+    vectors = np.random.default_rng(SEED).standard_normal((d, N_DIRECTIONS))
+    unit: np.ndarray = vectors / np.linalg.norm(vectors, axis=0)
     return unit

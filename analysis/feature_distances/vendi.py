@@ -9,7 +9,7 @@ import numpy as np
 
 from plausibrain.analysis.feature_registry import feature_distance
 from plausibrain.analysis.feature_samples import equal_members
-from plausibrain.analysis.joint_design import Prepared
+from plausibrain.analysis.joint_design import CohortArrays
 from plausibrain.analysis.kernels import gaussian
 from plausibrain.analysis.pair import ROLES, Pair
 
@@ -33,11 +33,11 @@ def vendi(pair: Pair, name: str) -> np.ndarray:
     for b in range(pair.n_replicates):
         rows = equal_members(pair, b, name, MOST)
         scores = []
-        for role, mine in zip(ROLES, rows, strict=True):
-            prepared: Prepared = pair.side(role).prepared
-            if id(prepared) not in own:
-                own[id(prepared)] = kernel(prepared, prepared)
-            scores.append(vendi_score(own[id(prepared)][np.ix_(mine, mine)]))
+        for role, members in zip(ROLES, rows, strict=True):
+            arrays: CohortArrays = pair.side(role).arrays
+            if id(arrays) not in own:
+                own[id(arrays)] = kernel(arrays, arrays)
+            scores.append(vendi_score(own[id(arrays)][np.ix_(members, members)]))
         values.append(scores[1] / scores[0])
     return np.array(values)
 

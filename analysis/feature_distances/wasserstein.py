@@ -26,6 +26,6 @@ def wasserstein(pair: Pair, name: str) -> np.ndarray:
     values = []
     for b in range(pair.n_replicates):
         rows = equal_members(pair, b, name, most)
-        sides = [points(pair.side(role).prepared, name, "adjusted") for role in ROLES]
+        sides = [points(pair.side(role).arrays, name, "adjusted") for role in ROLES]
         values.append(assignment_cost(sides[0][rows[0]], sides[1][rows[1]]) if len(rows[0]) else np.nan)
     return np.array(values)

@@ -28,7 +28,7 @@ from plausibrain.analysis.withheld_ageing import judged_structures
 )
 def ageing(pair: Pair) -> np.ndarray:
     """Return the factor that maps real to generated age slopes, (B,)."""
-    kept = np.flatnonzero(judged_structures(pair.frame))
+    columns = np.flatnonzero(judged_structures(pair.frame))
     reference, se2 = pair.effect("reference", "age", pair.frame.headsize)
     generated, _ = pair.effect("generated", "age", pair.frame.headsize)
-    return recovered(reference[:, kept], generated[:, kept], pair.noise_copies * se2[:, kept])
+    return recovered(reference[:, columns], generated[:, columns], pair.noise_copies * se2[:, columns])

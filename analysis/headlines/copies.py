@@ -36,5 +36,5 @@ from plausibrain.analysis.registry import headline
 )
 def copies(pair: Pair) -> np.ndarray:
     """Return the share of generated images more like a training image than 95 % of new subjects, (B,)."""
-    found = find_copies(pair.frame, chosen_extractor(pair.frame, IMAGE_SPACE))
-    return share_of_copies(pair, found.flagged)
+    result = find_copies(pair.frame, chosen_extractor(pair.frame, IMAGE_SPACE))
+    return share_of_copies(pair, result.flagged)

@@ -9,7 +9,7 @@ hide a pattern that is right on average only.
 import numpy as np
 
 from plausibrain.analysis.agreement import recovered
-from plausibrain.analysis.joint_design import Prepared
+from plausibrain.analysis.joint_design import CohortArrays
 from plausibrain.analysis.pair import Pair, Role
 from plausibrain.analysis.registry import headline
 
@@ -32,11 +32,11 @@ def covariation(pair: Pair) -> np.ndarray:
     """Return the factor that maps real to generated correlations between structures, (B,)."""
     reference, n = _correlations(pair, "reference")
     generated, _ = _correlations(pair, "generated")
-    noise = _sampling_variance(pair.reference.prepared) / np.maximum(n - 1, 1)[:, None]
+    noise = _sampling_variance(pair.reference.arrays) / np.maximum(n - 1, 1)[:, None]
     return recovered(reference, generated, pair.noise_copies * noise)
 
 
-def _sampling_variance(prepared: Prepared) -> np.ndarray:
+def _sampling_variance(arrays: CohortArrays) -> np.ndarray:
     """Return n times the sampling variance of every correlation of a cohort, (pairs,).
 
     Notes
@@ -44,12 +44,12 @@ def _sampling_variance(prepared: Prepared) -> np.ndarray:
     The mean square of the influence of a subject on r, z_i z_j - r (z_i² + z_j²) / 2, which needs no normal
     distribution. For normal volumes it is (1 - r²)². Rows of one subject are added up first.
     """
-    rows = prepared.pairwise_rows
-    z = prepared.residuals[rows].astype(float)
+    rows = arrays.pairwise_rows
+    z = arrays.residuals[rows].astype(float)
     z = (z - z.mean(axis=0)) / np.maximum(z.std(axis=0), 1e-9)
     first, second = np.triu_indices(z.shape[1], k=1)
     r = (z.T @ z / len(z))[first, second]
-    subject = np.unique(prepared.clusters.row_of[rows], return_inverse=True)[1]
+    subject = np.unique(arrays.clusters.row_of[rows], return_inverse=True)[1]
     total = np.zeros(len(first))
     for start in range(0, len(first), BLOCK_PAIRS):
         at = slice(start, start + BLOCK_PAIRS)
@@ -65,8 +65,8 @@ def _sampling_variance(prepared: Prepared) -> np.ndarray:
 
 def _correlations(pair: Pair, role: Role) -> tuple[np.ndarray, np.ndarray]:
     side = pair.side(role)
-    rows = side.prepared.pairwise_rows
-    z = side.prepared.residuals[rows]
+    rows = side.arrays.pairwise_rows
+    z = side.arrays.residuals[rows]
     w = side.weights[:, rows].astype(np.float32)
     upper = np.triu_indices(z.shape[1], k=1)
     n = w.sum(axis=1, dtype=float)

@@ -71,16 +71,16 @@ def check_run(
 
 
 def _check(run: Path, baseline: Path, rules: Path | None) -> CheckResult:
-    wanted = read_rules(rules)
+    criteria = read_rules(rules)
     if not run.is_dir():
         raise DataError(f"expected a run folder to check, but got {run}")
     new, old = read_snapshot(run), read_snapshot(baseline)
     require_same_protocol(old, new)
-    return judge(new, old, wanted, alike=_alike(run, baseline, pairing(old, new)))
+    return judge(new, old, criteria, alike=_alike(run, baseline, pairing(old, new)))
 
 
-def _alike(run: Path, baseline: Path, shared: Pairing) -> dict[str, float]:
+def _alike(run: Path, baseline: Path, overlap: Pairing) -> dict[str, float]:
     """Correlation of the volumes of the same subjects in both runs; a baseline file has no volumes."""
-    if not baseline.is_dir() or shared.reference != "same" or shared.generated != "same":
+    if not baseline.is_dir() or overlap.reference != "same" or overlap.generated != "same":
         return {}
     return paired_correlations(read_run(baseline), read_run(run))

@@ -63,22 +63,22 @@ class Row:
     @property
     def excess(self) -> float:
         """How far the worsening surely exceeds what is allowed, in margins; infinite without a number."""
-        known = self.run or self.baseline
-        margin = known.margin if known else math.nan
+        headline = self.run or self.baseline
+        margin = headline.margin if headline else math.nan
         scale = margin if margin > 0 else max(self.tolerance, 1e-12)
         return (self.low - self.tolerance) / scale if math.isfinite(self.low) else math.inf
 
     @property
     def label(self) -> str:
         """Label of the headline, or its name where there is none."""
-        known = self.run or self.baseline
-        return known.title if known else self.name
+        headline = self.run or self.baseline
+        return headline.title if headline else self.name
 
     @property
     def unit(self) -> str:
         """Unit of the headline as stored."""
-        known = self.run or self.baseline
-        return known.unit if known else ""
+        headline = self.run or self.baseline
+        return headline.unit if headline else ""
 
     @property
     def shown_unit(self) -> str:
@@ -186,13 +186,15 @@ def judge(
     """
     names = list(dict.fromkeys([*_numbers(baseline), *_numbers(run)]))
     table = rules.assign(names)
-    cases = [_case(rule, name, run, baseline) for rule, mine in table for name in mine]
+    cases = [_case(rule, name, run, baseline) for rule, members in table for name in members]
     n_tests = sum(_comparable(case) for case in cases)
-    shared = _Shared(pairing(baseline, run), joint_draws([baseline, run]), dict(alike or {}))
-    rows = [_row(case, shared, rules.alpha, n_tests) for case in cases]
-    rows += [_unmatched(rule) for rule, mine in table if not mine and rule.required]
+    context = _Shared(pairing(baseline, run), joint_draws([baseline, run]), dict(alike or {}))
+    rows = [_row(case, context, rules.alpha, n_tests) for case in cases]
+    rows += [_unmatched(rule) for rule, members in table if not members and rule.required]
     rows.sort(key=_place)
-    return CheckResult(run, baseline, shared.pairing, rules.alpha, n_tests, tuple(rows), _status(rows, rules))
+    return CheckResult(
+        run, baseline, context.pairing, rules.alpha, n_tests, tuple(rows), _status(rows, rules)
+    )
 
 
 def _place(row: Row) -> tuple[int, bool, float]:
@@ -244,9 +246,9 @@ def _unmatched(rule: Rule) -> Row:
     )
 
 
-def _row(case: _Case, shared: _Shared, alpha: float, n_tests: int) -> Row:
+def _row(case: _Case, context: _Shared, alpha: float, n_tests: int) -> Row:
     if case.baseline and case.run and _comparable(case):
-        return _compared(case, case.baseline, case.run, shared, alpha, n_tests)
+        return _compared(case, case.baseline, case.run, context, alpha, n_tests)
     return _not_compared(case)
 
 
@@ -282,12 +284,12 @@ def _compared(
     case: _Case,
     baseline: Headline,
     run: Headline,
-    shared: _Shared,
+    context: _Shared,
     alpha: float,
     n_tests: int,
 ) -> Row:
     ratio = baseline.ratio_scale and run.ratio_scale
-    joint = _join(case.name, baseline, run, shared, ratio=ratio)
+    joint = _join(case.name, baseline, run, context, ratio=ratio)
     ideal = float(on_scale(run.ideal, ratio=ratio))
     change = loss_interval(joint, better=run.better, ideal=ideal, alpha_low=alpha / n_tests, alpha_high=alpha)
     tolerance = case.rule.tolerance(baseline)
@@ -299,16 +301,16 @@ def _compared(
     )  # fmt: skip
 
 
-def _join(name: str, baseline: Headline, run: Headline, shared: _Shared, *, ratio: bool) -> Joint:
+def _join(name: str, baseline: Headline, run: Headline, context: _Shared, *, ratio: bool) -> Joint:
     if name.startswith(PREFIX):
         return join_structure(
             baseline,
             run,
-            shared_reference=shared.pairing.reference == "same",
-            correlation=shared.alike.get(name.removeprefix(PREFIX), 0.0),
+            shared_reference=context.pairing.reference == "same",
+            correlation=context.alike.get(name.removeprefix(PREFIX), 0.0),
         )
     columns = [
-        table[name].to_numpy() if table is not None and name in table else None for table in shared.draws
+        table[name].to_numpy() if table is not None and name in table else None for table in context.draws
     ]
     return join(baseline, run, *columns, ratio=ratio)
 
@@ -350,11 +352,11 @@ def _more_subjects(change: Interval, run: Headline, tolerance: float, alpha: flo
         return "With nothing allowed only a resolved improvement passes: set absolute, relative or margin."
     z_pass, z_power = upper_quantile(alpha), upper_quantile(1 - POWER)
     reach = (change.high - change.estimate) * (1 + z_power / z_pass)
-    needed = run.n_generated * (reach / tolerance) ** 2
-    if not math.isfinite(needed) or needed <= run.n_generated:
+    n_needed = run.n_generated * (reach / tolerance) ** 2
+    if not math.isfinite(n_needed) or n_needed <= run.n_generated:
         return "The estimate lies near the limit: more subjects than now, or a wider tolerance, would decide."
     return (
-        f"About {_round_up(needed):,} generated subjects instead of {run.n_generated:,.0f} would decide it "
+        f"About {_round_up(n_needed):,} generated subjects instead of {run.n_generated:,.0f} would decide it "
         "if nothing "
         "has changed; fewer when they have the metadata rows and seeds of the baseline's."
     )

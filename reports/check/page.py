@@ -82,9 +82,9 @@ def _group(row: Row) -> str:
 def _page_row(row: Row) -> PageRow:
     change, low, high = changes(row)
     unit = f" {row.shown_unit}" if row.shown_unit else ""
-    compared = row.joint is not None
+    has_joint = row.joint is not None
     return PageRow(
         row.label, row.question, value_text(row.baseline), value_text(row.run),
-        f"{change}{unit}" if compared else "", f"{low} to {high}" if compared else "",
-        allowed(row) if compared else "", row.reason, facts(row),
+        f"{change}{unit}" if has_joint else "", f"{low} to {high}" if has_joint else "",
+        allowed(row) if has_joint else "", row.reason, facts(row),
     )  # fmt: skip

@@ -121,14 +121,14 @@ class Rules(BaseModel):
         left = list(names)
         table = []
         for number, rule in enumerate(self.rules, start=1):
-            mine = tuple(name for name in left if rule.matches(name))
-            if not mine and any(rule.matches(name) for name in names):
+            matches = tuple(name for name in left if rule.matches(name))
+            if not matches and any(rule.matches(name) for name in names):
                 raise DataError(
                     f"rule {number} ({rule.title}) never applies: earlier rules match all of its headlines; "
                     "put it before them, as the first rule that matches counts"
                 )
-            left = [name for name in left if name not in mine]
-            table.append((rule, mine))
+            left = [name for name in left if name not in matches]
+            table.append((rule, matches))
         return table
 
 

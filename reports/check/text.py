@@ -51,14 +51,14 @@ NOTHING = "Nothing was compared that decides the check, and what is missing does
 
 def sentence(result: CheckResult) -> str:
     """Return the outcome of a check in one sentence."""
-    tested = len(result.rows) - result.count("left out")
-    if not tested or (result.status == "missing" and not result.count("missing")):
+    n_tested = len(result.rows) - result.count("left out")
+    if not n_tested or (result.status == "missing" and not result.count("missing")):
         return NOTHING
     counts: dict[str, object] = {name: result.count(name) for name in COUNTED}
     n_watched = result.count("watched")
-    watched = f" {n_watched} of {tested} are only watched: too few subjects to tell." if n_watched else ""
+    note = f" {n_watched} of {n_tested} are only watched: too few subjects to tell." if n_watched else ""
     return SENTENCES[result.status].format(
-        tested=tested, watched=watched, are="is" if counts["fail"] == 1 else "are", **counts
+        tested=n_tested, watched=note, are="is" if counts["fail"] == 1 else "are", **counts
     )
 
 
@@ -83,12 +83,12 @@ def _value(row: Row, which: str) -> str:
     h = row.run if which == "run" else row.baseline
     if h is None:
         return ""
-    shown = estimate(h.estimate, h.ci_low, h.ci_high, h.unit)
-    wanted = f"ideal {number(h.ideal, h.unit)}" if h.better == "closer" else f"{h.better} is better"
+    text = estimate(h.estimate, h.ci_low, h.ci_high, h.unit)
+    aim = f"ideal {number(h.ideal, h.unit)}" if h.better == "closer" else f"{h.better} is better"
     return (
-        f"{_with_unit(shown, shown_unit(h.unit))} ({h.ci_level:.0%} interval "
+        f"{_with_unit(text, shown_unit(h.unit))} ({h.ci_level:.0%} interval "
         f"{interval(h.ci_low, h.ci_high, h.unit)}; "
-        f"{wanted}; "
+        f"{aim}; "
         f"{count(h.n_generated)} generated, {count(h.n_reference)} reference subjects)"
     )
 
@@ -216,8 +216,8 @@ def value_text(headline: Headline | None) -> str:
     """Return an estimate with its unit; an en dash where there is none."""
     if headline is None or not headline.usable:
         return MISSING
-    shown = estimate(headline.estimate, headline.ci_low, headline.ci_high, headline.unit)
-    return _with_unit(shown, shown_unit(headline.unit))
+    text = estimate(headline.estimate, headline.ci_low, headline.ci_high, headline.unit)
+    return _with_unit(text, shown_unit(headline.unit))
 
 
 def _cells(row: Row) -> list[str]:
@@ -248,9 +248,9 @@ def _how_to_read(result: CheckResult) -> str:
 
 
 def _how_combined(result: CheckResult) -> str:
-    joined = [row for row in result.rows if row.joint and not row.name.startswith(PREFIX)]
+    rows = [row for row in result.rows if row.joint and not row.name.startswith(PREFIX)]
     parts = []
-    if any(row.joint and not row.joint.from_draws for row in joined):
+    if any(row.joint and not row.joint.from_draws for row in rows):
         parts.append(
             "Where bootstrap resamples are absent or do not vary, standard errors are combined as if the "
             "runs were independent, which is cautious when they share subjects."

@@ -11,14 +11,14 @@ from plausibrain.reports.compare.results import Comparison
 
 
 def comparison_answer(
-    comparison: Comparison, moved: Mapping[tuple[int, int], pd.DataFrame]
+    comparison: Comparison, changes: Mapping[tuple[int, int], pd.DataFrame]
 ) -> dict[str, Any]:
     """Return the first screen of a comparison for ``answer.json``.
 
     Parameters
     ----------
     comparison : Comparison
-    moved : mapping of (first, second) to DataFrame
+    changes : mapping of (first, second) to DataFrame
         Structures that moved, by places of the runs.
     """
     scores = zip(comparison.names, tallies(comparison), strict=True)
@@ -33,7 +33,7 @@ def comparison_answer(
             }
             for group in comparison.groups
         ],
-        "moved": [_moved(part) for part in first_moved(comparison, moved)],
+        "moved": [_moved(part) for part in first_moved(comparison, changes)],
     }  # fmt: skip
 
 
@@ -46,7 +46,7 @@ def _named(row: Mapping[str, Any]) -> dict[str, Any]:
     return {key: row[key] for key in ("label", "text", "judgement")}
 
 
-def answer_text(found: Mapping[str, Any]) -> str:
+def answer_text(answer: Mapping[str, Any]) -> str:
     """Write the answer in lines for a terminal.
 
     Examples
@@ -55,8 +55,8 @@ def answer_text(found: Mapping[str, Any]) -> str:
     Keep A
     A is better.
     """
-    lines = [found["answer"], found["summary"]]
-    for part in found["moved"]:
+    lines = [answer["answer"], answer["summary"]]
+    for part in answer["moved"]:
         if part["structures"]:
             lines.append(f"moved from {part['first']} to {part['second']}:")
             lines += [f"  {row['label']}: {row['text']}; {row['judgement']}" for row in part["structures"]]

@@ -50,21 +50,21 @@ def compare_runs(runs: Sequence[Path], out: Path) -> Path:
     for snapshot in snapshots[1:]:
         require_same_protocol(snapshots[0], snapshot)
     comparison = compare_snapshots(snapshots, run_names(snapshots))
-    opened = [read_run(folder) for folder in folders]
-    moved = {(a, b): _moved(opened, snapshots, a, b) for a, b in combinations(range(len(folders)), 2)}
-    write_comparison(comparison, moved, out)
-    answer = json.dumps(comparison_answer(comparison, moved), indent=1, ensure_ascii=False)
+    contents = [read_run(folder) for folder in folders]
+    changes = {(a, b): _moved(contents, snapshots, a, b) for a, b in combinations(range(len(folders)), 2)}
+    write_comparison(comparison, changes, out)
+    answer = json.dumps(comparison_answer(comparison, changes), indent=1, ensure_ascii=False)
     write_text_atomic(out / ANSWER, answer + "\n")
-    return write_text_atomic(out / PAGE, comparison_page(comparison, moved))
+    return write_text_atomic(out / PAGE, comparison_page(comparison, changes))
 
 
-def _moved(opened: Sequence[Run], snapshots: Sequence[Snapshot], a: int, b: int) -> pd.DataFrame:
-    shared = pairing(snapshots[a], snapshots[b])
+def _moved(runs: Sequence[Run], snapshots: Sequence[Snapshot], a: int, b: int) -> pd.DataFrame:
+    overlap = pairing(snapshots[a], snapshots[b])
     return moved_structures(
-        opened[a],
-        opened[b],
-        shared_reference=shared.reference == "same",
-        shared_generated=shared.generated == "same",
+        runs[a],
+        runs[b],
+        shared_reference=overlap.reference == "same",
+        shared_generated=overlap.generated == "same",
     )
 
 

@@ -13,12 +13,12 @@ from plausibrain.reports.baseline_snapshot import Headline
 SAME_N = 0.05  # relative difference of n below which the dependence on n is negligible
 
 
-def at_equal_n(found: Sequence[Headline | None]) -> tuple[Headline | None, ...]:
+def at_equal_n(headlines: Sequence[Headline | None]) -> tuple[Headline | None, ...]:
     """Return one headline of several runs so that their numbers rest on equal n.
 
     Parameters
     ----------
-    found : sequence of Headline or None
+    headlines : sequence of Headline or None
         The same headline in each run.
 
     Returns
@@ -28,12 +28,12 @@ def at_equal_n(found: Sequence[Headline | None]) -> tuple[Headline | None, ...]:
         against real, with its interval; a run without one, or with one at another n, gets a status and a
         reason.
     """
-    usable = [headline for headline in found if headline is not None and headline.usable]
+    usable = [headline for headline in headlines if headline is not None and headline.usable]
     if not any(headline.against_null for headline in usable) or _same([h.n_generated for h in usable]):
-        return tuple(found)
-    fixed = [headline.null.n if headline.null else math.nan for headline in usable]
-    reason = "" if _same(fixed) else _REASON
-    return tuple(h if h is None or not h.usable else _excess(h, reason) for h in found)
+        return tuple(headlines)
+    null_sizes = [headline.null.n if headline.null else math.nan for headline in usable]
+    reason = "" if _same(null_sizes) else _REASON
+    return tuple(h if h is None or not h.usable else _excess(h, reason) for h in headlines)
 
 
 _REASON = (

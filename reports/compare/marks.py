@@ -74,7 +74,7 @@ def _scale_row(line: Line) -> ScaleRow:
         for place, headline in enumerate(line.headlines)
         if headline is not None and _usable(headline)
     ]
-    return ScaleRow(line.known.title, 2 * ROW_PAD + ROW_STEP * (len(line.headlines) - 1), tuple(marks))
+    return ScaleRow(line.headline.title, 2 * ROW_PAD + ROW_STEP * (len(line.headlines) - 1), tuple(marks))
 
 
 def _mark(headline: Headline, place: int) -> Mark:
@@ -82,9 +82,9 @@ def _mark(headline: Headline, place: int) -> Mark:
         headline.in_margins(value) for value in (headline.estimate, headline.ci_low, headline.ci_high)
     )
     arrow = -1 if x < -SPAN else 1 if x > SPAN else 0
-    shown = estimate(headline.estimate, headline.ci_low, headline.ci_high, headline.unit)
+    text = estimate(headline.estimate, headline.ci_low, headline.ci_high, headline.unit)
     low, high = (x if math.isnan(end) else end for end in (low, high))
-    return Mark(ROW_PAD + ROW_STEP * place, _across(x), _across(low), _across(high), arrow, place, shown)
+    return Mark(ROW_PAD + ROW_STEP * place, _across(x), _across(low), _across(high), arrow, place, text)
 
 
 def _across(margins: float) -> float:

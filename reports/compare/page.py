@@ -16,7 +16,7 @@ from plausibrain.reports.environment import render
 from plausibrain.reports.formatting import MISSING, estimate, fixed, interval, listing, number, shown_unit
 from plausibrain.reports.structure_names import region_label, structure_label
 
-Moved = Mapping[tuple[int, int], pd.DataFrame]
+Changes = Mapping[tuple[int, int], pd.DataFrame]
 FDR = 0.05
 FIRST_STRUCTURES = 4  # per pair on the first screen
 FIRST_RUNS = 3  # other runs whose structures are named there
@@ -35,14 +35,14 @@ class QuestionRow:
     because: str
 
 
-def comparison_page(comparison: Comparison, moved: Moved) -> str:
+def comparison_page(comparison: Comparison, changes: Changes) -> str:
     """Return the page of a comparison.
 
     Parameters
     ----------
     comparison : Comparison
         What was found.
-    moved : mapping of (first, second) to DataFrame
+    changes : mapping of (first, second) to DataFrame
         Structures that moved, by places of the runs.
 
     Returns
@@ -58,13 +58,13 @@ def comparison_page(comparison: Comparison, moved: Moved) -> str:
         marks=[MARKS[place % len(MARKS)] for place in range(len(comparison.runs))],
         answer=answer(comparison),
         lede=lede(comparison),
-        first_moved=first_moved(comparison, moved),
+        first_moved=first_moved(comparison, changes),
         detectable=detectable,
         questions=[_question(comparison, group) for group in measured],
         unmeasured=_unmeasured(comparison),
         scale=scale_rows(comparison.lines),
         sharing=_sharing(comparison),
-        moved=[_moved(comparison, places, table) for places, table in moved.items() if places[0] == 0],
+        moved=[_moved(comparison, places, table) for places, table in changes.items() if places[0] == 0],
         groups=[_group(group) for group in measured],
         pair_with_first=pair_with_first,
     )
@@ -171,30 +171,30 @@ def lede(comparison: Comparison) -> str:
     ]
     measured = [group for group in comparison.groups if _compared(group)]
     partly = [group for group in measured if group.winner is None and not group.mixed and _beaten(group)]
-    mixed = [group.name for group in measured if group.winner is None and group.mixed]
-    named = [*mixed, *(group.name for group in partly)]
-    still = [group.name for group in measured if group.winner is None and group.name not in named]
+    mixed_names = [group.name for group in measured if group.winner is None and group.mixed]
+    contests = [*mixed_names, *(group.name for group in partly)]
+    still = [group.name for group in measured if group.winner is None and group.name not in contests]
     parts += [f"On “{group.name}”: {_order(comparison, group)}." for group in partly]
-    parts += [f"Mixed on {listing(_quoted(mixed))}."] if mixed else []
+    parts += [f"Mixed on {listing(_quoted(mixed_names))}."] if mixed_names else []
     if len(still) == len(measured):
         return "On every measured question the difference is within chance at this number of subjects."
     return " ".join([*parts, f"Unresolved: {listing(_quoted(still))}." if still else ""]).strip()
 
 
-def first_moved(comparison: Comparison, moved: Moved) -> list[dict[str, Any]]:
+def first_moved(comparison: Comparison, changes: Changes) -> list[dict[str, Any]]:
     """Name the structures that changed most between the first run and each other one, both sides as one."""
     return [
         {"first": comparison.names[a], "second": comparison.names[b], "n": len(table), "rows": _named(table)}
-        for (a, b), table in moved.items()
+        for (a, b), table in changes.items()
         if a == 0 and len(table) and b <= FIRST_RUNS
     ]
 
 
 def _named(table: pd.DataFrame) -> list[dict[str, Any]]:
-    found = table[table.q < FDR]
-    found = found.assign(size=found.difference.abs(), label=found.structure.map(region_label))
-    ordered = found.sort_values("size", ascending=False, kind="stable").drop_duplicates("label")
-    return [_moved_structure(row) for _, row in ordered.head(FIRST_STRUCTURES).iterrows()]
+    rows = table[table.q < FDR]
+    rows = rows.assign(size=rows.difference.abs(), label=rows.structure.map(region_label))
+    ranking = rows.sort_values("size", ascending=False, kind="stable").drop_duplicates("label")
+    return [_moved_structure(row) for _, row in ranking.head(FIRST_STRUCTURES).iterrows()]
 
 
 def _moved_structure(row: pd.Series) -> dict[str, Any]:
@@ -265,14 +265,14 @@ def _decisive(comparison: Comparison, group: Group) -> str:
     texts = []
     for place in range(len(comparison.names)) if winner is None else [winner]:
         for other in range(len(comparison.names)):
-            found = [
+            candidates = [
                 (line, pair)
                 for line in group.lines
                 for pair in line.pairs
                 if pair.nearer == place and other in (pair.first, pair.second) and other != place
             ]
-            if found:
-                texts.append(_change(comparison, *max(found, key=lambda item: _clarity(item[1])), place))
+            if candidates:
+                texts.append(_change(comparison, *max(candidates, key=lambda item: _clarity(item[1])), place))
     return "; ".join(texts)
 
 
@@ -284,7 +284,7 @@ def _clarity(pair: Pair) -> float:
 def _change(comparison: Comparison, line: Line, pair: Pair, nearer: int) -> str:
     """Say by how much one run is nearer: "Size, d: A 0.02, B 0.47 SD (nearer by 0.33 to 0.55)"."""
     further = pair.first if nearer == pair.second else pair.second
-    unit, change = line.known.unit, pair.worsening
+    unit, change = line.headline.unit, pair.worsening
     values = [
         f"{comparison.names[place]} {estimate(h.estimate, h.ci_low, h.ci_high, h.unit)}"
         for place in (nearer, further)
@@ -294,8 +294,8 @@ def _change(comparison: Comparison, line: Line, pair: Pair, nearer: int) -> str:
     if pair.ratio:
         reach = f"closer to the ideal by a factor of {interval(math.exp(low), math.exp(high))}"
     else:
-        reach = f"{_WORDS[line.known.better]} by {interval(low, high, unit=unit)}"
-    return f"{line.known.title}: {', '.join(values)} {shown_unit(unit)}".rstrip() + f" ({reach})"
+        reach = f"{_WORDS[line.headline.better]} by {interval(low, high, unit=unit)}"
+    return f"{line.headline.title}: {', '.join(values)} {shown_unit(unit)}".rstrip() + f" ({reach})"
 
 
 _WORDS = {"closer": "closer to the ideal", "higher": "higher", "lower": "lower"}
@@ -306,20 +306,20 @@ def _blind(group: Group) -> str:
     pairs = [(line, pair) for line in group.lines for pair in line.pairs]
     for line, pair in pairs:
         if pair.resolved:
-            return f"{line.known.title}: the runs differ, which one is better is not resolved"
+            return f"{line.headline.title}: the runs differ, which one is better is not resolved"
     for line, pair in pairs:
-        smallest, unit = detectable(pair.resolvable, line.known.unit), shown_unit(line.known.unit)
+        smallest, unit = detectable(pair.resolvable, line.headline.unit), shown_unit(line.headline.unit)
         if smallest != MISSING:
-            return f"Minimum detectable difference in {line.known.title}: {f'{smallest} {unit}'.strip()}"
+            return f"Minimum detectable difference in {line.headline.title}: {f'{smallest} {unit}'.strip()}"
     return "; ".join(sorted({problem for line in group.lines for problem in line.problems if problem}))
 
 
 def _group(group: Group) -> dict[str, Any]:
     rows = [(f"{group.number}. {group.name}", group.ranks)] + [
-        (line.known.title, line.ranks) for line in group.lines
+        (line.headline.title, line.ranks) for line in group.lines
     ]
-    ranked = [(label, ranks.tolist()) for label, ranks in rows if np.isfinite(ranks).all()]
-    return {"number": group.number, "name": group.name, "lines": group.lines, "rank_rows": ranked}
+    rank_rows = [(label, ranks.tolist()) for label, ranks in rows if np.isfinite(ranks).all()]
+    return {"number": group.number, "name": group.name, "lines": group.lines, "rank_rows": rank_rows}
 
 
 def pair_with_first(line: Line, place: int) -> Pair | None:
@@ -331,7 +331,7 @@ def _sharing(comparison: Comparison) -> list[dict[str, Any]]:
     """List what each pair shares, and what that saves: median correlation of the headlines over draws."""
     rows = []
     for first, second in combinations(range(len(comparison.runs)), 2):
-        found = [
+        correlations = [
             pair.joint.correlation
             for line in comparison.lines
             for pair in line.pairs
@@ -341,30 +341,30 @@ def _sharing(comparison: Comparison) -> list[dict[str, Any]]:
             {
                 "names": (comparison.names[first], comparison.names[second]),
                 "pairing": pairing(comparison.runs[first], comparison.runs[second]),
-                "correlation": float(pd.Series(found, dtype=float).median()),
+                "correlation": float(pd.Series(correlations, dtype=float).median()),
             }
         )
     return rows
 
 
 def _moved(comparison: Comparison, places: tuple[int, int], table: pd.DataFrame) -> dict[str, Any]:
-    found = table[table.q < FDR]
+    differences = table[table.q < FDR]
     mark = MARKS[places[1] % len(MARKS)]
     rows = [
         row | {"mark": mark}
         for row in dumbbells(table.assign(label=[structure_label(str(name)) for name in table.structure]))
     ]
-    shared = pairing(*(comparison.runs[place] for place in places))
+    overlap = pairing(*(comparison.runs[place] for place in places))
     return {
         "first": comparison.names[places[0]],
         "second": comparison.names[places[1]],
-        "shared": shared.reference == "same",
-        "paired": shared.reference == "same" and shared.generated == "same",
+        "shared": overlap.reference == "same",
+        "paired": overlap.reference == "same" and overlap.generated == "same",
         "correlation": float(table.correlation.median()),
         "n": len(table),
-        "moved": len(found),
-        "toward": int((found.nearer == 2).sum()),
-        "away": int((found.nearer == 1).sum()),
+        "moved": len(differences),
+        "toward": int((differences.nearer == 2).sum()),
+        "away": int((differences.nearer == 1).sum()),
         "rows": rows[:SHOWN_STRUCTURES],
         "rest": rows[SHOWN_STRUCTURES:],
     }

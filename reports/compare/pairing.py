@@ -37,8 +37,8 @@ def paired_correlations(first: Run, second: Run) -> dict[str, float]:
         return {}
     a, b = (table.loc[subjects] for table in residuals)
     names = [name for name in a.columns if name in b.columns]
-    found = {str(name): _correlation(a[name].to_numpy(), b[name].to_numpy()) for name in names}
-    return {name: value for name, value in found.items() if np.isfinite(value)}
+    correlations = {str(name): _correlation(a[name].to_numpy(), b[name].to_numpy()) for name in names}
+    return {name: value for name, value in correlations.items() if np.isfinite(value)}
 
 
 def _residuals(run: Run) -> pd.DataFrame:
@@ -65,17 +65,17 @@ def _given(table: pd.DataFrame, name: str, *, adjusts: bool) -> NDArray[np.float
     columns = [np.ones(len(table)), age, age**2, table.male.to_numpy(dtype=np.float64)]
     columns += [table[TIV].to_numpy(dtype=np.float64) / 1e6] if adjusts else []
     design, outcome = np.column_stack(columns), table[name].to_numpy(dtype=np.float64)
-    known = np.isfinite(design).all(axis=1) & np.isfinite(outcome)
+    finite = np.isfinite(design).all(axis=1) & np.isfinite(outcome)
     residual = np.full(len(table), np.nan)
-    if known.any():
-        beta = np.linalg.lstsq(design[known], outcome[known], rcond=None)[0]
-        left = outcome[known] - design[known] @ beta
-        residual[known] = left if left.std() > ROUNDING * np.abs(outcome[known]).max() else np.nan
+    if finite.any():
+        beta = np.linalg.lstsq(design[finite], outcome[finite], rcond=None)[0]
+        left = outcome[finite] - design[finite] @ beta
+        residual[finite] = left if left.std() > ROUNDING * np.abs(outcome[finite]).max() else np.nan
     return residual
 
 
 def _correlation(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
-    known = np.isfinite(a) & np.isfinite(b)
-    if known.sum() < MIN_SUBJECTS:
+    finite = np.isfinite(a) & np.isfinite(b)
+    if finite.sum() < MIN_SUBJECTS:
         return float("nan")
-    return float(np.corrcoef(a[known], b[known])[0, 1])
+    return float(np.corrcoef(a[finite], b[finite])[0, 1])

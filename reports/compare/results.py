@@ -74,7 +74,7 @@ class Line:
     ranks: Draws
 
     @property
-    def known(self) -> Headline:
+    def headline(self) -> Headline:
         """The headline as the first run that has it states it."""
         return next(headline for headline in self.headlines if headline is not None)
 
@@ -168,11 +168,11 @@ def compare_snapshots(runs: Sequence[Snapshot], names: Sequence[str]) -> Compari
         for name, question in run.questions.items():
             order.setdefault(name, question.number)
     headlines = {name: tuple(run.headlines.get(name) for run in runs) for name in order}
-    counts = [sum(h is not None and h.usable for h in at_equal_n(found)) for found in headlines.values()]
+    counts = [sum(h is not None and h.usable for h in at_equal_n(entries)) for entries in headlines.values()]
     n_tests = sum(count * (count - 1) // 2 for count in counts)
     level = family_level(n_tests, ALPHA)
     draws = joint_draws(runs)
-    lines = {name: _line(name, found, draws, level) for name, found in headlines.items()}
+    lines = {name: _line(name, entries, draws, level) for name, entries in headlines.items()}
     groups = tuple(
         _group(number, runs, [lines[name] for name in order if order[name] == number])
         for number in sorted({question.number for run in runs for question in run.facts.questions})
@@ -181,20 +181,20 @@ def compare_snapshots(runs: Sequence[Snapshot], names: Sequence[str]) -> Compari
 
 
 def _line(
-    name: str, stated: Sequence[Headline | None], draws: Sequence[pd.DataFrame | None], level: float
+    name: str, originals: Sequence[Headline | None], draws: Sequence[pd.DataFrame | None], level: float
 ) -> Line:
-    found = at_equal_n(stated)
-    usable = [place for place, headline in enumerate(found) if headline is not None and headline.usable]
-    columns = [_column(*parts, name) for parts in zip(stated, found, draws, strict=True)]
-    ratio = all(headline.ratio_scale for place in usable if (headline := found[place]) is not None)
+    headlines = at_equal_n(originals)
+    usable = [place for place, headline in enumerate(headlines) if headline is not None and headline.usable]
+    columns = [_column(*parts, name) for parts in zip(originals, headlines, draws, strict=True)]
+    ratio = all(headline.ratio_scale for place in usable if (headline := headlines[place]) is not None)
     pairs = tuple(
         _pair(name, (first, second), (columns[a], columns[b]), (a, b), level, ratio=ratio)
         for a, b in combinations(usable, 2)
-        if (first := found[a]) is not None and (second := found[b]) is not None
+        if (first := headlines[a]) is not None and (second := headlines[b]) is not None
     )
-    losses = _losses(found, columns, ratio=ratio)
-    ranks = np.full((len(found),) * 2, np.nan) if losses is None else rank_shares(losses)
-    return Line(name, found, pairs, losses, ranks)
+    losses = _losses(headlines, columns, ratio=ratio)
+    ranks = np.full((len(headlines),) * 2, np.nan) if losses is None else rank_shares(losses)
+    return Line(name, headlines, pairs, losses, ranks)
 
 
 def _pair(
@@ -207,10 +207,10 @@ def _pair(
     ratio: bool,
 ) -> Pair:
     joint = join(*headlines, *columns)
-    tail, known = (1 - level) / 2, headlines[0]
-    scaled = join(*headlines, *columns, ratio=True) if ratio else joint
-    ideal = float(on_scale(known.ideal, ratio=ratio))
-    change = loss_interval(scaled, better=known.better, ideal=ideal, alpha_low=tail, alpha_high=tail)
+    tail, first = (1 - level) / 2, headlines[0]
+    comparison = join(*headlines, *columns, ratio=True) if ratio else joint
+    ideal = float(on_scale(first.ideal, ratio=ratio))
+    change = loss_interval(comparison, better=first.better, ideal=ideal, alpha_low=tail, alpha_high=tail)
     return Pair(
         name,
         *places,
@@ -224,17 +224,17 @@ def _pair(
 
 
 def _column(
-    stated: Headline | None, found: Headline | None, draws: pd.DataFrame | None, name: str
+    original: Headline | None, headline: Headline | None, draws: pd.DataFrame | None, name: str
 ) -> Draws | None:
     """Draws of a headline, moved along where its excess over the null stands for it."""
-    if stated is None or found is None or draws is None or name not in draws:
+    if original is None or headline is None or draws is None or name not in draws:
         return None
-    shift = found.estimate - stated.estimate if found.usable else 0.0
+    shift = headline.estimate - original.estimate if headline.usable else 0.0
     return np.asarray(draws[name].to_numpy() + shift, dtype=np.float64)
 
 
 def _losses(
-    found: Sequence[Headline | None], columns: Sequence[Draws | None], *, ratio: bool
+    headlines: Sequence[Headline | None], columns: Sequence[Draws | None], *, ratio: bool
 ) -> Draws | None:
     """Loss in each joint draw, (B, R); None when a run has no number or no draws of the headline."""
     losses = [
@@ -243,10 +243,10 @@ def _losses(
             better=headline.better,
             ideal=float(on_scale(headline.ideal, ratio=ratio)),
         )
-        for headline, column in zip(found, columns, strict=True)
+        for headline, column in zip(headlines, columns, strict=True)
         if headline is not None and headline.usable and column is not None
     ]
-    return np.column_stack(losses) if len(losses) == len(found) else None
+    return np.column_stack(losses) if len(losses) == len(headlines) else None
 
 
 def _group(number: int, runs: Sequence[Snapshot], lines: Sequence[Line]) -> Group:

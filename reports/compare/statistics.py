@@ -264,10 +264,10 @@ def rank_shares(losses: Draws) -> Draws:
     if not len(complete):
         return np.full((n_runs, n_runs), np.nan)
     below = (complete[:, None, :] < complete[:, :, None]).sum(axis=2)  # (B, R)
-    tied = (complete[:, None, :] == complete[:, :, None]).sum(axis=2)  # (B, R), itself included
+    n_ties = (complete[:, None, :] == complete[:, :, None]).sum(axis=2)  # (B, R), itself included
     ranks = np.arange(n_runs)
-    holds = (ranks >= below[..., None]) & (ranks < (below + tied)[..., None])  # (B, R, rank)
-    shares: Draws = (holds / tied[..., None]).mean(axis=0)
+    holds = (ranks >= below[..., None]) & (ranks < (below + n_ties)[..., None])  # (B, R, rank)
+    shares: Draws = (holds / n_ties[..., None]).mean(axis=0)
     return shares
 
 
@@ -286,6 +286,6 @@ def mean_ranks(losses: Draws) -> Draws:
         is.
     """
     below = (losses[..., None, :] < losses[..., :, None]).sum(axis=-1)
-    tied = (losses[..., None, :] == losses[..., :, None]).sum(axis=-1)
-    ranks = np.where(np.isfinite(losses), below + (tied + 1) / 2, np.nan)
+    n_ties = (losses[..., None, :] == losses[..., :, None]).sum(axis=-1)
+    ranks = np.where(np.isfinite(losses), below + (n_ties + 1) / 2, np.nan)
     return np.asarray(ranks.mean(axis=0), dtype=np.float64)

@@ -90,7 +90,7 @@ MOVED = Schema(
 
 
 def write_comparison(
-    comparison: Comparison, moved: Mapping[tuple[int, int], pd.DataFrame], out: Path
+    comparison: Comparison, changes: Mapping[tuple[int, int], pd.DataFrame], out: Path
 ) -> tuple[Path, ...]:
     """Write ``compare.tsv``, ``ranks.tsv`` and ``moved.tsv`` with their data dictionaries.
 
@@ -98,7 +98,7 @@ def write_comparison(
     ----------
     comparison : Comparison
         What was found.
-    moved : mapping of (first, second) to DataFrame
+    changes : mapping of (first, second) to DataFrame
         Structures that moved, by places of the runs.
     out : Path
         Folder to write to.
@@ -111,7 +111,7 @@ def write_comparison(
     return (
         write_table(compare_table(comparison), out / "compare.tsv", COMPARE),
         write_table(rank_table(comparison), out / "ranks.tsv", RANKS),
-        write_table(_moved_table(comparison, moved), out / "moved.tsv", MOVED),
+        write_table(_moved_table(comparison, changes), out / "moved.tsv", MOVED),
     )
 
 
@@ -128,20 +128,20 @@ def compare_table(comparison: Comparison) -> pd.DataFrame:
 
 
 def _row(comparison: Comparison, group: Group, line: Line, places: tuple[int, int]) -> dict[str, object]:
-    known, (first, second) = line.known, places
+    typical, (first, second) = line.headline, places
     problems = [f"{comparison.names[i]}: {line.problems[i]}" for i in places if line.problems[i]]
-    shared = pairing(comparison.runs[first], comparison.runs[second])
+    overlap = pairing(comparison.runs[first], comparison.runs[second])
     row: dict[str, object] = {
         "question": group.number,
         "headline": line.name,
-        "label": known.title,
-        "unit": known.unit,
-        "better": known.better,
-        "ideal": known.ideal,
+        "label": typical.title,
+        "unit": typical.unit,
+        "better": typical.better,
+        "ideal": typical.ideal,
         "run_first": comparison.names[first],
         "run_second": comparison.names[second],
-        "reference_subjects": shared.reference,
-        "generated_subjects": shared.generated,
+        "reference_subjects": overlap.reference,
+        "generated_subjects": overlap.generated,
         "status": "missing" if problems else "ok",
         "reason": "; ".join(problems),
     }
@@ -191,10 +191,10 @@ def rank_table(comparison: Comparison) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=[column.name for column in RANKS.columns])
 
 
-def _moved_table(comparison: Comparison, moved: Mapping[tuple[int, int], pd.DataFrame]) -> pd.DataFrame:
+def _moved_table(comparison: Comparison, changes: Mapping[tuple[int, int], pd.DataFrame]) -> pd.DataFrame:
     parts = [
         table.assign(run_first=comparison.names[first], run_second=comparison.names[second])
-        for (first, second), table in moved.items()
+        for (first, second), table in changes.items()
         if len(table)
     ]
     return pd.concat(parts, ignore_index=True) if parts else MOVED.empty()

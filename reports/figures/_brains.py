@@ -40,8 +40,8 @@ def atlas() -> np.ndarray:
 def plane(axis: int, names: tuple[str, ...]) -> np.ndarray:
     """Labels of one plane through the centre of some structures, rows from top to bottom."""
     labels = atlas()
-    wanted = [found.index for name in names if (found := find_structure(name)) is not None]
-    at = round(float(np.argwhere(np.isin(labels, wanted))[:, axis].mean()))
+    indices = [structure.index for name in names if (structure := find_structure(name)) is not None]
+    at = round(float(np.argwhere(np.isin(labels, indices))[:, axis].mean()))
     return np.take(labels, at, axis=axis).T[::-1]
 
 
@@ -80,8 +80,8 @@ def paint_brains(table: pd.DataFrame, ax: Axes, *, norm: Normalize, label: str) 
     ax.set_position(BOX)
     ax.set_axis_off()
     bar = ax.inset_axes(BAR)
-    mapped = mpl.cm.ScalarMappable(norm, COLOURS)
-    scale = ax.figure.colorbar(mapped, cax=bar, orientation="horizontal", label=label)
+    mappable = mpl.cm.ScalarMappable(norm, COLOURS)
+    scale = ax.figure.colorbar(mappable, cax=bar, orientation="horizontal", label=label)
     if isinstance(norm, LogNorm):
         low, high = (float(value) for value in bar.get_xlim())
         scale.set_ticks([tick for tick in RATIO_TICKS if low <= tick <= high])
@@ -95,8 +95,8 @@ def _colours(table: pd.DataFrame, norm: Normalize) -> np.ndarray:
     colours = np.ones((256, 4))
     colours[:, :3] = NOT_MEASURED_GREY
     colours[0] = 0.0
-    painted = mpl.colormaps[COLOURS](norm(table.estimate.to_numpy(dtype=float)))
-    colours[table["index"].to_numpy(dtype=int)] = painted
+    rgba = mpl.colormaps[COLOURS](norm(table.estimate.to_numpy(dtype=float)))
+    colours[table["index"].to_numpy(dtype=int)] = rgba
     return colours
 
 
@@ -126,6 +126,6 @@ def ratio_norm(table: pd.DataFrame, *, least: float) -> Normalize:
 
 def describe_brains(table: pd.DataFrame) -> str:
     """Name the lowest and the highest structures in words."""
-    ordered = table.sort_values("estimate", kind="stable")
-    ends = pd.concat([ordered.head(2), ordered.tail(2)]).drop_duplicates("structure")
+    ranking = table.sort_values("estimate", kind="stable")
+    ends = pd.concat([ranking.head(2), ranking.tail(2)]).drop_duplicates("structure")
     return f"{len(table)} structures painted on a brain. {'; '.join(ends.apply(point_text, axis=1))}."

@@ -25,12 +25,12 @@ def draw_distributions(table: pd.DataFrame, column: str, ax: Axes) -> float:
     edges = np.linspace(low, high, _n_bins(table) + 1)
     highest = 0.0
     values = {cohort: table.loc[table.cohort == cohort, column] for cohort in COHORTS}
-    for cohort, found in values.items():
-        if len(found):
-            highest = max(highest, _histogram(found, edges, ax, cohort))
-    for row, (cohort, found) in enumerate(values.items(), start=1):
-        if len(found):
-            _summary(found, -0.1 * row * highest, COHORT_COLOURS[cohort], ax)
+    for cohort, sample in values.items():
+        if len(sample):
+            highest = max(highest, _histogram(sample, edges, ax, cohort))
+    for row, (cohort, sample) in enumerate(values.items(), start=1):
+        if len(sample):
+            _summary(sample, -0.1 * row * highest, COHORT_COLOURS[cohort], ax)
     ax.set_ylim(-0.28 * highest, 1.05 * highest)
     ax.set_yticks([])
     ax.spines["left"].set_visible(False)
@@ -42,8 +42,8 @@ def describe_distributions(table: pd.DataFrame, column: str, *, name: str, unit:
     parts = []
     for cohort, values in table.groupby("cohort", sort=False)[column]:
         low, middle, high = (number(q) for q in values.quantile([0.05, 0.5, 0.95]))
-        shown = f"{middle} {unit}".rstrip()
-        parts.append(f"{cohort}: median {shown}, nine in ten between {low} and {f'{high} {unit}'.rstrip()}")
+        text = f"{middle} {unit}".rstrip()
+        parts.append(f"{cohort}: median {text}, nine in ten between {low} and {f'{high} {unit}'.rstrip()}")
     return f"{name}, {'; '.join(parts)}."
 
 
@@ -61,9 +61,9 @@ def _range(values: pd.Series) -> tuple[float, float]:
 
 def _histogram(values: pd.Series, edges: np.ndarray, ax: Axes, cohort: str) -> float:
     heights, _ = np.histogram(values, bins=edges, density=True)
-    filled = cohort == "reference"
+    fill = cohort == "reference"
     ax.stairs(
-        heights, edges, fill=filled, color=COHORT_COLOURS[cohort], alpha=0.35 if filled else 1, linewidth=1.5
+        heights, edges, fill=fill, color=COHORT_COLOURS[cohort], alpha=0.35 if fill else 1, linewidth=1.5
     )
     return float(np.nanmax(heights, initial=0.0))
 

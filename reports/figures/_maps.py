@@ -55,24 +55,24 @@ def select_map(
         .add_prefix(f"{cohort}_")
         for cohort in ("reference", "generated")
     ]
-    joined = sides[0].join(sides[1], how="inner").reset_index()
-    if joined.empty:
-        return joined
+    rows = sides[0].join(sides[1], how="inner").reset_index()
+    if rows.empty:
+        return rows
     slope = _slope(run, table, (lines or {}).get(table.quantity.iloc[0], ""))
     return sort_by_structure(
-        joined.assign(group=joined.structure.map(group), unit=table.unit.iloc[0], slope=slope)
+        rows.assign(group=rows.structure.map(group), unit=table.unit.iloc[0], slope=slope)
     )
 
 
-def _slope(run: Run, shown: pd.DataFrame, quantity: str) -> float:
+def _slope(run: Run, rows: pd.DataFrame, quantity: str) -> float:
     table = usable(run.table("results"))
-    chosen = table[
+    matches = table[
         (table.quantity == quantity)
         & (table.stratum == "all")
-        & (table.headsize == shown.headsize.iloc[0])
+        & (table.headsize == rows.headsize.iloc[0])
         & (table.cohort == "difference")
     ]
-    return float(chosen.estimate.iloc[0]) if len(chosen) else float("nan")
+    return float(matches.estimate.iloc[0]) if len(matches) else float("nan")
 
 
 def describe_map(table: pd.DataFrame) -> str:

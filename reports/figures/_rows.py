@@ -78,13 +78,13 @@ def _same_frame(table: pd.DataFrame, ax: Axes) -> None:
 
 def _margins(table: pd.DataFrame, y: np.ndarray, ax: Axes) -> None:
     """Shade what counts as close enough, one structure at a time: the margin of a noisy one is wider."""
-    known = (table.margin_low.notna() & table.margin_high.notna()).to_numpy()
-    shown = table[known]
-    sides = shown.structure.map(side)
-    paired = (sides != "").to_numpy()
-    centre = y[known] + sides.map({"left": -0.25, "right": 0.25, "": 0.0}).to_numpy()
-    width = shown.margin_high - shown.margin_low
-    ax.barh(centre, width, left=shown.margin_low, height=np.where(paired, 0.5, 1.0), color=BAND, zorder=0)
+    has_margin = (table.margin_low.notna() & table.margin_high.notna()).to_numpy()
+    rows = table[has_margin]
+    sides = rows.structure.map(side)
+    has_side = (sides != "").to_numpy()
+    centre = y[has_margin] + sides.map({"left": -0.25, "right": 0.25, "": 0.0}).to_numpy()
+    width = rows.margin_high - rows.margin_low
+    ax.barh(centre, width, left=rows.margin_low, height=np.where(has_side, 0.5, 1.0), color=BAND, zorder=0)
 
 
 def _points(rows: pd.DataFrame, ax: Axes, *, verdict: str, hand: str) -> None:
@@ -119,8 +119,8 @@ def point_text(row: pd.Series) -> str:
 
 def describe_rows(table: pd.DataFrame) -> str:
     """Say in words what a panel of rows shows."""
-    ordered = table.sort_values("estimate", kind="stable")
-    lowest, highest = ordered.iloc[0], ordered.iloc[-1]
+    ranking = table.sort_values("estimate", kind="stable")
+    lowest, highest = ranking.iloc[0], ranking.iloc[-1]
     verdicts = table.verdict.value_counts()
     tally = ", ".join(
         f"{verdicts[word]} {word}"

@@ -26,8 +26,8 @@ def select(run: Run) -> pd.DataFrame:
     if table.empty:
         return table
     present = list(dict.fromkeys(table.structure))
-    kept = sorted(present, key=lambda name: name not in FIRST)[:MAX_PANELS]
-    both = pd.concat([table[table.structure.isin(kept)], _subjects(run, kept)], ignore_index=True)
+    names = sorted(present, key=lambda name: name not in FIRST)[:MAX_PANELS]
+    both = pd.concat([table[table.structure.isin(names)], _subjects(run, names)], ignore_index=True)
     return sort_by_structure(both)
 
 
@@ -40,8 +40,8 @@ def _subjects(run: Run, structures: list[str]) -> pd.DataFrame:
     ages = subjects[["cohort", "participant_id", "age", "status"]]
     rows = volumes.merge(ages, on=["cohort", "participant_id"])
     rows = rows[(rows.status == "ok") & rows.age.notna()]
-    chosen = [part.iloc[:: len(part) // MAX_POINTS + 1] for _, part in rows.groupby("cohort", sort=False)]
-    wide = pd.concat(chosen) if chosen else rows
+    parts = [part.iloc[:: len(part) // MAX_POINTS + 1] for _, part in rows.groupby("cohort", sort=False)]
+    wide = pd.concat(parts) if parts else rows
     return wide.melt(["cohort", "age"], structures, "structure", "volume").dropna(subset=["volume"])
 
 
@@ -49,8 +49,8 @@ def describe(table: pd.DataFrame) -> str:
     """Volume at the youngest and oldest age of each curve in words."""
     parts = []
     for (cohort, sex), rows in table[table.estimate.notna()].groupby(["cohort", "sex"], sort=False):
-        ordered = rows.sort_values("age")
-        first, last = ordered.iloc[0], ordered.iloc[-1]
+        by_age = rows.sort_values("age")
+        first, last = by_age.iloc[0], by_age.iloc[-1]
         parts.append(
             f"{cohort}, {NAMES.get(str(sex), sex)}: {number(first.estimate, 'mm3')} mL at "
             f"{number(first.age)} years, {number(last.estimate, 'mm3')} mL at {number(last.age)}"

@@ -16,8 +16,8 @@ ROW_PX, FRAME_PX = 22, 78
 def select(run: Run) -> pd.DataFrame:
     """Variables with a standardised mean difference, in the order of the table."""
     table = run.table("balance").dropna(subset=["smd"])
-    named = table.variable.str.cat(table.level, sep=" ").str.strip()
-    return table.assign(label=named)
+    labels = table.variable.str.cat(table.level, sep=" ").str.strip()
+    return table.assign(label=labels)
 
 
 def describe(table: pd.DataFrame) -> str:

@@ -38,8 +38,8 @@ def describe(table: pd.DataFrame) -> str:
 
 def square(table: pd.DataFrame) -> pd.DataFrame:
     """Symmetric matrix in anatomical order; the diagonal is missing."""
-    turned = table.rename(columns={"structure_a": "structure_b", "structure_b": "structure_a"})
-    both = pd.concat([table, turned], ignore_index=True)
+    mirror = table.rename(columns={"structure_a": "structure_b", "structure_b": "structure_a"})
+    both = pd.concat([table, mirror], ignore_index=True)
     matrix = both.pivot_table(index="structure_a", columns="structure_b", values="correlation")
     order = sorted(matrix.index, key=place)
     return matrix.loc[order, order]
@@ -67,7 +67,7 @@ def correlation_matrices(table: pd.DataFrame, *, ax: Axes) -> Axes:
     ax : Axes
     """
     matrix = square(table)
-    shown = ax.imshow(
+    image = ax.imshow(
         np.ma.masked_invalid(matrix.to_numpy()), cmap="RdBu_r", vmin=-1, vmax=1, interpolation="none"
     )
     _group_lines([group(name) for name in matrix.index], ax)
@@ -75,7 +75,7 @@ def correlation_matrices(table: pd.DataFrame, *, ax: Axes) -> Axes:
     ax.tick_params(length=0)
     ax.set_title(table.cohort.iloc[0].capitalize())
     bar = ax.figure.colorbar(
-        shown, ax=ax, shrink=0.6, aspect=24, ticks=[-1, -0.5, 0, 0.5, 1], label="Correlation"
+        image, ax=ax, shrink=0.6, aspect=24, ticks=[-1, -0.5, 0, 0.5, 1], label="Correlation"
     )
     bar.outline.set_visible(False)
     bar.ax.collections[0].set_rasterized(True)

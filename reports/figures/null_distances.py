@@ -65,13 +65,13 @@ def null_distances(table: pd.DataFrame, *, ax: Axes) -> Axes:
     edges = np.linspace(low, high if high > low else low + 1, N_BINS + 1)
     for kind, cohort in (("null", "reference"), ("matched", "generated")):
         heights, _ = np.histogram(table.value[table.kind == kind], bins=edges)
-        filled = kind == "null"
+        fill = kind == "null"
         ax.stairs(
             heights,
             edges,
-            fill=filled,
+            fill=fill,
             color=COHORT_COLOURS[cohort],
-            alpha=0.45 if filled else 1,
+            alpha=0.45 if fill else 1,
             linewidth=1.5,
         )
     ax.set_yticks([])

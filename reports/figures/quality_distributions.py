@@ -14,11 +14,13 @@ N_SHOWN = 6
 
 def select(run: Run) -> pd.DataFrame:
     """Take one row per image and measure, for the measures with the largest differences."""
-    found = select_results(run, question=7, quantities=("quality_d",), cohort="difference")
+    differences = select_results(run, question=7, quantities=("quality_d",), cohort="difference")
     values, names = run.table("measures"), run.table("measure_names")
-    if found.empty or values.empty or names.empty:
+    if differences.empty or values.empty or names.empty:
         return pd.DataFrame(columns=["measure", "unit", "cohort", "value"])
-    order = found.assign(size=found.estimate.abs()).sort_values("size", ascending=False, kind="stable")
+    order = differences.assign(size=differences.estimate.abs()).sort_values(
+        "size", ascending=False, kind="stable"
+    )
     catalogue = names.set_index("name")
     parts = [
         _of(values, catalogue.loc[name]) for name in order.structure.head(N_SHOWN) if name in catalogue.index
@@ -26,9 +28,9 @@ def select(run: Run) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
-def _of(values: pd.DataFrame, known: pd.Series) -> pd.DataFrame:
-    rows = values[(values.metric == known.metric) & (values.structure == known.structure)]
-    return rows[["cohort", "value"]].dropna(subset=["value"]).assign(measure=known.label, unit=known.unit)
+def _of(values: pd.DataFrame, measure: pd.Series) -> pd.DataFrame:
+    rows = values[(values.metric == measure.metric) & (values.structure == measure.structure)]
+    return rows[["cohort", "value"]].dropna(subset=["value"]).assign(measure=measure.label, unit=measure.unit)
 
 
 def describe(table: pd.DataFrame) -> str:

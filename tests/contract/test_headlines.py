@@ -10,7 +10,7 @@ import pytest
 from plausibrain.analysis.applicability import missing_capability
 from plausibrain.analysis.evaluate import Pairs
 from plausibrain.analysis.independent import groups_of
-from plausibrain.analysis.joint_design import Prepared, build_frame
+from plausibrain.analysis.joint_design import CohortArrays, build_frame
 from plausibrain.analysis.pair import Pair, Weighted
 from plausibrain.analysis.registry import all_headlines
 from plausibrain.analysis.sample import prepare_samples
@@ -68,7 +68,7 @@ def kinds(plugin: Plugin) -> tuple[str, ...]:
 def one_at_a_time(plugin: Plugin, pair: Pair, most: int) -> np.ndarray:
     values = []
     for b in range(most):
-        sides = [Weighted(s.prepared, s.weights[b : b + 1]) for s in (pair.reference, pair.generated)]
+        sides = [Weighted(s.arrays, s.weights[b : b + 1]) for s in (pair.reference, pair.generated)]
         values.append(plugin(Pair(pair.frame, sides[0], sides[1], pair.kind, pair.full))[0])
     return np.array(values)
 
@@ -96,14 +96,14 @@ def test_order_of_rows_does_not_matter(plugin):
         np.testing.assert_allclose(ours, theirs, rtol=SINGLE_PRECISION, atol=1e-5)
 
 
-def repeated(prepared: Prepared, counts: np.ndarray) -> Prepared:
+def repeated(arrays: CohortArrays, counts: np.ndarray) -> CohortArrays:
     """Write every row down as often as it counts."""
     rows = np.repeat(np.arange(len(counts)), counts)
-    arrays = ("design", "outcomes", "shares", "features", "regions", "residuals")
-    arrays = (*arrays, "quality", "quality_deviations")
-    parts = {name: getattr(prepared, name)[rows] for name in arrays}
-    parts["clouds"] = {name: points[rows] for name, points in prepared.clouds.items()}
-    return replace(prepared, sample=prepared.sample.take(rows), pairwise_rows=np.arange(len(rows)), **parts)
+    fields = ("design", "outcomes", "shares", "features", "regions", "residuals")
+    fields = (*fields, "quality", "quality_deviations")
+    parts = {name: getattr(arrays, name)[rows] for name in fields}
+    parts["clouds"] = {name: points[rows] for name, points in arrays.clouds.items()}
+    return replace(arrays, sample=arrays.sample.take(rows), pairwise_rows=np.arange(len(rows)), **parts)
 
 
 @pytest.mark.parametrize(

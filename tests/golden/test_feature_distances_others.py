@@ -24,8 +24,8 @@ PAIR = pairs_of(
     with_features(table_cohort(70, seed=2, name="g"), 2, shift=0.3, scale=0.8),
     Settings(n_resamples=100, n_splits=20),
 ).full
-RAW = [side.prepared.sample.features[NETWORK].astype(float) for side in (PAIR.reference, PAIR.generated)]
-ADJUSTED = [side.prepared.clouds[NETWORK].astype(float) for side in (PAIR.reference, PAIR.generated)]
+RAW = [side.arrays.sample.features[NETWORK].astype(float) for side in (PAIR.reference, PAIR.generated)]
+ADJUSTED = [side.arrays.clouds[NETWORK].astype(float) for side in (PAIR.reference, PAIR.generated)]
 OURS = {plugin.name: float(plugin(PAIR, NETWORK)[0]) for plugin in all_distances()}
 
 
@@ -88,12 +88,12 @@ def test_sliced_wasserstein_is_that_of_pot():
 def test_energy_in_one_dimension_is_that_of_scipy():
     """SciPy's is the root of 2 d_rg - d_rr - d_gg with everybody paired with itself too."""
     name, both = NETWORK, (PAIR.reference, PAIR.generated)
-    thin = [replace(s.prepared, clouds={name: s.prepared.clouds[name][:, :1]}) for s in both]
+    thin = [replace(s.arrays, clouds={name: s.arrays.clouds[name][:, :1]}) for s in both]
     x, y = (p.clouds[name][:, 0].astype(float) for p in thin)
     across = np.abs(x[:, None] - y[None]).mean()
     biased = 1 - sum(np.abs(v[:, None] - v[None]).mean() for v in (x, y)) / (2 * across)
     assert energy_distance(x, y) ** 2 / (2 * across) == pytest.approx(biased, rel=1e-9)
-    sides = [replace(side, prepared=p) for side, p in zip(both, thin, strict=True)]
+    sides = [replace(side, arrays=p) for side, p in zip(both, thin, strict=True)]
     pair = replace(PAIR, frame=replace(PAIR.frame, cache={}), reference=sides[0], generated=sides[1])
     ours = next(p for p in all_distances() if p.name == "energy_of_features")(pair, name)[0]
     within = sum(np.abs(v[:, None] - v[None]).sum() / (len(v) * (len(v) - 1)) for v in (x, y))

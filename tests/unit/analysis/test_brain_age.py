@@ -154,14 +154,14 @@ def test_large_references_are_trained_on_a_sample():
 
 def test_balanced_accuracy_is_that_of_scikit_learn():
     block = next(blocks(CLEAN.full, "sex"))
-    male = CLEAN.full.reference.prepared.sample.male
+    male = CLEAN.full.reference.arrays.sample.male
     expected = balanced_accuracy_score(male == 1, block.reference[0] > 0)
     assert balanced_accuracy(CLEAN.full)["reference"][0] == pytest.approx(expected)
 
 
 def test_scores_are_those_of_numpy_and_correction_makes_the_slope_one():
     block = next(blocks(CLEAN.full, "age"))
-    age = CLEAN.full.reference.prepared.sample.age
+    age = CLEAN.full.reference.arrays.sample.age
     r, slope, error, corrected = age_scores("reference", CLEAN.full)[0]
     assert r == pytest.approx(np.corrcoef(age, block.reference[0])[0, 1])
     assert slope == pytest.approx(np.polyfit(age, block.reference[0], 1)[0])

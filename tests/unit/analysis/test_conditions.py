@@ -58,16 +58,16 @@ def test_a_model_that_only_follows_age_does_not_obey():
         1e4 + 600 * age + np.random.default_rng(1).normal(0, 5000, 150)
     )  # as in subjects: the old are asked for more
     pair = pairs_of(REFERENCE, with_subjects(cohort, **{COLUMN: asked})).full
-    measured = measured_volume(COLUMN, pair.generated.prepared.sample)
+    measured = measured_volume(COLUMN, pair.generated.arrays.sample)
     assert np.polyfit(asked, measured, 1)[0] > 0.3
     assert weighted_slope(COLUMN, pair)[0] == pytest.approx(0.0, abs=0.05)
 
 
 def test_slope_at_equal_age_is_a_regression():
     pair = pairs_of(REFERENCE, obedient(0.7)).full
-    prepared = pair.generated.prepared
-    x = np.column_stack([prepared.design[:, pair.frame.model(tiv=False)], prepared.sample.subjects[COLUMN]])
-    expected = sm.OLS(measured_volume(COLUMN, prepared.sample), x).fit().params[-1]
+    arrays = pair.generated.arrays
+    x = np.column_stack([arrays.design[:, pair.frame.model(tiv=False)], arrays.sample.subjects[COLUMN]])
+    expected = sm.OLS(measured_volume(COLUMN, arrays.sample), x).fit().params[-1]
     assert weighted_slope(COLUMN, pair)[0] == pytest.approx(expected, rel=1e-6)
 
 
@@ -139,7 +139,7 @@ def normalised(slope: float, n: int = 200):
 def test_a_normalised_request_is_answered_by_a_normalised_volume(slope):
     pair = pairs_of(REFERENCE, normalised(slope)).full
     assert weighted_slope(NORMALISED, pair)[0] == pytest.approx(slope, abs=0.01)
-    sample = pair.generated.prepared.sample
+    sample = pair.generated.arrays.sample
     raw = sum(sample.column(n) for n in measured_structures(NORMALISED, sample.structures))
     assert np.std(raw) > 1.5 * np.std(measured_volume(NORMALISED, sample)), "raw volumes follow head size"
 

@@ -25,14 +25,14 @@ def design(generated):
 
 def test_without_requests_nothing_is_violated():
     found = design(normal_cohort(100, 2, name="g"))
-    assert (found.kind, found.violated) == ("unconditional", {})
+    assert (found.kind, found.violations) == ("unconditional", {})
 
 
 def test_requests_drawn_like_subjects_are_a_population():
     cohort = normal_cohort(100, 2, name="g")
     found = design(requested(cohort, cohort.volumes[VENTRICLES].sum(axis=1)))
     assert found.kind == "population"
-    assert "joint" not in found.violated
+    assert "joint" not in found.violations
 
 
 def one_factor():
@@ -47,8 +47,8 @@ def one_factor():
 def test_one_factor_at_a_time():
     found = design(one_factor())
     assert found.kind == "one_factor"
-    assert "one condition at a time was varied (7 combinations for 105 images)" in found.violated["joint"]
-    assert "r with age +0.00 requested" in found.violated["age with the rest"]
+    assert "one condition at a time was varied (7 combinations for 105 images)" in found.violations["joint"]
+    assert "r with age +0.00 requested" in found.violations["age with the rest"]
     card = judge(REFERENCE, one_factor(), QUICK)
     entries = {h["name"]: h for q in card["questions"] for h in q["headlines"]}
     for name in ("spread_structures", "covariation", "energy", "wasabi", "ageing"):
@@ -62,7 +62,7 @@ def test_crossed_grid():
     cohort = with_subjects(normal_cohort(90, 2, name="g"), age=np.repeat(ages.ravel(), 10))
     found = design(requested(cohort, np.repeat(ventricles.ravel(), 10)))
     assert found.kind == "crossed"
-    assert "a grid of conditions was requested (9 combinations for 90 images)" in found.violated["joint"]
+    assert "a grid of conditions was requested (9 combinations for 90 images)" in found.violations["joint"]
 
 
 def test_men_and_women_requested_alike():
@@ -72,7 +72,7 @@ def test_men_and_women_requested_alike():
     male = (cohort.subjects["sex"] == "M").to_numpy()
     alike = brain - np.where(male, brain[male].mean(), brain[~male].mean())
     found = design(requested(cohort, cohort.volumes[VENTRICLES].sum(axis=1), alike + 1.1e6))
-    assert "men and women were requested alike in brain volume" in found.violated["sex with the rest"]
+    assert "men and women were requested alike in brain volume" in found.violations["sex with the rest"]
 
 
 def test_requests_without_their_structures_are_no_requests():
@@ -93,7 +93,7 @@ def test_ages_that_the_reference_does_not_cover():
     )
     frame = frame_of(young, old)
     found = describe_design(frame)
-    assert "100% of generated subjects (60 to 85 years)" in found.violated["shared ages"]
+    assert "100% of generated subjects (60 to 85 years)" in found.violations["shared ages"]
     assert missing_capability("age", frame) == "the two cohorts have hardly any ages in common"
     entries = {h["name"]: h for q in judge(young, old, QUICK)["questions"] for h in q["headlines"]}
     verdicts = {name: h["verdict"] for name, h in entries.items()}
@@ -105,7 +105,7 @@ def test_ages_that_the_reference_does_not_cover():
 def test_some_ages_outside_are_said_and_judged():
     narrow, wide = normal_cohort(120, 1, name="r", age=(30.0, 70.0)), normal_cohort(100, 2, name="g")
     found = describe_design(frame_of(narrow, wide))
-    assert found.violated == {}
+    assert found.violations == {}
     assert len(found.statements) == 1
     assert "rests on extrapolation" in found.statements[0]
 

@@ -34,10 +34,10 @@ def slow_mean(points, weights, other=None, other_weights=None, subject=None):
 def slow_energy(pair, b):
     """Over the rows of ages that both cohorts cover."""
     sides = pair.reference, pair.generated
-    rows = [side.prepared.pairwise_rows for side in sides]
-    r, g = (side.prepared.features[mine] for side, mine in zip(sides, rows, strict=True))
+    rows = [side.arrays.pairwise_rows for side in sides]
+    r, g = (side.arrays.features[mine] for side, mine in zip(sides, rows, strict=True))
     wr, wg = (side.weights[b].astype(float)[mine] for side, mine in zip(sides, rows, strict=True))
-    subjects = [side.prepared.clusters.row_of[mine] for side, mine in zip(sides, rows, strict=True)]
+    subjects = [side.arrays.clusters.row_of[mine] for side, mine in zip(sides, rows, strict=True)]
     within = slow_mean(r, wr, subject=subjects[0]) + slow_mean(g, wg, subject=subjects[1])
     return 1 - within / (2 * slow_mean(r, wr, g, wg))
 
@@ -82,8 +82,8 @@ def test_distances_are_scipys():
 def test_nearest_neighbours_by_brute_force():
     pair = pairs_of(REFERENCE, normal_cohort(30, 2, name="g")).full
     for median, side in zip(nearest_distance_medians(pair), (pair.reference, pair.generated), strict=True):
-        mine = side.prepared.pairwise_rows
-        d = cdist(side.prepared.features[mine], side.prepared.features[mine])
+        mine = side.arrays.pairwise_rows
+        d = cdist(side.arrays.features[mine], side.arrays.features[mine])
         np.fill_diagonal(d, np.inf)
         assert median[0] == pytest.approx(np.median(d.min(axis=1)), abs=1e-3)
 
@@ -91,7 +91,7 @@ def test_nearest_neighbours_by_brute_force():
 def test_the_nearest_neighbour_is_another_subject():
     clustered = normal_cohort(15, 2, name="g", rows_per_subject=2)
     pair = pairs_of(normal_cohort(60, 1, name="r"), clustered).full  # no fewer rows than the other cohort
-    generated = pair.generated.prepared
+    generated = pair.generated.arrays
     mine = generated.pairwise_rows
     d = cdist(generated.features[mine], generated.features[mine])
     subject = generated.clusters.row_of[mine]
@@ -126,6 +126,6 @@ def test_weights_of_zero_leave_subjects_out():
     pair = PAIRS.full
     half = np.zeros((1, 30), dtype=np.uint8)
     half[0, :15] = 1
-    some = Pair(pair.frame, Weighted(pair.reference.prepared, half), pair.generated, "matched")
-    expected = slow_mean(pair.reference.prepared.features[:15], np.ones(15), subject=np.arange(15))
+    some = Pair(pair.frame, Weighted(pair.reference.arrays, half), pair.generated, "matched")
+    expected = slow_mean(pair.reference.arrays.features[:15], np.ones(15), subject=np.arange(15))
     assert mean_distance(some, "reference", "reference")[0] == pytest.approx(expected, abs=1e-3)

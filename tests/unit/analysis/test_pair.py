@@ -216,7 +216,7 @@ def test_halves_are_half_of_the_subjects_of_each_cohort():
 def test_splits_share_their_first_group():
     np.testing.assert_array_equal(PAIRS.null.reference.weights, PAIRS.matched.reference.weights)
     np.testing.assert_array_equal(PAIRS.null.generated.weights, PAIRS.injected.generated.weights)
-    shift = PAIRS.injected.generated.prepared.features - PAIRS.null.generated.prepared.features
+    shift = PAIRS.injected.generated.arrays.features - PAIRS.null.generated.arrays.features
     np.testing.assert_allclose(shift, FRAME.settings.margin)
 
 

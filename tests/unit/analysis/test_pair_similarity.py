@@ -45,7 +45,7 @@ def test_intervals_cover_the_truth_though_pairs_share_images():
         estimate = mean_similarity(pairs.full, "generated", "ms_ssim")[0]
         low, high = np.quantile(draws - np.median(draws) + estimate, [0.025, 0.975])
         covered += low <= 0.65 <= high
-        values = pairs.full.generated.prepared.sample.pairs["ms_ssim"]
+        values = pairs.full.generated.arrays.sample.pairs["ms_ssim"]
         naive += abs(estimate - 0.65) <= 1.96 * values.std() / np.sqrt(len(values))
     assert covered >= 26
     assert naive <= covered

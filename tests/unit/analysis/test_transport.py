@@ -28,7 +28,7 @@ def test_one_dimension_by_hand():
 
 def test_estimate_is_the_assignment_and_weights_of_one_return_it():
     pairs = pairs_of(normal_cohort(60, 1, name="r"), normal_cohort(60, 2, name="g"))
-    points = pairs.full.reference.prepared.regions, pairs.full.generated.prepared.regions
+    points = pairs.full.reference.arrays.regions, pairs.full.generated.arrays.regions
     estimate = transport_distance(pairs.full)[0]
     assert estimate == pytest.approx(assignment_cost(*points), rel=1e-9)
     unit = Pair(pairs.full.frame, pairs.full.reference, pairs.full.generated, "bootstrap", pairs.full)
@@ -77,7 +77,7 @@ def test_members_do_not_depend_on_the_order_of_the_table():
     mixed = pairs_of(reference.select(order), generated).null
     for replicate in range(5):
         ids = [
-            set(pair.reference.prepared.sample.subjects["participant_id"].to_numpy()[rows])
+            set(pair.reference.arrays.sample.subjects["participant_id"].to_numpy()[rows])
             for pair in (straight, mixed)
             for rows in equal_members(pair, replicate, 7)
         ]
@@ -87,7 +87,7 @@ def test_members_do_not_depend_on_the_order_of_the_table():
 
 def test_bootstrap_needs_the_rows_of_the_estimate_only():
     pairs = pairs_of(normal_cohort(50, 1, name="r"), normal_cohort(90, 2, name="g"))
-    weighted = Weighted(pairs.full.generated.prepared, np.zeros((1, 90), dtype=np.uint8))
+    weighted = Weighted(pairs.full.generated.arrays, np.zeros((1, 90), dtype=np.uint8))
     weighted.weights[:] = 3
     tripled = Pair(pairs.full.frame, pairs.full.reference, weighted, "bootstrap", pairs.full)
     assert transport_distance(tripled)[0] == pytest.approx(transport_distance(pairs.full)[0], rel=1e-9)

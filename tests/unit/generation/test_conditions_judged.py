@@ -50,9 +50,9 @@ def test_a_cohort_is_recognised_as_what_its_table_asked_for(kind, make, referenc
     generated = drawn(make(reference_conditions(reference)))
     found = describe_design(frame_of(reference, generated))
     assert found.kind == kind
-    assert ("joint" in found.violated) == (kind != "population")
+    assert ("joint" in found.violations) == (kind != "population")
     if kind == "population":
-        assert found.violated == {}
+        assert found.violations == {}
     for column in (VENTRICLE, BRAIN):
         asked, measured, rows = requested_and_measured(
             column, frame_of(reference, generated).generated.sample
