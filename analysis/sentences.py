@@ -37,10 +37,10 @@ def show(value: float | None, *, percent: bool, decimals: int | None = None) -> 
         return f"{number:,.{decimals}f}{' %' if percent else ''}"
     if percent:
         digits = 0 if abs(value) >= 0.1 else 1
-        shown = round(100 * value, digits) + 0.0
-        return f"{shown:.{digits}f} %" if shown else "0 %"
-    shown = round(value, FEW_DIGITS) + 0.0
-    return f"{shown:.3g}" if abs(shown) < 1 else f"{value:.3g}"
+        quantity = round(100 * value, digits) + 0.0
+        return f"{quantity:.{digits}f} %" if quantity else "0 %"
+    quantity = round(value, FEW_DIGITS) + 0.0
+    return f"{quantity:.3g}" if abs(quantity) < 1 else f"{value:.3g}"
 
 
 def sentence_of(entry: dict[str, Any], h: Headline, verdict: str, caveat: str) -> str:
