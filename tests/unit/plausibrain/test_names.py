@@ -8,12 +8,15 @@ import pytest
 
 ROOT = Path(__file__).parents[3]
 FOLDERS = ("analysis", "reports")
-PARTICIPLES = frozenset(
-    "asked chosen done drawn found given held kept known lost made meant mine missing ours put read said seen shown "
-    "split taken theirs there told written".split()
-)
-ROLES = frozenset("generated matched measured requested".split())  # what a cohort or a column is called
-NOUNS = frozenset("feed need seed speed".split())
+# fmt: off
+PARTICIPLES = frozenset({
+    "asked", "chosen", "done", "drawn", "found", "given", "held", "kept", "known", "lost", "made",
+    "meant", "mine", "missing", "ours", "put", "read", "said", "seen", "shown", "split", "taken",
+    "theirs", "there", "told", "written",
+})
+# fmt: on
+ROLES = frozenset({"generated", "matched", "measured", "requested"})  # what a cohort or a column is called
+NOUNS = frozenset({"feed", "need", "seed", "speed"})
 LARGEST_SHARE = 0.006  # 0.1 % in nilearn, torchio and torchmetrics; fields of public results keep theirs
 
 
