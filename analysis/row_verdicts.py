@@ -74,16 +74,13 @@ def _judge_map(
     inside = (numbers[:, 0] <= numbers[:, 2]) & (numbers[:, 3] <= numbers[:, 1])
     numbers = np.exp(numbers) if MAPS[headline.plugin.name] in RATIOS else numbers
     place = {name: i for i, name in enumerate(test.names)}
+    # By its design, or because there are too few subjects, nothing of a map is judged.
+    withheld = entry["verdict"] == "not judged" or entry["caveat"]
     entries = table[rows & table["structure"].isin(place)]
     for label, name in zip(entries.index, entries["structure"].astype(str), strict=True):
         own = "fail" if name in failing else "pass" if inside[place[name]] else "inconclusive"
         table.loc[[label], list(JUDGED)] = numbers[place[name]]
-        table.loc[label, "verdict"] = entry["verdict"] if _withheld(entry) else own
-
-
-def _withheld(entry: dict[str, Any]) -> bool:
-    """Whether nothing of a map is judged: by its design, or because there are too few subjects."""
-    return entry["verdict"] == "not judged" or bool(entry["caveat"])
+        table.loc[label, "verdict"] = entry["verdict"] if withheld else own
 
 
 def _judge_head(table: pd.DataFrame, rows: pd.Series, entry: dict[str, Any]) -> None:

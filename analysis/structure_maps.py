@@ -131,7 +131,8 @@ def joint_test(one: StructureMap, full: Pair, bootstrap: Pair) -> MapTest:
     is_undefined = (~np.isfinite(draws)).mean(axis=0) > MAX_UNDEFINED_SHARE
     alpha = full.frame.settings.alpha
     low, pass_low, pass_high, high = column_quantiles(draws, (CENTRAL[0], alpha, 1 - alpha, CENTRAL[1]))
-    freedom = max(_smaller(full) - len(full.frame.columns), 3)
+    smaller = min(len(full.reference.arrays.clusters), len(full.generated.arrays.clusters))
+    freedom = max(smaller - len(full.frame.columns), 3)
     se = (high - low) / (2 * student.ppf(CENTRAL[1], 1e6))
     with np.errstate(divide="ignore", invalid="ignore"):
         statistic = np.where(estimate == 0, 0.0, np.abs(estimate) / se)
@@ -146,10 +147,6 @@ def joint_test(one: StructureMap, full: Pair, bootstrap: Pair) -> MapTest:
     return MapTest(
         names, estimate, low, high, pass_low, pass_high, se, p, margin, n_effective, freedom, one.words
     )
-
-
-def _smaller(pair: Pair) -> int:
-    return min(len(pair.reference.arrays.clusters), len(pair.generated.arrays.clusters))
 
 
 def _effective(quantile: float, n: int) -> float:

@@ -96,11 +96,10 @@ def biases(run: Run) -> list[Finding]:
     differing = ranking[(ranking.verdict != "pass") & ((ranking.ci_low > 0) | (ranking.ci_high < 0))]
     rows = ranking[ranking.failed] if ranking.failed.any() else differing
     rows = rows if len(rows) else ranking.head(1)
-    return [_bias(row) for _, row in rows.head(N_BIASES).iterrows()]
-
-
-def _bias(row: pd.Series) -> Finding:
-    return Finding(row.region, _directed(row), row.verdict, "#fig-size_forest")
+    return [
+        Finding(row.region, _directed(row), row.verdict, "#fig-size_forest")
+        for _, row in rows.head(N_BIASES).iterrows()
+    ]
 
 
 def _directed(row: Mapping[str, Any] | pd.Series) -> str:

@@ -106,7 +106,7 @@ def page(run: Run) -> str:
         facts=list(_facts(run)),
         methods=paragraphs,
         design=_design(run),
-        balance=_balance(run),
+        balance=[_balance_row(row) for _, row in run.table("balance").iterrows()],
         balance_figures=figures_of(run, 0),
         notes=_notes(run),
         settings=list(_flat(run.settings)),
@@ -205,10 +205,6 @@ class BalanceRow:
     reference: str
     generated: str
     smd: str
-
-
-def _balance(run: Run) -> list[BalanceRow]:
-    return [_balance_row(row) for _, row in run.table("balance").iterrows()]
 
 
 def _balance_row(row: pd.Series) -> BalanceRow:

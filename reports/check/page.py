@@ -69,14 +69,10 @@ def check_page(result: CheckResult) -> str:
 def _blocks(rows: Sequence[Row]) -> list[Block]:
     blocks = []
     for outcome, title in TITLES.items():
-        own = [row for row in rows if _group(row) == outcome]
+        own = [row for row in rows if ("improved" if row.improved else row.outcome) == outcome]
         if own:
             blocks.append(Block(outcome, title, [_page_row(row) for row in own]))
     return blocks
-
-
-def _group(row: Row) -> str:
-    return "improved" if row.improved else row.outcome
 
 
 def _page_row(row: Row) -> PageRow:

@@ -39,11 +39,8 @@ def comparison_answer(
 
 def _moved(part: Mapping[str, Any]) -> dict[str, Any]:
     names = {key: part[key] for key in ("first", "second")}
-    return names | {"structures": [_named(row) for row in part["rows"]]}
-
-
-def _named(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: row[key] for key in ("label", "text", "judgement")}
+    structures = [{key: row[key] for key in ("label", "text", "judgement")} for row in part["rows"]]
+    return names | {"structures": structures}
 
 
 def answer_text(answer: Mapping[str, Any]) -> str:
