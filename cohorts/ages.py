@@ -78,17 +78,17 @@ def _without_unknown(values: pd.Series, notes: list[Note]) -> pd.Series:
 def _open_ended(values: pd.Series, n_rows: int, notes: list[Note]) -> pd.Series:
     """``89+``, ``>89`` and ``>=89``: the stated limit."""
     limits = values.str.extract(r"^(?:>=?\s*(\d+(?:\.\d+)?)|(\d+(?:\.\d+)?)\s*\+)$")
-    found = as_numbers(limits[0].where(limits[0].notna(), limits[1]))
-    n_found = int(found.notna().sum())
+    edges = as_numbers(limits[0].where(limits[0].notna(), limits[1]))
+    n_found = int(edges.notna().sum())
     if n_found:
-        notes.append(_note(values[found.notna()], f"{n_found} open-ended ages read as the stated limit"))
+        notes.append(_note(values[edges.notna()], f"{n_found} open-ended ages read as the stated limit"))
     if n_found > _MANY_OPEN * n_rows:
         message = (
             f"{n_found} of {n_rows} ages are open-ended: ages beyond the limit are not known, so that ageing "
             "and the coverage of ages are judged on wrong ages; restrict the cohort to ages below the limit"
         )
-        notes.append(_note(values[found.notna()], message, "warning"))
-    return found
+        notes.append(_note(values[edges.notna()], message, "warning"))
+    return edges
 
 
 def _durations(values: pd.Series, unit: str | None, notes: list[Note]) -> pd.Series:
@@ -98,9 +98,9 @@ def _durations(values: pd.Series, unit: str | None, notes: list[Note]) -> pd.Ser
         lambda letter: PER_YEAR[_LETTERS[letter]], na_action="ignore"
     )
     kinds = {"DICOM age strings": years, "ISO 8601 durations": _iso_years(values)}
-    for name, found in kinds.items():
-        if found.notna().any():
-            notes.append(_note(values[found.notna()], f"{int(found.notna().sum())} {name} read"))
+    for name, ages in kinds.items():
+        if ages.notna().any():
+            notes.append(_note(values[ages.notna()], f"{int(ages.notna().sum())} {name} read"))
     return kinds["ISO 8601 durations"].fillna(years) * PER_YEAR[unit or "years"]
 
 
@@ -117,11 +117,11 @@ def _iso_years(values: pd.Series) -> pd.Series:
 
 def _decimal_commas(values: pd.Series, notes: list[Note]) -> pd.Series:
     """``50,7``: an age has no thousands, so that a comma is decimal."""
-    found = as_numbers(values.where(values.str.fullmatch(r"\d+,\d+")).str.replace(",", "."))
-    if found.notna().any():
-        message = f"{int(found.notna().sum())} ages with decimal commas read"
-        notes.append(_note(values[found.notna()], message))
-    return found
+    ages = as_numbers(values.where(values.str.fullmatch(r"\d+,\d+")).str.replace(",", "."))
+    if ages.notna().any():
+        message = f"{int(ages.notna().sum())} ages with decimal commas read"
+        notes.append(_note(values[ages.notna()], message))
+    return ages
 
 
 def _without_ranges(values: pd.Series, source: str, notes: list[Note]) -> pd.Series:
@@ -149,17 +149,17 @@ def _check_text(values: pd.Series, numbers: pd.Series, source: str) -> None:
 
 
 def _check_unit(numbers: pd.Series, unit: str | None, source: str) -> None:
-    known = numbers.dropna()
-    if unit is not None or known.empty:
+    ages = numbers.dropna()
+    if unit is not None or ages.empty:
         return
-    if known.min() > 130:
-        unit = "days" if known.median() > _OLDEST * PER_YEAR["months"] else "months"
+    if ages.min() > 130:
+        unit = "days" if ages.median() > _OLDEST * PER_YEAR["months"] else "months"
         raise DataError(
-            f"{source}: column {numbers.name!r}: all ages lie above 130 ({known.min():g} to "
-            f"{known.max():g}); "
+            f"{source}: column {numbers.name!r}: all ages lie above 130 ({ages.min():g} to "
+            f"{ages.max():g}); "
             f"if they are {unit}, say so with age_unit='{unit}'"
         )
-    if known.min() >= 0 and known.max() <= 1 and known.nunique() > 1:
+    if ages.min() >= 0 and ages.max() <= 1 and ages.nunique() > 1:
         raise DataError(
             f"{source}: column {numbers.name!r}: all ages lie between 0 and 1, they seem to be scaled; "
             "give years, "

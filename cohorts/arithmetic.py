@@ -55,12 +55,12 @@ def fast_autocast(device: str | torch.device) -> torch.autocast:
     return torch.autocast(torch.device(device).type, torch.bfloat16, enabled=has_fast_bf16(device))
 
 
-def choose_device(wanted: str) -> str:
+def choose_device(name: str) -> str:
     """Return the device that a network runs on: ``auto`` becomes the GPU where there is one, else the CPU.
 
     Parameters
     ----------
-    wanted : str
+    name : str
         ``auto``, ``cpu``, ``cuda`` or ``cuda:1``.
 
     Raises
@@ -68,18 +68,18 @@ def choose_device(wanted: str) -> str:
     DataError
         For another text, or a GPU that this machine, or this build of torch, does not have.
     """
-    if wanted == "auto":
+    if name == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
-    kind, colon, number = wanted.partition(":")
+    kind, colon, number = name.partition(":")
     if kind not in ("cpu", "cuda") or (colon and not (kind == "cuda" and number.isdecimal())):
-        raise DataError(f"device {wanted!r}: expected auto, cpu, cuda or cuda:NUMBER")
+        raise DataError(f"device {name!r}: expected auto, cpu, cuda or cuda:NUMBER")
     n_gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if kind == "cuda" and int(number or 0) >= n_gpus:
         raise DataError(
-            f"device {wanted!r}: torch finds {n_gpus or 'no'} GPU{'s' if n_gpus > 1 else ''} here; give cpu "
+            f"device {name!r}: torch finds {n_gpus or 'no'} GPU{'s' if n_gpus > 1 else ''} here; give cpu "
             "or auto, or see `plausibrain doctor`"
         )
-    return wanted
+    return name
 
 
 def arithmetic_of(device: str) -> str:
@@ -143,7 +143,7 @@ def exact_float32() -> Iterator[None]:
         products.allow_tf32, convolutions.allow_tf32 = before
 
 
-def choose_precision(wanted: str, device: str | torch.device) -> str:
+def choose_precision(name: str, device: str | torch.device) -> str:
     """Return ``fp32`` or ``bf16``; ``auto`` becomes what the device is fast in.
 
     Warns of bf16 where it is slow.
@@ -151,15 +151,15 @@ def choose_precision(wanted: str, device: str | torch.device) -> str:
     Raises
     ------
     DataError
-        When ``wanted`` is none of these.
+        When ``name`` is none of these.
     """
-    if wanted == "auto":
+    if name == "auto":
         return "bf16" if has_fast_bf16(device) else "fp32"
-    if wanted not in PRECISIONS:
-        raise DataError(f"expected one of {', '.join(PRECISIONS)}, got {wanted!r}")
-    if wanted == "bf16" and not has_fast_bf16(device):
+    if name not in PRECISIONS:
+        raise DataError(f"expected one of {', '.join(PRECISIONS)}, got {name!r}")
+    if name == "bf16" and not has_fast_bf16(device):
         warnings.warn(
             f"{torch.device(device).type} has no bf16 arithmetic here: bf16 takes many times as long as fp32",
             stacklevel=2,
         )
-    return wanted
+    return name

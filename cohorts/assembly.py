@@ -75,15 +75,15 @@ def assemble(files: Locations, reading: Reading) -> Parts:
     DataError
         For anything missing, broken or ambiguous.
     """
-    main, notes = _read(files.subjects, reading)
-    stated = read_dictionary(files.subjects, find_columns(main.content.rest.columns))
+    main, notes = _read_one(files.subjects, reading)
+    dictionary = read_dictionary(files.subjects, find_columns(main.content.rest.columns))
     subjects, more = parse_participants(
         main.content.rest,
         source=str(files.subjects),
-        sex_coding=reading.sex_coding or stated.sex_coding,
-        age_unit=reading.age_unit or stated.age_unit,
+        sex_coding=reading.sex_coding or dictionary.sex_coding,
+        age_unit=reading.age_unit or dictionary.age_unit,
     )
-    notes = [*notes, *stated.notes, *more]
+    notes = [*notes, *dictionary.notes, *more]
     subjects = mark_excluded(subjects.reset_index(drop=True), main.content.reason.to_numpy(dtype=object))
     volumes = None if main.content.volumes.empty else main.content.volumes.reset_index(drop=True)
     qc = None if main.content.qc is None else main.content.qc.reset_index(drop=True)
@@ -99,36 +99,36 @@ def assemble(files: Locations, reading: Reading) -> Parts:
     return parts
 
 
-def _read(path: Path, reading: Reading) -> tuple[_Table, list[Note]]:
+def _read_one(path: Path, reading: Reading) -> tuple[_Table, list[Note]]:
     raw, notes = read_raw_table(path, encoding=reading.encoding, is_text=is_text_column)
     columns = find_columns(raw.columns)
-    dropped: tuple[Note, ...] = ()
+    repeat_notes: tuple[Note, ...] = ()
     if "participant_id" in columns:
-        raw, dropped = resolve_repeats(raw, columns, source=str(path), repeats=reading.repeats)
-    unit, stated = stated_volume_unit(path, raw.columns)
+        raw, repeat_notes = resolve_repeats(raw, columns, source=str(path), repeats=reading.repeats)
+    unit, unit_notes = stated_volume_unit(path, raw.columns)
     if reading.volume_unit is not None:
-        unit, stated = reading.volume_unit, ()
+        unit, unit_notes = reading.volume_unit, ()
     content = split_volume_table(raw, source=str(path), unit=unit)
     names = _row_names(raw, columns) if "participant_id" in columns else []
-    return _Table(path, names, content), [*notes, *stated, *dropped, *content.notes]
+    return _Table(path, names, content), [*notes, *unit_notes, *repeat_notes, *content.notes]
 
 
 def _volume_table(path: Path, reading: Reading, notes: list[Note]) -> _Table:
-    table, more = _read(path, reading)
+    table, more = _read_one(path, reading)
     notes.extend(more)
     if not table.names:
-        found = ", ".join(map(str, table.content.rest.columns[:10])) or "only numbers"
-        raise DataError(f"{path}: no column of ids to join by; found {found}; add a participant_id column")
+        headers = ", ".join(map(str, table.content.rest.columns[:10])) or "only numbers"
+        raise DataError(f"{path}: no column of ids to join by; found {headers}; add a participant_id column")
     if table.content.volumes.empty and table.content.qc is None:
         what = described_columns(table.content.rest.columns) or (
             "use the names of SynthSeg or FreeSurfer, such as 'left hippocampus' or 'Left-Hippocampus'"
         )
         raise DataError(f"{path}: no column names a structure; {what}")
-    used = set(find_columns(table.content.rest.columns).values())
-    unused = [str(name) for name in table.content.rest.columns if name not in used]
-    if unused:
-        message = f"{len(unused)} columns of {path.name} not used: {_list(unused)}"
-        notes.append(Note("ignored", unused[0], 1, "", message))
+    purposes = set(find_columns(table.content.rest.columns).values())
+    others = [str(name) for name in table.content.rest.columns if name not in purposes]
+    if others:
+        message = f"{len(others)} columns of {path.name} not used: {_list(others)}"
+        notes.append(Note("ignored", others[0], 1, "", message))
     return table
 
 
@@ -151,7 +151,7 @@ def _joined_pair(first: _Table, other: _Table) -> _Table:
     rows = np.array([places.get(name, -1) for name in first.names], dtype=np.intp)
     if (rows < 0).all():
         raise DataError(f"{other.path}: shares no id with {first.path}; give tables of the same images")
-    volumes, more = first.content.volumes, _aligned(other.content.volumes, rows)
+    volumes, more = first.content.volumes, _align(other.content.volumes, rows)
     more.index = volumes.index
     for name in volumes.columns.intersection(more.columns):
         both = volumes[name].notna() & more[name].notna()
@@ -173,9 +173,9 @@ def _row_names(raw: pd.DataFrame, columns: dict[str, str]) -> list[str]:
     """Id of every row, with its session where the id repeats."""
     ids = as_text(raw[columns["participant_id"]]).fillna("").map(file_stem)
     if "session" in columns:
-        repeated = ids.duplicated(keep=False)
+        repeats = ids.duplicated(keep=False)
         label = as_text(raw[columns["session"]]).fillna("none").str.replace(r"[^0-9A-Za-z]+", "", regex=True)
-        ids = ids.mask(repeated, ids + "_ses-" + label)
+        ids = ids.mask(repeats, ids + "_ses-" + label)
     return [str(identifier) for identifier in ids]
 
 
@@ -199,8 +199,8 @@ def _add_volumes(parts: Parts, table: _Table, notes: list[Note]) -> None:
     if parts.volumes is not None:
         message = f"volumes of the table of subjects ignored, those of {table.path.name} used"
         notes.append(Note("ignored", "", None, "", message))
-    parts.volumes = _aligned(table.content.volumes, rows)
-    parts.qc = _aligned(table.content.qc, rows) if table.content.qc is not None else parts.qc
+    parts.volumes = _align(table.content.volumes, rows)
+    parts.qc = _align(table.content.qc, rows) if table.content.qc is not None else parts.qc
     parts.segmenter = table.content.segmenter
     if parts.segmenter == "unknown" and table.path.parent.parent.name == "derivatives":
         parts.segmenter = table.path.parent.name
@@ -213,7 +213,7 @@ def _add_qc(parts: Parts, table: _Table, notes: list[Note]) -> None:
     if table.content.qc is None:
         raise DataError(f"{table.path}: no quality scores; expected the columns of SynthSeg's --qc table")
     rows = _join(parts, table.names, f"{table.path}: row", notes)
-    parts.qc = _aligned(table.content.qc, rows)
+    parts.qc = _align(table.content.qc, rows)
 
 
 def _join(parts: Parts, names: Sequence[str], what: str, notes: list[Note]) -> np.ndarray:
@@ -231,21 +231,21 @@ def _join(parts: Parts, names: Sequence[str], what: str, notes: list[Note]) -> n
         notes.append(Note("warning", "participant_id", None, strangers[0], message))
     entries = np.flatnonzero(subject_of >= 0)
     if len(np.unique(subject_of[entries])) < entries.size:
-        return _multiplied(parts, names, subject_of, what, notes)
+        return _multiply(parts, names, subject_of, what, notes)
     rows = np.full(len(ids), -1, dtype=np.intp)
     rows[subject_of[entries]] = entries
     return rows
 
 
-def _multiplied(
+def _multiply(
     parts: Parts, names: Sequence[str], subject_of: np.ndarray, what: str, notes: list[Note]
 ) -> np.ndarray:
     """One row for every session or run of a subject; the subject stays the cluster."""
     entries = np.flatnonzero(subject_of >= 0)
     counts = np.bincount(subject_of[entries], minlength=len(parts.subjects))
     several = entries[counts[subject_of[entries]] > 1]
-    found = {int(i): bids_name(names[i]) for i in several}
-    labels = {i: name.session for i, name in found.items() if name is not None and name.session}
+    bids_names = {int(i): bids_name(names[i]) for i in several}
+    labels = {i: name.session for i, name in bids_names.items() if name is not None and name.session}
     if len(labels) < several.size or parts.images is not None or parts.volumes is not None:
         first = [names[i] for i in several if subject_of[i] == subject_of[several[0]]]
         raise DataError(
@@ -268,27 +268,29 @@ def _multiplied(
 
 def _name_sessions(subjects: pd.DataFrame, rows: np.ndarray, labels: dict[int, str]) -> None:
     session = pd.Series([labels.get(int(i), "") for i in rows], dtype="str")
-    tagged = session != ""
+    with_tag = session != ""
     tag = ("_ses-" + session).str.replace("_ses-run-", "_run-", regex=False)
-    subjects.loc[tagged, "participant_id"] += tag[tagged]
-    given = subjects["session"] if "session" in subjects else pd.Series("", index=subjects.index, dtype="str")
-    named = given.mask(tagged, session)
-    subjects["session"] = named.where(named != "")
+    subjects.loc[with_tag, "participant_id"] += tag[with_tag]
+    labels_before = (
+        subjects["session"] if "session" in subjects else pd.Series("", index=subjects.index, dtype="str")
+    )
+    sessions = labels_before.mask(with_tag, session)
+    subjects["session"] = sessions.where(sessions != "")
 
 
-def _aligned(table: pd.DataFrame, rows: np.ndarray) -> pd.DataFrame:
+def _align(table: pd.DataFrame, rows: np.ndarray) -> pd.DataFrame:
     """Rows of a table in the order of the cohort, NaN where it has none."""
     values = np.vstack([table.to_numpy(dtype=np.float64), np.full((1, table.shape[1]), np.nan)])
     return pd.DataFrame(values[rows], columns=table.columns)
 
 
 def _exclude_unmatched(parts: Parts, rows: np.ndarray, why: str, notes: list[Note]) -> None:
-    missing = rows < 0
-    if missing.any():
-        ids = parts.subjects.loc[missing, "participant_id"].tolist()
+    absent = rows < 0
+    if absent.any():
+        ids = parts.subjects.loc[absent, "participant_id"].tolist()
         message = f"{len(ids)} rows excluded, {why}: {_list(ids)}"
         notes.append(Note("excluded", "participant_id", None, ids[0], message))
-        parts.subjects = mark_excluded(parts.subjects, np.where(missing, why, ""))
+        parts.subjects = mark_excluded(parts.subjects, np.where(absent, why, ""))
 
 
 def mark_excluded(subjects: pd.DataFrame, reasons: np.ndarray) -> pd.DataFrame:
@@ -309,5 +311,5 @@ def _explain_no_volumes(parts: Parts, files: Locations, columns: pd.Index, notes
 
 
 def _list(values: Sequence[str]) -> str:
-    shown = ", ".join(values[:_SHOWN])
-    return f"{shown} and {len(values) - _SHOWN} more" if len(values) > _SHOWN else shown
+    text = ", ".join(values[:_SHOWN])
+    return f"{text} and {len(values) - _SHOWN} more" if len(values) > _SHOWN else text

@@ -118,13 +118,13 @@ def write_bids(
     target = Path(folder)
     bids_ids = _bids_ids(subjects)
     write_table(subjects.assign(participant_id=bids_ids), target / "participants.tsv", PARTICIPANTS)
-    derived = target / "derivatives" / safe_id(segmenter)
+    derivatives = target / "derivatives" / safe_id(segmenter)
     scores = None if qc is None else qc.add_prefix("qc_")
     for table, schema in ((volumes, SUBJECT_VOLUMES), (scores, SUBJECT_QC)):
         if table is not None:
-            named = table.reset_index(drop=True)
-            named.insert(0, "participant_id", bids_ids)
-            write_table(named, derived / f"{schema.name}.tsv", schema)
+            rows = table.reset_index(drop=True)
+            rows.insert(0, "participant_id", bids_ids)
+            write_table(rows, derivatives / f"{schema.name}.tsv", schema)
     _write_description(target, name, generated_by)
     return target
 

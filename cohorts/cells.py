@@ -22,8 +22,8 @@ def as_text(values: pd.Series) -> pd.Series:
         With the index of `values`.
     """
     if pd.api.types.is_float_dtype(values.dtype):
-        known = values.dropna()
-        whole = bool(known.eq(known.round()).all()) and bool((known.abs() < _EXACT_INTEGERS).all())
+        numbers = values.dropna()
+        whole = bool(numbers.eq(numbers.round()).all()) and bool((numbers.abs() < _EXACT_INTEGERS).all())
         values = values.astype("Int64") if whole else values
     texts = values.astype("str").str.strip()
     return texts.where(values.notna() & (texts != ""))

@@ -132,12 +132,12 @@ class Cohort:
         return replace(
             self,
             subjects=self.subjects.iloc[positions],
-            volumes=_taken(self.volumes, positions),
-            qc=_taken(self.qc, positions),
+            volumes=_take(self.volumes, positions),
+            qc=_take(self.qc, positions),
             images=None if self.images is None else tuple(self.images[i] for i in positions),
             labels=None if self.labels is None else tuple(self.labels[i] for i in positions),
-            measures=_taken(self.measures, positions),
-            measure_reasons=_taken(self.measure_reasons, positions),
+            measures=_take(self.measures, positions),
+            measure_reasons=_take(self.measure_reasons, positions),
             features={name: matrix[positions] for name, matrix in self.features.items()},
             pairs=pairs_among(self.pairs, self.subjects["participant_id"].iloc[positions]),
         )
@@ -254,39 +254,39 @@ def write_cohort(
     )
 
 
-def _taken(table: pd.DataFrame | None, positions: np.ndarray) -> pd.DataFrame | None:
+def _take(table: pd.DataFrame | None, positions: np.ndarray) -> pd.DataFrame | None:
     return None if table is None else table.iloc[positions]
 
 
 def _check_enough(cohort: Cohort, min_subjects: int) -> None:
-    included = cohort.included
-    if included.n_subjects < min_subjects:
+    usable = cohort.included
+    if usable.n_subjects < min_subjects:
         reasons = cohort.subjects.loc[cohort.subjects["status"] == EXCLUDED, "reason"].value_counts()
-        said = "; ".join(f"{count} excluded: {reason}" for reason, count in reasons.head(5).items())
-        because = f" ({said})" if said else ""
+        text = "; ".join(f"{count} excluded: {reason}" for reason, count in reasons.head(5).items())
+        because = f" ({text})" if text else ""
         raise DataError(
-            f"{cohort.source}: {len(included)} of {len(cohort)} rows can be used, "
-            f"of {included.n_subjects} subjects, and at least {min_subjects} are needed{because}; "
+            f"{cohort.source}: {len(usable)} of {len(cohort)} rows can be used, "
+            f"of {usable.n_subjects} subjects, and at least {min_subjects} are needed{because}; "
             "add subjects or repair the excluded rows"
         )
 
 
 def _checked_subjects(subjects: pd.DataFrame, name: str) -> pd.DataFrame:
-    missing = [column for column in _REQUIRED if column not in subjects.columns]
-    if missing:
-        raise DataError(f"cohort {name!r}: subjects lacks column {', '.join(missing)}")
-    checked = subjects.reset_index(drop=True)
-    twice = checked["participant_id"].duplicated()
+    absent = [column for column in _REQUIRED if column not in subjects.columns]
+    if absent:
+        raise DataError(f"cohort {name!r}: subjects lacks column {', '.join(absent)}")
+    table = subjects.reset_index(drop=True)
+    twice = table["participant_id"].duplicated()
     if twice.any():
-        example = checked.loc[twice, "participant_id"].iloc[0]
+        example = table.loc[twice, "participant_id"].iloc[0]
         raise DataError(
             f"cohort {name!r}: participant_id {example!r} stands in more than one row; make it unique"
         )
-    if "status" not in checked.columns:
-        checked = checked.assign(status=OK)
-    if "reason" not in checked.columns:
-        checked = checked.assign(reason="")
-    return checked
+    if "status" not in table.columns:
+        table = table.assign(status=OK)
+    if "reason" not in table.columns:
+        table = table.assign(reason="")
+    return table
 
 
 def _check_length(

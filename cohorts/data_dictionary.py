@@ -41,18 +41,18 @@ def stated_volume_unit(table: Path, columns: Iterable[object]) -> tuple[str | No
         return None, ()
     if not isinstance(content, dict):
         return None, ()
-    found = {}
+    units_by_column = {}
     for header in map(str, columns):
         units = _entry(content, header).get("Units")
         if units is not None and canonical_name(header.removeprefix("vol_")) is not None:
-            found[header] = _VOLUME_UNITS.get(str(units).strip().casefold().replace("³", "3"))
-    if len(set(found.values())) > 1:
+            units_by_column[header] = _VOLUME_UNITS.get(str(units).strip().casefold().replace("³", "3"))
+    if len(set(units_by_column.values())) > 1:
         raise DataError(
             f"{table.with_suffix('.json')}: states different units of volume; convert one of them"
         )
-    unit = next(iter(found.values()), None)
-    said = f"{table.stem}.json states that volumes are in {unit}"
-    return unit, (Note("coerced", next(iter(found)), None, str(unit), said),) if unit else ()
+    unit = next(iter(units_by_column.values()), None)
+    message = f"{table.stem}.json states that volumes are in {unit}"
+    return unit, (Note("coerced", next(iter(units_by_column)), None, str(unit), message),) if unit else ()
 
 
 def read_dictionary(table: Path, columns: Mapping[str, str]) -> Dictionary:
@@ -80,9 +80,9 @@ def read_dictionary(table: Path, columns: Mapping[str, str]) -> Dictionary:
     unit = _UNITS.get(str(age.get("Units", "")).strip().casefold())
     coding = _coding(sex.get("Levels"))
     notes = [
-        Note("coerced", columns[name], None, said, f"{table.stem}.json states {what} {said}")
-        for name, what, said in (("age", "the unit", unit), ("sex", "the levels", coding))
-        if said
+        Note("coerced", columns[name], None, meaning, f"{table.stem}.json states {what} {meaning}")
+        for name, what, meaning in (("age", "the unit", unit), ("sex", "the levels", coding))
+        if meaning
     ]
     return Dictionary(unit, coding, tuple(notes))
 

@@ -68,13 +68,13 @@ def locked_folder(folder: Path) -> Iterator[LockedFolder]:
     DataError
         When another process holds it, or, at the end of the block, when it is no longer there.
     """
-    held = LockedFolder(folder)
-    held.acquire()
+    lock = LockedFolder(folder)
+    lock.acquire()
     try:
-        yield held
-        held.require()
+        yield lock
+        lock.require()
     finally:
-        held.lock.release()
+        lock.lock.release()
 
 
 def is_locked(folder: Path) -> bool:

@@ -56,11 +56,13 @@ def cohort_from_frame(
     columns = find_columns(raw.columns)
     notes: list[Note] = []
     if "participant_id" in columns:
-        raw, dropped = resolve_repeats(raw, columns, source=name, repeats=repeats)
-        notes.extend(dropped)
+        raw, repeat_notes = resolve_repeats(raw, columns, source=name, repeats=repeats)
+        notes.extend(repeat_notes)
     content = split_volume_table(raw, source=name, unit=volume_unit)
-    parsed = parse_participants(content.rest, source=name, sex_coding=sex_coding, age_unit=age_unit)
-    subjects = mark_excluded(parsed.subjects.reset_index(drop=True), content.reason.to_numpy(dtype=object))
+    participants = parse_participants(content.rest, source=name, sex_coding=sex_coding, age_unit=age_unit)
+    subjects = mark_excluded(
+        participants.subjects.reset_index(drop=True), content.reason.to_numpy(dtype=object)
+    )
     return Cohort(
         name=name,
         subjects=subjects,
@@ -68,7 +70,7 @@ def cohort_from_frame(
         qc=None if content.qc is None else content.qc.reset_index(drop=True),
         segmenter=segmenter or content.segmenter,
         source=Path(name),
-        notes=(*notes, *content.notes, *parsed.notes),
+        notes=(*notes, *content.notes, *participants.notes),
     )
 
 
@@ -109,7 +111,7 @@ def cohort_from_images(
     if strangers or len(set(rows.tolist())) != len(rows):
         first = strangers[0] if strangers else stems[0]
         raise DataError(f"{name}: image {first!r} has no row of its own; give one row per image, with its id")
-    ordered = cohort.select(rows)
+    rows_in_order = cohort.select(rows)
     return Cohort(
-        name=name, subjects=ordered.subjects, images=tuple(paths), source=Path(name), notes=cohort.notes
+        name=name, subjects=rows_in_order.subjects, images=tuple(paths), source=Path(name), notes=cohort.notes
     )

@@ -68,9 +68,9 @@ def checked_features(features: Mapping[str, np.ndarray], n_rows: int, name: str)
     DataError
         When a matrix has another shape or number of rows.
     """
-    checked = {}
-    for extractor, given in features.items():
-        matrix = np.asarray(given)
+    matrices = {}
+    for extractor, values in features.items():
+        matrix = np.asarray(values)
         if matrix.ndim != 2 or len(matrix) != n_rows:
             raise DataError(
                 f"cohort {name!r}: features {extractor!r} have shape {matrix.shape} for {n_rows} subjects; "
@@ -79,8 +79,8 @@ def checked_features(features: Mapping[str, np.ndarray], n_rows: int, name: str)
         matrix = matrix if matrix.dtype.kind == "f" else matrix.astype(np.float64)
         matrix = matrix.view()
         matrix.flags.writeable = False
-        checked[extractor] = matrix
-    return checked
+        matrices[extractor] = matrix
+    return matrices
 
 
 def checked_pairs(pairs: pd.DataFrame | None, ids: pd.Series, name: str) -> pd.DataFrame | None:

@@ -97,8 +97,8 @@ def bids_name(name: str) -> BidsName | None:
     match = _BIDS.match(name)
     if match is None:
         return None
-    found = dict(_SESSION.findall(match["entities"]))
-    parts = [found.get("ses", ""), f"run-{found['run']}" if "run" in found else ""]
+    entities = dict(_SESSION.findall(match["entities"]))
+    parts = [entities.get("ses", ""), f"run-{entities['run']}" if "run" in entities else ""]
     return BidsName(match["subject"], "_".join(part for part in parts if part))
 
 
@@ -124,16 +124,16 @@ def match_ids(names: Sequence[str], ids: Sequence[str]) -> np.ndarray:
     >>> match_ids(["sub-01_ses-1_T1w", "02", "x"], ["sub-01", "sub-02"]).tolist()
     [0, 1, -1]
     """
-    known = {_bare(identifier): position for position, identifier in enumerate(ids)}
-    known |= {identifier: position for position, identifier in enumerate(ids)}
-    return np.array([_match(name, known) for name in names], dtype=np.intp)
+    positions = {_bare(identifier): position for position, identifier in enumerate(ids)}
+    positions |= {identifier: position for position, identifier in enumerate(ids)}
+    return np.array([_match(name, positions) for name in names], dtype=np.intp)
 
 
-def _match(name: str, known: Mapping[str, int]) -> int:
+def _match(name: str, positions: Mapping[str, int]) -> int:
     for candidate in (name, _bare(name)):
         while candidate:
-            if candidate in known:
-                return known[candidate]
+            if candidate in positions:
+                return positions[candidate]
             candidate = re.sub(r"(^|[_\-. ])[^_\-. ]*$", "", candidate)
     return -1
 

@@ -225,24 +225,24 @@ def _offset(header: Any) -> float:
 
 
 def _check_shape(shape: tuple[int, ...], path: Path) -> None:
-    said = " x ".join(map(str, shape)) or "no axes"
+    extent = " x ".join(map(str, shape)) or "no axes"
     if any(size < 1 for size in shape) or math.prod(shape) > MAX_VOXELS:
         raise DataError(
-            f"{path}: its header says {said} voxels, expected 1 to {MAX_VOXELS:,}; the header is broken, "
+            f"{path}: its header says {extent} voxels, expected 1 to {MAX_VOXELS:,}; the header is broken, "
             "convert it again"
         )
     if len(shape) < 3:
-        raise DataError(f"{path}: has shape {said}; expected three axes, one whole volume")
+        raise DataError(f"{path}: has shape {extent}; expected three axes, one whole volume")
     if len(shape) == 4 and shape[2] == 1 < shape[3]:
         raise DataError(
-            f"{path}: holds {shape[3]} slices of {shape[0]} x {shape[1]} ({said}), as MONAI's SaveImage "
+            f"{path}: holds {shape[3]} slices of {shape[0]} x {shape[1]} ({extent}), as MONAI's SaveImage "
             "writes a volume whose first axis it takes for channels (the port of the brain bundle does so); "
             "move the last axis to the front and state an affine, or sample with `plausibrain generate "
             "--model monai_bundle`"
         )
     if math.prod(shape[3:]) != 1:
         raise DataError(
-            f"{path}: holds {math.prod(shape[3:])} volumes ({said}); extract one, for example with `fslroi`"
+            f"{path}: holds {math.prod(shape[3:])} volumes ({extent}); extract one, for example with `fslroi`"
         )
 
 
@@ -252,21 +252,17 @@ def _check_type(dtype: np.dtype[Any], path: Path) -> None:
         raise DataError(f"{path}: holds {kind} values; expected one number per voxel, convert it first")
 
 
-def _load(path: Path, ending: str, form: str, given: bytes | None = None) -> Any:
-    with _open(path, ending, given) as stream:
+def _load(path: Path, ending: str, form: str, content_bytes: bytes | None = None) -> Any:
+    with _open(path, ending, content_bytes) as stream:
         header = _CLASSES[form].header_class(stream.read(_SIZEOF_HDR[form]), check=False)
-        announced = (
-            int(_offset(header)) + math.prod(header.get_data_shape()) * header.get_data_dtype().itemsize
-        )
+        n_bytes = int(_offset(header)) + math.prod(header.get_data_shape()) * header.get_data_dtype().itemsize
         stream.seek(0)
-        content = stream.read(announced + _SLACK)
-    if len(content) < announced:
+        content = stream.read(n_bytes + _SLACK)
+    if len(content) < n_bytes:
+        raise DataError(f"{path}: is cut off, {len(content):,} of {n_bytes:,} bytes are there; copy it again")
+    if len(content) == n_bytes + _SLACK:
         raise DataError(
-            f"{path}: is cut off, {len(content):,} of {announced:,} bytes are there; copy it again"
-        )
-    if len(content) == announced + _SLACK:
-        raise DataError(
-            f"{path}: goes on after the {announced:,} bytes that its header announces; convert it again"
+            f"{path}: goes on after the {n_bytes:,} bytes that its header announces; convert it again"
         )
     return _CLASSES[form].from_bytes(content)
 

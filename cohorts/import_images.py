@@ -94,8 +94,8 @@ def import_images(
         target = image_path(out, str(name))
         target.parent.mkdir(parents=True, exist_ok=True)
         write_volume(volume, target)
-    made = {"Name": recipe.describes, "Description": "; ".join(remarks)}
-    write_bids(out, name=out.name, subjects=plan.subjects, generated_by=(made,))
+    generator = {"Name": recipe.describes, "Description": "; ".join(remarks)}
+    write_bids(out, name=out.name, subjects=plan.subjects, generated_by=(generator,))
     record = {"recipe": recipe.model_dump(mode="json"), "remarks": remarks, "n": len(plan.images)}
     write_text_atomic(out / RECORD, json.dumps(record, indent=1, ensure_ascii=False) + "\n")
     return len(plan.images), tuple(remarks)
@@ -115,15 +115,15 @@ def plan_import(
     DataError
         When no image fits, two images would be one subject, or a condition is wrong.
     """
-    images, skipped = find(folder, recipe)
+    images, others = find(folder, recipe)
     rows = [_row(image, recipe) for image in images]
     if table is not None:
         _add_conditions(rows, images, table, columns or {})
     raw = _raw(rows, recipe)
     subjects, notes = parse_participants(raw, source=str(table or folder), sex_coding=recipe.sex_coding)
     remarks = list(recipe.assumes) + [note.message for note in notes]
-    if skipped:
-        remarks.append(f"{len(skipped)} files do not fit the pattern and were left out, such as {skipped[0]}")
+    if others:
+        remarks.append(f"{len(others)} files do not fit the pattern and were left out, such as {others[0]}")
     return ImportPlan(tuple(image.path for image in images), subjects.reset_index(drop=True), tuple(remarks))
 
 
@@ -131,22 +131,22 @@ def find(folder: Path, recipe: Recipe) -> tuple[list[Found], list[str]]:
     """Return the images below a folder that fit the recipe, and the image files that do not."""
     if not folder.is_dir():
         raise DataError(f"{folder}: expected a folder of images; check the path")
-    expression, found, skipped = recipe.expression, [], []
+    expression, matches, others = recipe.expression, [], []
     for path in sorted(path for path in folder.rglob("*") if path.name.lower().endswith(_ENDINGS)):
         inside = path.relative_to(folder).as_posix()
         text = inside if "/" in (recipe.pattern or "") else path.name
         match = expression.fullmatch(text) if expression else None
         if expression is not None and match is None:
-            skipped.append(inside)
+            others.append(inside)
         else:
-            found.append(Found(path, inside, match.groupdict() if match else {}))
-    if not found:
-        example = f"; there is for example {skipped[0]}" if skipped else ""
+            matches.append(Found(path, inside, match.groupdict() if match else {}))
+    if not matches:
+        example = f"; there is for example {others[0]}" if others else ""
         raise DataError(
             f"{folder}: no image fits {recipe.pattern or 'the endings ' + ', '.join(_ENDINGS)}{example}; "
             "state the names with --pattern"
         )
-    return found, skipped
+    return matches, others
 
 
 def _row(image: Found, recipe: Recipe) -> dict[str, str]:
@@ -255,8 +255,8 @@ def _raw(rows: list[dict[str, str]], recipe: Recipe) -> pd.DataFrame:
 def _volume(path: Path, recipe: Recipe) -> tuple[Volume, str]:
     """Return the image on the stated grid, and what was assumed about it."""
     is_array = path.name.lower().endswith(_ARRAYS)
-    stated = recipe.voxel is not None and recipe.orientation is not None
-    if is_array and not stated:
+    has_grid = recipe.voxel is not None and recipe.orientation is not None
+    if is_array and not has_grid:
         raise DataError(f"{path}: an array states no grid; give --voxel and --orientation")
     if is_array or recipe.axes is not None:
         data, affine = _array(path)
@@ -266,13 +266,13 @@ def _volume(path: Path, recipe: Recipe) -> tuple[Volume, str]:
     else:
         volume = read_volume(path)
         data, affine = volume.data, volume.affine
-    if not stated and recipe.axes is not None:
+    if not has_grid and recipe.axes is not None:
         raise DataError(f"{path}: its axes are reordered, so state the grid with --voxel and --orientation")
-    placed = _affine(data.shape, affine, recipe)
+    grid = _affine(data.shape, affine, recipe)
     remark = ""
-    if not stated and np.array_equal(affine, np.eye(4)):
+    if not has_grid and np.array_equal(affine, np.eye(4)):
         remark = "headers hold an identity matrix: 1 mm and RAS were read, although nobody may have meant it"
-    return Volume(np.asarray(data, dtype=np.float32), placed), remark
+    return Volume(np.asarray(data, dtype=np.float32), grid), remark
 
 
 def _array(path: Path) -> tuple[np.ndarray, np.ndarray]:
@@ -287,8 +287,8 @@ def _array(path: Path) -> tuple[np.ndarray, np.ndarray]:
             raise DataError(f"{path}: announces more than {MAX_VOXELS:,} voxels; the header is broken")
         return np.squeeze(np.asanyarray(image.dataobj)), np.asarray(image.affine)  # type: ignore[attr-defined]
     except _UNREADABLE as error:
-        said = " ".join(str(error).split())[:200] or type(error).__name__
-        raise DataError(f"{path}: is no readable image ({said})") from None
+        text = " ".join(str(error).split())[:200] or type(error).__name__
+        raise DataError(f"{path}: is no readable image ({text})") from None
 
 
 def _tensor(path: Path) -> np.ndarray:
@@ -335,7 +335,7 @@ def _affine(shape: Sequence[int], affine: np.ndarray, recipe: Recipe) -> np.ndar
         for column, letter in enumerate(recipe.orientation):
             row = next(i for i, pair in enumerate(("RL", "AP", "SI")) if letter in pair)
             axes[row, column] = 1.0 if letter in "RAS" else -1.0
-    placed = np.eye(4)
-    placed[:3, :3] = axes * np.asarray(recipe.voxel if recipe.voxel is not None else sizes)
-    placed[:3, 3] = -placed[:3, :3] @ ((np.asarray(shape[:3]) - 1) / 2)  # the world's origin in the middle
-    return placed
+    matrix = np.eye(4)
+    matrix[:3, :3] = axes * np.asarray(recipe.voxel if recipe.voxel is not None else sizes)
+    matrix[:3, 3] = -matrix[:3, :3] @ ((np.asarray(shape[:3]) - 1) / 2)  # the world's origin in the middle
+    return matrix

@@ -81,14 +81,14 @@ def preset_names() -> list[str]:
     )
 
 
-def read_recipe(preset: str | None, stated: Mapping[str, object]) -> Recipe:
+def read_recipe(preset: str | None, options: Mapping[str, object]) -> Recipe:
     """Return a preset, changed by what the user states.
 
     Parameters
     ----------
     preset : str or None
         Name of a shipped preset, or a YAML file.
-    stated : mapping
+    options : mapping
         Fields of `Recipe`; None means not stated.
 
     Raises
@@ -97,9 +97,9 @@ def read_recipe(preset: str | None, stated: Mapping[str, object]) -> Recipe:
         For an unknown preset, a wrong value, or when something is missing that only the user can state.
     """
     content = _preset(preset) if preset else {}
-    given = {name: value for name, value in stated.items() if value is not None}
+    choices = {name: value for name, value in options.items() if value is not None}
     try:
-        recipe = Recipe.model_validate({**content, **given})
+        recipe = Recipe.model_validate({**content, **choices})
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         place = ".".join(str(part) for part in first["loc"])
@@ -116,10 +116,10 @@ def read_recipe(preset: str | None, stated: Mapping[str, object]) -> Recipe:
 
 
 def _preset(name: str) -> dict[str, object]:
-    shipped = preset_names()
-    if name not in shipped and not Path(name).is_file():
-        raise DataError(f"no preset is called {shown(name)}; use one of {', '.join(shipped)}, or a YAML file")
-    path = Path(str(files("plausibrain.cohorts.presets") / f"{name}.yaml")) if name in shipped else Path(name)
+    presets = preset_names()
+    if name not in presets and not Path(name).is_file():
+        raise DataError(f"no preset is called {shown(name)}; use one of {', '.join(presets)}, or a YAML file")
+    path = Path(str(files("plausibrain.cohorts.presets") / f"{name}.yaml")) if name in presets else Path(name)
     content = read_yaml(path)
     if not isinstance(content, dict):
         raise DataError(f"{path}: expected fields such as pattern, voxel, assumes")

@@ -18,8 +18,8 @@ def lobe_of(name: str) -> str:
     >>> lobe_of("ctx-lh-precuneus"), lobe_of("Left-Hippocampus")
     ('parietal', '')
     """
-    known = structure(name)
-    return known.lobe if known.atlas == "dk" else ""
+    entry = structure(name)
+    return entry.lobe if entry.atlas == "dk" else ""
 
 
 def region_groups(names: Iterable[str]) -> dict[str, list[int]]:
@@ -27,23 +27,23 @@ def region_groups(names: Iterable[str]) -> dict[str, list[int]]:
 
     Groups without a member are left out.
     """
-    listed = list(names)
+    structures = list(names)
     groups = {
-        CORTEX: [i for i, name in enumerate(listed) if structure(name).atlas == "dk"],
-        SUBCORTEX: [i for i, name in enumerate(listed) if structure(name).region in SUBCORTICAL],
-        EVERYTHING: list(range(len(listed))),
+        CORTEX: [i for i, name in enumerate(structures) if structure(name).atlas == "dk"],
+        SUBCORTEX: [i for i, name in enumerate(structures) if structure(name).region in SUBCORTICAL],
+        EVERYTHING: list(range(len(structures))),
     }
     return {group: members for group, members in groups.items() if members}
 
 
 def lobes_of(names: Iterable[str]) -> dict[str, list[int]]:
     """Return the places of the parcels of every lobe and hemisphere, as ``left frontal lobe``."""
-    found: dict[str, list[int]] = {}
+    groups: dict[str, list[int]] = {}
     for i, name in enumerate(names):
         lobe = lobe_of(name)
         if lobe:
             where = (
                 lobe if lobe == "insula" else f"{lobe} lobe" if lobe != "cingulate" else "cingulate cortex"
             )
-            found.setdefault(f"{structure(name).hemisphere} {where}", []).append(i)
-    return dict(sorted(found.items()))
+            groups.setdefault(f"{structure(name).hemisphere} {where}", []).append(i)
+    return dict(sorted(groups.items()))

@@ -80,10 +80,10 @@ def locate(
     scores = None if qc is None else Path(qc)
     subjects = None if participants is None else Path(participants)
     if path.is_dir():
-        found = find_images(path, images)
+        image_paths = find_images(path, images)
         table = subjects or _subjects_table(path)
         tables = tables or _derived_volumes(path)
-        return Locations(table, tables, scores or _sibling_qc(tables), found, path)
+        return Locations(table, tables, scores or _sibling_qc(tables), image_paths, path)
     if not path.exists():
         raise DataError(f"{path}: no such file or folder; check the path")
     if subjects is not None and not tables:
@@ -91,10 +91,10 @@ def locate(
     return Locations(subjects or path, tables, scores)
 
 
-def _tables(given: Tables | None) -> tuple[Path, ...]:
-    if given is None:
+def _tables(tables: Tables | None) -> tuple[Path, ...]:
+    if tables is None:
         return ()
-    return (Path(given),) if isinstance(given, str | os.PathLike) else tuple(Path(path) for path in given)
+    return (Path(tables),) if isinstance(tables, str | os.PathLike) else tuple(Path(path) for path in tables)
 
 
 def find_images(folder: Path, pattern: str | None = None) -> tuple[Path, ...]:
@@ -122,14 +122,14 @@ def find_images(folder: Path, pattern: str | None = None) -> tuple[Path, ...]:
         return _with_entities(find_images(folder), pattern, folder)
     if pattern is not None:
         try:
-            found = tuple(sorted(path for path in folder.glob(pattern) if path.name.endswith(IMAGE_ENDINGS)))
+            paths = tuple(sorted(path for path in folder.glob(pattern) if path.name.endswith(IMAGE_ENDINGS)))
         except (ValueError, NotImplementedError) as error:
             raise DataError(f"{folder}: {pattern!r} is no pattern below a folder ({error})") from error
-        if not found:
+        if not paths:
             raise DataError(
                 f"{folder}: no image fits the pattern {pattern!r}; images end in .nii, .nii.gz or .mgz"
             )
-        return found
+        return paths
     bids = tuple(sorted(_bids_images(folder)))
     if bids:
         return bids
@@ -137,13 +137,15 @@ def find_images(folder: Path, pattern: str | None = None) -> tuple[Path, ...]:
     return tuple([path for path in flat if path.name.endswith(_T1W)] or flat)
 
 
-def _with_entities(images: tuple[Path, ...], wanted: str, folder: Path) -> tuple[Path, ...]:
-    tags = [f"_{entity}-{label}_" for entity, _, label in (pair.partition("=") for pair in wanted.split(","))]
-    found = tuple(path for path in images if all(tag in f"_{image_stem(path)}_" for tag in tags))
-    if not found:
-        there = ", ".join(path.name for path in images[:4]) or "none"
-        raise DataError(f"{folder}: no image has {wanted}; there are {there}")
-    return found
+def _with_entities(images: tuple[Path, ...], entities: str, folder: Path) -> tuple[Path, ...]:
+    tags = [
+        f"_{entity}-{label}_" for entity, _, label in (pair.partition("=") for pair in entities.split(","))
+    ]
+    matches = tuple(path for path in images if all(tag in f"_{image_stem(path)}_" for tag in tags))
+    if not matches:
+        examples = ", ".join(path.name for path in images[:4]) or "none"
+        raise DataError(f"{folder}: no image has {entities}; there are {examples}")
+    return matches
 
 
 def image_stem(path: Path) -> str:
@@ -183,9 +185,9 @@ def _subjects_table(folder: Path) -> Path:
     tables = sorted(path for path in folder.iterdir() if path.suffix.lower() in _TABLES and path.is_file())
     if len(tables) == 1:
         return tables[0]
-    found = f"found {', '.join(path.name for path in tables[:10])}" if tables else "found no table"
+    listing = f"found {', '.join(path.name for path in tables[:10])}" if tables else "found no table"
     raise DataError(
-        f"{folder}: expected participants.tsv or one table of subjects with id, age and sex; {found}; "
+        f"{folder}: expected participants.tsv or one table of subjects with id, age and sex; {listing}; "
         "name it with participants=..."
     )
 

@@ -82,15 +82,15 @@ def find_columns(header: Iterable[str]) -> dict[str, str]:
     for name in names:
         if name.strip() != "SES":  # socioeconomic status, as OASIS and ADNI call it
             by_plain.setdefault(plain(name), name)
-    found: dict[str, str] = {}
+    columns: dict[str, str] = {}
     for purpose, synonyms in SYNONYMS.items():
-        free = (by_plain[s] for s in synonyms if s in by_plain and by_plain[s] not in found.values())
+        free = (by_plain[s] for s in synonyms if s in by_plain and by_plain[s] not in columns.values())
         match = next(free, None)
         if match is not None:
-            found[purpose] = match
-    if "participant_id" not in found and names and plain(names[0]) in UNNAMED:
-        found["participant_id"] = names[0]
-    return found
+            columns[purpose] = match
+    if "participant_id" not in columns and names and plain(names[0]) in UNNAMED:
+        columns["participant_id"] = names[0]
+    return columns
 
 
 def is_text_column(name: str) -> bool:

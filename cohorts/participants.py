@@ -67,21 +67,21 @@ def parse_participants(
     _add_others(subjects, raw, columns, source)
     _add_status(subjects, raw, columns, source, notes)
     _note_ignored(raw, columns, notes)
-    return Participants(_ordered(subjects), tuple(notes))
+    return Participants(_order(subjects), tuple(notes))
 
 
 def _check_columns(columns: dict[str, str], raw: pd.DataFrame, source: str) -> None:
-    asked = {
+    presence = {
         "participant_id": "participant_id" in columns,
         "age": bool({"age", "age_months", "requested_age"} & set(columns)),
         "sex": bool({"sex", "requested_sex"} & set(columns)),
     }
-    missing = [name for name, present in asked.items() if not present]
-    if missing:
-        known = "; ".join(f"{name}: {', '.join(SYNONYMS[name][:6])}, …" for name in missing)
-        found = ", ".join(map(str, raw.columns[:20])) + (", …" if len(raw.columns) > 20 else "")
+    absent = [name for name, present in presence.items() if not present]
+    if absent:
+        hints = "; ".join(f"{name}: {', '.join(SYNONYMS[name][:6])}, …" for name in absent)
+        headers = ", ".join(map(str, raw.columns[:20])) + (", …" if len(raw.columns) > 20 else "")
         raise DataError(
-            f"{source}: no column for {' and '.join(missing)}; found {found}; rename a column ({known}), "
+            f"{source}: no column for {' and '.join(absent)}; found {headers}; rename a column ({hints}), "
             "or give a table of subjects with participants=...; a cohort that has none gets a column of n/a"
         )
 
@@ -89,13 +89,15 @@ def _check_columns(columns: dict[str, str], raw: pd.DataFrame, source: str) -> N
 def _identities(raw: pd.DataFrame, columns: dict[str, str], source: str) -> pd.DataFrame:
     """Ids, subjects and sessions; an id that repeats becomes unique by its session and seed."""
     header = columns["participant_id"]
-    given = as_text(raw[header]).map(file_stem, na_action="ignore")
-    if given.isna().any():
+    texts = as_text(raw[header]).map(file_stem, na_action="ignore")
+    if texts.isna().any():
         raise DataError(
-            f"{source}: line {given.index[given.isna()][0]}: {header!r} is empty; every row needs an id"
+            f"{source}: line {texts.index[texts.isna()][0]}: {header!r} is empty; every row needs an id"
         )
     ids = pd.Series(
-        [safe_id(v, where=f"{source}: line {i}") for i, v in given.items()], index=raw.index, dtype="str"
+        [safe_id(v, where=f"{source}: line {i}") for i, v in texts.items()],
+        index=raw.index,
+        dtype="str",
     )
     subjects = pd.DataFrame({"participant_id": ids, "subject": ids})
     _split_bids_names(subjects)
@@ -108,13 +110,15 @@ def _identities(raw: pd.DataFrame, columns: dict[str, str], source: str) -> pd.D
 
 def _split_bids_names(subjects: pd.DataFrame) -> None:
     """Take subject and session from ids such as ``sub-01_ses-2_T1w``."""
-    named = subjects["participant_id"].str.match(_BIDS_ID)
-    if not named.any():
+    with_bids_name = subjects["participant_id"].str.match(_BIDS_ID)
+    if not with_bids_name.any():
         return
-    split = [bids_name(identifier) for identifier in subjects.loc[named, "participant_id"]]
-    subjects.loc[named, "subject"] = [name.subject if name else "" for name in split]
+    bids_names = [bids_name(identifier) for identifier in subjects.loc[with_bids_name, "participant_id"]]
+    subjects.loc[with_bids_name, "subject"] = [name.subject if name else "" for name in bids_names]
     sessions = pd.Series(
-        [name.session if name else "" for name in split], index=subjects.index[named], dtype="str"
+        [name.session if name else "" for name in bids_names],
+        index=subjects.index[with_bids_name],
+        dtype="str",
     )
     if (sessions != "").any():
         subjects["session"] = sessions[sessions != ""].reindex(subjects.index)
@@ -122,13 +126,13 @@ def _split_bids_names(subjects: pd.DataFrame) -> None:
 
 def _tell_apart(subjects: pd.DataFrame, raw: pd.DataFrame, columns: dict[str, str], source: str) -> None:
     for name, tag in (("session", "ses"), ("seed", "seed")):
-        repeated = subjects["participant_id"].duplicated(keep=False)
-        if name in columns and repeated.any():
+        repeats = subjects["participant_id"].duplicated(keep=False)
+        if name in columns and repeats.any():
             values = as_text(raw[columns[name]]).fillna("none").str.replace(r"[^0-9A-Za-z]+", "", regex=True)
-            subjects.loc[repeated, "participant_id"] += f"_{tag}-" + values[repeated]
-    repeated = subjects["participant_id"].duplicated()
-    if repeated.any():
-        line = subjects.index[repeated][0]
+            subjects.loc[repeats, "participant_id"] += f"_{tag}-" + values[repeats]
+    repeats = subjects["participant_id"].duplicated()
+    if repeats.any():
+        line = subjects.index[repeats][0]
         raise DataError(
             f"{source}: line {line}: participant_id {subjects.loc[line, 'participant_id']!r} repeats; "
             "add a session or seed column that tells the rows apart"
@@ -186,10 +190,10 @@ def _seeds(values: pd.Series, source: str) -> pd.Series:
 
 
 def _requested_volumes(volumes: pd.Series, source: str) -> pd.Series:
-    known = volumes.dropna()
-    if len(known) and known.abs().max() < 1000:
+    amounts = volumes.dropna()
+    if len(amounts) and amounts.abs().max() < 1000:
         raise DataError(
-            f"{source}: column {volumes.name!r} holds values up to {known.abs().max():g}; expected mm3 "
+            f"{source}: column {volumes.name!r} holds values up to {amounts.abs().max():g}; expected mm3 "
             "(ventricles about 7,000 to 170,000, brains about 1,100,000 to 1,800,000); convert them to mm3"
         )
     return volumes
@@ -200,20 +204,20 @@ def _add_status(
 ) -> None:
     reason = pd.Series("", index=subjects.index, dtype="str")
     if "status" in columns:
-        excluded = as_text(raw[columns["status"]]).str.lower().eq("excluded")
-        given = as_text(raw[columns["reason"]]) if "reason" in columns else reason
-        reason = reason.mask(excluded, given.fillna("excluded in the table"))
+        is_out = as_text(raw[columns["status"]]).str.lower().eq("excluded")
+        text = as_text(raw[columns["reason"]]) if "reason" in columns else reason
+        reason = reason.mask(is_out, text.fillna("excluded in the table"))
     for name in ("age", "sex"):
         if subjects[name].isna().all() and name in columns:
             message = f"column {columns[name]!r} is empty in every row: the cohort states no {name}"
             notes.append(Note("warning", columns[name], None, "", message))
             continue
-        missing = subjects[name].isna() & (reason == "")
-        reason = reason.mask(missing, f"{name} is missing")
-        if missing.any():
-            message = f"{int(missing.sum())} of {len(subjects)} rows excluded: {name} is missing"
+        absent = subjects[name].isna() & (reason == "")
+        reason = reason.mask(absent, f"{name} is missing")
+        if absent.any():
+            message = f"{int(absent.sum())} of {len(subjects)} rows excluded: {name} is missing"
             notes.append(
-                Note("excluded", columns.get(name, name), int(subjects.index[missing][0]), "", message)
+                Note("excluded", columns.get(name, name), int(subjects.index[absent][0]), "", message)
             )
     subjects["status"] = np.where(reason == "", "ok", "excluded")
     subjects["reason"] = reason
@@ -224,12 +228,12 @@ def _add_status(
 
 
 def _note_ignored(raw: pd.DataFrame, columns: dict[str, str], notes: list[Note]) -> None:
-    ignored = [str(name) for name in raw.columns if name not in columns.values()]
-    if ignored:
-        shown = ", ".join(ignored[:10]) + (", …" if len(ignored) > 10 else "")
-        notes.append(Note("ignored", ignored[0], 1, "", f"{len(ignored)} columns not used: {shown}"))
+    others = [str(name) for name in raw.columns if name not in columns.values()]
+    if others:
+        listing = ", ".join(others[:10]) + (", …" if len(others) > 10 else "")
+        notes.append(Note("ignored", others[0], 1, "", f"{len(others)} columns not used: {listing}"))
 
 
-def _ordered(subjects: pd.DataFrame) -> pd.DataFrame:
+def _order(subjects: pd.DataFrame) -> pd.DataFrame:
     first = [name for name in SYNONYMS if name in subjects.columns and name not in ("status", "reason")]
     return subjects[[*first, "status", "reason"]]

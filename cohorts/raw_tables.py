@@ -64,19 +64,19 @@ def read_raw_table(
         When the file is absent, empty, not text in this encoding, or its rows do not fit its header.
     """
     target = Path(path)
-    content = _decoded(target, encoding)
+    content = _decode(target, encoding)
     text = content.lstrip("\r\n")
     delimiter = _delimiter(text)
     header = _header(text, delimiter, target)
-    frame = _parsed(text, delimiter, header, is_text, target)
+    frame = _parse(text, delimiter, header, is_text, target)
     frame.index += content.count("\n", 0, len(content) - len(text))  # blank lines above the header
-    frame, repeated = _without_repeated_header(frame, header, is_text)
+    frame, repeat_notes = _without_repeated_header(frame, header, is_text)
     frame = frame[frame.notna().any(axis=1)]
     header, frame = _without_empty_ends(header, frame)
     if frame.empty:
         raise DataError(f"{target}: has a header but no rows; give a table with at least one subject")
     table = _without_repeated_columns(frame, header, target)
-    return table._replace(notes=(*repeated, *table.notes))
+    return table._replace(notes=(*repeat_notes, *table.notes))
 
 
 def _without_repeated_header(
@@ -88,16 +88,16 @@ def _without_repeated_header(
              if row.tolist() == header]  # fmt: skip
     if not lines:
         return frame, ()
-    kept = frame.drop(index=lines)
+    body = frame.drop(index=lines)
     for i, name in enumerate(header):
-        numbers = as_numbers(kept[i])
-        if not is_text(name) and numbers.notna().eq(kept[i].notna()).all():
-            kept[i] = numbers
+        numbers = as_numbers(body[i])
+        if not is_text(name) and numbers.notna().eq(body[i].notna()).all():
+            body[i] = numbers
     message = f"{len(lines)} rows repeat the header and were dropped: the table was joined from several"
-    return kept, (Note("ignored", header[0], int(lines[0]), header[0], message),)
+    return body, (Note("ignored", header[0], int(lines[0]), header[0], message),)
 
 
-def _decoded(path: Path, encoding: str | None) -> str:
+def _decode(path: Path, encoding: str | None) -> str:
     try:
         content = require_regular_file(path, max_bytes=_MAX_BYTES).read_bytes()
     except FileNotFoundError as error:
@@ -155,7 +155,7 @@ def _header(text: str, delimiter: str, path: Path) -> list[str]:
     return header
 
 
-def _parsed(
+def _parse(
     text: str, delimiter: str, header: list[str], is_text: Callable[[str], bool], path: Path
 ) -> pd.DataFrame:
     """Columns are numbered here, because names may repeat."""
@@ -179,9 +179,9 @@ def _parsed(
             )
     except (pd.errors.ParserError, pd.errors.ParserWarning) as error:
         long = isinstance(error, pd.errors.ParserWarning)
-        said = "its rows have more" if long else str(error).strip().rpartition("error: ")[2]
+        problem = "its rows have more" if long else str(error).strip().rpartition("error: ")[2]
         raise DataError(
-            f"{path}: a row does not fit the header of {len(header)} columns ({said}); "
+            f"{path}: a row does not fit the header of {len(header)} columns ({problem}); "
             "check the header, and for delimiters or quotes inside values"
         ) from error
     frame.index = pd.RangeIndex(2, len(frame) + 2, name="line")
@@ -199,20 +199,20 @@ def _without_empty_ends(header: list[str], frame: pd.DataFrame) -> tuple[list[st
 def _without_repeated_columns(frame: pd.DataFrame, header: list[str], path: Path) -> RawTable:
     """Drop a column that repeats another in name and content; refuse one that repeats it in name alone."""
     keep: dict[str, int] = {}
-    repeated = []
+    copies = []
     for position, name in enumerate(header):
         if name not in keep:
             keep[name] = position
         elif frame[position].equals(frame[keep[name]]):
-            repeated.append(name)
+            copies.append(name)
         else:
             raise DataError(
                 f"{path}: two columns are called {name!r} and differ; rename or remove one of them"
             )
-    named = frame[list(keep.values())].set_axis(list(keep), axis=1)
+    columns = frame[list(keep.values())].set_axis(list(keep), axis=1)
     note = (
-        Note("ignored", repeated[0], 1, "", f"repeated identical columns dropped: {', '.join(repeated)}")
-        if repeated
+        Note("ignored", copies[0], 1, "", f"repeated identical columns dropped: {', '.join(copies)}")
+        if copies
         else None
     )
-    return RawTable(named, (note,) if note else ())
+    return RawTable(columns, (note,) if note else ())

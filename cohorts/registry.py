@@ -131,7 +131,7 @@ class Registry(Generic[AnyPlugin]):
         self._packages: set[str] = set()
         self._entry_points_loaded = False
 
-    def register(self, **declared: Any) -> Callable[[Function], Function]:
+    def register(self, **label: Any) -> Callable[[Function], Function]:
         """Make a decorator that puts a function into the registry and returns it unchanged.
 
         Parameters
@@ -154,7 +154,7 @@ class Registry(Generic[AnyPlugin]):
         def decorate(function: Function) -> Function:
             name = function.__name__
             try:
-                plugin = self.plugin_type(kind=self.kind, name=name, function=function, **declared)
+                plugin = self.plugin_type(kind=self.kind, name=name, function=function, **label)
             except TypeError as error:
                 raise ToolError(f"{self.kind} plug-in {name!r} is declared wrongly: {error}") from error
             self._add(plugin)
@@ -211,8 +211,8 @@ class Registry(Generic[AnyPlugin]):
 
     def _suggestion(self, name: str) -> str:
         close = difflib.get_close_matches(name, self.names, n=1)
-        known = f"known: {', '.join(self.names) or 'none'}"
-        return f"did you mean {close[0]!r}? {known}" if close else known
+        choices = f"known: {', '.join(self.names) or 'none'}"
+        return f"did you mean {close[0]!r}? {choices}" if close else choices
 
     def _add(self, plugin: AnyPlugin) -> None:
         self._check_file_name(plugin)
@@ -263,8 +263,8 @@ def _place(function: Callable[..., Any]) -> str:
 
 def _module_names(package: str) -> list[str]:
     module = importlib.import_module(package)
-    found = pkgutil.iter_modules(module.__path__)
-    return sorted(info.name for info in found if not info.name.startswith("_"))
+    modules = pkgutil.iter_modules(module.__path__)
+    return sorted(info.name for info in modules if not info.name.startswith("_"))
 
 
 def _importable(name: str) -> bool:

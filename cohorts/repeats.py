@@ -40,26 +40,26 @@ def resolve_repeats(
     keys = [columns[name] for name in ("participant_id", "session", "seed") if name in columns]
     identifier = raw[keys[0]]
     copies = raw.duplicated()
-    kept, notes = raw[~copies], _copies_note(identifier, copies)
-    again = kept.duplicated(subset=keys)
+    unique, notes = raw[~copies], _copies_note(identifier, copies)
+    again = unique.duplicated(subset=keys)
     if not again.any():
-        return kept, notes
+        return unique, notes
     if repeats == "first":
-        return kept[~again], (*notes, _first_note(identifier[again.index[again]]))
-    raise DataError(_refusal(kept, keys, again, source))
+        return unique[~again], (*notes, _first_note(identifier[again.index[again]]))
+    raise DataError(_refusal(unique, keys, again, source))
 
 
 def _copies_note(identifier: pd.Series, copies: pd.Series) -> tuple[Note, ...]:
     if not copies.any():
         return ()
-    dropped = identifier[copies]
-    message = f"{int(copies.sum())} rows are exact copies and were dropped: {_subjects(dropped)}"
-    return (Note("duplicate", str(identifier.name), int(dropped.index[0]), str(dropped.iloc[0]), message),)
+    extra = identifier[copies]
+    message = f"{int(copies.sum())} rows are exact copies and were dropped: {_subjects(extra)}"
+    return (Note("duplicate", str(identifier.name), int(extra.index[0]), str(extra.iloc[0]), message),)
 
 
-def _first_note(dropped: pd.Series) -> Note:
-    message = f"{len(dropped)} further rows dropped, the first of each kept: {_subjects(dropped)}"
-    return Note("duplicate", str(dropped.name), int(dropped.index[0]), str(dropped.iloc[0]), message)
+def _first_note(extra: pd.Series) -> Note:
+    message = f"{len(extra)} further rows dropped, the first of each kept: {_subjects(extra)}"
+    return Note("duplicate", str(extra.name), int(extra.index[0]), str(extra.iloc[0]), message)
 
 
 def _subjects(ids: pd.Series) -> str:
@@ -70,10 +70,10 @@ def _subjects(ids: pd.Series) -> str:
     return f"{len(unique)} {subjects} ({', '.join(unique[:_SHOWN])}{more})"
 
 
-def _refusal(kept: pd.DataFrame, keys: list[str], again: pd.Series, source: str) -> str:
+def _refusal(table: pd.DataFrame, keys: list[str], again: pd.Series, source: str) -> str:
     line = again.index[again][0]
-    value = kept.loc[line, keys[0]]
-    first = kept.index[(kept[keys] == kept.loc[line, keys]).all(axis=1)]
+    value = table.loc[line, keys[0]]
+    first = table.index[(table[keys] == table.loc[line, keys]).all(axis=1)]
     lines = f"lines {first[0]} and {line}" if len(first) else f"line {line}"
     return (
         f"{source}: {lines}: {keys[0]} {value!r} stands in several rows with different values "

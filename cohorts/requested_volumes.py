@@ -29,8 +29,8 @@ def is_ventricle(name: str) -> bool:
 
 def is_tissue(name: str) -> bool:
     """Tell whether a structure counts as brain; parcels are parts of the cortex and do not count twice."""
-    known = find_structure(name)
-    return known is not None and known.atlas == "aseg" and known.tissue in BRAIN_TISSUES
+    entry = find_structure(name)
+    return entry is not None and entry.atlas == "aseg" and entry.tissue in BRAIN_TISSUES
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,12 @@ from numpy.typing import NDArray
 Points = NDArray[np.float64]
 
 
-def fit_rigid(moving: Points, fixed: Points) -> Points:
+def fit_rigid(moving: Points, target: Points) -> Points:
     """Return the rotation and translation that bring points nearest to others, (4, 4).
 
     Parameters
     ----------
-    moving, fixed : ndarray, (n, 3)
+    moving, target : ndarray, (n, 3)
         Matching points, n >= 3, not on one line.
 
     Returns
@@ -34,8 +34,8 @@ def fit_rigid(moving: Points, fixed: Points) -> Points:
     >>> (np.round(fit_rigid(points, points + [5, 0, 0])[:3, 3], 6) + 0.0).tolist()
     [5.0, 0.0, 0.0]
     """
-    centre_moving, centre_fixed = moving.mean(axis=0), fixed.mean(axis=0)
-    left, _, right = np.linalg.svd((moving - centre_moving).T @ (fixed - centre_fixed))
+    centre_moving, centre_fixed = moving.mean(axis=0), target.mean(axis=0)
+    left, _, right = np.linalg.svd((moving - centre_moving).T @ (target - centre_fixed))
     turn = np.diag([1.0, 1.0, np.sign(np.linalg.det(left @ right))])
     rotation = (left @ turn @ right).T
     transform = np.eye(4)

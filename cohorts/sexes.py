@@ -85,14 +85,14 @@ def _refusal(values: pd.Series, words: pd.Series, bad: pd.Series, coding: str | 
             f"{where} is a code (found {', '.join(codes)}), and which one is male is not said; "
             f"state the coding, sex_coding={both[0]!r} or {both[1]!r}"
         )
-    known = "M, F, male, female" if coding is None else f"M, F, or the coding {coding!r}"
-    return f"{where} is unknown; expected {known}; correct it, or write n/a"
+    spellings = "M, F, male, female" if coding is None else f"M, F, or the coding {coding!r}"
+    return f"{where} is unknown; expected {spellings}; correct it, or write n/a"
 
 
 def _add_notes(values: pd.Series, sexes: pd.Series, neither: pd.Series, notes: list[Note]) -> None:
-    changed = sexes.notna() & (values != sexes)
-    for value in values[changed].unique():
-        rows = changed & (values == value)
+    differs = sexes.notna() & (values != sexes)
+    for value in values[differs].unique():
+        rows = differs & (values == value)
         message = f"{int(rows.sum())} times {value!r} read as {sexes[rows].iloc[0]}"
         notes.append(Note("coerced", str(values.name), int(rows.index[rows][0]), str(value), message))
     if neither.any():

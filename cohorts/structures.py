@@ -163,13 +163,13 @@ def structure(key: int | str) -> Structure:
     >>> structure(17).name
     'Left-Hippocampus'
     """
-    found = find_structure(key)
-    if found is None:
+    entry = find_structure(key)
+    if entry is None:
         raise DataError(
             f"no structure is called {key!r}; use a FreeSurfer label or a name such as 'Left-Hippocampus' "
             "(all names stand in cohorts/structures.tsv)"
         )
-    return found
+    return entry
 
 
 @cache
@@ -192,8 +192,8 @@ def canonical_name(name: str) -> str | None:
     """
     if _plain(name) in _TIV_NAMES:
         return TIV
-    found = find_structure(name)
-    return None if found is None else found.name
+    entry = find_structure(name)
+    return None if entry is None else entry.name
 
 
 def homologue(name: str) -> str | None:
@@ -213,10 +213,10 @@ def homologue(name: str) -> str | None:
     >>> homologue("ctx-lh-insula")
     'ctx-rh-insula'
     """
-    found = find_structure(name)
-    if found is None or found.hemisphere not in _OTHER_SIDE:
+    entry = find_structure(name)
+    if entry is None or entry.hemisphere not in _OTHER_SIDE:
         return None
-    return _HOMOLOGUES.get((found.region, _OTHER_SIDE[found.hemisphere]))
+    return _HOMOLOGUES.get((entry.region, _OTHER_SIDE[entry.hemisphere]))
 
 
 def region_of(name: str) -> str:
@@ -236,8 +236,8 @@ def region_of(name: str) -> str:
     >>> region_of("Left-Hippocampus"), region_of("TIV")
     ('Hippocampus', 'TIV')
     """
-    found = find_structure(name)
-    return name if found is None else found.region
+    entry = find_structure(name)
+    return name if entry is None else entry.region
 
 
 def names(atlas: str) -> tuple[str, ...]:
@@ -257,7 +257,7 @@ def names(atlas: str) -> tuple[str, ...]:
     DataError
         When there is no such atlas.
     """
-    found = tuple(structure.name for structure in STRUCTURES if structure.atlas == atlas)
-    if not found:
+    labels = tuple(structure.name for structure in STRUCTURES if structure.atlas == atlas)
+    if not labels:
         raise DataError(f"no atlas is called {atlas!r}; choose aseg, dk or extra")
-    return found
+    return labels

@@ -42,17 +42,17 @@ def require_regular_file(path: Path, *, max_bytes: int | None = None) -> Path:
         For folders, named pipes, devices, sockets, links that lead in a circle, and files that are too large.
     """
     try:
-        found = path.stat()
+        status = path.stat()
     except (FileNotFoundError, NotADirectoryError):
         raise FileNotFoundError(path) from None
     except (OSError, ValueError) as error:  # ValueError: a NUL character in the path
         raise DataError(f"{str(path)!r}: cannot be read ({_why(error)}); check the path") from None
-    if not stat.S_ISREG(found.st_mode):
-        kind = "a folder" if stat.S_ISDIR(found.st_mode) else "a pipe, device or socket"
+    if not stat.S_ISREG(status.st_mode):
+        kind = "a folder" if stat.S_ISDIR(status.st_mode) else "a pipe, device or socket"
         raise DataError(f"{path}: cannot be read (is {kind}); give the path of a regular file")
-    if max_bytes is not None and found.st_size > max_bytes:
+    if max_bytes is not None and status.st_size > max_bytes:
         raise DataError(
-            f"{path}: has {found.st_size:,} bytes, at most {max_bytes:,} are read; check the path"
+            f"{path}: has {status.st_size:,} bytes, at most {max_bytes:,} are read; check the path"
         )
     return path
 

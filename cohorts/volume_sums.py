@@ -72,8 +72,8 @@ def structures_over_head(volumes: pd.DataFrame) -> pd.Series:
 
 
 def _is_whole(name: str) -> bool:
-    found = find_structure(name) if name != TIV else None
-    return found is not None and found.atlas == "aseg"
+    entry = find_structure(name) if name != TIV else None
+    return entry is not None and entry.atlas == "aseg"
 
 
 def _refuse_other_units(heads: pd.Series, share: pd.Series, source: str, *, is_unit_stated: bool) -> None:

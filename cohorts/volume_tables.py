@@ -160,9 +160,9 @@ def _structure_of(header: str) -> str | None:
 def _qc_columns(raw: pd.DataFrame) -> dict[str, str]:
     """Header -> group. Without the prefix, `thalamus` is a score only beside `general white matter`."""
     headers = [str(name) for name in raw.columns]
-    prefixed = {name: name.removeprefix("qc_") for name in headers if name.startswith("qc_")}
-    if prefixed or QC_GROUPS[0] not in headers:
-        return prefixed
+    short_names = {name: name.removeprefix("qc_") for name in headers if name.startswith("qc_")}
+    if short_names or QC_GROUPS[0] not in headers:
+        return short_names
     return {name: name for name in headers if name in QC_GROUPS}
 
 
@@ -187,11 +187,11 @@ def _without_twins(
     raw: pd.DataFrame, names: dict[str, str], source: str, notes: list[Note]
 ) -> dict[str, str]:
     """Keep the first of several columns that say the same of one structure; refuse them when they differ."""
-    kept: dict[str, str] = {}
+    headers_by_name: dict[str, str] = {}
     for header, name in names.items():
-        twin = kept.get(name)
+        twin = headers_by_name.get(name)
         if twin is None:
-            kept[name] = header
+            headers_by_name[name] = header
         elif _same(raw[twin], raw[header]):
             message = f"{header!r} repeats {twin!r} ({name}) and was dropped"
             notes.append(Note("ignored", header, 1, "", message))
@@ -199,7 +199,7 @@ def _without_twins(
             raise DataError(
                 f"{source}: columns {twin!r} and {header!r} both give {name} and differ; remove one of them"
             )
-    return {header: name for name, header in kept.items()}
+    return {header: name for name, header in headers_by_name.items()}
 
 
 def _same(first: pd.Series, second: pd.Series) -> bool:
@@ -226,8 +226,8 @@ def _without_empty_extras(volumes: pd.DataFrame, notes: list[Note]) -> pd.DataFr
 
 
 def _is_minor(name: str) -> bool:
-    found = find_structure(name)
-    return found is not None and found.atlas == "extra"
+    entry = find_structure(name)
+    return entry is not None and entry.atlas == "extra"
 
 
 def _unusable(volumes: pd.DataFrame, notes: list[Note]) -> pd.Series:
@@ -275,9 +275,9 @@ def _mark_negative(reason: pd.Series, volumes: pd.DataFrame, notes: list[Note]) 
     texts = [f"a volume is negative: {name} is {value:g}" for name, value in zip(names, values, strict=True)]
     message = f"{rows.size} of {len(volumes)} rows excluded: a volume is negative"
     notes.append(Note("excluded", str(names[0]), int(volumes.index[rows[0]]), f"{values[0]:g}", message))
-    marked = reason.to_numpy(dtype=object)
-    marked[rows] = texts
-    return pd.Series(marked, index=reason.index, dtype="str")
+    reasons = reason.to_numpy(dtype=object)
+    reasons[rows] = texts
+    return pd.Series(reasons, index=reason.index, dtype="str")
 
 
 def _mark(reason: pd.Series, rows: np.ndarray, why: str, notes: list[Note]) -> pd.Series:
@@ -291,10 +291,12 @@ def _mark(reason: pd.Series, rows: np.ndarray, why: str, notes: list[Note]) -> p
 def _in_mm3(volumes: pd.DataFrame, unit: str | None, source: str, notes: list[Note]) -> pd.DataFrame:
     if unit == "mL":
         notes.append(Note("coerced", "", 1, "", "all volumes converted from mL to mm3"))
-    scaled = volumes * UNITS[unit or "mm3"]
+    amounts = volumes * UNITS[unit or "mm3"]
     for name, least in _LEAST_MM3.items():
-        known = scaled[name].dropna() if name in scaled and unit is None else pd.Series(dtype=np.float64)
-        median = known.median() if len(known) else np.nan
+        intracranial = (
+            amounts[name].dropna() if name in amounts and unit is None else pd.Series(dtype=np.float64)
+        )
+        median = intracranial.median() if len(intracranial) else np.nan
         if 0 < median < least:
             raise DataError(
                 f"{source}: the median of {name} is {median:g}, too small for mm3; if the table is in mL, "
@@ -302,7 +304,7 @@ def _in_mm3(volumes: pd.DataFrame, unit: str | None, source: str, notes: list[No
                 "volume_unit='mL'; shares of head size are no volumes (if it is mm3 after all, "
                 "volume_unit='mm3')"
             )
-    return scaled
+    return amounts
 
 
 def _check_qc(qc: pd.DataFrame, source: str) -> None:
@@ -331,13 +333,13 @@ def _segmenter(names: dict[str, str], source: str) -> str:
 
 
 def _is_synthseg(header: str, name: str) -> bool:
-    found = find_structure(name)
-    own = _SYNTHSEG_ONLY if name == TIV else found.synthseg if found else ""
+    entry = find_structure(name)
+    own = _SYNTHSEG_ONLY if name == TIV else entry.synthseg if entry else ""
     return header == own and header != name
 
 
 def _is_freesurfer(header: str, name: str) -> bool:
     if name == TIV:
         return header in TIV_ALIASES and header != _SYNTHSEG_ONLY
-    found = find_structure(name)
-    return found is not None and header != found.synthseg
+    entry = find_structure(name)
+    return entry is not None and header != entry.synthseg

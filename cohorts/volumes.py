@@ -124,8 +124,8 @@ def read_volume(path: str | os.PathLike[str], content: bytes | None = None) -> V
     DataError
         When the file is absent, broken, too large, coloured, complex, or holds several volumes.
     """
-    decoded = decode(Path(path), content)
-    return Volume(decoded.data, decoded.affine, decoded.remarks)
+    image = decode(Path(path), content)
+    return Volume(image.data, image.affine, image.remarks)
 
 
 def read_label_map(path: str | os.PathLike[str], content: bytes | None = None) -> LabelMap:
@@ -145,9 +145,9 @@ def read_label_map(path: str | os.PathLike[str], content: bytes | None = None) -
     DataError
         As for `read_volume`, and when a value is not a whole number.
     """
-    decoded = decode(Path(path), content)
+    image = decode(Path(path), content)
     try:
-        return LabelMap(decoded.data, decoded.affine, decoded.remarks)
+        return LabelMap(image.data, image.affine, image.remarks)
     except DataError as error:
         raise DataError(f"{path}: {error}") from error
 
@@ -330,8 +330,8 @@ def resample_to(image: Grid, shape: tuple[int, int, int], affine: np.ndarray) ->
 
 def _is_diagonal(to_source: np.ndarray, shape: tuple[int, int, int]) -> bool:
     """Whether the axes of both grids run along each other, to a thousandth of a voxel."""
-    turned = to_source[:3, :3] - np.diag(np.diag(to_source[:3, :3]))
-    return float((np.abs(turned) * shape).sum(1).max()) < 1e-3
+    off_diagonal = to_source[:3, :3] - np.diag(np.diag(to_source[:3, :3]))
+    return float((np.abs(off_diagonal) * shape).sum(1).max()) < 1e-3
 
 
 def _linear_by_axis(data: np.ndarray, to_source: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:

@@ -156,10 +156,10 @@ def _head(coarse: _Coarse) -> np.ndarray:
     large[0] = False
     bright = large[pieces]
     reach = [(max(1, round(CLOSING_MM / size)),) * 2 for size in coarse.voxel_mm]
-    padded = np.pad(bright, reach)
-    near = ndimage.distance_transform_edt(~padded, sampling=coarse.voxel_mm) <= CLOSING_MM
-    closed = ndimage.distance_transform_edt(near, sampling=coarse.voxel_mm) > CLOSING_MM
-    inner = closed[tuple(slice(before, -after) for before, after in reach)] | bright | coarse.brain
+    frame = np.pad(bright, reach)
+    near = ndimage.distance_transform_edt(~frame, sampling=coarse.voxel_mm) <= CLOSING_MM
+    filling = ndimage.distance_transform_edt(near, sampling=coarse.voxel_mm) > CLOSING_MM
+    inner = filling[tuple(slice(before, -after) for before, after in reach)] | bright | coarse.brain
     return np.stack([ndimage.binary_fill_holes(inner[:, :, k]) for k in range(inner.shape[2])], axis=2)
 
 

@@ -70,13 +70,13 @@ def pose(labels: LabelMap) -> Pose:
     MeasurementError
         With fewer than 8 structures.
     """
-    found, template = centres(labels), template_centres()
-    known = [k for k in sorted(found) if k in template and k != _FLUID]
-    if len(known) < MIN_STRUCTURES:
+    own, template = centres(labels), template_centres()
+    ids = [k for k in sorted(own) if k in template and k != _FLUID]
+    if len(ids) < MIN_STRUCTURES:
         raise MeasurementError(
-            f"{len(known)} labelled structures to align the brain by; at least {MIN_STRUCTURES} are needed"
+            f"{len(ids)} labelled structures to align the brain by; at least {MIN_STRUCTURES} are needed"
         )
-    return fit_pose(np.array([found[k] for k in known]), np.array([template[k] for k in known]))
+    return fit_pose(np.array([own[k] for k in ids]), np.array([template[k] for k in ids]))
 
 
 def fit_pose(source: np.ndarray, target: np.ndarray) -> Pose:
@@ -93,8 +93,8 @@ def fit_pose(source: np.ndarray, target: np.ndarray) -> Pose:
     [5.0, 5.0, 5.0]
     """
     matrix = fit_rigid(source, target)
-    moved = source @ matrix[:3, :3].T + matrix[:3, 3]
-    return Pose(matrix, float(np.sqrt(((moved - target) ** 2).sum(axis=1).mean())))
+    image = source @ matrix[:3, :3].T + matrix[:3, 3]
+    return Pose(matrix, float(np.sqrt(((image - target) ** 2).sum(axis=1).mean())))
 
 
 def common_grid(voxel_mm: float) -> tuple[tuple[int, int, int], np.ndarray]:
@@ -129,11 +129,11 @@ def aligned(image: Volume, labels: LabelMap, voxel_mm: float) -> np.ndarray:
     matrix = pose(labels).matrix
     shape, affine = common_grid(voxel_mm)
     brain = np.where(brain_mask(labels), image.data, 0).astype(np.float32)
-    moved = resample_to(Volume(brain, matrix @ image.affine), shape, affine)
-    return moved.data.astype(np.float32, copy=False)
+    volume = resample_to(Volume(brain, matrix @ image.affine), shape, affine)
+    return volume.data.astype(np.float32, copy=False)
 
 
-def template_table(found: Mapping[int, np.ndarray]) -> str:
+def template_table(centres: Mapping[int, np.ndarray]) -> str:
     """Return places as the text of the template file."""
-    rows = [f"{k}\t" + "\t".join(f"{v:.2f}" for v in xyz) for k, xyz in sorted(found.items())]
+    rows = [f"{k}\t" + "\t".join(f"{v:.2f}" for v in xyz) for k, xyz in sorted(centres.items())]
     return "\n".join(["index\tx\ty\tz", *rows]) + "\n"

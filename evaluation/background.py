@@ -42,8 +42,8 @@ def on_zero_background(image: Volume) -> Volume:
     data = image.data
     padding = _padding(data)
     if padding is not None:
-        moved = _moved(data, padding)
-        data = data if moved is None else np.where(data == padding, np.float32(moved), data)
+        level = _new_level(data, padding)
+        data = data if level is None else np.where(data == padding, np.float32(level), data)
     lowest = np.float32(np.percentile(data[::2, ::2, ::2], 0.5))
     return image if lowest == 0 and data is image.data else Volume(data - lowest, image.affine, image.remarks)
 
@@ -54,7 +54,7 @@ def _padding(data: np.ndarray) -> np.float32 | None:
     return values[counts.argmax()] if counts.max() >= _PADDING_SHARE * faces.size else None
 
 
-def _moved(data: np.ndarray, padding: np.float32) -> float | None:
+def _new_level(data: np.ndarray, padding: np.float32) -> float | None:
     """Where the padding belongs, or None where it is."""
     some = data[::2, ::2, ::2]
     rest = some[some != padding]

@@ -38,22 +38,22 @@ def log_gain(image: Volume, tissues: Tissues) -> np.ndarray:
     points, values, white, usual = _points(tissues)
     smooth = monomials(points @ image.affine[:3, :3].T)
     design = np.column_stack([white, 1.0 - white, smooth])
-    kept = design[usual]
+    rows = design[usual]
     try:
-        found = np.linalg.solve(kept.T @ kept, kept.T @ np.log(values[usual]))
+        solution = np.linalg.solve(rows.T @ rows, rows.T @ np.log(values[usual]))
     except np.linalg.LinAlgError as error:
         raise MeasurementError("grey and white matter do not span the three axes") from error
-    fitted = smooth @ found[2:]
-    return np.asarray(fitted - fitted.mean())
+    gain = smooth @ solution[2:]
+    return np.asarray(gain - gain.mean())
 
 
 def monomials(world: np.ndarray) -> np.ndarray:
     """Monomials of orders 1 to `ORDER` of centred and scaled coordinates, (n, 19)."""
-    centred = world - world.mean(axis=0)
-    scaled = centred / np.maximum(np.abs(centred).max(axis=0), 1e-9)
-    powers = [np.ones_like(scaled)]
+    offsets = world - world.mean(axis=0)
+    units = offsets / np.maximum(np.abs(offsets).max(axis=0), 1e-9)
+    powers = [np.ones_like(units)]
     for _ in range(ORDER):
-        powers.append(powers[-1] * scaled)
+        powers.append(powers[-1] * units)
     return np.column_stack(
         [
             powers[a][:, 0] * powers[b][:, 1] * powers[c][:, 2]
@@ -67,7 +67,7 @@ def monomials(world: np.ndarray) -> np.ndarray:
 
 def _points(tissues: Tissues) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Take evenly chosen voxels: indices, grey values, whether white, and whether usual for the tissue."""
-    chosen: list[tuple[np.ndarray, ...]] = []
+    parts_list: list[tuple[np.ndarray, ...]] = []
     for mask, is_white in ((tissues.inner_wm, 1.0), (tissues.gm, 0.0)):
         flat = np.flatnonzero(mask & (tissues.data > 0))
         if len(flat) < MIN_POINTS:
@@ -75,7 +75,7 @@ def _points(tissues: Tissues) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.nd
         flat = flat[:: -(-len(flat) // (MAX_POINTS // 2))]
         grey = tissues.data.ravel()[flat].astype(np.float64)
         low, high = np.percentile(grey, [1, 99])
-        chosen.append((flat, grey, np.full(len(flat), is_white), (grey >= low) & (grey <= high)))
-    flat, values, white, usual = (np.concatenate(part) for part in zip(*chosen, strict=True))
+        parts_list.append((flat, grey, np.full(len(flat), is_white), (grey >= low) & (grey <= high)))
+    flat, values, white, usual = (np.concatenate(part) for part in zip(*parts_list, strict=True))
     points = np.column_stack(np.unravel_index(flat, tissues.data.shape)).astype(np.float64)
     return points, values, white, usual

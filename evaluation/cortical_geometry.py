@@ -77,12 +77,12 @@ def faces(mask: np.ndarray, spacing_mm: Sequence[float]) -> np.ndarray:
     >>> faces(np.ones((1, 1, 1), dtype=bool), (1.0, 2.0, 3.0)).item()
     22.0
     """
-    padded = np.pad(mask, 1)
+    frame = np.pad(mask, 1)
     area = np.zeros(mask.shape)
     for axis in range(3):
         face = float(np.prod(spacing_mm) / spacing_mm[axis])
         for step in (-1, 1):
-            inner = np.roll(padded, step, axis=axis)[1:-1, 1:-1, 1:-1]
+            inner = np.roll(frame, step, axis=axis)[1:-1, 1:-1, 1:-1]
             area += face * (mask & ~inner)
     return area
 
@@ -96,11 +96,11 @@ def closed(mask: np.ndarray, radius_mm: float, spacing_mm: Sequence[float]) -> n
     step = min(spacing_mm)
     radius_mm = (np.floor(radius_mm / step) + 0.5) * step
     margin = [int(np.ceil(radius_mm / s)) + 1 for s in spacing_mm]
-    padded = np.pad(mask, [(m, m) for m in margin])
-    grown = ndimage.distance_transform_edt(~padded, sampling=spacing_mm) <= radius_mm
+    frame = np.pad(mask, [(m, m) for m in margin])
+    grown = ndimage.distance_transform_edt(~frame, sampling=spacing_mm) <= radius_mm
     shrunk = ndimage.distance_transform_edt(grown, sampling=spacing_mm) > radius_mm
     inner = tuple(slice(m, -m) for m in margin)
-    return np.asarray((shrunk | padded)[inner])
+    return np.asarray((shrunk | frame)[inner])
 
 
 def gyrification(
@@ -148,22 +148,22 @@ def cortical_geometry(labels: LabelMap) -> dict[str, Region]:
         Parcel -> ``fractal_dimension``, ``gyrification``; parcels of fewer than 50 voxels are left out.
     """
     spacing = np.linalg.norm(labels.affine[:3, :3], axis=0)
-    found: dict[str, Region] = {}
+    regions: dict[str, Region] = {}
     present = [s for i in np.unique(labels.data) if (s := find_structure(int(i))) is not None]
     for side, white in WHITE_MATTER.items():
         parcels = {s.index: s.name for s in present if s.atlas == "dk" and s.hemisphere == side}
         if not parcels:
             continue
         cortex = np.where(np.isin(labels.data, list(parcels)), labels.data, 0)
-        ribbon, inside = _cropped(cortex, labels.data == white)
+        ribbon, inside = _crop(cortex, labels.data == white)
         index = gyrification(ribbon, ndimage.binary_fill_holes((ribbon > 0) | inside), spacing)
         for label, name in parcels.items():
             mask = ribbon == label
             if mask.sum() >= LEAST_VOXELS:
-                found[name] = {"fractal_dimension": fractal_dimension(mask), "gyrification": index[label]}
-    return found
+                regions[name] = {"fractal_dimension": fractal_dimension(mask), "gyrification": index[label]}
+    return regions
 
 
-def _cropped(parcels: np.ndarray, inside: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _crop(parcels: np.ndarray, inside: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     box = ndimage.find_objects(((parcels > 0) | inside).astype(np.int32))[0]
     return parcels[box], inside[box]

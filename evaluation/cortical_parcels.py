@@ -98,7 +98,7 @@ def divide_cortex(
     p = posteriors.structures
     cortex = torch.where(p[_CORTEX] > SMALLEST, p[_CORTEX], 0.0)
     deep, medial = p[list(_DEEP)].sum(0), p[list(_MEDIAL)].sum(0)
-    divided = []
+    halves = []
     for side, own in (("left", posteriors.left), ("right", 1 - posteriors.left)):
         tissue = torch.stack([cortex * own, deep * own, medial * own, cortex * (1 - own)])
         tissue = tissue if side == "left" else tissue.flip(1)
@@ -107,8 +107,8 @@ def divide_cortex(
         shares = parcel_shares(tissue, places, answer_mm, parcellation)
         if side == "right":
             places = torch.stack([tissue.shape[1] - 1 - places[0], *places[1:]])
-        divided.append(DividedCortex(PARCELS[side], places, shares, amount))
-    return divided
+        halves.append(DividedCortex(PARCELS[side], places, shares, amount))
+    return halves
 
 
 @torch.no_grad()
@@ -146,10 +146,10 @@ def block_logits(shares: Tensor, network: ParcellationUNet) -> Tensor:
     return (unfold(out)[0].float() + network.prior()).reshape(-1, *BLOCK)
 
 
-def parcel_volumes(divided: list[DividedCortex], voxel_mm3: float) -> dict[str, float]:
+def parcel_volumes(halves: list[DividedCortex], voxel_mm3: float) -> dict[str, float]:
     """Return soft volumes of the 68 parcels, mm3; those of a hemisphere sum to its cortex."""
     volumes: dict[str, float] = {}
-    for half in divided:
+    for half in halves:
         sums = (half.shares * half.cortex[:, None]).sum(0, dtype=torch.float64) * voxel_mm3
         volumes |= {structure(k).name: float(v) for k, v in zip(half.labels, sums, strict=True)}
     return volumes

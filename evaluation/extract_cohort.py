@@ -83,20 +83,22 @@ def extract_cohort(
     """
     if len(labels) != len(cohort):
         raise DataError(f"cohort {cohort.name!r}: {len(labels)} label maps for {len(cohort)} subjects")
-    chosen = named_extractors(names, options or {}, voxel_mm)
-    step = extracting(chosen, voxel_mm=voxel_mm, folder=Path(out))
-    images, known = measurable(cohort, labels)
-    visited = visit_images(images, known, Steps(extracting=step), n_processes=n_processes, progress=progress)
-    return extracted_cohort(cohort, dict(visited), chosen, Store(out))
+    plugins = named_extractors(names, options or {}, voxel_mm)
+    step = extracting(plugins, voxel_mm=voxel_mm, folder=Path(out))
+    images, label_paths = measurable(cohort, labels)
+    records = visit_images(
+        images, label_paths, Steps(extracting=step), n_processes=n_processes, progress=progress
+    )
+    return extracted_cohort(cohort, dict(records), plugins, Store(out))
 
 
-def extracting(chosen: Sequence[NamedExtractor], *, voxel_mm: float, folder: Path) -> Extracting:
+def extracting(plugins: Sequence[NamedExtractor], *, voxel_mm: float, folder: Path) -> Extracting:
     """Return the step of those extractors that work on images."""
-    return Extracting(tuple(e for e in chosen if per_image(e.plugin)), voxel_mm, folder)
+    return Extracting(tuple(e for e in plugins if per_image(e.plugin)), voxel_mm, folder)
 
 
 def extracted_cohort(
-    cohort: Cohort, records: Mapping[int, ImageRecord], chosen: Sequence[NamedExtractor], store: Store
+    cohort: Cohort, records: Mapping[int, ImageRecord], plugins: Sequence[NamedExtractor], store: Store
 ) -> ExtractedCohort:
     """Return the cohort with the vectors that the records of its images name.
 
@@ -105,7 +107,7 @@ def extracted_cohort(
     cohort : Cohort
     records : mapping of int to ImageRecord
         By row; a row without one has no vectors.
-    chosen : sequence of NamedExtractor
+    plugins : sequence of NamedExtractor
         Those that work on tables are computed here.
     store : Store
         Where the vectors lie.
@@ -127,7 +129,7 @@ def extracted_cohort(
             {"participant_id": ids[row], "extractor": name, "reason": reason}
             for name, reason in record.vectors.failures.items()
         ]
-    features = _ordered(matrices, chosen) | _from_tables(cohort, chosen)
+    features = _order(matrices, plugins) | _from_tables(cohort, plugins)
     table = pd.DataFrame(failures, columns=["participant_id", "extractor", "reason"])
     return ExtractedCohort(replace(cohort, features={**cohort.features, **features}), table, n_fresh)
 
@@ -142,17 +144,19 @@ def _vector(store: Store, key: str) -> np.ndarray:
     return np.asarray(np.load(path, allow_pickle=False))
 
 
-def _ordered(matrices: Mapping[str, np.ndarray], chosen: Sequence[NamedExtractor]) -> dict[str, np.ndarray]:
-    return {e.name: matrices[e.name] for e in chosen if e.name in matrices}
+def _order(matrices: Mapping[str, np.ndarray], plugins: Sequence[NamedExtractor]) -> dict[str, np.ndarray]:
+    return {e.name: matrices[e.name] for e in plugins if e.name in matrices}
 
 
-def _from_tables(cohort: Cohort, chosen: Sequence[NamedExtractor]) -> dict[str, np.ndarray]:
+def _from_tables(cohort: Cohort, plugins: Sequence[NamedExtractor]) -> dict[str, np.ndarray]:
     tables = {"volumes": cohort.volumes, "measures": cohort.measures}
-    found = {}
-    for extractor in chosen:
+    features = {}
+    for extractor in plugins:
         if per_image(extractor.plugin):
             continue
-        asked = {name: tables[name] for name in extractor.plugin.parameters if name in tables}
-        if all(table is not None for table in asked.values()):
-            found[extractor.name] = np.asarray(extractor.plugin(**asked, **extractor.options), dtype=float)
-    return found
+        request = {name: tables[name] for name in extractor.plugin.parameters if name in tables}
+        if all(table is not None for table in request.values()):
+            features[extractor.name] = np.asarray(
+                extractor.plugin(**request, **extractor.options), dtype=float
+            )
+    return features

@@ -66,22 +66,22 @@ def named_extractors(
     ToolError
         When the weights of an extractor cannot be read.
     """
-    chosen = list(names) if names is not None else default_extractors()
-    stray = sorted(set(options) - set(chosen))
+    wishes = list(names) if names is not None else default_extractors()
+    stray = sorted(set(options) - set(wishes))
     if stray:
         raise DataError(
-            f"options for {', '.join(stray)}, which is not among the extractors {', '.join(chosen)}"
+            f"options for {', '.join(stray)}, which is not among the extractors {', '.join(wishes)}"
         )
     result = []
-    for name in chosen:
-        plugin, given = extractors()[name], dict(options.get(name, {}))
-        check_options(plugin, given)
-        result.append(NamedExtractor(name, given, full_name(plugin, given, voxel_mm=voxel_mm)))
+    for name in wishes:
+        plugin, own_options = extractors()[name], dict(options.get(name, {}))
+        check_options(plugin, own_options)
+        result.append(NamedExtractor(name, own_options, full_name(plugin, own_options, voxel_mm=voxel_mm)))
     return result
 
 
 def extract_image(
-    image: OpenImage, chosen: Sequence[NamedExtractor], *, voxel_mm: float, store: Store
+    image: OpenImage, plugins: Sequence[NamedExtractor], *, voxel_mm: float, store: Store
 ) -> Vectors:
     """Extract the vectors of one image that the store does not hold.
 
@@ -89,7 +89,7 @@ def extract_image(
     ----------
     image : OpenImage
         With labels.
-    chosen : sequence of NamedExtractor
+    plugins : sequence of NamedExtractor
         Those that work on images.
     voxel_mm : float
         Of the standard brain.
@@ -98,8 +98,8 @@ def extract_image(
     result = Vectors()
     try:
         source = brain_key(image.hash, image.labels_hash)
-        keys = {e.name: Store.key("features", source, e.name) for e in chosen}
-        todo = [e for e in chosen if not _found(e.name, keys[e.name], store, result)]
+        keys = {e.name: Store.key("features", source, e.name) for e in plugins}
+        todo = [e for e in plugins if not _take_stored(e.name, keys[e.name], store, result)]
         if todo:
             result.fresh = True
             brain = torch.from_numpy(image.brain(voxel_mm))
@@ -108,11 +108,11 @@ def extract_image(
     except ToolError:
         raise
     except PlausibrainError as error:
-        return Vectors({}, {e.name: str(error) for e in chosen}, result.fresh)
+        return Vectors({}, {e.name: str(error) for e in plugins}, result.fresh)
     return result
 
 
-def _found(name: str, key: str, store: Store, result: Vectors) -> bool:
+def _take_stored(name: str, key: str, store: Store, result: Vectors) -> bool:
     if store.get(key, ".npy") is not None:
         result.keys[name] = key
         return True

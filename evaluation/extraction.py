@@ -65,14 +65,14 @@ def per_image(plugin: Extractor) -> bool:
 def check_options(plugin: Extractor, options: Mapping[str, Any]) -> None:
     """Raise a `DataError` for an option that an extractor does not have, or lacks."""
     parameters = inspect.signature(plugin.function).parameters
-    known = [name for name in parameters if name not in REQUESTS]
-    unknown = sorted(set(options) - set(known))
+    choices = [name for name in parameters if name not in REQUESTS]
+    unknown = sorted(set(options) - set(choices))
     if unknown:
         raise DataError(
             f"extractor {plugin.name!r} has no option {', '.join(unknown)}; "
-            f"it has {', '.join(known) or 'none'}"
+            f"it has {', '.join(choices) or 'none'}"
         )
-    absent = [n for n in known if parameters[n].default is inspect.Parameter.empty and n not in options]
+    absent = [n for n in choices if parameters[n].default is inspect.Parameter.empty and n not in options]
     if absent:
         raise DataError(f"extractor {plugin.name!r} needs the option {', '.join(absent)}")
 
@@ -90,10 +90,10 @@ def full_name(plugin: Extractor, options: Mapping[str, Any], *, voxel_mm: float)
     ('low_resolution', 8)
     """
     check_options(plugin, options)
-    hashed = getattr(sys.modules[plugin.module], "weights_hash", None)
+    weights_hash = getattr(sys.modules[plugin.module], "weights_hash", None)
     settings = {name: str(value) for name, value in sorted(options.items()) if name != "weights"}
     parts = [
-        plugin.name, plugin.version, settings, hashed(**options) if hashed else "",
+        plugin.name, plugin.version, settings, weights_hash(**options) if weights_hash else "",
         [BRAIN_VERSION, voxel_mm] if per_image(plugin) else "",
     ]  # fmt: skip
     return f"{plugin.name}:{hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:8]}"

@@ -35,9 +35,9 @@ def check_image(image: Volume) -> tuple[str, ...]:
 def _check_grid(image: Volume) -> tuple[str, ...]:
     sizes = image.voxel_size_mm
     if min(sizes) < VOXEL_SIZE_MM[0] or max(sizes) > VOXEL_SIZE_MM[1]:
-        said = " x ".join(f"{s:.3g}" for s in sizes)
+        size = " x ".join(f"{s:.3g}" for s in sizes)
         low, high = VOXEL_SIZE_MM
-        return (f"voxels of {said} mm; expected {low} to {high} mm: check the header's unit",)
+        return (f"voxels of {size} mm; expected {low} to {high} mm: check the header's unit",)
     return ()
 
 
@@ -67,13 +67,13 @@ def _check_extent(image: Volume) -> tuple[str, ...]:
         slices = np.flatnonzero(foreground.mean(others) > 0.001)
         length = (slices[-1] - slices[0] + 1) if slices.size else 0
         extent.append(float(length) * canonical.voxel_size_mm[axis])
-    said = " x ".join(f"{e:.0f}" for e in extent)
+    size = " x ".join(f"{e:.0f}" for e in extent)
     if any(e < s for e, s in zip(extent, SMALLEST_MM, strict=True)):
-        need = " x ".join(f"{s:.0f}" for s in SMALLEST_MM)
+        least = " x ".join(f"{s:.0f}" for s in SMALLEST_MM)
         return (
-            f"what is not background measures {said} mm (right, anterior, superior); "
-            f"a human brain needs {need}",
+            f"what is not background measures {size} mm (right, anterior, superior); "
+            f"a human brain needs {least}",
         )
     if max(extent) > LARGEST_MM:
-        return (f"what is not background measures {said} mm; no head is longer than {LARGEST_MM:.0f} mm",)
+        return (f"what is not background measures {size} mm; no head is longer than {LARGEST_MM:.0f} mm",)
     return ()

@@ -179,28 +179,28 @@ def visit_images(
     """
     jobs = image_jobs(images, labels, steps.absolute())
     total = sum(len(job.rows) for job in jobs)
-    done = n_failed = n_fresh = 0
-    started = time.perf_counter()
+    n_done = n_failed = n_fresh = 0
+    start = time.perf_counter()
     for job, records in spread(visit, jobs, n_processes, failure=_failure):
         for row, record in zip(job.rows, records, strict=True):
-            done, n_fresh = done + 1, n_fresh + record.fresh
+            n_done, n_fresh = n_done + 1, n_fresh + record.fresh
             n_failed += record.reason != ""
             if progress is not None:
-                seconds = time.perf_counter() - started
-                progress(Progress(done, total, n_failed, n_fresh, seconds, row, record.reason))
+                seconds = time.perf_counter() - start
+                progress(Progress(n_done, total, n_failed, n_fresh, seconds, row, record.reason))
             yield row, record
 
 
 def image_jobs(images: Sequence[Path | None], labels: Sequence[Path | None], steps: Steps) -> list[ImageJob]:
     """Return the jobs of all rows that have an image."""
     rows = [(row, Path(path).absolute()) for row, path in enumerate(images) if path is not None]
-    known = [None if path is None else Path(path).absolute() for path in labels]
+    label_paths = [None if path is None else Path(path).absolute() for path in labels]
     size = 1 if steps.segmenting is None else batch_size(steps.segmenting.segmenter)
     batches = [rows[k : k + size] for k in range(0, len(rows), size)]
     return [
         ImageJob(
             tuple(row for row, _ in batch), tuple(path for _, path in batch),
-            tuple(known[row] for row, _ in batch), steps,
+            tuple(label_paths[row] for row, _ in batch), steps,
         )
         for batch in batches
     ]  # fmt: skip
@@ -209,16 +209,16 @@ def image_jobs(images: Sequence[Path | None], labels: Sequence[Path | None], ste
 def visit(job: ImageJob) -> list[ImageRecord]:
     """Return the records of one job; runs in a worker process."""
     steps = job.steps
-    opened = [OpenImage(path, labels) for path, labels in zip(job.images, job.labels, strict=True)]
+    images = [OpenImage(path, labels) for path, labels in zip(job.images, job.labels, strict=True)]
     with image_threads():
-        outcomes: list[Outcome | None] = [None] * len(opened)
+        outcomes: list[Outcome | None] = [None] * len(images)
         if steps.segmenting is not None:
             outcomes[:] = segment_images(
-                opened, segmenter=steps.segmenting.segmenter, options=steps.segmenting.options,
+                images, segmenter=steps.segmenting.segmenter, options=steps.segmenting.options,
                 store=Store(steps.segmenting.folder),
             )  # fmt: skip
         records = []
-        for image, outcome in zip(opened, outcomes, strict=True):
+        for image, outcome in zip(images, outcomes, strict=True):
             records.append(_record(image, outcome, steps))
             image.forget()
         return records
@@ -236,9 +236,9 @@ def _record(image: OpenImage, outcome: Outcome | None, steps: Steps) -> ImageRec
             lambda reason: Measured(failure=reason),
         )
     if (extracting := steps.extracting) is not None:
-        chosen, place = extracting.extractors, Store(extracting.folder)
+        plugins, place = extracting.extractors, Store(extracting.folder)
         vectors = _or_failure(
-            lambda: extract_image(image, chosen, voxel_mm=extracting.voxel_mm, store=place),
+            lambda: extract_image(image, plugins, voxel_mm=extracting.voxel_mm, store=place),
             lambda reason: no_vectors(extracting, reason),
         )
     return ImageRecord(outcome, measured, vectors, image.known_hashes)

@@ -121,8 +121,8 @@ def condition(image: Volume, labels: LabelMap, *, voxel_mm: float = 1.0) -> Scan
     level = _white_level(grey.data[box], masks["wm"][box]) - zero
     if not level > 0:
         raise MeasurementError(f"the median of white matter is {level:g}; expected a positive grey value")
-    scaled = np.maximum((grey.data - np.float32(zero)) * np.float32(WHITE_LEVEL / level), 0)
-    whole = Volume(scaled, grey.affine)
+    grey_level = np.maximum((grey.data - np.float32(zero)) * np.float32(WHITE_LEVEL / level), 0)
+    whole = Volume(grey_level, grey.affine)
     return Scan(
         image=Volume(*_crop(whole, box)),
         labels=LabelMap(*_crop(names, box)),
@@ -176,8 +176,8 @@ def _box(brain: np.ndarray, margin: int) -> tuple[slice, slice, slice]:
         raise MeasurementError("the label map holds no structure of the brain; expected FreeSurfer's labels")
     parts = []
     for axis, n in enumerate(brain.shape):
-        found = np.flatnonzero(brain.any(axis=tuple(a for a in range(3) if a != axis)))
-        parts.append(slice(max(0, int(found[0]) - margin), min(n, int(found[-1]) + 1 + margin)))
+        planes = np.flatnonzero(brain.any(axis=tuple(a for a in range(3) if a != axis)))
+        parts.append(slice(max(0, int(planes[0]) - margin), min(n, int(planes[-1]) + 1 + margin)))
     return parts[0], parts[1], parts[2]
 
 
@@ -193,13 +193,13 @@ def _zero_level(data: np.ndarray, brain: np.ndarray) -> tuple[float, tuple[str, 
 def _white_level(data: np.ndarray, white: np.ndarray) -> float:
     """Return the median of white matter, without its outermost voxels where enough is left."""
     inner = ndimage.binary_erosion(white, ndimage.generate_binary_structure(3, 2))
-    chosen = inner if inner.sum() >= MIN_VOXELS else white
-    if chosen.sum() < MIN_VOXELS:
+    tissue = inner if inner.sum() >= MIN_VOXELS else white
+    if tissue.sum() < MIN_VOXELS:
         raise MeasurementError(
             f"{int(white.sum())} voxels of cerebral white matter; at least {MIN_VOXELS} are needed to set "
             "the grey scale"
         )
-    return float(np.median(data[chosen]))
+    return float(np.median(data[tissue]))
 
 
 def _grey_step(data: np.ndarray) -> float:

@@ -34,9 +34,9 @@ def predict(
     pads = [-n % STRIDE for n in data.shape]
     before = [p // 2 // step * step for p in pads]
     widths = [w for b, p in zip(reversed(before), reversed(pads), strict=True) for w in (b, p - b)]
-    padded = functional.pad(data[None, None], widths)
+    frame = functional.pad(data[None, None], widths)
     with fast_autocast(data.device):
-        logits = network(padded, fine=fine)
+        logits = network(frame, fine=fine)
     inner = [slice(b // step, (b + n) // step) for b, n in zip(before, data.shape, strict=True)]
     logits = _planes(logits[0])[(slice(None), *inner)].float()
     if shifts is not None:

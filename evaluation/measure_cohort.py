@@ -88,8 +88,8 @@ def measure_cohort(
         )
     images, labels = measurable(cohort, labels)
     step = Measuring(voxel_mm, Path(out))
-    visited = visit_images(images, labels, Steps(measuring=step), n_processes=n_processes, progress=progress)
-    return measured_cohort(cohort, dict(visited))
+    records = visit_images(images, labels, Steps(measuring=step), n_processes=n_processes, progress=progress)
+    return measured_cohort(cohort, dict(records))
 
 
 def measurable(
@@ -127,19 +127,19 @@ def _result(cohort: Cohort, row: int, record: ImageRecord | None) -> Measured:
 
 
 def _assemble(cohort: Cohort, results: Sequence[Measured]) -> MeasuredCohort:
-    judged = [
+    columns = [
         column_name(plugin.name, part) for plugin in all_measures() if plugin.judged for part in plugin.parts
     ]
     numbers = [{v.column: v.value for v in result.values} for result in results]
     reasons = [
-        dict.fromkeys(judged, result.failure) | {v.column: v.reason for v in result.values}
+        dict.fromkeys(columns, result.failure) | {v.column: v.reason for v in result.values}
         for result in results
     ]
     index = range(len(cohort))
     measured = replace(
         cohort,
-        measures=pd.DataFrame(numbers, index=index).reindex(columns=judged),
-        measure_reasons=pd.DataFrame(reasons, index=index).reindex(columns=judged),
+        measures=pd.DataFrame(numbers, index=index).reindex(columns=columns),
+        measure_reasons=pd.DataFrame(reasons, index=index).reindex(columns=columns),
         notes=(*cohort.notes, *_notes(cohort, results)),
     )
     seconds = tuple(result.seconds for result in results)
@@ -149,15 +149,13 @@ def _assemble(cohort: Cohort, results: Sequence[Measured]) -> MeasuredCohort:
 def _notes(cohort: Cohort, results: Sequence[Measured]) -> Iterator[Note]:
     """Say how many images had to be changed or could not be measured, with one example each."""
     names = cohort.subjects["participant_id"].astype(str).tolist()
-    included = (cohort.subjects["status"] == OK).tolist()
-    changed = {names[i]: "; ".join(r.remarks) for i, r in enumerate(results) if r.remarks}
-    failed = {names[i]: r.failure for i, r in enumerate(results) if r.failure and included[i]}
-    for found, said in ((changed, "had to be changed first"), (failed, "could not be measured")):
-        if found:
-            name, why = next(iter(found.items()))
-            message = (
-                f"image quality: {len(found)} of {sum(included)} images {said}, for example {name}: {why}"
-            )
+    usable = (cohort.subjects["status"] == OK).tolist()
+    changes = {names[i]: "; ".join(r.remarks) for i, r in enumerate(results) if r.remarks}
+    failures = {names[i]: r.failure for i, r in enumerate(results) if r.failure and usable[i]}
+    for texts, what in ((changes, "had to be changed first"), (failures, "could not be measured")):
+        if texts:
+            name, why = next(iter(texts.items()))
+            message = f"image quality: {len(texts)} of {sum(usable)} images {what}, for example {name}: {why}"
             yield Note("warning", "image", value=name, message=message)
 
 
@@ -172,10 +170,10 @@ def _table(cohort: Cohort, results: Sequence[Measured]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns)
 
 
-def _all_values(result: Measured, known: Mapping[tuple[str, str], str]) -> Sequence[Value]:
+def _all_values(result: Measured, parts: Mapping[tuple[str, str], str]) -> Sequence[Value]:
     if result.values:
         return result.values
-    return [Value(metric, part, math.nan, result.failure) for metric, part in known]
+    return [Value(metric, part, math.nan, result.failure) for metric, part in parts]
 
 
 def _status(value: Value, result: Measured) -> str:

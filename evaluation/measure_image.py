@@ -71,12 +71,12 @@ def measure_image(image: OpenImage, *, voxel_mm: float, store: Store) -> Measure
     """
     try:
         key = Store.key("measures", image.hash, image.labels_hash, voxel_mm, _FORM)
-        kept = _stored(key, store)
-        values = dict(kept.values) if kept is not None else {}
+        record = _read_stored(key, store)
+        values = dict(record.values) if record is not None else {}
         lacking = [plugin for plugin in all_measures() if _name(plugin) not in values]
-        if kept is not None and not lacking:
-            return Measured(_in_order(values), kept.remarks, seconds=kept.seconds, fresh=False)
-        started = time.perf_counter()
+        if record is not None and not lacking:
+            return Measured(_in_order(values), record.remarks, seconds=record.seconds, fresh=False)
+        start = time.perf_counter()
         scan = image.scan(voxel_mm)
         for plugin in lacking:
             values[_name(plugin)] = measure_scan(scan, [plugin])
@@ -84,7 +84,7 @@ def measure_image(image: OpenImage, *, voxel_mm: float, store: Store) -> Measure
         raise
     except PlausibrainError as error:
         return Measured(failure=str(error))
-    seconds = time.perf_counter() - started + (kept.seconds if kept is not None else 0.0)
+    seconds = time.perf_counter() - start + (record.seconds if record is not None else 0.0)
     _keep(_Kept(values, scan.remarks, seconds), key, store)
     return Measured(_in_order(values), scan.remarks, seconds=seconds)
 
@@ -106,16 +106,16 @@ def _keep(result: _Kept, key: str, store: Store) -> None:
     store.put_text(key, ".json", json.dumps(content, allow_nan=False))
 
 
-def _stored(key: str, store: Store) -> _Kept | None:
+def _read_stored(key: str, store: Store) -> _Kept | None:
     path = store.get(key, ".json")
     try:
         content = json.loads(path.read_text()) if path is not None else None
-        return None if content is None else _parsed(content)
+        return None if content is None else _parse(content)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 
 
-def _parsed(content: Mapping[str, Any]) -> _Kept:
+def _parse(content: Mapping[str, Any]) -> _Kept:
     values = {
         name: [
             Value(metric, part, math.nan if value is None else float(value), reason)

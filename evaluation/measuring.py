@@ -92,8 +92,8 @@ def measure_scan(scan: Scan, plugins: Iterable[Measure] | None = None) -> list[V
     list of Value
         One per measure and part, whatever happens.
     """
-    chosen = all_measures() if plugins is None else plugins
-    return [_value(scan, plugin, part) for plugin in chosen for part in plugin.parts]
+    selection = all_measures() if plugins is None else plugins
+    return [_value(scan, plugin, part) for plugin in selection for part in plugin.parts]
 
 
 def column_name(metric: str, part: str) -> str:

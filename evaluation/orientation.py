@@ -37,12 +37,12 @@ def orientation_reasons(labels: LabelMap) -> tuple[str, ...]:
     under every exchange and inversion of the world's axes; size and place do not count. A head may be tilted
     by up to about 40 degrees before another reading fits better.
     """
-    found, template = centres(labels), template_centres()
-    reasons = [_MIRRORED] if _is_mirrored(found) else []
-    source, target = _merged(found), _merged(template)
-    known = sorted(set(source) & set(target))
-    if len(known) >= _FEWEST:
-        reading = _best_reading(*(np.array([centre[k] for k in known]) for centre in (source, target)))
+    own, template = centres(labels), template_centres()
+    reasons = [_MIRRORED] if _is_mirrored(own) else []
+    source, target = _merge(own), _merge(template)
+    shared_ids = sorted(set(source) & set(target))
+    if len(shared_ids) >= _FEWEST:
+        reading = _best_reading(*(np.array([centre[k] for k in shared_ids]) for centre in (source, target)))
         reasons += [] if reading is None else [reading]
     return tuple(reasons)
 
@@ -52,9 +52,9 @@ _MIRRORED = (
 )
 
 
-def _is_mirrored(found: Mapping[int, np.ndarray]) -> bool:
+def _is_mirrored(centres: Mapping[int, np.ndarray]) -> bool:
     """Whether most pairs of structures lie on each other's sides."""
-    pairs = [(found[k], found[right]) for k in _LEFT if k in found and (right := _right(k)) in found]
+    pairs = [(centres[k], centres[right]) for k in _LEFT if k in centres and (right := _right(k)) in centres]
     return len(pairs) > 0 and float(np.median([right[0] - left[0] for left, right in pairs])) < 0
 
 
@@ -62,13 +62,13 @@ def _right(label: int) -> int:
     return structure(structure(label).name.replace("Left", "Right")).index
 
 
-def _merged(found: Mapping[int, np.ndarray]) -> dict[int, np.ndarray]:
-    merged = {k: found[k] for k in _MIDLINE if k in found}
+def _merge(own: Mapping[int, np.ndarray]) -> dict[int, np.ndarray]:
+    middles = {k: own[k] for k in _MIDLINE if k in own}
     for left in _LEFT:
-        halves = [found[k] for k in (left, _right(left)) if k in found]
+        halves = [own[k] for k in (left, _right(left)) if k in own]
         if halves:
-            merged[left] = np.mean(halves, axis=0)
-    return merged
+            middles[left] = np.mean(halves, axis=0)
+    return middles
 
 
 def _best_reading(source: np.ndarray, target: np.ndarray) -> str | None:

@@ -41,10 +41,10 @@ def with_parcels(labels: LabelMap, parcellation: Parcellation | None = None) -> 
     box = ndimage.find_objects((canonical.data > 0).astype(np.int32))
     if not box or not np.isin(canonical.data, CORTEX).any():
         raise MeasurementError("no cortex (labels 3 and 42) in the label map")
-    divided = divide_cortex(hard_posteriors(canonical.data[box[0]], voxel_mm), voxel_mm, parcellation)
+    halves = divide_cortex(hard_posteriors(canonical.data[box[0]], voxel_mm), voxel_mm, parcellation)
     data = canonical.data.copy()
     part = data[box[0]]
-    for half, whole in zip(divided, CORTEX, strict=True):
+    for half, whole in zip(halves, CORTEX, strict=True):
         at = tuple(half.places.numpy())
         own = part[at] == whole
         part[at] = np.where(own, np.array(half.labels)[half.shares.argmax(1).numpy()], part[at])
@@ -56,8 +56,8 @@ def _voxel_mm(labels: LabelMap) -> int:
     for voxel_mm in (1, 2):
         if np.abs(size - voxel_mm).max() <= TOLERANCE_MM * voxel_mm:
             return voxel_mm
-    shown = " x ".join(f"{s:.2f}" for s in size)
-    raise MeasurementError(f"parcels take voxels of 1 or 2 mm, the label map has {shown} mm")
+    text = " x ".join(f"{s:.2f}" for s in size)
+    raise MeasurementError(f"parcels take voxels of 1 or 2 mm, the label map has {text} mm")
 
 
 def hard_posteriors(data: np.ndarray, voxel_mm: int) -> Posteriors:

@@ -83,10 +83,10 @@ def keep_largest(posteriors: Posteriors) -> tuple[Posteriors, dict[str, float]]:
     """
     p = posteriors.structures.clone()
     brain = (p[0] < 0.5).numpy()
-    kept, _ = _largest(brain)
-    p[1:, torch.from_numpy(brain & ~kept)] = 0.0
-    removed = int((brain & ~kept).sum())
-    facts = {"cavities": float(_n_cavities(kept))}
+    main, _ = _largest(brain)
+    p[1:, torch.from_numpy(brain & ~main)] = 0.0
+    n_removed = int((brain & ~main).sum())
+    facts = {"cavities": float(_n_cavities(main))}
     channel = winning_channel(p).numpy()
     left = (posteriors.left > 0.5).numpy()
     for number, name, mask in _each_structure(channel, left):
@@ -95,9 +95,9 @@ def keep_largest(posteriors: Posteriors) -> tuple[Posteriors, dict[str, float]]:
         largest, pieces = _largest(mask[box], reach)
         facts[f"pieces_{name}"] = float(pieces)
         stray = torch.from_numpy(mask[box] & ~largest)
-        removed += int(stray.sum())
+        n_removed += int(stray.sum())
         p[number][box][stray] = 0.0
-    facts["share_removed"] = removed / max(1, int(brain.sum()))
+    facts["share_removed"] = n_removed / max(1, int(brain.sum()))
     total = p.sum(0)
     p[0] += total <= 1e-6
     return Posteriors(p.div_(p.sum(0)), posteriors.left, posteriors.voxel_mm3), facts
@@ -130,10 +130,10 @@ def _largest(mask: np.ndarray, reach: np.ndarray | None = None) -> tuple[np.ndar
     pieces, n_pieces = ndimage.label(mask)
     if n_pieces <= 1:
         return mask, n_pieces
-    connected = ndimage.label(mask | reach)[0] if reach is not None else pieces
-    sizes = np.bincount(connected[mask])
+    components = ndimage.label(mask | reach)[0] if reach is not None else pieces
+    sizes = np.bincount(components[mask])
     sizes[0] = 0
-    return mask & (connected == sizes.argmax()), n_pieces
+    return mask & (components == sizes.argmax()), n_pieces
 
 
 def _n_cavities(mask: np.ndarray) -> int:
@@ -142,13 +142,13 @@ def _n_cavities(mask: np.ndarray) -> int:
     return n_pieces - 1 if outside.size else 0
 
 
-def count_pieces(labels: np.ndarray, wanted: list[str]) -> dict[str, int]:
+def count_pieces(labels: np.ndarray, structures: list[str]) -> dict[str, int]:
     """Return the number of pieces (faces connect) of each structure in an array of FreeSurfer ids."""
     boxes = ndimage.find_objects(np.maximum(labels, 0))
     pieces: dict[str, int] = {}
-    for name in wanted:
-        found = find_structure(name)
-        box = boxes[found.index - 1] if found is not None and found.index <= len(boxes) else None
-        if found is not None and box is not None:
-            pieces[name] = int(ndimage.label(labels[box] == found.index)[1])
+    for name in structures:
+        entry = find_structure(name)
+        box = boxes[entry.index - 1] if entry is not None and entry.index <= len(boxes) else None
+        if entry is not None and box is not None:
+            pieces[name] = int(ndimage.label(labels[box] == entry.index)[1])
     return pieces

@@ -107,9 +107,9 @@ def quality_features(
     """
     channel = winning_channel(posteriors.structures)
     stripped = is_stripped(data.cpu(), channel)
-    expected = expected_group_dice(posteriors, group_map(channel, stripped=stripped), stripped=stripped)
+    dice = expected_group_dice(posteriors, group_map(channel, stripped=stripped), stripped=stripped)
     agreement = group_overlap(*(group_map(x, stripped=stripped) for x in both))
-    return {group: (expected[group], agreement[group]) for group in QC_GROUPS}, stripped
+    return {group: (dice[group], agreement[group]) for group in QC_GROUPS}, stripped
 
 
 @cache

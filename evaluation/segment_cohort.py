@@ -101,10 +101,10 @@ def segment_cohort(
         raise DataError(f"cohort {cohort.name!r} has no images ({cohort.source}); give a folder with images")
     step = segmenting(segmenter, options or {}, device=device, folder=Path(out))
     nothing = (None,) * len(cohort)
-    visited = visit_images(
+    records = visit_images(
         cohort.images, nothing, Steps(segmenting=step), n_processes=n_processes, progress=progress
     )
-    return segmented_cohort(cohort, dict(visited), segmenter)
+    return segmented_cohort(cohort, dict(records), segmenter)
 
 
 def segmenting(segmenter: str, options: Mapping[str, Any], *, device: str, folder: Path) -> Segmenting:
@@ -122,9 +122,9 @@ def segmented_cohort(cohort: Cohort, records: Mapping[int, ImageRecord], segment
         By row; a row without one has no image.
     segmenter : str
     """
-    missing = Outcome.failure(segmenter, "this row has no image")
-    found = [records.get(row, ImageRecord()).outcome or missing for row in range(len(cohort))]
-    return _assemble(cohort, found, segmenter)
+    no_image = Outcome.failure(segmenter, "this row has no image")
+    outcomes = [records.get(row, ImageRecord()).outcome or no_image for row in range(len(cohort))]
+    return _assemble(cohort, outcomes, segmenter)
 
 
 def _assemble(cohort: Cohort, outcomes: Sequence[Outcome], segmenter: str) -> SegmentedCohort:
@@ -166,8 +166,8 @@ def _notes(outcomes: Sequence[Outcome]) -> Iterator[Note]:
 
     kinds = Counter(outcome.arithmetic for outcome in outcomes if outcome.arithmetic)
     if len(kinds) > 1:
-        found = "; ".join(f"{count} on {kind}" for kind, count in kinds.items())
-        message = f"images were segmented in different arithmetic, which moves volumes slightly: {found}"
+        kinds_text = "; ".join(f"{count} on {kind}" for kind, count in kinds.items())
+        message = f"images were segmented in different arithmetic, which moves volumes slightly: {kinds_text}"
         yield Note("warning", "", None, "", message)
 
 

@@ -134,11 +134,11 @@ def segment_images(
     if "device" in options:
         options["device"] = choose_device(str(options["device"]))
     keys = [_key(image, plugin, options) for image in images]
-    outcomes = [_stored(key, store) if key else None for key in keys]
+    outcomes = [_read_stored(key, store) if key else None for key in keys]
     todo = [k for k, outcome in enumerate(outcomes) if outcome is None]
     arithmetic = _arithmetic(plugin, options)
-    made = _segment_batch([images[k] for k in todo], plugin, options) if todo else []
-    for k, (result, seconds) in zip(todo, made, strict=True):
+    results = _segment_batch([images[k] for k in todo], plugin, options) if todo else []
+    for k, (result, seconds) in zip(todo, results, strict=True):
         outcomes[k] = _keep(result, seconds, keys[k], store, images[k], arithmetic)
     for k, outcome in enumerate(outcomes):
         if k not in todo and outcome is not None and outcome.labels is not None:
@@ -148,12 +148,12 @@ def segment_images(
 
 def _check_options(plugin: Segmenter, options: Mapping[str, Any]) -> None:
     requests = {"image", "path", "paths"}
-    known = [name for name in plugin.parameters if name not in requests]
-    unknown = sorted(set(options) - set(known))
+    choices = [name for name in plugin.parameters if name not in requests]
+    unknown = sorted(set(options) - set(choices))
     if unknown:
         raise DataError(
             f"segmenter {plugin.name!r} has no option {', '.join(unknown)}; "
-            f"it has {', '.join(known) or 'none'}"
+            f"it has {', '.join(choices) or 'none'}"
         )
     absent = [
         name
@@ -176,15 +176,15 @@ def typed_options(plugin: Segmenter, options: Mapping[str, Any]) -> dict[str, An
     return {name: _in_type(parameters[name].annotation, name, value) for name, value in options.items()}
 
 
-def _in_type(wanted: Any, name: str, value: Any) -> Any:  # noqa: ANN401, RUF100
+def _in_type(kind: Any, name: str, value: Any) -> Any:  # noqa: ANN401, RUF100
     """Return a value in the type of its parameter: a command line gives text, YAML a number for a flag."""
-    if wanted not in (bool, int, float) or isinstance(value, wanted):
+    if kind not in (bool, int, float) or isinstance(value, kind):
         return value
     try:
-        return _TRUTH[str(value).strip().casefold()] if wanted is bool else wanted(value)
+        return _TRUTH[str(value).strip().casefold()] if kind is bool else kind(value)
     except (KeyError, ValueError):
-        expected = "0 or 1" if wanted is bool else "a whole number" if wanted is int else "a number"
-        raise DataError(f"option {name}={value}: expected {expected}") from None
+        what = "0 or 1" if kind is bool else "a whole number" if kind is int else "a number"
+        raise DataError(f"option {name}={value}: expected {what}") from None
 
 
 def _version(plugin: Segmenter, options: Mapping[str, Any]) -> str:
@@ -192,8 +192,8 @@ def _version(plugin: Segmenter, options: Mapping[str, Any]) -> str:
     function = getattr(sys.modules[plugin.module], "version", None)
     if function is None:
         return ""
-    accepted = inspect.signature(function).parameters
-    return str(function(**{name: value for name, value in options.items() if name in accepted}))
+    parameters = inspect.signature(function).parameters
+    return str(function(**{name: value for name, value in options.items() if name in parameters}))
 
 
 def _key(image: OpenImage, plugin: Segmenter, options: Mapping[str, Any]) -> str | None:
@@ -203,13 +203,13 @@ def _key(image: OpenImage, plugin: Segmenter, options: Mapping[str, Any]) -> str
 
     A segmenter that reads more than the image names those files in ``further_inputs(path, **options)``.
     """
-    chosen = {name: str(value) for name, value in options.items() if name != "device"}
+    own = {name: str(value) for name, value in options.items() if name != "device"}
     arithmetic = _arithmetic(plugin, options)
     further = getattr(sys.modules[plugin.module], "further_inputs", None)
     try:
         files = further(image.path, **options) if further else ()
         content = [image.hash, *(hash_file(file) for file in files)]
-        return Store.key(content, plugin.name, _version(plugin, options), chosen, arithmetic, _FORM)
+        return Store.key(content, plugin.name, _version(plugin, options), own, arithmetic, _FORM)
     except DataError:
         return None
 
@@ -225,22 +225,22 @@ def _segment_batch(
         return _segment_together(images, plugin, options)
     results = []
     for image in images:
-        started = time.perf_counter()
-        results.append((_segment_one(image, plugin, options), time.perf_counter() - started))
+        start = time.perf_counter()
+        results.append((_segment_one(image, plugin, options), time.perf_counter() - start))
     return results
 
 
-def _segment_one(opened: OpenImage, plugin: Segmenter, options: Mapping[str, Any]) -> Segmentation:
+def _segment_one(source: OpenImage, plugin: Segmenter, options: Mapping[str, Any]) -> Segmentation:
     """Return the segmentation of one image; a fault of the image is a reason, one of the tool is raised."""
     version = _version(plugin, options)
     try:
-        image = opened.volume
+        image = source.volume
         problems = check_image(image)
         if problems:
             return failed(plugin.name, version, *problems)
-        request: dict[str, Volume | Path] = {"image": image, "path": opened.path}
-        given = {name: request[name] for name in plugin.parameters if name in request}
-        result: Segmentation = plugin(**given, **options)
+        request: dict[str, Volume | Path] = {"image": image, "path": source.path}
+        inputs = {name: request[name] for name in plugin.parameters if name in request}
+        result: Segmentation = plugin(**inputs, **options)
     except ToolError:
         raise
     except PlausibrainError as error:
@@ -265,9 +265,9 @@ def _segment_together(
             results[image.path] = failed(plugin.name, version, *problems)
         image.forget()  # the tool reads the files itself, and a batch may not fit into memory
     good = [path for path in paths if path not in results]
-    started = time.perf_counter()
+    start = time.perf_counter()
     results |= dict(zip(good, plugin(paths=good, **options) if good else [], strict=True))
-    seconds = (time.perf_counter() - started) / max(1, len(good))
+    seconds = (time.perf_counter() - start) / max(1, len(good))
     return [(replace(results[path], remarks=remarks.get(path, ())), seconds) for path in paths]
 
 
@@ -302,7 +302,7 @@ def _keep(
     return outcome
 
 
-def _stored(key: str, store: Store) -> Outcome | None:
+def _read_stored(key: str, store: Store) -> Outcome | None:
     path = store.get(key, ".json")
     if path is None:
         return None

@@ -96,14 +96,14 @@ def failed(segmenter: str, version: str, *reasons: str) -> Segmentation:
 
 
 def check_segmentation(
-    result: Segmentation, expected: tuple[str, ...], image: Volume | None = None
+    result: Segmentation, structures: tuple[str, ...], image: Volume | None = None
 ) -> Segmentation:
     """Return the result with the status and the reasons that the output contract demands.
 
     Parameters
     ----------
     result : Segmentation
-    expected : tuple of str
+    structures : tuple of str
         Names of the structures that the segmenter promises.
     image : Volume, optional
         The image; its grid must be that of the labels.
@@ -112,7 +112,7 @@ def check_segmentation(
         return result
     reasons = (
         *result.reasons,
-        *_check_volumes(result, expected),
+        *_check_volumes(result, structures),
         *_check_quality(result),
         *_check_grid(result, image),
         *_check_labels(result),
@@ -120,12 +120,12 @@ def check_segmentation(
     return replace(result, status="flagged" if reasons else "ok", reasons=reasons)
 
 
-def _check_volumes(result: Segmentation, expected: tuple[str, ...]) -> list[str]:
-    absent = [name for name in expected if name not in result.volumes]
+def _check_volumes(result: Segmentation, structures: tuple[str, ...]) -> list[str]:
+    absent = [name for name in structures if name not in result.volumes]
     reasons = [f"no volume for {', '.join(absent)}"] if absent else []
     broken = [name for name, mm3 in result.volumes.items() if not np.isfinite(mm3) or mm3 < 0]
     reasons += [f"not a volume: {name} = {result.volumes[name]}" for name in broken]
-    empty = [name for name in expected if result.volumes.get(name, 1.0) < 1.0 and name not in MAY_BE_EMPTY]
+    empty = [name for name in structures if result.volumes.get(name, 1.0) < 1.0 and name not in MAY_BE_EMPTY]
     reasons += [f"empty: {', '.join(empty)}"] if empty else []
     tiv = result.volumes.get(TIV)
     low, high = TIV_RANGE_MM3
@@ -136,8 +136,8 @@ def _check_volumes(result: Segmentation, expected: tuple[str, ...]) -> list[str]
 
 def _check_quality(result: Segmentation) -> list[str]:
     low = {group: score for group, score in result.qc.items() if not score >= QC_THRESHOLD}
-    said = ", ".join(f"{group} {score:.2f}" for group, score in low.items())
-    return [f"predicted Dice below {QC_THRESHOLD}: {said}"] if low else []
+    scores = ", ".join(f"{group} {score:.2f}" for group, score in low.items())
+    return [f"predicted Dice below {QC_THRESHOLD}: {scores}"] if low else []
 
 
 def _check_grid(result: Segmentation, image: Volume | None) -> list[str]:

@@ -124,11 +124,11 @@ def _field(
     Grey values are uint8, structures are label values, None without a usable label map.
     """
     if labels is None:
-        return _unlabelled(image, voxel_mm), None, "no label map"
+        return _fill_unlabelled(image, voxel_mm), None, "no label map"
     try:
         scan = condition(image, labels, voxel_mm=voxel_mm)
     except MeasurementError as error:
-        return _unlabelled(image, voxel_mm), None, str(error)
+        return _fill_unlabelled(image, voxel_mm), None, str(error)
     middle = np.argwhere(tissue_masks(scan.whole_labels.data)["brain"]).mean(axis=0)
     grid = _grid_around(scan.whole, middle, voxel_mm)
     structures = resample_to(scan.whole_labels, *grid).data
@@ -143,7 +143,7 @@ def _borders(labels: np.ndarray) -> np.ndarray:
     return borders
 
 
-def _unlabelled(image: Volume, voxel_mm: float) -> np.ndarray:
+def _fill_unlabelled(image: Volume, voxel_mm: float) -> np.ndarray:
     finite = np.nan_to_num(image.data, posinf=0.0, neginf=0.0)
     canonical = to_canonical(Volume(finite - finite.min(), image.affine))
     low, high = np.percentile(canonical.data[::2, ::2, ::2], [50, 99.5])

@@ -50,9 +50,9 @@ def spectrum_of(image: Volume, tissues: Tissues) -> Spectrum:
     widths = [EDGE_MM / size for size in voxel]
     window = ndimage.gaussian_filter(tissues.brain.astype(np.float32), widths)
     window = np.maximum(2 * window - 1, 0)
-    centred = (tissues.data - np.float32(np.median(tissues.brain_values))) * window
-    shape = tuple(fft.next_fast_len(n, real=True) for n in centred.shape)
-    power = np.square(np.abs(fft.rfftn(centred, shape)))
+    deviations = (tissues.data - np.float32(np.median(tissues.brain_values))) * window
+    shape = tuple(fft.next_fast_len(n, real=True) for n in deviations.shape)
+    power = np.square(np.abs(fft.rfftn(deviations, shape)))
     axes = [
         fft.fftfreq(shape[0], voxel[0]),
         fft.fftfreq(shape[1], voxel[1]),
@@ -84,8 +84,8 @@ def radial_power(spectrum: Spectrum, edges: np.ndarray) -> tuple[np.ndarray, np.
     ring = np.digitize(spectrum.frequency.ravel(), edges)
     counts = np.bincount(ring, minlength=len(edges) + 1)[1 : len(edges)]
     sums = np.bincount(ring, weights=spectrum.power.ravel(), minlength=len(edges) + 1)[1 : len(edges)]
-    kept = (counts >= MIN_WAVES) & (sums > 0)
-    if kept.sum() < 3:
+    bins = (counts >= MIN_WAVES) & (sums > 0)
+    if bins.sum() < 3:
         raise MeasurementError("the brain is too small, or too even, for a spectrum")
     centres = np.sqrt(edges[1:] * edges[:-1])
-    return centres[kept], sums[kept] / counts[kept]
+    return centres[bins], sums[bins] / counts[bins]

@@ -82,6 +82,6 @@ def sources_of(
     """Return the sources of a cohort's rows; None where image or labels are missing."""
     rows = zip(images, labels, hashes or [None] * len(images), strict=True)
     return [
-        Source(image, label, known) if image is not None and label is not None else None
-        for image, label, known in rows
+        Source(image, label, digest) if image is not None and label is not None else None
+        for image, label, digest in rows
     ]

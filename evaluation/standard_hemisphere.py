@@ -71,13 +71,13 @@ def fit_affine(shares: Tensor, template: Tensor) -> Tensor:
     with a little damping. Where the steps lead to less than half or more than twice the size of the start,
     there is no hemisphere to be fitted, and the start is returned.
     """
-    moved = halved(shares)
-    start = affine = start_affine(moved[0], template[0])
+    pyramid = halved(shares)
+    start = affine = start_affine(pyramid[0], template[0])
     places = _places(template.shape[1:])
     design = torch.cat([places.reshape(3, -1), torch.ones(1, places[0].numel())])
     for sigma, n_steps in _ROUNDS:
         aim = blurred(template, sigma).reshape(N_SHARES, -1)
-        moving = blurred(moved, sigma)
+        moving = blurred(pyramid, sigma)
         slopes = torch.stack(torch.gradient(moving, dim=(1, 2, 3)), 1).flatten(0, 1)
         stack = torch.cat([moving, slopes])
         for _ in range(n_steps):
@@ -89,9 +89,9 @@ def fit_affine(shares: Tensor, template: Tensor) -> Tensor:
 
 def finer(affine: Tensor) -> Tensor:
     """Return the affine between voxels of half the size on both sides; the corners of the grids stay."""
-    moved = affine.clone()
-    moved[:, 3] = 2 * affine[:, 3] + 0.5 - affine[:, :3].sum(1) / 2
-    return moved
+    fine = affine.clone()
+    fine[:, 3] = 2 * affine[:, 3] + 0.5 - affine[:, :3].sum(1) / 2
+    return fine
 
 
 def _step(residual: Tensor, slopes: Tensor, design: Tensor) -> Tensor:

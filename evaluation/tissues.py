@@ -107,9 +107,9 @@ def tissue_masks(labels: np.ndarray) -> dict[str, np.ndarray]:
     dict of str to ndarray of bool, (I, J, K)
     """
     bits = _lookup()
-    known = np.where((labels >= 0) & (labels < len(bits)), labels, 0)
-    found = bits[known]
-    return {name: (found & bit) > 0 for name, bit in _BITS.items()}
+    codes = np.where((labels >= 0) & (labels < len(bits)), labels, 0)
+    membership = bits[codes]
+    return {name: (membership & bit) > 0 for name, bit in _BITS.items()}
 
 
 _BITS = {"csf": 1, "gm": 2, "wm": 4, "brain": 8}

@@ -141,7 +141,7 @@ def sample_on(maps: Tensor, affine: np.ndarray, like: Volume) -> tuple[np.ndarra
     to_source = np.linalg.inv(affine) @ like.affine
     shift = _whole_steps(to_source, like.shape)
     if shift is not None:
-        return _shifted(maps, like, *shift)
+        return _shift(maps, like, *shift)
     channel, left = np.zeros(like.shape, np.uint8), np.zeros(like.shape, bool)
     size = np.asarray(maps.shape[1:])
     m = torch.from_numpy((to_source[:3] * (2 / size)[:, None]).astype(np.float32))
@@ -168,9 +168,9 @@ def _box_in(
 
 def _winner(maps: Tensor, place: Tensor) -> tuple[np.ndarray, np.ndarray]:
     """Return winner and side on one plane of sampling places, (J, K, 3), of order I, J, K."""
-    sampled = functional.grid_sample(maps[None], place.flip(-1)[None, None], align_corners=False)[0, :, 0]
-    sampled[0] += 1 - sampled[:-1].sum(0)
-    return winning_channel(sampled[:-1]).numpy(), (sampled[-1] > 0.5).numpy()
+    shares = functional.grid_sample(maps[None], place.flip(-1)[None, None], align_corners=False)[0, :, 0]
+    shares[0] += 1 - shares[:-1].sum(0)
+    return winning_channel(shares[:-1]).numpy(), (shares[-1] > 0.5).numpy()
 
 
 def _whole_steps(to_source: np.ndarray, shape: tuple[int, int, int]) -> tuple[np.ndarray, np.ndarray] | None:
@@ -181,9 +181,7 @@ def _whole_steps(to_source: np.ndarray, shape: tuple[int, int, int]) -> tuple[np
     return (axes.astype(int), shift.astype(int)) if np.abs(error).max() < 0.05 else None
 
 
-def _shifted(
-    maps: Tensor, like: Volume, axes: np.ndarray, shift: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+def _shift(maps: Tensor, like: Volume, axes: np.ndarray, shift: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return winner and side where every voxel of ``like`` is a voxel of the maps."""
     results = (winning_channel(maps[:-1]).numpy(), (maps[-1] > 0.5).numpy())
     order = np.abs(axes).argmax(0)

@@ -51,8 +51,8 @@ def fit_age_sex(volumes: pd.DataFrame, subjects: pd.DataFrame) -> AgeSexFit:
     """
     logs = volumes.where(volumes > 0).transform(np.log)
     age = subjects["age"].to_numpy(float)
-    scaled = (age - age.mean()) / max(float(age.std()), 1e-6)
-    design = np.column_stack([np.ones(len(age)), scaled, scaled**2, (subjects["sex"] == "M").to_numpy(float)])
+    age_z = (age - age.mean()) / max(float(age.std()), 1e-6)
+    design = np.column_stack([np.ones(len(age)), age_z, age_z**2, (subjects["sex"] == "M").to_numpy(float)])
     design[:, 1:] -= design[:, 1:].mean(axis=0)
     beta = np.column_stack([solve(design, logs[name].to_numpy(float)) for name in logs])
     parts = [design[:, columns] @ beta[columns] for columns in ([0], [1, 2], [3])]
@@ -63,10 +63,10 @@ def fit_age_sex(volumes: pd.DataFrame, subjects: pd.DataFrame) -> AgeSexFit:
 
 def solve(design: Array, values: Array) -> Array:
     """Return least-squares coefficients over the rows that are not missing."""
-    known = np.isfinite(values)
-    if not known.any():
+    finite = np.isfinite(values)
+    if not finite.any():
         return np.zeros(design.shape[1])
-    return np.asarray(np.linalg.lstsq(design[known], values[known], rcond=None)[0], float)
+    return np.asarray(np.linalg.lstsq(design[finite], values[finite], rcond=None)[0], float)
 
 
 def nearest_by_age(subjects: pd.DataFrame, pool: pd.DataFrame) -> NDArray[np.intp]:

@@ -41,19 +41,19 @@ def rigid_to_atlas(labels: LabelMap) -> Points:
     """
     atlas = atlas_centroids()
     own = centroids(labels)
-    shared = [name for name in atlas.index if name in own.index]
-    if len(shared) < MIN_STRUCTURES:
+    names = [name for name in atlas.index if name in own.index]
+    if len(names) < MIN_STRUCTURES:
         raise DataError(
             f"expected at least {MIN_STRUCTURES} of the structures {', '.join(atlas.index)}; the label map "
-            f"has {len(shared)}; segment the image with FreeSurfer ids first"
+            f"has {len(names)}; segment the image with FreeSurfer ids first"
         )
-    return fit_rigid(own.loc[shared].to_numpy(), atlas.loc[shared].to_numpy())
+    return fit_rigid(own.loc[names].to_numpy(), atlas.loc[names].to_numpy())
 
 
 def centroids(labels: LabelMap) -> pd.DataFrame:
     """Return the centre of every structure of the atlas that a label map has: columns x, y, z, world mm."""
-    wanted = {structure(name).index: name for name in atlas_centroids().index}
-    return centres_of(labels, wanted)
+    names_by_index = {structure(name).index: name for name in atlas_centroids().index}
+    return centres_of(labels, names_by_index)
 
 
 def centres_of(labels: LabelMap, names: dict[int, str]) -> pd.DataFrame:

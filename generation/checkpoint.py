@@ -66,8 +66,8 @@ class Checkpoint:
         DataError
             Lists what is missing, unexpected or of another shape.
         """
-        wanted = state_of(networks)
-        problems = _differences(wanted, self.weights)
+        state = state_of(networks)
+        problems = _differences(state, self.weights)
         if problems:
             raise DataError(
                 f"the weights do not fit the architecture of this {self.model} checkpoint: {problems}; "
@@ -203,9 +203,9 @@ def _read_description(path: Path) -> dict[str, Any]:
     except DataError as error:
         raise DataError(f"{path} is not whole JSON ({error}); copy the checkpoint again") from error
     if not isinstance(description, dict) or description.get("format") != FORMAT:
-        found = description.get("format") if isinstance(description, dict) else "no format"
+        file_format = description.get("format") if isinstance(description, dict) else "no format"
         raise DataError(
-            f"{path} has format {found}, this version reads {FORMAT}; install the version it needs"
+            f"{path} has format {file_format}, this version reads {FORMAT}; install the version it needs"
         )
     broken = [name for name, kind in _PARTS.items() if not isinstance(description.get(name), kind)]
     if broken:
@@ -218,22 +218,22 @@ def _read_weights(path: Path) -> dict[str, "Tensor"]:
     from safetensors.torch import load_file
 
     try:
-        read = load_file(path)
+        tensors = load_file(path)
     except (SafetensorError, OSError) as error:
         raise DataError(
             f"{path} is no safetensors file ({error}); pickled weights are never read, train it again"
         ) from error
-    return {name: value.float() if value.is_floating_point() else value for name, value in read.items()}
+    return {name: value.float() if value.is_floating_point() else value for name, value in tensors.items()}
 
 
-def _differences(wanted: Mapping[str, "Tensor"], found: Mapping[str, "Tensor"]) -> str:
-    missing, unexpected = sorted(wanted.keys() - found.keys()), sorted(found.keys() - wanted.keys())
+def _differences(state: Mapping[str, "Tensor"], weights: Mapping[str, "Tensor"]) -> str:
+    absent, extra = sorted(state.keys() - weights.keys()), sorted(weights.keys() - state.keys())
     shapes = sorted(
-        f"{name} {tuple(found[name].shape)} instead of {tuple(value.shape)}"
-        for name, value in wanted.items()
-        if name in found and found[name].shape != value.shape
+        f"{name} {tuple(weights[name].shape)} instead of {tuple(value.shape)}"
+        for name, value in state.items()
+        if name in weights and weights[name].shape != value.shape
     )
-    parts = (("missing", missing), ("unexpected", unexpected), ("other shape", shapes))
+    parts = (("missing", absent), ("unexpected", extra), ("other shape", shapes))
     return "; ".join(f"{what}: {_some(names)}" for what, names in parts if names)
 
 

@@ -57,13 +57,13 @@ class ConditionCopula:
         margins = {name: np.sort(column) for name, column in zip(columns, values.T, strict=True)}
         return cls(tuple(columns), margins, _correlation(scores))
 
-    def draw(self, rng: np.random.Generator, given: Mapping[str, float] | None = None) -> dict[str, float]:
+    def draw(self, rng: np.random.Generator, requests: Mapping[str, float] | None = None) -> dict[str, float]:
         """Return the conditions of one new subject.
 
         Parameters
         ----------
         rng : numpy.random.Generator
-        given : mapping of str to float, optional
+        requests : mapping of str to float, optional
             Conditions that are fixed; the others are drawn as they are in subjects with these. Outside the
             observed range they count as its end.
 
@@ -77,17 +77,17 @@ class ConditionCopula:
         With normal scores z, fixed ones f and free ones o: z_o given z_f is normal with mean
         R_of R_ff^-1 z_f and covariance R_oo - R_of R_ff^-1 R_fo.
         """
-        given = given or {}
-        fixed = [self.columns.index(name) for name in given]
-        free = [i for i in range(len(self.columns)) if i not in fixed]
-        scores = np.array([self._score(name, value) for name, value in given.items()])
+        requests = requests or {}
+        conditions = [self.columns.index(name) for name in requests]
+        free = [i for i in range(len(self.columns)) if i not in conditions]
+        scores = np.array([self._score(name, value) for name, value in requests.items()])
         normal = rng.standard_normal(len(self.columns))[free]
-        mean, covariance = _conditional(self.correlation, free, fixed, scores)
-        drawn = norm.cdf(mean + _root(covariance) @ normal)
+        mean, covariance = _conditional(self.correlation, free, conditions, scores)
+        levels = norm.cdf(mean + _root(covariance) @ normal)
         values = {
-            self.columns[i]: self._quantile(self.columns[i], u) for i, u in zip(free, drawn, strict=True)
+            self.columns[i]: self._quantile(self.columns[i], u) for i, u in zip(free, levels, strict=True)
         }
-        return {name: float(given.get(name, values.get(name, np.nan))) for name in self.columns}
+        return {name: float(requests.get(name, values.get(name, np.nan))) for name in self.columns}
 
     def _quantile(self, name: str, level: float) -> float:
         values = self.margins[name]
@@ -105,20 +105,20 @@ def _levels(n: int) -> NDArray[np.float64]:
 
 def _correlation(scores: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return correlations, (d, d); a condition that is the same in everybody correlates with nothing."""
-    centred = scores - scores.mean(axis=0)
-    length = np.sqrt((centred**2).sum(axis=0))
-    unit = centred / np.where(length > 0, length, 1.0)
+    deviations = scores - scores.mean(axis=0)
+    length = np.sqrt((deviations**2).sum(axis=0))
+    unit = deviations / np.where(length > 0, length, 1.0)
     correlation = unit.T @ unit
     np.fill_diagonal(correlation, 1.0)
     return correlation
 
 
 def _conditional(
-    correlation: NDArray[np.float64], free: list[int], fixed: list[int], scores: NDArray[np.float64]
+    correlation: NDArray[np.float64], free: list[int], conditions: list[int], scores: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Mean, (d_free,), and covariance, (d_free, d_free), of free normal scores given fixed ones."""
-    across = correlation[np.ix_(free, fixed)]
-    gain = across @ np.linalg.pinv(correlation[np.ix_(fixed, fixed)])
+    across = correlation[np.ix_(free, conditions)]
+    gain = across @ np.linalg.pinv(correlation[np.ix_(conditions, conditions)])
     return gain @ scores, correlation[np.ix_(free, free)] - gain @ across.T
 
 

@@ -106,14 +106,14 @@ def reference_conditions(cohort: Cohort, *, brain: str = BRAIN) -> pd.DataFrame:
     DataError
         When nobody is left.
     """
-    included = cohort.included
-    table = pd.DataFrame({AGE: included.subjects["age"], SEX: included.subjects["sex"]})
+    usable = cohort.included
+    table = pd.DataFrame({AGE: usable.subjects["age"], SEX: usable.subjects["sex"]})
     for column in (VENTRICLE, brain):
-        own = None if included.volumes is None else answer(included.volumes, column)
+        own = None if usable.volumes is None else answer(usable.volumes, column)
         if own is not None:
             table[column] = own
-        elif column in included.subjects:
-            table[column] = included.subjects[column]
+        elif column in usable.subjects:
+            table[column] = usable.subjects[column]
     complete = table[table[SEX].isin(SEXES)].dropna().reset_index(drop=True)
     if not len(complete):
         raise DataError(f"{cohort.name}: nobody has age, sex and all volumes; complete the table of subjects")
@@ -139,9 +139,9 @@ def conditions_resampled(reference: pd.DataFrame, *, n: int, seed: int) -> pd.Da
     _check_size(n)
     size = len(reference)
     orders = [np.random.default_rng([seed, turn]).permutation(size) for turn in range(-(-n // size))]
-    chosen = np.concatenate(orders)[:n]
-    rows = reference.iloc[chosen].reset_index(drop=True)
-    return _table(rows, [f"like-{k + 1:05d}" for k in chosen], reference, seed)
+    picks = np.concatenate(orders)[:n]
+    rows = reference.iloc[picks].reset_index(drop=True)
+    return _table(rows, [f"like-{k + 1:05d}" for k in picks], reference, seed)
 
 
 def conditions_like(reference: pd.DataFrame, *, n: int, seed: int) -> pd.DataFrame:
@@ -272,8 +272,8 @@ def _table(rows: pd.DataFrame, subjects: list[str], reference: pd.DataFrame, see
     table = pd.DataFrame({"participant_id": identities, "subject": subjects})
     table["age"], table["sex"] = rows[AGE].to_numpy(), rows[SEX].to_numpy()
     table["seed"] = [seed_of(seed, identity) for identity in identities]
-    wanted = [AGE, SEX, *(name for name in NUMBERS[1:] if name in rows)]
-    table[wanted] = rows[wanted].to_numpy(object)
+    columns = [AGE, SEX, *(name for name in NUMBERS[1:] if name in rows)]
+    table[columns] = rows[columns].to_numpy(object)
     for name in _numbers(rows):
         table[name] = table[name].astype(float)
     table[EXTRAPOLATED] = _outside(table, reference)

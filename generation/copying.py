@@ -32,8 +32,8 @@ def with_copies(cohort: Cohort, source: Cohort, *, share: float, rng: np.random.
     volumes = volumes_of(cohort).copy()
     pool = volumes_of(source)[volumes.columns]
     rows = share_of_rows(len(volumes), share, rng)
-    chosen = nearest_by_age(cohort.subjects.iloc[rows], source.subjects)
-    copied = pool.iloc[chosen].to_numpy(float)
-    noise = rng.standard_normal(copied.shape)
-    volumes.iloc[rows] = copied * np.exp(REPEAT_LOG_SD * noise)
-    return replace(cohort, subjects=show_subjects_of(cohort, rows, source, chosen), volumes=volumes)
+    partners = nearest_by_age(cohort.subjects.iloc[rows], source.subjects)
+    copies = pool.iloc[partners].to_numpy(float)
+    noise = rng.standard_normal(copies.shape)
+    volumes.iloc[rows] = copies * np.exp(REPEAT_LOG_SD * noise)
+    return replace(cohort, subjects=show_subjects_of(cohort, rows, source, partners), volumes=volumes)

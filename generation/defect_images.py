@@ -50,19 +50,19 @@ def inject_in_images(
     """
     find_defect(name, "image")
     pairs = [image_and_labels(cohort, i) for i in range(len(cohort))]
-    written = tuple(image_path(folder, str(identity)) for identity in cohort.subjects["participant_id"])
+    paths = tuple(image_path(folder, str(identity)) for identity in cohort.subjects["participant_id"])
     for i, (image, labels) in enumerate(pairs):
-        if not (written[i].exists() and label_path(written[i]).exists()):
-            changed, changed_labels = inject_in_image(
+        if not (paths[i].exists() and label_path(paths[i]).exists()):
+            image_now, labels_now = inject_in_image(
                 name, read_volume(image), read_label_map(labels), severity=severity, seed=seed * 100_003 + i
             )
-            written[i].parent.mkdir(parents=True, exist_ok=True)
-            write_label_map(changed_labels, label_path(written[i]))
-            write_volume(changed, written[i])
+            paths[i].parent.mkdir(parents=True, exist_ok=True)
+            write_label_map(labels_now, label_path(paths[i]))
+            write_volume(image_now, paths[i])
         if on_image is not None:
             on_image(i + 1, len(cohort))
     defective = replace(
-        cohort, name=f"{cohort.name} + {name}", volumes=None, qc=None, images=written, segmenter="unknown",
+        cohort, name=f"{cohort.name} + {name}", volumes=None, qc=None, images=paths, segmenter="unknown",
         source=folder,
     )  # fmt: skip
     write_cohort(defective, folder, generated_by=[{"Name": f"defect {name}", "Severity": severity}])

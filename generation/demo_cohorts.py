@@ -64,10 +64,10 @@ def asked_cohort(subjects: pd.DataFrame, *, seed: int, name: str) -> Cohort:
     subjects = subjects.reset_index(drop=True)
     volumes = draw_volumes(subjects, seed=seed)
     _check_heads(subjects, volumes)
-    shown = [drawn_as(number, seed) for number in range(len(subjects))]
+    origins = [drawn_as(number, seed) for number in range(len(subjects))]
     return Cohort(
         name=name,
-        subjects=with_requests(subjects, volumes).assign(**{DRAWN_AS: shown}),
+        subjects=with_requests(subjects, volumes).assign(**{DRAWN_AS: origins}),
         volumes=volumes,
         segmenter="truth",
         source=Path(SOURCE),
@@ -79,9 +79,9 @@ def _check_heads(subjects: pd.DataFrame, volumes: pd.DataFrame) -> None:
     if not strange.any():
         return
     row = int(strange.to_numpy().argmax())
-    asked = subjects.filter(like="requested_").iloc[row].dropna().to_dict()
+    requests = subjects.filter(like="requested_").iloc[row].dropna().to_dict()
     raise DataError(
         f"what row {row} asks for makes a head of {volumes['TIV'].iloc[row] / 1000:.0f} mL, and the "
         f"simulator draws {HEADS_MM3[0] / 1000:.0f} to {HEADS_MM3[1] / 1000:.0f} mL; correct its volumes, "
-        "in mm3: " + ", ".join(f"{name} {value}" for name, value in asked.items())
+        "in mm3: " + ", ".join(f"{name} {value}" for name, value in requests.items())
     )

@@ -76,62 +76,62 @@ class ImageFolder:
 
     def check_subjects(self, subjects: pd.DataFrame) -> None:
         """Refuse a table and a folder of which one holds more than the other."""
-        used = self._images_of(subjects)
-        nobody = sorted(set(self.images) - set(used))
+        paths = self._images_of(subjects)
+        nobody = sorted(set(self.images) - set(paths))
         if nobody:
             raise DataError(
                 f"{self.folder}: {len(nobody)} of {len(self.images)} images belong to no row, for example "
                 f"{nobody[0].name}; add their rows, or leave the files out with option pattern="
             )
-        self._owned.update(zip(subjects["participant_id"].astype(str), used, strict=True))
+        self._owned.update(zip(subjects["participant_id"].astype(str), paths, strict=True))
 
     def sample(self, rows: pd.DataFrame, seeds: Sequence[int]) -> Iterator[np.ndarray]:
         """Yield the image of each row; see `plausibrain.generation.model.Model`."""
         check_rows(rows, seeds, self.conditions)
         ids = rows["participant_id"].astype(str)
-        known = [self._owned[name] for name in ids if name in self._owned]
-        for path in known if len(known) == len(rows) else self._images_of(rows):
-            yield self._checked(path, read_volume(path)).data
+        own = [self._owned[name] for name in ids if name in self._owned]
+        for path in own if len(own) == len(rows) else self._images_of(rows):
+            yield self._check(path, read_volume(path)).data
 
     def _images_of(self, rows: pd.DataFrame) -> list[Path]:
         ids = rows["participant_id"].astype(str)
-        found = self._named(rows) if self.files else self._matched(ids)
-        absent = [name for name, paths in zip(ids, found, strict=True) if not paths]
+        matches = self._by_name(rows) if self.files else self._match(ids)
+        absent = [name for name, paths in zip(ids, matches, strict=True) if not paths]
         if absent:
             raise DataError(
                 f"{self.folder}: {len(absent)} of {len(ids)} rows have no image, for example {absent[0]!r}; "
                 "file names must begin with the id, or a column names the files (option files=)"
             )
-        several = [(name, paths) for name, paths in zip(ids, found, strict=True) if len(paths) > 1]
+        several = [(name, paths) for name, paths in zip(ids, matches, strict=True) if len(paths) > 1]
         if several:
             name, paths = several[0]
             both = " and ".join(str(path.relative_to(self.folder)) for path in paths[:2])
             raise DataError(f"{self.folder}: {both} belong to {name!r}; choose with option pattern=")
-        images = [paths[0] for paths in found]
+        images = [paths[0] for paths in matches]
         if len(set(images)) != len(images):
             raise DataError(f"{self.folder}: two rows name one image; give every row its own")
         return images
 
-    def _matched(self, ids: pd.Series) -> list[list[Path]]:
+    def _match(self, ids: pd.Series) -> list[list[Path]]:
         """Return the images of every id; ids are compared with names and never become paths."""
-        found: list[list[Path]] = [[] for _ in ids]
+        matches: list[list[Path]] = [[] for _ in ids]
         owners = match_ids([image_stem(path) for path in self.images], ids.tolist())
         for path, owner in zip(self.images, owners, strict=True):
             if owner >= 0:
-                found[owner].append(path)
-        return found
+                matches[owner].append(path)
+        return matches
 
-    def _named(self, rows: pd.DataFrame) -> list[list[Path]]:
+    def _by_name(self, rows: pd.DataFrame) -> list[list[Path]]:
         """Return the images that a column names; names are looked up and never become paths."""
         if self.files not in rows:
             raise DataError(f"the table of conditions has no column {self.files!r} that names the files")
-        known: dict[str, list[Path]] = {}
+        by_spelling: dict[str, list[Path]] = {}
         for path in self.images:
             for spelling in {path.name, path.relative_to(self.folder).as_posix()}:
-                known.setdefault(spelling, []).append(path)
-        return [known.get(str(value).strip(), []) for value in rows[self.files]]
+                by_spelling.setdefault(spelling, []).append(path)
+        return [by_spelling.get(str(value).strip(), []) for value in rows[self.files]]
 
-    def _checked(self, path: Path, image: Volume) -> Volume:
+    def _check(self, path: Path, image: Volume) -> Volume:
         if image.shape != self.grid.shape or not np.allclose(image.affine, self.grid.matrix, atol=SAME_MM):
             raise DataError(
                 f"{path}: lies on another grid ({_words(image)}) than {self.images[0].name} "

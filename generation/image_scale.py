@@ -39,7 +39,7 @@ def fill_like(
     values = image.data[labels.data == label]
     if not values.size:
         return image, labels
-    painted, relabelled = image.data.copy(), labels.data.copy()
-    painted[where] = rng.choice(values, int(where.sum()))
-    relabelled[where] = label
-    return Volume(painted, image.affine), LabelMap(relabelled, labels.affine)
+    pixels, new_labels = image.data.copy(), labels.data.copy()
+    pixels[where] = rng.choice(values, int(where.sum()))
+    new_labels[where] = label
+    return Volume(pixels, image.affine), LabelMap(new_labels, labels.affine)

@@ -99,8 +99,8 @@ def inject(
         if training is None:
             raise DataError(f"defect {name!r} copies subjects; pass training=, the cohort to copy from")
         options = {**options, "training": training}
-    changed: Cohort = plugin(cohort, severity=severity, rng=np.random.default_rng(seed), **options)
-    return replace(changed, name=f"{cohort.name} + {name}", images=None)
+    defective: Cohort = plugin(cohort, severity=severity, rng=np.random.default_rng(seed), **options)
+    return replace(defective, name=f"{cohort.name} + {name}", images=None)
 
 
 def inject_in_image(
@@ -130,15 +130,13 @@ def inject_in_image(
         If the defect is unknown or of another level.
     """
     plugin = find_defect(name, "image")
-    changed: tuple[Volume, LabelMap] = plugin(
-        image, labels, severity=severity, rng=np.random.default_rng(seed)
-    )
-    return changed
+    pair: tuple[Volume, LabelMap] = plugin(image, labels, severity=severity, rng=np.random.default_rng(seed))
+    return pair
 
 
 def find_defect(name: str, level: Level) -> Defect:
     """Return a defect of a level; `DataError` names what exists."""
-    found = {plugin.name: plugin for plugin in defects(level)}
-    if name not in found:
-        raise DataError(f"expected a defect of level {level!r}, got {name!r}; there are {', '.join(found)}")
-    return found[name]
+    plugins = {plugin.name: plugin for plugin in defects(level)}
+    if name not in plugins:
+        raise DataError(f"expected a defect of level {level!r}, got {name!r}; there are {', '.join(plugins)}")
+    return plugins[name]

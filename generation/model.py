@@ -146,10 +146,10 @@ def check_rows(rows: pd.DataFrame, seeds: Sequence[int], conditions: Sequence[st
     DataError
         Says which column or row.
     """
-    missing = [name for name in conditions if name not in rows.columns]
-    if missing:
+    absent = [name for name in conditions if name not in rows.columns]
+    if absent:
         raise DataError(
-            f"the model needs the conditions {', '.join(conditions)}; {', '.join(missing)} missing from the "
+            f"the model needs the conditions {', '.join(conditions)}; {', '.join(absent)} missing from the "
             f"table (it has {', '.join(map(str, rows.columns))}); add the column"
         )
     if len(rows) != len(seeds):

@@ -69,8 +69,8 @@ def norm_tables() -> NormTables:
         families = pd.read_csv(stream, sep="\t", index_col="family")
     with (folder / "correlations.tsv").open(encoding="utf-8") as stream:
         correlation = pd.read_csv(stream, sep="\t", index_col="family")
-    ordered = correlation.loc[families.index, families.index].to_numpy(float)
-    return NormTables(families, ordered)
+    matrix = correlation.loc[families.index, families.index].to_numpy(float)
+    return NormTables(families, matrix)
 
 
 def age_factor(family: str, age: ArrayLike) -> NDArray[np.float64]:

@@ -164,12 +164,12 @@ def draw_families(subjects: pd.DataFrame, normals: NDArray[np.float64]) -> pd.Da
     log_sd = tables.log_sd
     normals = normals.copy()
     requested = request(subjects, "requested_tiv_mm3")
-    expected = expected_volume(TIV, subjects["age"], subjects["sex"])
+    mean = expected_volume(TIV, subjects["age"], subjects["sex"])
     # Head size is the first family, so its normal is the first: fixing it conditions all others on it.
-    fixed = (np.log(requested / expected) + log_sd[0] ** 2 / 2) / log_sd[0]
-    normals[:, 0] = np.where(np.isnan(fixed), normals[:, 0], fixed)
-    correlated = normals @ cholesky_factor().T
-    factors = np.exp(correlated * log_sd - log_sd**2 / 2)
+    tiv_normals = (np.log(requested / mean) + log_sd[0] ** 2 / 2) / log_sd[0]
+    normals[:, 0] = np.where(np.isnan(tiv_normals), normals[:, 0], tiv_normals)
+    deviates = normals @ cholesky_factor().T
+    factors = np.exp(deviates * log_sd - log_sd**2 / 2)
     names = list(tables.families.index)
     means = np.column_stack([expected_volume(name, subjects["age"], subjects["sex"]) for name in names])
     return pd.DataFrame(means * factors, columns=names, index=subjects.index)
@@ -177,14 +177,14 @@ def draw_families(subjects: pd.DataFrame, normals: NDArray[np.float64]) -> pd.Da
 
 def split_families(totals: pd.DataFrame, normals: NDArray[np.float64]) -> pd.DataFrame:
     """Return volumes by structure and side, mm3, from the families' totals and independent normals."""
-    tissue, lateral, split = np.split(
+    tissue, lateral, division = np.split(
         normals, [len(PAIRED_TISSUE), len(PAIRED_TISSUE) + len(PAIRED_VENTRICLES)], axis=1
     )
     columns = {"Brain-Stem": totals["Brain-Stem"].to_numpy(float)}
     for j, name in enumerate(PAIRED_TISSUE):
         mean, spread = side_ratio(name)
         columns |= split_sides(name, totals[name].to_numpy(float), mean + spread * tissue[:, j])
-    parts = split_ventricles(totals["Ventricles"].to_numpy(float), split)
+    parts = split_ventricles(totals["Ventricles"].to_numpy(float), division)
     mean, _ = side_ratio("Ventricles")
     for j, (name, spread) in enumerate(PAIRED_VENTRICLES.items()):
         columns |= split_sides(name, parts.pop(name), mean + spread * lateral[:, j])
@@ -230,8 +230,8 @@ def split_ventricles(
 def obey_requests(volumes: pd.DataFrame, subjects: pd.DataFrame) -> None:
     """Scale ventricles and tissue, in place, to the volumes asked for; rows without a request stay."""
     for column, names in (("requested_ventricle_mm3", LATERAL_VENTRICLES), ("requested_brain_mm3", TISSUE)):
-        wanted = request(subjects, column)
-        factor = wanted / volumes[list(names)].sum(axis=1).to_numpy(float)
+        target = request(subjects, column)
+        factor = target / volumes[list(names)].sum(axis=1).to_numpy(float)
         volumes[list(names)] = volumes[list(names)].mul(np.where(np.isnan(factor), 1.0, factor), axis=0)
 
 
@@ -275,9 +275,9 @@ def request(subjects: pd.DataFrame, column: str) -> NDArray[np.float64]:
 
 def require_age_and_sex(subjects: pd.DataFrame) -> None:
     """Raise `DataError` unless every row has an age and a sex M or F."""
-    missing = {"age", "sex"} - set(subjects.columns)
-    if missing:
-        raise DataError(f"expected subjects with columns age and sex, {sorted(missing)} missing; add them")
+    absent = {"age", "sex"} - set(subjects.columns)
+    if absent:
+        raise DataError(f"expected subjects with columns age and sex, {sorted(absent)} missing; add them")
     bad = subjects.index[subjects["age"].isna() | ~subjects["sex"].isin(["M", "F"])]
     if len(bad):
         raise DataError(

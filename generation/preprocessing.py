@@ -84,14 +84,14 @@ def prepare(image: Volume, labels: LabelMap, grid: ImageGrid, *, skull_strip: bo
     DataError
         When the labels have no brain, or the image is the same everywhere in it.
     """
-    aligned = rigid_to_atlas(labels) @ image.affine
+    affine = rigid_to_atlas(labels) @ image.affine
     inside = brain_of(labels, image)
     low, high = intensity_range(image.data, inside)
     data = np.clip((image.data - low) / (high - low), 0.0, 1.0)
     if skull_strip:
         data = data * inside
     smooth = _blur_for(data, image.voxel_size_mm, float(np.linalg.norm(grid.matrix[:3, 0])))
-    return resample_to(Volume(smooth, aligned), grid.shape, grid.matrix)
+    return resample_to(Volume(smooth, affine), grid.shape, grid.matrix)
 
 
 def prepare_files(image: Path, labels: Path, grid: ImageGrid, *, skull_strip: bool = True) -> Volume:

@@ -101,13 +101,13 @@ def sample_cohort(
     made_by = generated_by(model)
     _claim(target, subjects, model, made_by)
     part = share or Share()
-    wanted = [row for row in range(part.index, len(subjects), part.of) if not images[row].exists()]
-    _draw(model, subjects, wanted, images, on_image)
-    there = tuple(path if path.exists() else None for path in images)
+    rows = [row for row in range(part.index, len(subjects), part.of) if not images[row].exists()]
+    _sample_rows(model, subjects, rows, images, on_image)
+    paths = tuple(path if path.exists() else None for path in images)
     if isinstance(model, ExistingImages) and "seed" not in conditions:
         subjects = subjects.drop(columns="seed")  # made up here, so it made no image
-    cohort = Cohort(name=name or target.resolve().name, subjects=subjects, images=there, source=target)
-    if all(there):
+    cohort = Cohort(name=name or target.resolve().name, subjects=subjects, images=paths, source=target)
+    if all(paths):
         write_cohort(cohort, target, generated_by=[made_by])
     write_request_record(target, subjects, condition_ranges(model))
     return replace(cohort, notes=request_notes(target))
@@ -115,8 +115,8 @@ def sample_cohort(
 
 def condition_ranges(model: Model) -> dict[str, tuple[float, float]]:
     """Return the range of every condition but sex that a model was trained on; empty where unknown."""
-    held = (getattr(model, name, None) for name in ("scaler", "scale"))
-    scaler = next((one for one in held if isinstance(one, ConditionScaler)), None)
+    scalers = (getattr(model, name, None) for name in ("scaler", "scale"))
+    scaler = next((one for one in scalers if isinstance(one, ConditionScaler)), None)
     if scaler is None:
         return {}
     ranges = zip(scaler.columns, scaler.low, scaler.high, strict=True)
@@ -140,9 +140,9 @@ def subjects_of(conditions: pd.DataFrame, seed: int) -> pd.DataFrame:
     twice = subjects["participant_id"][subjects["participant_id"].duplicated()]
     if len(twice):
         raise DataError(f"participant_id {twice.iloc[0]!r} stands in more than one row; make it unique")
-    for column, asked in ASKED.items():
-        if column not in subjects and asked in subjects:
-            subjects[column] = subjects[asked]
+    for column, request in ASKED.items():
+        if column not in subjects and request in subjects:
+            subjects[column] = subjects[request]
         if column not in subjects:
             raise DataError(
                 f"the table of conditions has no column {column!r}; add it, even if it is not asked"
@@ -176,19 +176,22 @@ def _seeds(subjects: pd.DataFrame, seed: int) -> list[int]:
     own = [seed_of(seed, identity) for identity in subjects["participant_id"]]
     if "seed" not in subjects:
         return own
-    given = pd.to_numeric(subjects["seed"], errors="coerce")
+    own_seeds = pd.to_numeric(subjects["seed"], errors="coerce")
     broken = subjects["seed"].notna() & (
-        given.isna() | (given < 0) | (given > LARGEST_SEED) | (given % 1 != 0)
+        own_seeds.isna() | (own_seeds < 0) | (own_seeds > LARGEST_SEED) | (own_seeds % 1 != 0)
     )
     if broken.any():
-        found = subjects.loc[broken, "seed"].iloc[0]
+        value = subjects.loc[broken, "seed"].iloc[0]
         raise DataError(
-            f"expected whole seeds from 0 to 2**53 - 1, found {found!r}; correct or empty the cell"
+            f"expected whole seeds from 0 to 2**53 - 1, found {value!r}; correct or empty the cell"
         )
     if _names_the_run(subjects):
         return own
     _check_shared(subjects[subjects["seed"].notna()])
-    return [mine if pd.isna(said) else int(said) for mine, said in zip(own, subjects["seed"], strict=True)]
+    return [
+        fallback if pd.isna(entry) else int(entry)
+        for fallback, entry in zip(own, subjects["seed"], strict=True)
+    ]
 
 
 def _names_the_run(subjects: pd.DataFrame) -> bool:
@@ -211,12 +214,12 @@ def _check_shared(subjects: pd.DataFrame) -> None:
 
 
 def _check_conditions(subjects: pd.DataFrame, model: Model) -> None:
-    missing = [column for column in model.conditions if column not in subjects]
-    if missing:
-        hint = "; make it with `plausibrain conditions --normalised`" if BRAIN_NORMALISED in missing else ""
+    absent = [column for column in model.conditions if column not in subjects]
+    if absent:
+        hint = "; make it with `plausibrain conditions --normalised`" if BRAIN_NORMALISED in absent else ""
         raise DataError(
             f"model {model.name!r} needs the conditions {', '.join(model.conditions)}; the table lacks "
-            f"{', '.join(missing)}{hint}"
+            f"{', '.join(absent)}{hint}"
         )
     physical_values(subjects, model.conditions)
     sexes = subjects["sex"].dropna()
@@ -239,26 +242,26 @@ def _claim(folder: Path, subjects: pd.DataFrame, model: Model, made_by: dict[str
     write_text_atomic(note, claim)
 
 
-def _draw(
+def _sample_rows(
     model: Model,
     subjects: pd.DataFrame,
-    wanted: list[int],
+    rows: list[int],
     images: list[Path],
     on_image: Callable[[int, int], None] | None,
 ) -> None:
     """Draw the wanted rows; at most a few images wait to be written at any time."""
-    done = len(images) - len(wanted)
+    n_done = len(images) - len(rows)
     with ThreadPoolExecutor(1) as writer:
         waiting: list[Future[Path]] = []
         try:
-            for row, data in _samples(model, subjects, wanted):
-                volume = Volume(_checked(data, model), model.grid.matrix)
+            for row, data in _samples(model, subjects, rows):
+                volume = Volume(_check(data, model), model.grid.matrix)
                 waiting.append(writer.submit(write_volume, volume, images[row]))
-                done += 1
+                n_done += 1
                 while len(waiting) >= PENDING or (waiting and waiting[0].done()):
                     waiting.pop(0).result()
                 if on_image is not None:
-                    on_image(done, len(images))
+                    on_image(n_done, len(images))
             for future in waiting:
                 future.result()
         except OSError as error:
@@ -268,14 +271,14 @@ def _draw(
             ) from error
 
 
-def _samples(model: Model, subjects: pd.DataFrame, wanted: list[int]) -> Iterator[tuple[int, np.ndarray]]:
-    for start in range(0, len(wanted), BATCH):
-        rows = wanted[start : start + BATCH]
+def _samples(model: Model, subjects: pd.DataFrame, rows_to_do: list[int]) -> Iterator[tuple[int, np.ndarray]]:
+    for start in range(0, len(rows_to_do), BATCH):
+        rows = rows_to_do[start : start + BATCH]
         part = subjects.iloc[rows].reset_index(drop=True)
         yield from zip(rows, model.sample(part, part["seed"].tolist()), strict=True)
 
 
-def _checked(data: np.ndarray, model: Model) -> np.ndarray:
+def _check(data: np.ndarray, model: Model) -> np.ndarray:
     if data.shape != model.grid.shape:
         raise DataError(f"model {model.name!r} gave {data.shape} voxels, its grid has {model.grid.shape}")
     if not np.isfinite(data).all():

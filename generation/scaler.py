@@ -83,8 +83,8 @@ def physical_values(rows: pd.DataFrame, columns: Sequence[str]) -> NDArray[np.fl
     DataError
         When a column is missing, or a value is missing or no number.
     """
-    found = [_column(rows, name) for name in columns]
-    return np.stack(found, axis=1) if found else np.zeros((len(rows), 0))
+    parts = [_column(rows, name) for name in columns]
+    return np.stack(parts, axis=1) if parts else np.zeros((len(rows), 0))
 
 
 def _column(rows: pd.DataFrame, name: str) -> NDArray[np.float64]:

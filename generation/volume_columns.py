@@ -27,11 +27,11 @@ def sided(volumes: pd.DataFrame, region: str) -> list[str]:
     return names
 
 
-def move_to_csf(volumes: pd.DataFrame, lost: pd.Series) -> pd.DataFrame:
+def move_to_csf(volumes: pd.DataFrame, loss: pd.Series) -> pd.DataFrame:
     """Return volumes whose CSF has taken what was lost, where there is a CSF column; head size stays."""
     if "CSF" not in volumes:
         return volumes
-    return volumes.assign(CSF=volumes["CSF"] + lost)
+    return volumes.assign(CSF=volumes["CSF"] + loss)
 
 
 def drawn_as(number: int, seed: int) -> str:
@@ -40,14 +40,14 @@ def drawn_as(number: int, seed: int) -> str:
 
 
 def show_subjects_of(
-    cohort: Cohort, rows: NDArray[np.intp], source: Cohort, chosen: NDArray[np.intp]
+    cohort: Cohort, rows: NDArray[np.intp], source: Cohort, partners: NDArray[np.intp]
 ) -> pd.DataFrame:
     """Return subjects some of whose rows show subjects of another cohort, where both say whom they show."""
     if DRAWN_AS not in cohort.subjects or DRAWN_AS not in source.subjects:
         return cohort.subjects
-    shown = cohort.subjects[DRAWN_AS].to_numpy(object).copy()
-    shown[rows] = source.subjects[DRAWN_AS].to_numpy(object)[chosen]
-    return cohort.subjects.assign(**{DRAWN_AS: shown})
+    origins = cohort.subjects[DRAWN_AS].to_numpy(object).copy()
+    origins[rows] = source.subjects[DRAWN_AS].to_numpy(object)[partners]
+    return cohort.subjects.assign(**{DRAWN_AS: origins})
 
 
 def share_of_rows(n: int, share: float, rng: np.random.Generator) -> NDArray[np.intp]:

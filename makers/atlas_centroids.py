@@ -37,16 +37,16 @@ MNI_RIGHT_MM = {
 def mean_centres() -> pd.DataFrame:
     """Return mean centres over simulated adults, made symmetric, mm of simulator space."""
     names = [f"{side}-{region}" for region in REGIONS for side in ("Left", "Right")] + list(MIDLINE)
-    wanted = {structure(name).index: name for name in names}
+    names_by_index = {structure(name).index: name for name in names}
     subjects = draw_subjects(N_SUBJECTS, seed=SEED)
     volumes = draw_volumes(subjects, seed=SEED)
     grid = Grid(2.0)
-    drawn = (
+    heads = (
         simulate_subject(i, volumes.iloc[i], age=float(subjects["age"].iloc[i]), seed=SEED, grid=grid)
         for i in range(N_SUBJECTS)
     )
-    found = [centres_of(subject.labels, wanted).loc[names].to_numpy() for subject in drawn]
-    return _symmetric(pd.DataFrame(np.mean(found, axis=0), index=names, columns=list("xyz")))
+    positions = [centres_of(subject.labels, names_by_index).loc[names].to_numpy() for subject in heads]
+    return _symmetric(pd.DataFrame(np.mean(positions, axis=0), index=names, columns=list("xyz")))
 
 
 def _symmetric(centres: pd.DataFrame) -> pd.DataFrame:
@@ -62,10 +62,10 @@ def to_mni(centres: pd.DataFrame) -> pd.DataFrame:
     """Return the centres moved rigidly towards MNI space."""
     names = [f"{side}-{region}" for region in MNI_RIGHT_MM for side in ("Left", "Right")]
     right = np.array(list(MNI_RIGHT_MM.values()))
-    fixed = np.stack([right * [-1, 1, 1], right], axis=1).reshape(-1, 3)
-    transform = fit_rigid(centres.loc[names].to_numpy(), fixed)
-    moved = centres.to_numpy() @ transform[:3, :3].T + transform[:3, 3]
-    return pd.DataFrame(moved, index=centres.index, columns=centres.columns)
+    targets = np.stack([right * [-1, 1, 1], right], axis=1).reshape(-1, 3)
+    transform = fit_rigid(centres.loc[names].to_numpy(), targets)
+    positions = centres.to_numpy() @ transform[:3, :3].T + transform[:3, 3]
+    return pd.DataFrame(positions, index=centres.index, columns=centres.columns)
 
 
 if __name__ == "__main__":

@@ -64,10 +64,10 @@ def near_structures(network: HalfResolutionUNet, path: Path, *, answer_mm: int) 
         working = with_even_sides(working)
     data = torch.from_numpy(working.data)
     once = predict(network, data, fine=answer_mm == 1)[0]
-    mirrored = predict(network, data.flip(0), fine=answer_mm == 1)[0].flip(1)
-    wanted = channels_of(FAMILIES)
-    near = torch.maximum(once[wanted].amax(dim=0), mirrored[wanted].amax(dim=0)) > LEAST
-    return torch.stack([once[:, near].T, mirrored[:, near].T]), working.voxel_mm3 * answer_mm**3
+    mirror = predict(network, data.flip(0), fine=answer_mm == 1)[0].flip(1)
+    channels = channels_of(FAMILIES)
+    near = torch.maximum(once[channels].amax(dim=0), mirror[channels].amax(dim=0)) > LEAST
+    return torch.stack([once[:, near].T, mirror[:, near].T]), working.voxel_mm3 * answer_mm**3
 
 
 def volumes_with(posteriors: Tensor, voxel_mm3: float, shifts: Tensor) -> np.ndarray:
@@ -79,10 +79,10 @@ def volumes_with(posteriors: Tensor, voxel_mm3: float, shifts: Tensor) -> np.nda
     >>> volumes_with(even, 8.0, torch.zeros(19)).round(2).tolist()[0]
     4.21
     """
-    moved = posteriors * shifts.exp()
-    moved = (moved / moved.sum(dim=2, keepdim=True)).mean(dim=0)
-    moved = torch.where(moved > SMALLEST, moved, 0.0).sum(dim=0, dtype=torch.float64) * voxel_mm3
-    return np.asarray(moved[channels_of(FAMILIES)])
+    shares = posteriors * shifts.exp()
+    shares = (shares / shares.sum(dim=2, keepdim=True)).mean(dim=0)
+    shares = torch.where(shares > SMALLEST, shares, 0.0).sum(dim=0, dtype=torch.float64) * voxel_mm3
+    return np.asarray(shares[channels_of(FAMILIES)])
 
 
 def norms_of(subjects: pd.DataFrame) -> np.ndarray:
@@ -92,7 +92,7 @@ def norms_of(subjects: pd.DataFrame) -> np.ndarray:
 
 
 def find_shifts(
-    scans: Sequence[tuple[Tensor, float]], norms: np.ndarray, *, tolerated: float = TOLERATED, turns: int = 40
+    scans: Sequence[tuple[Tensor, float]], norms: np.ndarray, *, tolerance: float = TOLERATED, turns: int = 40
 ) -> tuple[Tensor, np.ndarray, np.ndarray]:
     """Return the shift of every channel, and mean volume / norm before and after.
 
@@ -101,19 +101,19 @@ def find_shifts(
     Each turn moves the logit of a structure by half the log of what its volume is too large by: a shift of
     the logit moves a volume by less than the shift, so this approaches the solution from one side.
     """
-    shifts, wanted = torch.zeros(len(CHANNELS)), channels_of(FAMILIES)
+    shifts, channels = torch.zeros(len(CHANNELS)), channels_of(FAMILIES)
 
     def ratios() -> np.ndarray:
-        found = np.stack([volumes_with(*scan, shifts) for scan in scans])
-        return (found / norms).mean(axis=0)
+        ratio_table = np.stack([volumes_with(*scan, shifts) for scan in scans])
+        return (ratio_table / norms).mean(axis=0)
 
     before = now = ratios()
-    moved = np.abs(before - 1) > tolerated
+    off_target = np.abs(before - 1) > tolerance
     for _ in range(turns):
-        step = np.where(moved, -np.log(now), 0.0)
-        shifts[wanted] += torch.from_numpy(step).float()
+        step = np.where(off_target, -np.log(now), 0.0)
+        shifts[channels] += torch.from_numpy(step).float()
         now = ratios()
-        moved |= np.abs(now - 1) > tolerated  # what its neighbours gave up may have pushed it off
+        off_target |= np.abs(now - 1) > tolerance  # what its neighbours gave up may have pushed it off
     return shifts, before, now
 
 
@@ -138,22 +138,22 @@ def main() -> None:
     parser.add_argument("--scans", type=Path, required=True, help="BIDS folder with age and sex")
     parser.add_argument("--weights", type=Path, default=SHIPPED)
     parser.add_argument("--out", type=Path, help="JSON file to write; nothing is written without")
-    given = parser.parse_args()
-    network, subjects = read_network(given.weights), included(given.scans)
+    arguments = parser.parse_args()
+    network, subjects = read_network(arguments.weights), included(arguments.scans)
     norms, shifts = norms_of(subjects.subjects), {}
     for mm in (1, 2):
         scans = [near_structures(network, path, answer_mm=mm) for path in subjects.images or () if path]
-        found, before, after = find_shifts(scans, norms)
-        print(f"{len(scans)} scans, answer at {mm} mm:\n\n{table(before, after, found)}\n", flush=True)
-        chosen = zip(FAMILIES, found[channels_of(FAMILIES)].tolist(), strict=True)
-        shifts[str(mm)] = {family: round(value, 3) for family, value in chosen if value}
-    if given.out is not None:
+        shift_vector, before, after = find_shifts(scans, norms)
+        print(f"{len(scans)} scans, answer at {mm} mm:\n\n{table(before, after, shift_vector)}\n", flush=True)
+        family_shifts = zip(FAMILIES, shift_vector[channels_of(FAMILIES)].tolist(), strict=True)
+        shifts[str(mm)] = {family: round(value, 3) for family, value in family_shifts if value}
+    if arguments.out is not None:
         content = {
             "made": f"makers.calibrate_boundaries: {len(subjects)} scans, tolerated {TOLERATED}",
             "scans": subjects.name,
             "shifts": shifts,
         }
-        write_text_atomic(given.out, json.dumps(content, indent=1) + "\n")
+        write_text_atomic(arguments.out, json.dumps(content, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -124,9 +124,9 @@ def _limits(rows: list[tuple[str, dict[str, float]]]) -> dict[str, list[float]]:
         for name in sorted({name for name, _ in rows}):
             values = np.array([row[plugin.name] for group, row in rows if group == name])
             groups.append(values[np.isfinite(values)])
-        kept = [values for values in groups if len(values) >= SMALLEST_GROUP]
-        if kept:
-            limits[plugin.name] = [float(f"{edge:.5g}") for edge in limits_of(kept)]
+        large_groups = [values for values in groups if len(values) >= SMALLEST_GROUP]
+        if large_groups:
+            limits[plugin.name] = [float(f"{edge:.5g}") for edge in limits_of(large_groups)]
     return limits
 
 

@@ -68,13 +68,13 @@ def fit_line(rows: np.ndarray) -> list[float]:
 
 def judge_line(rows: np.ndarray) -> dict[str, float]:
     """Return how well the line predicts Dice, each row left out of its own fit."""
-    predicted = []
+    predictions = []
     for k in range(len(rows)):
         line = fit_line(np.delete(rows, k, axis=0))
-        predicted.append(np.clip(line[0] + rows[k, :2] @ line[1:], 0, 1))
-    error = np.abs(np.array(predicted) - rows[:, 2]).mean()
-    spread = np.std(predicted) > 0 and np.std(rows[:, 2]) > 0
-    r = np.corrcoef(predicted, rows[:, 2])[0, 1] if spread else np.nan
+        predictions.append(np.clip(line[0] + rows[k, :2] @ line[1:], 0, 1))
+    error = np.abs(np.array(predictions) - rows[:, 2]).mean()
+    spread = np.std(predictions) > 0 and np.std(rows[:, 2]) > 0
+    r = np.corrcoef(predictions, rows[:, 2])[0, 1] if spread else np.nan
     return {"r": float(r), "mean_absolute_error": float(error), "mean_dice": float(rows[:, 2].mean())}
 
 

@@ -22,21 +22,21 @@ MOST_SHAPES, TRIALS = 64, 4
 def compile_parts(task: Task) -> Callable[[], None]:
     """Compile U-Net, encoder and all of a decoder but its last layer; return what undoes it."""
     torch._dynamo.config.recompile_limit = MOST_SHAPES
-    changed: list[nn.Module] = []
+    modules: list[nn.Module] = []
     for network in task.networks.values():
         if isinstance(network, FoldedAutoencoder):
             inner: Any = network.network
             _in_training(inner.encoder, inner.encoder.forward)
             # The last layer stays outside: its gradient alone is asked for, with the graph kept.
             _in_training(inner.decoder, _trunk(inner.decoder.blocks), last=inner.decoder.blocks[-1])
-            changed += [inner.encoder, inner.decoder]
+            modules += [inner.encoder, inner.decoder]
     unet = task.networks.get("unet")
     if unet is not None:
         _in_training(unet, unet.forward)
-        changed.append(unet)
+        modules.append(unet)
 
     def undo() -> None:
-        for module in changed:
+        for module in modules:
             module.__dict__.pop("forward", None)
 
     return undo
@@ -74,9 +74,9 @@ def milliseconds(task: Task, batch: Batch, step: int, device: str) -> float:
                 objective = next(objectives, None)
             if objective is None:
                 break
-            wanted = parameters_of(task.optimizers[objective.optimizer])
-            found = torch.autograd.grad(objective.loss.float(), wanted, allow_unused=True)
-            sizes = [gradient.norm() for gradient in found if gradient is not None]
+            parameters = parameters_of(task.optimizers[objective.optimizer])
+            gradients = torch.autograd.grad(objective.loss.float(), parameters, allow_unused=True)
+            sizes = [gradient.norm() for gradient in gradients if gradient is not None]
             if not torch.isfinite(torch.stack(sizes)).all():
                 raise ValueError("a gradient is not finite")
         if device == "cuda":

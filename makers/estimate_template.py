@@ -29,16 +29,16 @@ def estimate_template(maps: Sequence[LabelMap]) -> dict[int, np.ndarray]:
     maps : sequence of LabelMap
         World axes close to right, anterior, superior.
     """
-    found = [centres(labels) for labels in maps]
-    shared = sorted(set.intersection(*(set(one) for one in found)))
-    points = np.array([[one[k] for k in shared] for one in found])
+    own_centres = [centres(labels) for labels in maps]
+    ids = sorted(set.intersection(*(set(one) for one in own_centres)))
+    points = np.array([[one[k] for k in ids] for one in own_centres])
     points -= np.array([_middle(labels) for labels in maps])[:, None]
-    mean = _mirrored(points.mean(axis=0), shared)
+    mean = _mirror(points.mean(axis=0), ids)
     for _ in range(ROUNDS):
         poses = [fit_pose(one, mean).matrix for one in points]
-        moved = np.array([one @ m[:3, :3].T + m[:3, 3] for one, m in zip(points, poses, strict=True)])
-        mean = _mirrored(moved.mean(axis=0), shared)
-    return dict(zip(shared, mean, strict=True))
+        positions = np.array([one @ m[:3, :3].T + m[:3, 3] for one, m in zip(points, poses, strict=True)])
+        mean = _mirror(positions.mean(axis=0), ids)
+    return dict(zip(ids, mean, strict=True))
 
 
 def _middle(labels: LabelMap) -> np.ndarray:
@@ -49,7 +49,7 @@ def _middle(labels: LabelMap) -> np.ndarray:
     return result
 
 
-def _mirrored(points: np.ndarray, indices: Sequence[int]) -> np.ndarray:
+def _mirror(points: np.ndarray, indices: Sequence[int]) -> np.ndarray:
     """Return the mean of the places and their mirror image, sides swapped."""
     at = {k: row for row, k in enumerate(indices)}
     partner = [at.get(_other_side(k), at[k]) for k in indices]

@@ -90,5 +90,5 @@ def _tissue_halves(labels: np.ndarray) -> list[Hemisphere]:
 
 
 def _hemisphere(masks: Sequence[np.ndarray], parcels: np.ndarray) -> Hemisphere:
-    stacked = torch.from_numpy(np.stack(masks))
-    return Hemisphere(stacked, torch.from_numpy(parcels.astype(np.int8)))
+    stack = torch.from_numpy(np.stack(masks))
+    return Hemisphere(stack, torch.from_numpy(parcels.astype(np.int8)))

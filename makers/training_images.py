@@ -65,18 +65,18 @@ def simulate_chunk(job: "tuple[Path, int, pd.DataFrame, pd.DataFrame]") -> int:
     torch.set_num_threads(1)
     folder, number, subjects, volumes = job
     grid = preset_grid("2mm")
-    made = []
+    images = []
     for row in subjects.index:
-        drawn = simulate_subject(
+        subject = simulate_subject(
             int(row), volumes.loc[row], age=float(subjects.loc[row, "age"]), seed=SEED, grid=Grid(2.0),
             skull_strip=True,
         )  # fmt: skip
-        image = prepare(drawn.image, drawn.labels, grid).data
-        made.append(np.round(255 * np.clip(image, 0, 1)).astype(np.uint8))
+        image = prepare(subject.image, subject.labels, grid).data
+        images.append(np.round(255 * np.clip(image, 0, 1)).astype(np.uint8))
     target = chunk_file(folder, number)
     temporary = target.with_suffix(".part")
     with temporary.open("wb") as stream:
-        np.save(stream, np.stack(made))
+        np.save(stream, np.stack(images))
     temporary.replace(target)
     return number
 
@@ -95,14 +95,14 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--subjects", type=int, default=2400)
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
-    given = parser.parse_args()
-    given.out.mkdir(parents=True, exist_ok=True)
-    subjects, volumes = training_table(given.subjects)
-    temporary = given.out / "subjects.part"
+    arguments = parser.parse_args()
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    subjects, volumes = training_table(arguments.subjects)
+    temporary = arguments.out / "subjects.part"
     subjects.to_csv(temporary, sep="\t", index=False)
-    temporary.replace(given.out / "subjects.tsv")
-    work = list(jobs(given.out, subjects, volumes))
-    with get_context("spawn").Pool(given.processes) as pool:
+    temporary.replace(arguments.out / "subjects.tsv")
+    work = list(jobs(arguments.out, subjects, volumes))
+    with get_context("spawn").Pool(arguments.processes) as pool:
         for number in pool.imap_unordered(simulate_chunk, work):
             print(f"chunk {number} of {len(subjects) // CHUNK}", flush=True)
 

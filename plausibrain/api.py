@@ -151,17 +151,17 @@ def generate(
     from plausibrain.generation.sample_cohort import sample_cohort
     from plausibrain.models import load_model, read_conditions
 
-    loaded = load_model(
+    network = load_model(
         model, None if checkpoint is None else Path(checkpoint), {k: str(v) for k, v in options.items()}
     )
     if isinstance(conditions, Cohort):
-        subjects = reference_conditions(conditions, brain=brain_column(loaded.conditions))
+        subjects = reference_conditions(conditions, brain=brain_column(network.conditions))
         rows = conditions_resampled(subjects, n=len(subjects), seed=seed)
     elif isinstance(conditions, pd.DataFrame):
         rows = conditions
     else:
-        rows = read_conditions(Path(conditions), loaded.conditions, texts=getattr(loaded, "columns", ()))
-    return sample_cohort(loaded, rows, out, seed=seed)
+        rows = read_conditions(Path(conditions), network.conditions, texts=getattr(network, "columns", ()))
+    return sample_cohort(network, rows, out, seed=seed)
 
 
 @dataclass(frozen=True, eq=False)
@@ -272,8 +272,8 @@ class Result:
     def _repr_html_(self) -> str:
         from html import escape
 
-        shown = self.questions[["number", "name", "verdict"]].to_html(index=False, escape=True)
-        return f"<p><strong>{escape(str(self.scorecard['sentence']))}</strong></p>{shown}"
+        table = self.questions[["number", "name", "verdict"]].to_html(index=False, escape=True)
+        return f"<p><strong>{escape(str(self.scorecard['sentence']))}</strong></p>{table}"
 
 
 _HEADLINE_COLUMNS = ("name", "label", "estimate", "ci_low", "ci_high", "unit", "n_reference", "n_generated")
@@ -346,8 +346,8 @@ def load_run(folder: PathLike) -> Result:
     from plausibrain.reports.run_folder import read_run
 
     run = read_run(Path(folder))
-    stored = {path.stem for path in (run.path / "tables").iterdir() if path.suffix in (".tsv", ".parquet")}
-    tables = {name: run.table(name) for name in SCHEMAS if name in stored}
+    names = {path.stem for path in (run.path / "tables").iterdir() if path.suffix in (".tsv", ".parquet")}
+    tables = {name: run.table(name) for name in SCHEMAS if name in names}
     return Result(run.record, run.scorecard, tables, run.path)
 
 

@@ -81,7 +81,7 @@ def run_trial(trial: Trial, settings: Settings) -> list[dict[str, Any]]:
     reference = table_cohort(trial.n, seed=base, name="reference")
     generated = table_cohort(trial.n, seed=base + 1, name="generated")
     if trial.defect != NO_DEFECT:
-        generated = _injected(trial, generated, reference, base)
+        generated = _inject(trial, generated, reference, base)
     scorecard = judge(reference, generated, settings)
     rows = [{"question": 0, "headline": "", "verdict": scorecard["verdict"]}]
     for question in scorecard["questions"]:
@@ -91,7 +91,7 @@ def run_trial(trial: Trial, settings: Settings) -> list[dict[str, Any]]:
     return [row for row in rows if row["verdict"] != "not measured"]
 
 
-def _injected(trial: Trial, cohort: Cohort, reference: Cohort, base: int) -> Cohort:
+def _inject(trial: Trial, cohort: Cohort, reference: Cohort, base: int) -> Cohort:
     plugin = next(p for p in defects("table") if p.name == trial.defect)
     training = None
     if "training" in plugin.parameters:
@@ -126,12 +126,12 @@ def run_audit(
         The table.
     """
     work = partial(_stored_trial, folder=str(out / "trials"), settings=settings)
-    tell = progress or (lambda what, done, of: None)
-    found: list[list[dict[str, Any]]] = []
+    tell = progress or (lambda what, n_done, of: None)
+    outcomes: list[list[dict[str, Any]]] = []
     for i, rows in enumerate(_map(work, trials, workers)):
-        found.append(rows)
+        outcomes.append(rows)
         tell(trials[i].defect, i + 1, len(trials))
-    return write_table(summarise(trials, found), out / "audit.tsv", AUDIT)
+    return write_table(summarise(trials, outcomes), out / "audit.tsv", AUDIT)
 
 
 def audit_to_page(
@@ -172,34 +172,34 @@ def _map(work: Callable[[Trial], Any], trials: Sequence[Trial], workers: int) ->
 
 def _stored_trial(trial: Trial, *, folder: str, settings: Settings) -> list[dict[str, Any]]:
     store = Store(Path(folder))
-    known = settings.model_dump_json(), trial.defect, trial.severity, trial.replicate, trial.n
-    key = store.key("audit", METRIC_VERSION, *known)
-    stored = store.get(key, ".json")
-    if stored is not None:
-        content: list[dict[str, Any]] = json.loads(stored.read_text(encoding="utf-8"))
+    identity = settings.model_dump_json(), trial.defect, trial.severity, trial.replicate, trial.n
+    key = store.key("audit", METRIC_VERSION, *identity)
+    file = store.get(key, ".json")
+    if file is not None:
+        content: list[dict[str, Any]] = json.loads(file.read_text(encoding="utf-8"))
         return content
     rows = run_trial(trial, settings)
     store.put(key, ".json", lambda path: path.write_text(json.dumps(rows), encoding="utf-8"))
     return rows
 
 
-def summarise(trials: Sequence[Trial], found: Sequence[list[dict[str, Any]]]) -> pd.DataFrame:
+def summarise(trials: Sequence[Trial], outcomes: Sequence[list[dict[str, Any]]]) -> pd.DataFrame:
     """Count verdicts by defect, severity and headline; the result has the columns of `AUDIT`."""
     flat = [
         {"defect": t.defect, "severity": t.severity, "subjects": t.n, **row}
-        for t, rows in zip(trials, found, strict=True)
+        for t, rows in zip(trials, outcomes, strict=True)
         for row in rows
     ]
-    known = {p.name: p for p in defects("table")}
-    counted = []
+    plugins = {p.name: p for p in defects("table")}
+    rates = []
     keys = ["defect", "severity", "subjects", "question", "headline"]
     for values, group in pd.DataFrame(flat).groupby(keys, sort=False):
         head = dict(zip(keys, values, strict=True))
-        plugin = known.get(str(head["defect"]))
+        plugin = plugins.get(str(head["defect"]))
         counts = group["verdict"].value_counts()
         no, total = int(counts.get("fail", 0)), len(group)
         low, high = proportion_confint(no, total, method="beta")
-        counted.append(
+        rates.append(
             head
             | {
                 "label": plugin.label if plugin else "No defect",
@@ -210,4 +210,4 @@ def summarise(trials: Sequence[Trial], found: Sequence[list[dict[str, Any]]]) ->
                 "share_fail": no / total, "ci_low": low, "ci_high": high,
             }
         )  # fmt: skip
-    return pd.DataFrame(counted)[[column.name for column in AUDIT.columns]]
+    return pd.DataFrame(rates)[[column.name for column in AUDIT.columns]]

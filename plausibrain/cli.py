@@ -71,8 +71,8 @@ def main() -> None:
         _fail("this is a fault of plausibrain; please report the lines above")
 
 
-def _show_version(wanted: bool) -> None:  # noqa: FBT001 - typer calls it
-    if wanted:
+def _show_version(flag: bool) -> None:  # noqa: FBT001 - typer calls it
+    if flag:
         print(f"plausibrain {version('plausibrain')}")
         raise typer.Exit
 
@@ -249,14 +249,14 @@ def run(
     }  # fmt: skip
     sources["generated"]["import_as"] = import_from_flags(preset, voxel, orientation, table)
     settings = {"n_resamples": resamples, "seed": seed, "headsize": headsize, "site": site}
-    drawn = {"model": generator, "checkpoint": checkpoint, "conditions": conditions, "n": draws,
+    sampling = {"model": generator, "checkpoint": checkpoint, "conditions": conditions, "n": draws,
              "options": name_value_pairs(generator_option or ()) or None}  # fmt: skip
-    wanted = config_from_flags(
-        config, sources, settings, out=out, name=name, noise=noise, cache=cache, generator=drawn
+    plan = config_from_flags(
+        config, sources, settings, out=out, name=name, noise=noise, cache=cache, generator=sampling
     )
-    require_same_or_overwrite(wanted, overwrite=overwrite)
+    require_same_or_overwrite(plan, overwrite=overwrite)
     if dry_run:
-        cost = forecast(wanted, n_processes=n_processes(processes, device))
+        cost = forecast(plan, n_processes=n_processes(processes, device))
         _show(as_json, cost.text, **cost.as_dict())
         return
     if sbatch:
@@ -266,28 +266,28 @@ def run(
     if share:
         with progress_bar(f"share {share}", quiet=quiet) as progress, place:
             visit_share(
-                wanted, parsed_share(share), n_processes=n_processes(processes, device), device=device,
+                plan, parsed_share(share), n_processes=n_processes(processes, device), device=device,
                 progress=progress,
             )  # fmt: skip
         _show(as_json, f"share {share} of the images is in the store", share=share)
         return
     with progress_bar("analysis", quiet=quiet) as progress, place:
         page = run_pipeline(
-            wanted, n_processes=n_processes(processes, device), device=device, progress=progress
+            plan, n_processes=n_processes(processes, device), device=device, progress=progress
         )
-    _show_run(wanted.out, page, as_json=as_json)
+    _show_run(plan.out, page, as_json=as_json)
 
 
 def _print_array(n_shares: int) -> None:
     """Print the script that starts this command as an array of shares."""
     from plausibrain.shares import array_script
 
-    words, skipped = [], False
+    words, skip = [], False
     for word in sys.argv[1:]:
-        if skipped or word.startswith("--sbatch="):
-            skipped = False
+        if skip or word.startswith("--sbatch="):
+            skip = False
         elif word == "--sbatch":
-            skipped = True
+            skip = True
         else:
             words.append(word)
     print(array_script(["plausibrain", *words], n_shares), end="")
@@ -505,12 +505,12 @@ def sweep(
     from plausibrain.progress import progress_bar
     from plausibrain.sweep import SEXES, SweepPlan, run_sweep
 
-    wanted = SweepPlan(
+    plan = SweepPlan(
         condition, numbers(values, "--values"), levels, beyond, (sex,) if sex else SEXES, repeats, seed
     )
     with progress_bar("sweep", quiet=quiet) as progress:
         line = run_sweep(
-            out, wanted, generator=generator, checkpoint=checkpoint, like=like, segmenter=segmenter,
+            out, plan, generator=generator, checkpoint=checkpoint, like=like, segmenter=segmenter,
             options=name_value_pairs(option or ()), sex_coding=sex_coding,
             n_processes=n_processes(processes, device), device=device, progress=progress,
         )  # fmt: skip
@@ -537,10 +537,10 @@ def prepare(
 
     subjects = read_cohort(cohort, sex_coding=sex_coding, min_subjects=1)
     with progress_bar("prepare", quiet=quiet) as progress:
-        made = prepare_images(
+        images = prepare_images(
             subjects, out, preset_grid(grid), labels=labels, skull_strip=not whole_head, progress=progress
         )
-    _show(as_json, f"{out}: {len(made)} images", cohort=out, n_images=len(made))
+    _show(as_json, f"{out}: {len(images)} images", cohort=out, n_images=len(images))
 
 
 @app.command()
@@ -611,8 +611,8 @@ def status(
 
     from plausibrain.run_status import run_status, status_text
 
-    known = run_status(folder)
-    print(json.dumps(asdict(known), indent=1, ensure_ascii=False) if as_json else status_text(folder, known))
+    state = run_status(folder)
+    print(json.dumps(asdict(state), indent=1, ensure_ascii=False) if as_json else status_text(folder, state))
 
 
 @app.command()
@@ -648,8 +648,8 @@ def compare(
     from plausibrain.reports.compare.compare import ANSWER, compare_runs
 
     page = compare_runs(runs, out)
-    found = json.loads((out / ANSWER).read_text(encoding="utf-8"))
-    _show(as_json, f"{answer_text(found)}\n\ncomparison: {page}", **found, page=page)
+    answer = json.loads((out / ANSWER).read_text(encoding="utf-8"))
+    _show(as_json, f"{answer_text(answer)}\n\ncomparison: {page}", **answer, page=page)
 
 
 @app.command()
@@ -682,8 +682,8 @@ def baseline(
     """Write the baseline file that `plausibrain check` compares with."""
     from plausibrain.reports.baseline import write_baseline
 
-    written = write_baseline(folder, out)
-    _show(as_json, str(written), baseline=written)
+    path = write_baseline(folder, out)
+    _show(as_json, str(path), baseline=path)
 
 
 @app.command()
@@ -754,12 +754,12 @@ def import_(
     from plausibrain.cohorts.import_recipe import read_recipe
     from plausibrain.flags import name_value_pairs, numbers_of, ranges_of
 
-    stated = {
+    options = {
         "pattern": pattern, "ignore": ignore, "orientation": orientation, "sex_coding": sex_coding,
         "voxel": None if voxel is None else numbers_of(voxel, ","),
         "scale": ranges_of(scale) if scale else None,
     }  # fmt: skip
-    recipe = read_recipe(preset, stated)
+    recipe = read_recipe(preset, options)
     n, remarks = import_images(folder, out, recipe, table=table, columns=name_value_pairs(map_ or ()))
     lines = [f"{n} images in {out}", *(f"assumed: {remark}" for remark in remarks)]
     _show(as_json, "\n".join(lines), cohort=out, n_images=n, assumed=list(remarks))
@@ -777,8 +777,8 @@ def noise(
     """Estimate the measurement noise of every structure from two visits of the same subjects."""
     from plausibrain.flags import write_noise
 
-    written = write_noise(first, second, out, sex_coding=sex_coding)
-    _show(as_json, str(written), noise=written)
+    path = write_noise(first, second, out, sex_coding=sex_coding)
+    _show(as_json, str(path), noise=path)
 
 
 @app.command()

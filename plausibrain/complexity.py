@@ -105,16 +105,16 @@ def mean_geometry(
         When there are no label maps, or none has parcels.
     """
     files = image_and_label_files(cohort, cohort.source)
-    known = [path for path in files[1] if path is not None] if files is not None else []
-    if not known:
+    paths = [path for path in files[1] if path is not None] if files is not None else []
+    if not paths:
         raise DataError(f"{cohort.source}: no label maps; segment the images first")
-    chosen = np.sort(np.random.default_rng(seed).permutation(len(known))[:most])
+    sample = np.sort(np.random.default_rng(seed).permutation(len(paths))[:most])
     rows = []
-    for number, i in enumerate(chosen):
+    for number, i in enumerate(sample):
         if progress is not None:
-            progress("cortical geometry", number, len(chosen))
-        found = cortical_geometry(with_parcels(read_label_map(known[i])))
-        rows += [{"structure": name, **values} for name, values in found.items()]
+            progress("cortical geometry", number, len(sample))
+        geometry = cortical_geometry(with_parcels(read_label_map(paths[i])))
+        rows += [{"structure": name, **values} for name, values in geometry.items()]
     if not rows:
         raise DataError(f"{cohort.source}: no label map has cortical parcels (Desikan-Killiany)")
     groups = pd.DataFrame(rows).groupby("structure")

@@ -77,8 +77,8 @@ def write_conditions(
     reference = reference_conditions(read_cohort(like, sex_coding=sex_coding, min_subjects=1), brain=brain)
     if sweep:
         short = SHORT | {"brain": brain}
-        wanted = [Sweep(short.get(name, name), levels, beyond) for name in sweep]
-        table = conditions_sweep(reference, wanted, n=n, seed=seed, sexes=(sex,) if sex else SEXES)
+        sweeps = [Sweep(short.get(name, name), levels, beyond) for name in sweep]
+        table = conditions_sweep(reference, sweeps, n=n, seed=seed, sexes=(sex,) if sex else SEXES)
     elif balanced:
         youngest, oldest = ages
         table = conditions_balanced(reference, n=n, seed=seed, youngest=youngest, oldest=oldest)

@@ -42,8 +42,8 @@ class ImportAs(BaseModel):
 
     def recipe(self, sex_coding: str | None) -> Recipe:
         """Return the preset with what is stated beside it."""
-        stated = self.model_dump(include={"pattern", "ignore", "voxel", "orientation", "scale"})
-        return read_recipe(self.preset, {**stated, "sex_coding": sex_coding})
+        options = self.model_dump(include={"pattern", "ignore", "voxel", "orientation", "scale"})
+        return read_recipe(self.preset, {**options, "sex_coding": sex_coding})
 
 
 class Source(BaseModel):
@@ -98,8 +98,8 @@ class Source(BaseModel):
 
     @field_validator("volumes", mode="before")
     @classmethod
-    def _one_or_several(cls, given: object) -> object:
-        return (given,) if isinstance(given, str | Path) else given
+    def _one_or_several(cls, value: object) -> object:
+        return (value,) if isinstance(value, str | Path) else value
 
     def read(self, role: str) -> Cohort:
         """Read the cohort; an error that an option settles says how to give that option.
@@ -110,15 +110,17 @@ class Source(BaseModel):
             `reference` or `generated`.
         """
         if self.import_as is not None:
-            return self._planned(self.import_as)
+            return self._plan(self.import_as)
         try:
             return read_cohort(**self.model_dump(exclude={"segmenter_options", "import_as"}))
         except DataError as error:
             raise DataError(f"{error}{_how_to_give(str(error), role)}") from error
 
-    def _planned(self, given: ImportAs) -> Cohort:
+    def _plan(self, options: ImportAs) -> Cohort:
         """Return the cohort that an import would make, with the images as they are."""
-        plan = plan_import(self.path, given.recipe(self.sex_coding), table=given.table, columns=given.columns)
+        plan = plan_import(
+            self.path, options.recipe(self.sex_coding), table=options.table, columns=options.columns
+        )
         name = self.name or self.path.resolve().name
         notes = tuple(
             Note("warning", "", None, "", f"assumed at import: {remark}") for remark in plan.remarks
@@ -129,9 +131,9 @@ class Source(BaseModel):
         """Return the source of the cohort that a folder of a generator becomes; others as they are."""
         if self.import_as is None:
             return self
-        given = self.import_as
+        options = self.import_as
         import_images(
-            self.path, folder, given.recipe(self.sex_coding), table=given.table, columns=given.columns
+            self.path, folder, options.recipe(self.sex_coding), table=options.table, columns=options.columns
         )
         name = self.name or self.path.resolve().name
         return self.model_copy(update={"path": folder, "name": name, "import_as": None, "sex_coding": None})
@@ -228,10 +230,10 @@ class RunConfig(BaseModel):
 
     @model_validator(mode="after")
     def _enough_images(self) -> "RunConfig":
-        wanted = self.generator.n if self.generator is not None else None
-        if wanted is not None and wanted < self.settings.min_subjects:
+        n_images = self.generator.n if self.generator is not None else None
+        if n_images is not None and n_images < self.settings.min_subjects:
             raise ValueError(
-                f"{wanted} generated images are too few; at least {self.settings.min_subjects} are needed"
+                f"{n_images} generated images are too few; at least {self.settings.min_subjects} are needed"
             )
         return self
 
@@ -302,11 +304,11 @@ def _parse(path: Path) -> dict[str, Any]:
 def _resolve(content: Any, fields: tuple[str, ...], folder: Path) -> None:
     if isinstance(content, dict):
         for name in fields:
-            given = content.get(name)
-            if isinstance(given, str):
-                content[name] = str(folder / Path(given).expanduser())
-            elif isinstance(given, list):
-                content[name] = [str(folder / Path(str(part)).expanduser()) for part in given]
+            value = content.get(name)
+            if isinstance(value, str):
+                content[name] = str(folder / Path(value).expanduser())
+            elif isinstance(value, list):
+                content[name] = [str(folder / Path(str(part)).expanduser()) for part in value]
 
 
 def describe(error: ValidationError) -> str:

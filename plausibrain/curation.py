@@ -34,10 +34,10 @@ def curate(run: Path, out: Path, *, keep: float) -> str:
         raise DataError(f"--keep is a share above 0 and up to 1, got {keep:g}")
     table = curated(run, keep=keep)
     write_table(table, out, CURATION)
-    dropped = table[table["keep"] == 0]
-    if dropped.empty:
+    others = table[table["keep"] == 0]
+    if others.empty:
         return f"{out}: {len(table)} generated subjects by plausibility, all kept"
-    nearest = dropped["share_as_far"].max()
+    nearest = others["share_as_far"].max()
     return (
         f"{out}: {int(table['keep'].sum())} of {len(table)} generated subjects kept. Of reference subjects "
         f"{nearest:.0%} are at least as far away as the most plausible one that is dropped: a cohort without "
@@ -59,8 +59,8 @@ def curated(run: Path, *, keep: float) -> pd.DataFrame:
     for other, columns in ((quality, ["quality_score", "quality_about"]), (subjects, ["age", "sex"])):
         table = table.merge(other[["participant_id", *columns]], on="participant_id", how="left")
     table = table.sort_values(["distance", "participant_id"], ignore_index=True)
-    kept = math.floor(keep * len(table) + 0.5)
-    table = table.assign(rank=np.arange(1, len(table) + 1), keep=(np.arange(len(table)) < kept).astype(int))
+    n_kept = math.floor(keep * len(table) + 0.5)
+    table = table.assign(rank=np.arange(1, len(table) + 1), keep=(np.arange(len(table)) < n_kept).astype(int))
     return table[[column.name for column in CURATION.columns]]
 
 

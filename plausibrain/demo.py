@@ -22,7 +22,7 @@ from plausibrain.pipeline import measure_run, report_run, run_cohorts
 from plausibrain.progress import progress_bar
 from plausibrain.reports.check.check import check_run
 from plausibrain.reports.compare.compare import compare_runs
-from plausibrain.simulated_images import draw_and_segment, processes
+from plausibrain.simulated_images import processes, simulate_and_segment
 
 IMAGE_DEFECTS = (("shuffled_conditions", 1.0),)
 TABLE_DEFECTS = (("regional_atrophy", 0.1), ("flat_ageing", 1.0))
@@ -115,32 +115,32 @@ def _run_on_images(
     cohorts: dict[str, Cohort], out: Path, *, seed: int, quiet: bool, say: Callable[[str], None]
 ) -> list[Path]:
     n_processes = processes()
-    asked = write_cohort(replace(cohorts["defective"], volumes=None), out / "cohorts" / "defective")
+    folder = write_cohort(replace(cohorts["defective"], volumes=None), out / "cohorts" / "defective")
     configs = [
         _config_on_images(out, "sound", None),
-        _config_on_images(out, "defective", asked / "participants.tsv"),
+        _config_on_images(out, "defective", folder / "participants.tsv"),
     ]
     with kept_processes(n_processes):
         for number, place in enumerate(("reference", "sound")):
             with progress_bar(place, quiet=quiet) as progress:
-                draw_and_segment(cohorts[place], out, place, seed=seed + number, progress=progress)
+                simulate_and_segment(cohorts[place], out, place, seed=seed + number, progress=progress)
         with progress_bar("images", quiet=quiet) as progress:
             measure_run(configs[0], n_processes=n_processes, progress=progress)
         with progress_bar("reports", quiet=quiet) as progress:
             if progress is not None:
                 progress("analysis and reports, side by side", 0, len(configs))
-            for done, (config, page) in enumerate(spread(report_run, configs, n_processes), start=1):
+            for n_done, (config, page) in enumerate(spread(report_run, configs, n_processes), start=1):
                 if progress is not None:
-                    progress("analysis and reports, side by side", done, len(configs))
+                    progress("analysis and reports, side by side", n_done, len(configs))
                 say(f"report of the {config.name}: {page}")
     return [config.out for config in configs]
 
 
 def _config_on_images(out: Path, name: str, participants: Path | None) -> RunConfig:
     """Both models have the images of the sound one; `participants` says who was asked for instead."""
-    segmented = out / "segmented"
+    segmentations = out / "segmented"
     return _config(
-        out / name, name, segmented / "reference", segmented / "sound", participants=participants,
+        out / name, name, segmentations / "reference", segmentations / "sound", participants=participants,
         images=ImageSettings(n_pairs=IMAGE_PAIRS),
     )  # fmt: skip
 

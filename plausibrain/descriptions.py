@@ -19,8 +19,8 @@ def described_quantities(results: pd.DataFrame) -> dict[str, dict[str, str]]:
     """
     present = set(results["quantity"].dropna())
     quantities = all_quantities()
-    unnamed = present - set(quantities)
-    quantities |= _similarities(unnamed) if unnamed else {}
+    others = present - set(quantities)
+    quantities |= _similarities(others) if others else {}
     return {
         name: {"label": quantity.label, "methods": quantity.methods}
         for name, quantity in sorted(quantities.items())

@@ -8,10 +8,10 @@ from plausibrain.provenance import hardware, versions
 
 def examine() -> dict[str, Any]:
     """Return versions, hardware, the accelerator, and optional tools with the way to get them."""
-    found: dict[str, Any] = {**versions(), **hardware()}
-    found["accelerator"] = _accelerator()
-    found["mri_synthseg"] = which("mri_synthseg") or "not found; comes with FreeSurfer 7.3.2 or later"
-    return found
+    facts: dict[str, Any] = {**versions(), **hardware()}
+    facts["accelerator"] = _accelerator()
+    facts["mri_synthseg"] = which("mri_synthseg") or "not found; comes with FreeSurfer 7.3.2 or later"
+    return facts
 
 
 def _accelerator() -> str:

@@ -78,7 +78,7 @@ def _client(scheduler: str | None, cluster: Path | None) -> Iterator[Any]:
         from distributed import Client
     except ImportError as error:
         raise ToolError("a Dask cluster needs dask: `pip install plausibrain[dask]`") from error
-    with _started(read_cluster(cluster)) if cluster is not None else nullcontext(scheduler) as address:
+    with _start(read_cluster(cluster)) if cluster is not None else nullcontext(scheduler) as address:
         try:
             client = Client(address, timeout=30)
         except (OSError, TimeoutError, ValueError) as error:
@@ -89,19 +89,19 @@ def _client(scheduler: str | None, cluster: Path | None) -> Iterator[Any]:
             yield client
 
 
-def _started(wanted: Cluster) -> Any:
-    if wanted.kind == "local":
+def _start(plan: Cluster) -> Any:
+    if plan.kind == "local":
         from distributed import LocalCluster
 
         return LocalCluster(
-            n_workers=wanted.workers, threads_per_worker=1, dashboard_address=None, **wanted.options
+            n_workers=plan.workers, threads_per_worker=1, dashboard_address=None, **plan.options
         )
     try:
         from dask_jobqueue import SLURMCluster
     except ImportError as error:
         raise ToolError("a SLURM cluster needs dask-jobqueue: `pip install plausibrain[slurm]`") from error
-    cluster = SLURMCluster(**{"cores": 1, "processes": 1, **wanted.options})
-    cluster.scale(jobs=wanted.workers)
+    cluster = SLURMCluster(**{"cores": 1, "processes": 1, **plan.options})
+    cluster.scale(jobs=plan.workers)
     return cluster
 
 

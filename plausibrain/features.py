@@ -95,11 +95,14 @@ def extract_features(
         cohorts["training"] = training
         files["training"] = image_and_label_files(training, out / "segmented" / "training")
     work = _Work(out, cache, settings, voxel_mm, seed, n_processes, records or {}, progress)
-    done = {role: work.features(role, cohorts[role], files[role]) for role in cohorts}
+    results = {role: work.features(role, cohorts[role], files[role]) for role in cohorts}
     for role in ROLES:
-        done[role] = work.pairs(role, done[role], files[role])
+        results[role] = work.pairs(role, results[role], files[role])
     return Features(
-        done["reference"], done["generated"], done.get("training"), work.protocol(done["reference"])
+        results["reference"],
+        results["generated"],
+        results.get("training"),
+        work.protocol(results["reference"]),
     )
 
 
@@ -131,20 +134,20 @@ class _Work:
             self._folder(role, cohort),
         )
         if role in self.records:
-            chosen = named_extractors(names, options, self.voxel_mm)
-            known = replace(cohort, images=images)
-            done = extracted_cohort(known, self.records[role], chosen, Store(folder))
-            return _with_notes(done.cohort, done.table)
+            plugins = named_extractors(names, options, self.voxel_mm)
+            with_images = replace(cohort, images=images)
+            extraction = extracted_cohort(with_images, self.records[role], plugins, Store(folder))
+            return _with_notes(extraction.cohort, extraction.table)
 
         def tell(state: State) -> None:
             self._tell(f"features, {role}", state.done, state.total)
 
-        found = extract_cohort(
+        result = extract_cohort(
             replace(cohort, images=images), labels, out=folder, names=names, options=options,
             voxel_mm=self.voxel_mm, n_processes=self.n_processes,
             progress=tell,
         )  # fmt: skip
-        return _with_notes(found.cohort, found.table)
+        return _with_notes(result.cohort, result.table)
 
     def pairs(self, role: str, cohort: Cohort, files: Files | None) -> Cohort:
         """Return the cohort with the similarity of pairs."""
@@ -154,8 +157,8 @@ class _Work:
         if files is None or self.settings.n_pairs == 0 or cohort.n_subjects < 2:
             return cohort
 
-        def tell(what: str, done: int, of: int) -> None:
-            self._tell(f"{what}, {role}", done, of)
+        def tell(what: str, n_done: int, of: int) -> None:
+            self._tell(f"{what}, {role}", n_done, of)
 
         table = pair_table(
             cohort, sources_of(*files, self._hashes(role, len(cohort))),
@@ -183,9 +186,9 @@ class _Work:
         records = self.records[role]
         return [records[row].hashes if row in records else None for row in range(n)]
 
-    def _tell(self, what: str, done: int, of: int) -> None:
+    def _tell(self, what: str, n_done: int, of: int) -> None:
         if self.progress is not None:
-            self.progress(what, done, of)
+            self.progress(what, n_done, of)
 
 
 def extractor_names(settings: ImageSettings) -> list[str]:
@@ -200,5 +203,5 @@ def _with_notes(cohort: Cohort, failures: pd.DataFrame) -> Cohort:
     notes: Mapping[tuple[str, str], None] = dict.fromkeys(
         zip(failures["participant_id"], failures["reason"], strict=True)
     )
-    said = [Note("warning", "image", value=who, message=f"no features: {why}") for who, why in notes]
-    return replace(cohort, notes=(*cohort.notes, *said))
+    more = [Note("warning", "image", value=who, message=f"no features: {why}") for who, why in notes]
+    return replace(cohort, notes=(*cohort.notes, *more))

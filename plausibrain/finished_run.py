@@ -52,24 +52,24 @@ def differences(record: dict[str, Any], config: RunConfig) -> list[str]:
     Of an input with volumes the content is compared, of one with images its place, because its content is
     known only when it is measured.
     """
-    wanted, known = config.model_dump(mode="json"), record.get("config") or {}
-    found = []
+    plan, before = config.model_dump(mode="json"), record.get("config") or {}
+    changes = []
     for role in ("reference", "generated"):
-        if _input(known.get(role)) != _input(wanted.get(role)) or _changed(record, config, role):
-            found.append(role)
-    return found + [name for name in DECISIVE if known.get(name) != wanted.get(name)]
+        if _input(before.get(role)) != _input(plan.get(role)) or _has_changed(record, config, role):
+            changes.append(role)
+    return changes + [name for name in DECISIVE if before.get(name) != plan.get(name)]
 
 
 def _input(source: dict[str, Any] | None) -> dict[str, Any] | None:
     return None if source is None else {key: value for key, value in source.items() if key != "name"}
 
 
-def _changed(record: dict[str, Any], config: RunConfig, role: str) -> bool:
+def _has_changed(record: dict[str, Any], config: RunConfig, role: str) -> bool:
     source = getattr(config, role)
     if source is None or config.generator is not None:
         return False  # with a generator the record describes the reference on the grid of the model
     cohort: Cohort = source.read(role)
     if cohort.volumes is None:
         return False
-    stated, now = record.get(role) or {}, describe_cohort(cohort)
-    return any(stated.get(key) != now[key] for key in IDENTITY)
+    before, now = record.get(role) or {}, describe_cohort(cohort)
+    return any(before.get(key) != now[key] for key in IDENTITY)

@@ -38,23 +38,23 @@ def config_from_flags(
         When a cohort or the output folder is given in neither, or a value is wrong.
     """
     base = read_config(config).model_dump() if config else {}
-    drawn = _given(generator or {})
-    if drawn or base.get("generator"):
-        seed = _given({"seed": settings.get("seed")})
-        base["generator"] = (base.get("generator") or {}) | seed | drawn
-    required = ("reference",) if base.get("generator") else ("reference", "generated")
+    sampling = _set_values(generator or {})
+    if sampling or base.get("generator"):
+        seed = _set_values({"seed": settings.get("seed")})
+        base["generator"] = (base.get("generator") or {}) | seed | sampling
+    roles = ("reference",) if base.get("generator") else ("reference", "generated")
     for role, flags in sources.items():
-        if role not in required and not flags.get("path") and not base.get(role):
+        if role not in roles and not flags.get("path") and not base.get(role):
             continue
-        base[role] = (base.get(role) or {}) | _given(flags)
+        base[role] = (base.get(role) or {}) | _set_values(flags)
         if "path" not in base[role]:
             raise DataError(
-                f"no {role} cohort: give --{role} PATH{_or_draw(role)}, or a YAML file with a field {role!r}"
+                f"no {role} cohort: give --{role} PATH{_or_model(role)}, or a YAML file with a field {role!r}"
             )
-    base["settings"] = (base.get("settings") or {}) | _given(settings)
+    base["settings"] = (base.get("settings") or {}) | _set_values(settings)
     if noise is not None:
         base["settings"]["noise"] = read_noise(noise)
-    base |= _given({"out": out, "name": name, "cache": cache})
+    base |= _set_values({"out": out, "name": name, "cache": cache})
     if "out" not in base:
         raise DataError("no run folder: give --out FOLDER, or a YAML file with a field 'out'")
     try:
@@ -63,11 +63,11 @@ def config_from_flags(
         raise DataError(describe(error)) from error
 
 
-def _or_draw(role: str) -> str:
+def _or_model(role: str) -> str:
     return " or --generator MODEL" if role == "generated" else ""
 
 
-def _given(flags: Mapping[str, Any]) -> dict[str, Any]:
+def _set_values(flags: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in flags.items() if value is not None}
 
 
@@ -79,13 +79,13 @@ def name_value_pairs(pairs: Iterable[str]) -> dict[str, str]:
     >>> name_value_pairs(["device=cuda"])
     {'device': 'cuda'}
     """
-    found = {}
+    values = {}
     for pair in pairs:
         name, equals, value = pair.partition("=")
         if not equals or not name:
             raise DataError(f"option {pair!r}: expected name=value")
-        found[name] = value
-    return found
+        values[name] = value
+    return values
 
 
 def numbers_of(text: str, separator: str) -> tuple[float, ...]:
@@ -115,14 +115,14 @@ def import_from_flags(
     DataError
         For a grid or a table without a preset.
     """
-    stated = _given({"voxel": voxel, "orientation": orientation, "table": table})
+    options = _set_values({"voxel": voxel, "orientation": orientation, "table": table})
     if preset is None:
-        if stated:
-            raise DataError(f"--{next(iter(stated))} goes with --preset; or use `plausibrain import` first")
+        if options:
+            raise DataError(f"--{next(iter(options))} goes with --preset; or use `plausibrain import` first")
         return None
     if voxel is not None:
-        stated["voxel"] = numbers_of(voxel, ",")
-    return {"preset": preset, **stated}
+        options["voxel"] = numbers_of(voxel, ",")
+    return {"preset": preset, **options}
 
 
 def paths_of(text: str | None) -> tuple[str, ...] | None:
@@ -156,15 +156,15 @@ def write_noise(first: Path, second: Path, out: Path, *, sex_coding: str | None 
     return write_table(estimate_noise(visits[0], visits[1], Settings()), out, NOISE)
 
 
-def n_processes(given: int, device: str) -> int:
+def n_processes(n: int, device: str) -> int:
     """Return how many processes work on images: as many as given, or what the machine allows.
 
     One process on a GPU reads and writes while another one's network runs; more would only share it.
     """
     from plausibrain.cohorts.arithmetic import choose_device
 
-    if given > 0:
-        return given
+    if n > 0:
+        return n
     most = processes_here(memory_gb=IMAGE_MEMORY_GB)
     return min(2, most) if choose_device(device).startswith("cuda") else most
 
@@ -178,9 +178,9 @@ def numbers(text: str, flag: str) -> tuple[float, ...]:
         When one is no finite number.
     """
     try:
-        found = tuple(float(part) for part in text.split(",") if part.strip())
+        values = tuple(float(part) for part in text.split(",") if part.strip())
     except ValueError as error:
         raise DataError(f"{flag} {text}: expected numbers with commas between them") from error
-    if not all(math.isfinite(value) for value in found):
+    if not all(math.isfinite(value) for value in values):
         raise DataError(f"{flag} {text}: expected finite numbers")
-    return found
+    return values

@@ -21,7 +21,7 @@ from plausibrain.models import load_model, read_conditions
 COARSE_MM, COARSE_SEGMENTER = 1.5, "synthseg_style_2mm"
 
 
-def draw_and_measure(
+def sample_and_measure(
     config: RunConfig,
     generator: Generator,
     *,
@@ -55,7 +55,7 @@ def draw_and_measure(
     """
     model = load_model(generator.model, generator.checkpoint, generator.options, device=device)
     segmenter = config.reference.segmenter or segmenter_for(model.grid)
-    known = config.reference.read("reference")
+    source = config.reference.read("reference")
 
     options = config.reference.segmenter_options or None
     measure = partial(
@@ -68,13 +68,13 @@ def draw_and_measure(
             cohort, model.grid, config.out, role, segmenter=segmenter, measure=measure, progress=progress
         )
 
-    reference = to_grid(known, "reference")
-    asked = known if known.volumes is not None or known.images is None else reference
-    drawn = _draw(model, generator, asked, config.out / "generated", progress)
+    reference = to_grid(source, "reference")
+    subjects = source if source.volumes is not None or source.images is None else reference
+    images = _sample(model, generator, subjects, config.out / "generated", progress)
     place = config.out / "segmented" / "generated"
     cohorts = {
         "reference": reference,
-        "generated": measure(drawn, place, segmenter=segmenter),
+        "generated": measure(images, place, segmenter=segmenter),
     }
     if config.training is not None:
         cohorts["training"] = to_grid(config.training.read("training"), "training")
@@ -115,16 +115,18 @@ def on_grid(
     return measure(on_its_grid, out / "segmented" / role, segmenter=segmenter)
 
 
-def _draw(model: Model, generator: Generator, asked: Cohort, out: Path, progress: Progress | None) -> Cohort:
+def _sample(
+    model: Model, generator: Generator, cohort: Cohort, out: Path, progress: Progress | None
+) -> Cohort:
     if generator.conditions is not None:
         texts = getattr(model, "columns", ())
         rows = read_conditions(generator.conditions, model.conditions, texts=texts)
     else:
-        subjects = reference_conditions(asked, brain=brain_column(model.conditions))
+        subjects = reference_conditions(cohort, brain=brain_column(model.conditions))
         rows = conditions_resampled(subjects, n=generator.n or len(subjects), seed=generator.seed)
 
-    def tell(done: int, of: int) -> None:
+    def tell(n_done: int, of: int) -> None:
         if progress is not None:
-            progress("drawing images", done, of)
+            progress("sampling images", n_done, of)
 
     return sample_cohort(model, rows, out, seed=generator.seed, name=generator.model, on_image=tell)

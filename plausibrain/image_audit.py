@@ -32,7 +32,7 @@ from plausibrain.pipeline import measure_run, report_run
 from plausibrain.provenance import METRIC_VERSION
 from plausibrain.reports.audit import NO_DEFECT
 from plausibrain.reports.audit_images import write_image_audit_page
-from plausibrain.simulated_images import draw_and_segment, processes, segment_blind
+from plausibrain.simulated_images import processes, segment_blind, simulate_and_segment
 
 Report = Callable[[str, int, int], None]
 REFERENCE, TRAINING = "reference", "training"
@@ -68,7 +68,7 @@ class Defect:
 
 def audited_defects(only: Sequence[str] = ()) -> list[Defect]:
     """Return no defect, then every defect at the largest severity of its ladder."""
-    chosen = [plugin for plugin in defects() if not only or plugin.name in only]
+    plugins = [plugin for plugin in defects() if not only or plugin.name in only]
     return [Defect()] + [
         Defect(
             plugin.name,
@@ -78,7 +78,7 @@ def audited_defects(only: Sequence[str] = ()) -> list[Defect]:
             plugin.unit,
             tuple(plugin.detects),
         )
-        for plugin in chosen
+        for plugin in plugins
     ]
 
 
@@ -112,19 +112,19 @@ def run_image_audit(
     Path
         The page.
     """
-    planned, n_processes = audited_defects(only), processes()
-    tell = progress or (lambda what, done, of: None)
+    plan, n_processes = audited_defects(only), processes()
+    tell = progress or (lambda what, n_done, of: None)
     reference = table_cohort(n, seed=10 * seed, name=REFERENCE)
     sound = table_cohort(n, seed=10 * seed + 1, name="sound")
     training = table_cohort(n, seed=10 * seed + 2, name=TRAINING)
-    configs = {defect: _config(defect, out, settings or Settings(), n) for defect in planned}
+    configs = {defect: _config(defect, out, settings or Settings(), n) for defect in plan}
 
     def about(defect: Defect, number: int) -> Report:
-        return lambda what, done, of: tell(f"{defect.label}: {what} {done}/{of}", number, 2 * len(planned))
+        return lambda what, n_done, of: tell(f"{defect.label}: {what} {n_done}/{of}", number, 2 * len(plan))
 
     with kept_processes(n_processes):
-        draw_and_segment(reference, out, REFERENCE, seed=10 * seed, progress=about(Defect(), 0))
-        for number, defect in enumerate(planned):
+        simulate_and_segment(reference, out, REFERENCE, seed=10 * seed, progress=about(Defect(), 0))
+        for number, defect in enumerate(plan):
             _make_cohort(
                 defect, sound, {TRAINING: training, REFERENCE: reference}, out, seed, about(defect, number)
             )
@@ -133,10 +133,10 @@ def run_image_audit(
         _report_missing(
             list(configs.values()),
             n_processes,
-            lambda what, done, of: tell(f"{what} {done}/{of}", len(planned) + done, 2 * len(planned)),
+            lambda what, n_done, of: tell(f"{what} {n_done}/{of}", len(plan) + n_done, 2 * len(plan)),
         )
     tell("done", 1, 1)
-    rows = [row for defect, config in configs.items() for row in _judged(defect, config, n)]
+    rows = [row for defect, config in configs.items() for row in _rows_of_report(defect, config, n)]
     write_table(
         pd.DataFrame(rows)[[column.name for column in AUDIT_IMAGES.columns]],
         out / "audit_images.tsv",
@@ -153,31 +153,31 @@ def run_image_audit(
 
 
 def _make_cohort(
-    defect: Defect, sound: Cohort, copied: Mapping[str, Cohort], out: Path, seed: int, progress: Report
+    defect: Defect, sound: Cohort, sources: Mapping[str, Cohort], out: Path, seed: int, progress: Report
 ) -> None:
     """Write images and measured volumes of one defect below ``out``."""
     place = defect.name
     if defect.level == "image":
         images = read_cohort(out / "cohorts" / NO_DEFECT, name="sound")
-        injected = inject_in_images(
+        defective = inject_in_images(
             defect.name, images, out / "cohorts" / place, severity=defect.severity, seed=seed,
-            on_image=lambda done, of: progress("injecting", done, of),
+            on_image=lambda n_done, of: progress("injecting", n_done, of),
         )  # fmt: skip
-        segment_blind(injected, out / "segmented" / place, progress=progress)
+        segment_blind(defective, out / "segmented" / place, progress=progress)
         return
     cohort = sound
     if defect.level == "table":
         plugin = next(p for p in defects("table") if p.name == defect.name)
-        given = copied[plugin.copies] if "training" in plugin.parameters else None
-        cohort = inject(defect.name, sound, severity=defect.severity, seed=seed, training=given)
-    draw_and_segment(replace(cohort, name=place), out, place, seed=10 * seed + 1, progress=progress)
+        training = sources[plugin.copies] if "training" in plugin.parameters else None
+        cohort = inject(defect.name, sound, severity=defect.severity, seed=seed, training=training)
+    simulate_and_segment(replace(cohort, name=place), out, place, seed=10 * seed + 1, progress=progress)
 
 
 def _config(defect: Defect, out: Path, settings: Settings, n: int) -> RunConfig:
-    segmented = out / "segmented"
+    segmentations = out / "segmented"
     return RunConfig(
-        reference=Source(path=segmented / REFERENCE, name=REFERENCE),
-        generated=Source(path=segmented / defect.name, name=defect.label),
+        reference=Source(path=segmentations / REFERENCE, name=REFERENCE),
+        generated=Source(path=segmentations / defect.name, name=defect.label),
         out=out / "runs" / defect.name,
         settings=settings,
         images=ImageSettings(n_pairs=PAIRS_PER_SUBJECT * n),
@@ -186,10 +186,10 @@ def _config(defect: Defect, out: Path, settings: Settings, n: int) -> RunConfig:
 
 def _report_missing(configs: Sequence[RunConfig], n_processes: int, progress: Report) -> None:
     """Write the reports that do not lie there yet, and beside each what it was written from."""
-    missing = [config for config in configs if not _is_written(config)]
-    for done, (config, _) in enumerate(spread(report_or_reason, missing, n_processes), start=1):
+    todo = [config for config in configs if not _is_written(config)]
+    for n_done, (config, _) in enumerate(spread(report_or_reason, todo, n_processes), start=1):
         write_text_atomic(config.out / NOTE, _key(config))
-        progress("reports", done, len(missing))
+        progress("reports", n_done, len(todo))
 
 
 def report_or_reason(config: RunConfig) -> None:
@@ -214,49 +214,49 @@ def _key(config: RunConfig) -> str:
     return Store.key(config.model_dump(mode="json"), content, METRIC_VERSION)
 
 
-def _judged(defect: Defect, config: RunConfig, n: int) -> Iterator[dict[str, Any]]:
+def _rows_of_report(defect: Defect, config: RunConfig, n: int) -> Iterator[dict[str, Any]]:
     """Read the scorecard of one cohort; yield a row per question and headline."""
     reason = config.out / REFUSED
     if reason.is_file():
-        yield from _refused(defect, n, reason.read_text(encoding="utf-8"))
+        yield from _refusal(defect, n, reason.read_text(encoding="utf-8"))
         return
     scorecard = json.loads((config.out / "scorecard.json").read_text(encoding="utf-8"))
-    known = _known(defect, n)
+    identity = _identity(defect, n)
     for question in scorecard["questions"]:
-        declared = int(question["number"] in defect.detects)
-        yield known | _row(question, declared, question["verdict"], None)
+        should_fail = int(question["number"] in defect.detects)
+        yield identity | _row(question, should_fail, question["verdict"], None)
         for headline in question["headlines"]:
-            yield known | _row(question, declared, headline["verdict"], headline)
+            yield identity | _row(question, should_fail, headline["verdict"], headline)
 
 
-def _known(defect: Defect, n: int) -> dict[str, Any]:
+def _identity(defect: Defect, n: int) -> dict[str, Any]:
     return {
         "defect": defect.name, "label": defect.label, "severity": defect.severity,
         "unit": defect.unit, "level": defect.level, "subjects": n,
     }  # fmt: skip
 
 
-def _refused(defect: Defect, n: int, reason: str) -> Iterator[dict[str, Any]]:
+def _refusal(defect: Defect, n: int, reason: str) -> Iterator[dict[str, Any]]:
     """Yield a row per question of a cohort that no report could be written about."""
     for number in range(1, N_QUESTIONS + 1):
         question = {"number": number, "name": f"refused: {reason}"}
-        yield _known(defect, n) | _row(question, int(number in defect.detects), "refused", None)
+        yield _identity(defect, n) | _row(question, int(number in defect.detects), "refused", None)
 
 
 def _row(
-    question: dict[str, Any], declared: int, verdict: str, headline: dict[str, Any] | None
+    question: dict[str, Any], should_fail: int, verdict: str, headline: dict[str, Any] | None
 ) -> dict[str, Any]:
-    shown = headline or {}
-    null = shown.get("null") or {}
+    entry = headline or {}
+    null = entry.get("null") or {}
     return {
         "question": question["number"],
-        "declared": declared,
-        "headline": shown.get("name", ""),
-        "headline_label": shown.get("label", question["name"]),
+        "declared": should_fail,
+        "headline": entry.get("name", ""),
+        "headline_label": entry.get("label", question["name"]),
         "verdict": verdict,
-        "estimate": shown.get("estimate"),
-        "ci_low": shown.get("ci_low"),
-        "ci_high": shown.get("ci_high"),
+        "estimate": entry.get("estimate"),
+        "ci_low": entry.get("ci_low"),
+        "ci_high": entry.get("ci_high"),
         "null_low": null.get("low"),
         "null_high": null.get("high"),
     }

@@ -16,13 +16,13 @@ RECORD = "segmentation.tsv"
 Files = tuple[tuple[Path | None, ...], tuple[Path | None, ...]]
 
 
-def image_and_label_files(cohort: Cohort, segmented: Path) -> Files | None:
+def image_and_label_files(cohort: Cohort, segmentation: Path) -> Files | None:
     """Images and label maps of every row, or None when the cohort has none.
 
     Parameters
     ----------
     cohort : Cohort
-    segmented : Path
+    segmentation : Path
         Folder into which this run segments the cohort, if it does.
 
     Returns
@@ -38,12 +38,12 @@ def image_and_label_files(cohort: Cohort, segmented: Path) -> Files | None:
     """
     if cohort.images is not None and cohort.labels is not None:
         return (cohort.images, cohort.labels) if any(cohort.labels) else None
-    for folder in (segmented, cohort.source):
+    for folder in (segmentation, cohort.source):
         record = folder / RECORD
-        if record.is_file() and (folder != segmented or cohort.images is not None):
-            found = _recorded(cohort, record)
-            if found is not None:
-                return found
+        if record.is_file() and (folder != segmentation or cohort.images is not None):
+            files = _from_record(cohort, record)
+            if files is not None:
+                return files
     if cohort.images is None:
         return None
     labels = tuple(None if image is None else _beside(image) for image in cohort.images)
@@ -70,15 +70,15 @@ def results_folder(cohort: Cohort, out: Path, role: str, *, cache: Path | None =
     return out
 
 
-def _recorded(cohort: Cohort, record: Path) -> Files | None:
+def _from_record(cohort: Cohort, record: Path) -> Files | None:
     table = pd.read_csv(record, sep="\t", dtype=str, keep_default_na=False)
     rows: dict[str, dict[str, str]] = {
         _subject(row["participant_id"]): {str(k): str(v) for k, v in row.items()}
         for row in table.to_dict("records")
     }
-    found = [rows.get(_subject(name), {}) for name in cohort.subjects["participant_id"]]
-    labels = [_label_file(row.get("labels", ""), record.parent) for row in found]
-    images = cohort.images or [_existing(row.get("image", ""), record.parent) for row in found]
+    records = [rows.get(_subject(name), {}) for name in cohort.subjects["participant_id"]]
+    labels = [_label_file(row.get("labels", ""), record.parent) for row in records]
+    images = cohort.images or [_existing(row.get("image", ""), record.parent) for row in records]
     return (tuple(images), tuple(labels)) if any(labels) and any(images) else None
 
 
@@ -90,19 +90,19 @@ def _subject(name: object) -> str:
         return str(name)
 
 
-def _label_file(written: str, folder: Path) -> Path | None:
+def _label_file(entry: str, folder: Path) -> Path | None:
     """Label map where it was written, or in the store of a folder that has moved since."""
-    if written in ("", "n/a"):
+    if entry in ("", "n/a"):
         return None
-    path = folder / written
+    path = folder / entry
     return (
         path if path.is_file() else Store(folder / "store").get(path.name.removesuffix(".nii.gz"), ".nii.gz")
     )
 
 
-def _existing(written: str, folder: Path) -> Path | None:
-    path = folder / written
-    return path if written not in ("", "n/a") and path.is_file() else None
+def _existing(entry: str, folder: Path) -> Path | None:
+    path = folder / entry
+    return path if entry not in ("", "n/a") and path.is_file() else None
 
 
 def _beside(image: Path) -> Path | None:

@@ -66,14 +66,14 @@ class Choice:
 
 
 def choices(
-    generated: Cohort, shown: np.ndarray, cases: pd.DataFrame, nearest: pd.DataFrame, *, seed: int
+    generated: Cohort, visible: np.ndarray, cases: pd.DataFrame, nearest: pd.DataFrame, *, seed: int
 ) -> Iterator[Choice]:
     """Yield random images, the least segmentable, the worst and most typical of a question, and those alike.
 
     Parameters
     ----------
     generated : Cohort
-    shown : ndarray of bool, (n,)
+    visible : ndarray of bool, (n,)
         Which rows have an image.
     cases : DataFrame
         Columns of `plausibrain.cohorts.schemas.CASES`.
@@ -83,12 +83,12 @@ def choices(
         Of the random images.
     """
     subjects = generated.subjects
-    included = np.flatnonzero(shown & (subjects["status"] == OK).to_numpy())
-    by_id = np.argsort(subjects["participant_id"].to_numpy(dtype=str)[included], kind="stable")
-    order = included[by_id][np.random.default_rng(seed).permutation(len(included))]
+    usable = np.flatnonzero(visible & (subjects["status"] == OK).to_numpy())
+    by_id = np.argsort(subjects["participant_id"].to_numpy(dtype=str)[usable], kind="stable")
+    order = usable[by_id][np.random.default_rng(seed).permutation(len(usable))]
     yield from (Choice(int(row), 0, "random") for row in order[:N_RANDOM])
-    yield from _least_segmentable(generated, shown)
-    rows = {str(name): row for row, name in enumerate(subjects["participant_id"]) if shown[row]}
+    yield from _least_segmentable(generated, visible)
+    rows = {str(name): row for row, name in enumerate(subjects["participant_id"]) if visible[row]}
     yield from _unusual(rows, cases)
     own = _image_space(nearest)
     own = own[own["participant_id"].isin(rows)]
@@ -99,24 +99,24 @@ def choices(
 def _unusual(rows: dict[str, int], cases: pd.DataFrame) -> Iterator[Choice]:
     own = cases[(cases["cohort"] == "generated") & cases["participant_id"].isin(rows)]
     for question, part in own.groupby("question"):
-        ranked = part.sort_values(["score", "participant_id"], ascending=[False, True], kind="stable")
-        for group, chosen in (("worst", ranked.head(N_WORST)), ("typical", ranked.tail(N_TYPICAL))):
-            for place, (_, case) in enumerate(chosen.iterrows()):
+        order = part.sort_values(["score", "participant_id"], ascending=[False, True], kind="stable")
+        for group, best in (("worst", order.head(N_WORST)), ("typical", order.tail(N_TYPICAL))):
+            for place, (_, case) in enumerate(best.iterrows()):
                 yield Choice(
                     rows[case["participant_id"]], int(str(question)), group, str(case["about"]),
                     float(case["deviation"]), look_around=question == LOOK_AROUND and place == 0,
                 )  # fmt: skip
 
 
-def _least_segmentable(generated: Cohort, shown: np.ndarray) -> Iterator[Choice]:
+def _least_segmentable(generated: Cohort, visible: np.ndarray) -> Iterator[Choice]:
     """Excluded images, and those whose segmentation is predicted to be worst."""
-    out = np.flatnonzero(shown & (generated.subjects["status"] != OK).to_numpy())
+    out = np.flatnonzero(visible & (generated.subjects["status"] != OK).to_numpy())
     yield from (Choice(int(row), 1, "excluded") for row in out[:N_QUALITY])
     if generated.qc is None:
         return
     lowest = generated.qc.min(axis=1).to_numpy()
-    ranked = np.argsort(np.where(np.isfinite(lowest) & shown, lowest, np.inf), kind="stable")
-    for row in ranked[: min(N_QUALITY, int(np.isfinite(lowest).sum()))]:
+    order = np.argsort(np.where(np.isfinite(lowest) & visible, lowest, np.inf), kind="stable")
+    for row in order[: min(N_QUALITY, int(np.isfinite(lowest).sum()))]:
         scores = generated.qc.iloc[int(row)]
         worst = str(scores.idxmin())
         yield Choice(int(row), 1, "lowest quality", f"{worst} {scores[worst]:.2f}")
@@ -130,27 +130,27 @@ def _image_space(nearest: pd.DataFrame) -> pd.DataFrame:
 
 def _copies(rows: dict[str, int], nearest: pd.DataFrame) -> Iterator[Choice]:
     """Images most like a training image, each with that image and with the held-out subject most like it."""
-    known = nearest[nearest["similarity"].notna()]
-    ranked = known.sort_values(["similarity", "participant_id"], ascending=[False, True], kind="stable")
-    for _, line in ranked.head(N_COPIES).iterrows():
+    pairs = nearest[nearest["similarity"].notna()]
+    order = pairs.sort_values(["similarity", "participant_id"], ascending=[False, True], kind="stable")
+    for _, line in order.head(N_COPIES).iterrows():
         verdict = "copy" if line["copy"] == 1 else "not a copy"
-        trained = Beside("training", line["nearest_training"], line["similarity"], line["limit"], verdict)
+        original = Beside("training", line["nearest_training"], line["similarity"], line["limit"], verdict)
         real = Beside("reference", line["nearest_held_out"], line["similarity_held_out"])
-        yield Choice(rows[line["participant_id"]], 9, "copies", beside=(trained, real))
+        yield Choice(rows[line["participant_id"]], 9, "copies", beside=(original, real))
 
 
 def _near_duplicates(rows: dict[str, int], nearest: pd.DataFrame) -> Iterator[Choice]:
     """Pairs of generated images that are nearest to each other, each pair once."""
-    known = nearest[nearest["nearest_generated"].isin(rows)]
-    ranked = known.sort_values(["distance_generated", "participant_id"], kind="stable")
-    seen = set[frozenset[str]]()
-    for _, line in ranked.iterrows():
+    pairs = nearest[nearest["nearest_generated"].isin(rows)]
+    order = pairs.sort_values(["distance_generated", "participant_id"], kind="stable")
+    couples = set[frozenset[str]]()
+    for _, line in order.iterrows():
         pair = frozenset((line["participant_id"], line["nearest_generated"]))
-        if pair in seen:
+        if pair in couples:
             continue
-        if len(seen) == N_NEAR_DUPLICATES:
+        if len(couples) == N_NEAR_DUPLICATES:
             return
-        seen.add(pair)
+        couples.add(pair)
         verdict = {1.0: "near-duplicate", 0.0: "not a near-duplicate"}.get(line["near_duplicate"], "")
         other = Beside(
             "generated", line["nearest_generated"], line["distance_generated"], line["limit_generated"],

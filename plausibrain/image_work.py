@@ -107,31 +107,31 @@ def visit_cohorts(
     Visited
     """
     files = {role: _files(cohort, work.out, role) for role, cohort in cohorts.items()}
-    compared = all(files.get(role) is not None for role in COMPARED)
+    both = all(files.get(role) is not None for role in COMPARED)
     voxel_mm = 1.0
-    if compared:
-        with_images = [replace(cohorts[role], images=_known(files, role)[0]) for role in COMPARED]
+    if both:
+        with_images = [replace(cohorts[role], images=_files_of(files, role)[0]) for role in COMPARED]
         voxel_mm = working_resolution(*with_images)
-    found, records = dict(cohorts), {}
+    cohorts_after, records = dict(cohorts), {}
     visits = {
         role: _Visit(
-            role, cohort, _known(files, role), work, (segmenters or {}).get(role, ChosenSegmenter()),
-            compared and role in EXTRACTED, voxel_mm,
+            role, cohort, _files_of(files, role), work, (segmenters or {}).get(role, ChosenSegmenter()),
+            both and role in EXTRACTED, voxel_mm,
         )
         for role, cohort in cohorts.items()
-        if files[role] is not None and ((compared and role in EXTRACTED) or _lacks_volumes(cohort))
+        if files[role] is not None and ((both and role in EXTRACTED) or _lacks_volumes(cohort))
     }  # fmt: skip
     if work.share is None:
         work.manifest.begin({role: visit.n_images for role, visit in visits.items()})
     for role, visit in visits.items():
-        found[role], records[role] = visit.run()
-    compared_records = {role: known for role, known in records.items() if compared and role in EXTRACTED}
-    return Visited(found, compared_records, voxel_mm)
+        cohorts_after[role], records[role] = visit.run()
+    compared_records = {role: record for role, record in records.items() if both and role in EXTRACTED}
+    return Visited(cohorts_after, compared_records, voxel_mm)
 
 
-def _known(files: Mapping[str, Files | None], role: str) -> Files:
-    known = files[role]
-    return known if known is not None else ((), ())
+def _files_of(files: Mapping[str, Files | None], role: str) -> Files:
+    pair = files[role]
+    return pair if pair is not None else ((), ())
 
 
 def _lacks_volumes(cohort: Cohort) -> bool:
@@ -192,8 +192,8 @@ class _Visit:
         with ExitStack() as stack:
             alone = to_segment and share is None
             folder = stack.enter_context(locked_folder(self.place)) if alone else None
-            visited = visit_images(images, labels, steps, n_processes=self.work.n_processes, progress=tell)
-            records = dict(visited)
+            results = visit_images(images, labels, steps, n_processes=self.work.n_processes, progress=tell)
+            records = dict(results)
             if steps.segmenting is None or folder is None:
                 return self.cohort, records
             folder.require()
@@ -221,6 +221,6 @@ class _Visit:
             return steps
         if self.role in COMPARED:
             steps = replace(steps, measuring=Measuring(self.voxel_mm, results / "measured"))
-        chosen = named_extractors(extractor_names(work.settings), work.settings.extractors, self.voxel_mm)
-        vectors = extracting(chosen, voxel_mm=self.voxel_mm, folder=results / "extracted")
+        plugins = named_extractors(extractor_names(work.settings), work.settings.extractors, self.voxel_mm)
+        vectors = extracting(plugins, voxel_mm=self.voxel_mm, folder=results / "extracted")
         return replace(steps, extracting=vectors)

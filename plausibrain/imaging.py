@@ -1,4 +1,4 @@
-"""Image cohorts: drawing them with the simulator, and measuring them with a segmenter."""
+"""Image cohorts: making them with the simulator, and measuring them with a segmenter."""
 
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -159,15 +159,15 @@ def path_in_table(path: Path | None, folder: Path) -> str:
 
 def words(state: Any) -> str:
     """Return what a line of progress says after the name of the work: rate, time left, failures."""
-    failed = f", {state.n_failed} failed" if state.n_failed else ""
+    failures = f", {state.n_failed} failed" if state.n_failed else ""
     if state.per_minute != state.per_minute:  # NaN before the first fresh image
-        return failed
-    return f", {state.per_minute:.1f} a minute, {state.seconds_left:.0f} s left{failed}"
+        return failures
+    return f", {state.per_minute:.1f} a minute, {state.seconds_left:.0f} s left{failures}"
 
 
-def refuse_options(given: Mapping[str, object]) -> None:
+def refuse_options(options: Mapping[str, object]) -> None:
     """Raise `DataError` for an option that trained models have and the simulator does not."""
-    for name, value in given.items():
+    for name, value in options.items():
         if value:
             raise DataError(f"the simulator takes no {name}; leave it out, or name another --model")
 
@@ -230,14 +230,14 @@ def simulate(
     if conditions is None:
         subjects = table_cohort(n, seed=seed, name=out.name, age=age)
     else:
-        asked = read_conditions(conditions, REQUESTS, sex_coding=sex_coding)
-        subjects = asked_cohort(asked, seed=seed, name=out.name)
+        table = read_conditions(conditions, REQUESTS, sex_coding=sex_coding)
+        subjects = asked_cohort(table, seed=seed, name=out.name)
     if defect is not None:
         subjects = inject(defect, subjects, severity=severity, seed=seed)
 
-    def tell(done: int, of: int) -> None:
+    def tell(n_done: int, of: int) -> None:
         if progress is not None:
-            progress("drawing subjects", done, of)
+            progress("simulating subjects", n_done, of)
 
     grid = Grid(voxel_mm=voxel_mm)
     return simulate_cohort(

@@ -69,9 +69,9 @@ def train_model(
     return f"{out}: {model} trained on {checkpoint.facts['n_trained_on']} images in {clock(seconds)}"
 
 
-def with_measured_volumes(cohort: Cohort, segmented: Path) -> Cohort:
+def with_measured_volumes(cohort: Cohort, segmentation: Path) -> Cohort:
     """Return the cohort with the volumes that `plausibrain segment` wrote into a folder, joined by id."""
-    measured = read_cohort(segmented, min_subjects=1)
+    measured = read_cohort(segmentation, min_subjects=1)
     if measured.volumes is None:
         return cohort
     by_id = measured.volumes.set_index(measured.subjects["participant_id"].map(_bids_name))
@@ -91,12 +91,12 @@ def with_columns(cohort: Cohort, columns: Sequence[str]) -> Cohort:
     from plausibrain.cohorts.requested_volumes import answer
 
     subjects = cohort.subjects.copy()
-    missing = [name for name in columns if name not in subjects]
-    for name in missing:
+    absent = [name for name in columns if name not in subjects]
+    for name in absent:
         if cohort.volumes is not None and name in cohort.volumes:
             subjects[name] = cohort.volumes[name]
     table = cohort.source / PARTICIPANTS
-    still = [name for name in missing if name not in subjects]
+    still = [name for name in absent if name not in subjects]
     if still and table.is_file():
         raw = read_raw_table(table, is_text=lambda name: name == "participant_id").frame
         if "participant_id" in raw:
@@ -104,7 +104,7 @@ def with_columns(cohort: Cohort, columns: Sequence[str]) -> Cohort:
             for name in still:
                 if name in by_id:
                     subjects[name] = subjects["participant_id"].map(by_id[name])
-    for name in missing:
+    for name in absent:
         own = None if cohort.volumes is None else answer(cohort.volumes, name)
         if own is not None and name not in subjects:
             subjects[name] = own
@@ -166,9 +166,9 @@ def sample_model(
     if new_seeds and "seed" in rows:
         rows = rows.drop(columns="seed")
 
-    def tell(done: int, of: int) -> None:
+    def tell(n_done: int, of: int) -> None:
         if progress is not None:
-            progress("drawing images", done, of)
+            progress("sampling images", n_done, of)
 
     part = SampleShare(*parsed_share(share)) if share else None
     return sample_cohort(drawn_by, rows, out, seed=seed, share=part, on_image=tell)
@@ -196,9 +196,9 @@ def _sample_elsewhere(
     n = SHARES_PER_WORKER * n_workers
     paths = {name: Path(value).absolute() for name, value in arguments.items() if isinstance(value, Path)}
     jobs = [ShareJob(out.absolute(), f"{k}/{n}", {**arguments, **paths}) for k in range(n)]
-    for done, _ in enumerate(spread(sample_share, jobs, 1), start=1):
+    for n_done, _ in enumerate(spread(sample_share, jobs, 1), start=1):
         if progress is not None:
-            progress("sampling shares of the images", done, n)
+            progress("sampling shares of the images", n_done, n)
 
 
 def require_model(name: str) -> None:
@@ -227,10 +227,10 @@ def load_model(
     from plausibrain.generation.shipped import shipped_checkpoint, shipped_models
 
     plugin = find_model(name)
-    known = inspect.signature(plugin.function).parameters
-    unknown = sorted(set(options) - set(known))
+    parameters = inspect.signature(plugin.function).parameters
+    unknown = sorted(set(options) - set(parameters))
     if unknown:
-        choices = ", ".join(key for key in known if key != "checkpoint")
+        choices = ", ".join(key for key in parameters if key != "checkpoint")
         raise DataError(f"model {name!r} has no option {unknown[0]!r}; its options are {choices}")
     folder = checkpoint or shipped_checkpoint(name)
     if folder is None:
@@ -238,13 +238,13 @@ def load_model(
             f"model {name!r} needs --checkpoint, the folder that `plausibrain train` wrote or a bundle; "
             f"without one there are {', '.join(shipped_models()) or 'none'}"
         )
-    if "device" in known:
+    if "device" in parameters:
         options = {**options, "device": choose_device(options.get("device", device))}
-    return plugin(folder, **{key: _as(known[key], value) for key, value in options.items()})
+    return plugin(folder, **{key: _as(parameters[key], value) for key, value in options.items()})
 
 
 def read_conditions(
-    path: Path, wanted: Sequence[str], *, texts: Sequence[str] = (), sex_coding: str | None = None
+    path: Path, columns: Sequence[str], *, texts: Sequence[str] = (), sex_coding: str | None = None
 ) -> pd.DataFrame:
     """Return the subjects of a table of conditions with the columns that a model wants, numbers and texts.
 
@@ -256,11 +256,11 @@ def read_conditions(
     table = path / PARTICIPANTS if path.is_dir() else path
     raw = read_raw_table(table).frame
     subjects = parse_participants(raw, source=str(table), sex_coding=sex_coding).subjects
-    excluded = subjects[subjects["status"] != "ok"]
-    if len(excluded):
-        first = excluded.iloc[0]
+    unusable = subjects[subjects["status"] != "ok"]
+    if len(unusable):
+        first = unusable.iloc[0]
         raise DataError(f"{table}: {first['participant_id']}: {first['reason']}; complete or remove the row")
-    for name in wanted:
+    for name in columns:
         if name not in subjects and name in raw:
             subjects[name] = pd.to_numeric(raw[name], errors="coerce").to_numpy()
     for name in texts:

@@ -20,7 +20,7 @@ from plausibrain.cohorts.tables import write_table
 from plausibrain.config import RunConfig, Source
 from plausibrain.descriptions import described_quantities, described_segmenters
 from plausibrain.features import Features, extract_features
-from plausibrain.generator_run import draw_and_measure
+from plausibrain.generator_run import sample_and_measure
 from plausibrain.image_work import ChosenSegmenter, Visited, Work, visit_cohorts
 from plausibrain.imaging import DEFAULT_SEGMENTER
 from plausibrain.provenance import METRIC_VERSION, describe_cohort, fingerprint, hardware, versions
@@ -75,7 +75,7 @@ def read_cohorts(
 ) -> dict[str, Cohort]:
     """Return the cohorts of a run by role; where a model samples the generated one, all are segmented too."""
     if config.generator is not None:
-        return draw_and_measure(
+        return sample_and_measure(
             config, config.generator, n_processes=n_processes, device=device, progress=progress
         )
     return {
@@ -85,8 +85,8 @@ def read_cohorts(
 
 
 def _sources(config: RunConfig) -> dict[str, Source]:
-    given: dict[str, Source | None] = {role: getattr(config, role) for role in ROLES}
-    return {role: source for role, source in given.items() if source is not None}
+    sources: dict[str, Source | None] = {role: getattr(config, role) for role in ROLES}
+    return {role: source for role, source in sources.items() if source is not None}
 
 
 def _segmenters(config: RunConfig) -> dict[str, ChosenSegmenter]:
@@ -109,12 +109,12 @@ def run_cohorts(
 ) -> Path:
     """Analyse two cohorts that are already in memory; see `run`."""
     work = Work(config.out, config.cache, config.images, n_processes, device, progress)
-    given = {
+    sources = {
         "reference": reference, "generated": generated, "training": training, "independent": independent,
     }  # fmt: skip
-    cohorts = {role: cohort for role, cohort in given.items() if cohort is not None}
+    cohorts = {role: cohort for role, cohort in sources.items() if cohort is not None}
     with locked_folder(config.out) as folder:
-        analysis, record = _analysed(cohorts, config, work)
+        analysis, record = _analyse(cohorts, config, work)
         folder.require()
         write_run_folder(config.out, analysis, record)
         page = write_report(config.out, progress=progress, formats=QUICK_FORMATS)
@@ -122,12 +122,10 @@ def run_cohorts(
         return page
 
 
-def _analysed(
-    cohorts: Mapping[str, Cohort], config: RunConfig, work: Work
-) -> tuple[Analysis, dict[str, Any]]:
+def _analyse(cohorts: Mapping[str, Cohort], config: RunConfig, work: Work) -> tuple[Analysis, dict[str, Any]]:
     start, progress = time.monotonic(), work.progress
-    visited, quality, features = measure_images(cohorts, config, work)
-    independent = visited.cohorts.get("independent")
+    visit, quality, features = measure_images(cohorts, config, work)
+    independent = visit.cohorts.get("independent")
     reference, generated = features.reference, features.generated
     analysis = analyse(
         reference, generated, config.settings, training=features.training, independent=independent,
@@ -158,17 +156,20 @@ def measure_images(
 
     Cohorts that came as images are segmented; each image is opened once for everything.
     """
-    visited = visit_cohorts(cohorts, work, segmenters=_segmenters(config))
-    known = visited.cohorts
+    visit = visit_cohorts(cohorts, work, segmenters=_segmenters(config))
     quality = measure_quality(
-        known["reference"], known["generated"], config.out, cache=config.cache, records=visited.records
+        cohorts_after["reference"],
+        cohorts_after["generated"],
+        config.out,
+        cache=config.cache,
+        records=visit.records,
     )
     features = extract_features(
-        quality.reference, quality.generated, config.out, cache=config.cache, training=known.get("training"),
-        settings=config.images, voxel_mm=visited.voxel_mm, seed=config.settings.seed,
-        records=visited.records, progress=work.progress,
+        quality.reference, quality.generated, config.out, cache=config.cache,
+        training=visit.cohorts.get("training"), settings=config.images, voxel_mm=visit.voxel_mm, seed=config.settings.seed,
+        records=visit.records, progress=work.progress,
     )  # fmt: skip
-    return visited, quality, features
+    return visit, quality, features
 
 
 def visit_share(

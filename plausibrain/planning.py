@@ -60,14 +60,14 @@ def plan_defect(
     """
     plugin = next((p for p in defects("table") if p.name == defect), None)
     if plugin is None:
-        known = ", ".join(p.name for p in defects("table"))
-        raise DataError(f"no defect of tables is called {defect!r}; use one of {known}")
-    settings, tell = SETTINGS.model_copy(update={"alpha": alpha}), progress or (lambda what, done, of: None)
+        choices = ", ".join(p.name for p in defects("table"))
+        raise DataError(f"no defect of tables is called {defect!r}; use one of {choices}")
+    settings, tell = SETTINGS.model_copy(update={"alpha": alpha}), progress or (lambda what, n_done, of: None)
     powers: dict[int, float] = {}
     for step, n in enumerate(ladder):
         tell(f"{n} subjects per cohort", step, len(ladder))
         rows = [run_trial(Trial(defect, severity, replicate, n), settings) for replicate in range(trials)]
-        powers[n] = float(np.mean([_seen(found, plugin.detects) for found in rows]))
+        powers[n] = float(np.mean([_is_detected(verdicts, plugin.detects) for verdicts in rows]))
         if powers[n] >= min(power + CLEARLY, 1.0):
             break
     n_needed = needed(powers, power, trials)
@@ -80,7 +80,7 @@ def plan_defect(
     return {"n_generated": n_needed, "n_reference": n_needed, "powers": powers, "sentence": sentence}
 
 
-def _seen(rows: Sequence[dict[str, Any]], questions: Sequence[int]) -> bool:
+def _is_detected(rows: Sequence[dict[str, Any]], questions: Sequence[int]) -> bool:
     return any(
         row["question"] in questions and not row["headline"] and row["verdict"] == "fail" for row in rows
     )
@@ -101,6 +101,6 @@ def needed(powers: dict[int, float], power: float, trials: int) -> int | None:
         return int(n[np.argmax(share >= power)])
     counts = np.clip(share * trials, 0.5, trials - 0.5)  # no share of 0 or 1 bends the curve to infinity
     design = sm.add_constant(np.log(n))
-    fitted = sm.GLM(np.column_stack([counts, trials - counts]), design, family=sm.families.Binomial()).fit()
-    constant, slope = fitted.params
+    model = sm.GLM(np.column_stack([counts, trials - counts]), design, family=sm.families.Binomial()).fit()
+    constant, slope = model.params
     return math.ceil(math.exp((logit(power) - constant) / slope))

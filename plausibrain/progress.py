@@ -57,16 +57,16 @@ class Pass:
     def __init__(self, *, now: float, of: int) -> None:
         self.start, self.of, self.done = now, of, 0
 
-    def continues(self, done: int, of: int) -> bool:
+    def continues(self, n_done: int, of: int) -> bool:
         """Tell whether a count belongs to this pass."""
-        return of == self.of and done >= self.done
+        return of == self.of and n_done >= self.done
 
-    def seconds_left(self, done: int, *, now: float) -> float | None:
+    def seconds_left(self, n_done: int, *, now: float) -> float | None:
         """Return the time left at the speed so far; None when too little is done to say."""
-        self.done = done
-        if done <= 0 or done < LEAST_SHARE * self.of:
+        self.done = n_done
+        if n_done <= 0 or n_done < LEAST_SHARE * self.of:
             return None
-        return (now - self.start) / done * (self.of - done)
+        return (now - self.start) / n_done * (self.of - n_done)
 
 
 class _Bar:
@@ -76,12 +76,12 @@ class _Bar:
         self.bar, self.task = bar, bar.add_task(title, total=None)
         self.one: Pass | None = None
 
-    def __call__(self, what: str, done: int, of: int) -> None:
-        if self.one is None or not self.one.continues(done, of):
+    def __call__(self, what: str, n_done: int, of: int) -> None:
+        if self.one is None or not self.one.continues(n_done, of):
             self.one = Pass(now=time.monotonic(), of=of)
             self.bar.reset(self.task, total=of)
-        self.one.done = done
-        self.bar.update(self.task, description=what, completed=done, total=of)
+        self.one.done = n_done
+        self.bar.update(self.task, description=what, completed=n_done, total=of)
 
 
 class _Lines:
@@ -91,16 +91,16 @@ class _Lines:
         self.title, self.start, self.last = title, time.monotonic(), float("-inf")
         self.one: Pass | None = None
 
-    def __call__(self, what: str, done: int, of: int) -> None:
+    def __call__(self, what: str, n_done: int, of: int) -> None:
         now = time.monotonic()
-        if self.one is None or not self.one.continues(done, of):
+        if self.one is None or not self.one.continues(n_done, of):
             self.one = Pass(now=now, of=of)
-        left = self.one.seconds_left(done, now=now)
-        if now - self.last >= LINE_EVERY_SECONDS or done == of:
+        left = self.one.seconds_left(n_done, now=now)
+        if now - self.last >= LINE_EVERY_SECONDS or n_done == of:
             self.last = now
             print(
-                f"{self.title}: {done}/{of} ({done / max(of, 1):.0%}) {what}, {clock(now - self.start)}"
-                f"{'' if left is None or done == of else f', about {clock(left)} left'}",
+                f"{self.title}: {n_done}/{of} ({n_done / max(of, 1):.0%}) {what}, {clock(now - self.start)}"
+                f"{'' if left is None or n_done == of else f', about {clock(left)} left'}",
                 file=sys.stderr, flush=True,
             )  # fmt: skip
 

@@ -43,13 +43,13 @@ def fingerprint(protocol: dict[str, Any]) -> str:
 
 def versions() -> dict[str, str]:
     """Return the versions of Python and of every package that computes."""
-    found = {"python": platform.python_version()}
+    releases = {"python": platform.python_version()}
     for name in PACKAGES:
         try:
-            found[name] = version(name)
+            releases[name] = version(name)
         except PackageNotFoundError:
-            found[name] = "not installed"
-    return found
+            releases[name] = "not installed"
+    return releases
 
 
 def hardware() -> dict[str, Any]:

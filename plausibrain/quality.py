@@ -77,13 +77,13 @@ def measure_quality(
     cohorts = {"reference": reference, "generated": generated}
     files = {role: image_and_label_files(c, out / "segmented" / role) for role, c in cohorts.items()}
     if not all(files.values()):
-        return _unmeasured(cohorts, files)
+        return _without_measures(cohorts, files)
     with_images = {role: replace(c, images=files[role][0]) for role, c in cohorts.items()}  # type: ignore[index]
     labels = {role: files[role][1] for role in ROLES}  # type: ignore[index]
-    return _measured(with_images, labels, out, cache, n_processes, records or {}, progress)
+    return _measure(with_images, labels, out, cache, n_processes, records or {}, progress)
 
 
-def _unmeasured(cohorts: dict[str, Cohort], files: dict[str, Files | None]) -> Quality:
+def _without_measures(cohorts: dict[str, Cohort], files: dict[str, Files | None]) -> Quality:
     """Say which cohort lacks images when the other has them."""
     for role in ROLES:
         other = ROLES[1 - ROLES.index(role)]
@@ -94,7 +94,7 @@ def _unmeasured(cohorts: dict[str, Cohort], files: dict[str, Files | None]) -> Q
     return Quality(cohorts["reference"], cohorts["generated"])
 
 
-def _measured(
+def _measure(
     cohorts: dict[str, Cohort],
     labels: dict[str, tuple[Path | None, ...]],
     out: Path,
@@ -108,7 +108,7 @@ def _measured(
     from plausibrain.evaluation.measuring import all_measures
 
     voxel_mm = working_resolution(cohorts["reference"], cohorts["generated"])
-    done, tables = {}, []
+    after, tables = {}, []
     for role in ROLES:
 
         def tell(state: State, role: str = role) -> None:
@@ -122,11 +122,13 @@ def _measured(
                 cohorts[role], labels[role], voxel_mm=voxel_mm, n_processes=n_processes, progress=tell,
                 out=results_folder(cohorts[role], out, role, cache=cache) / "measured",
             )  # fmt: skip
-        done[role] = result.cohort
+        after[role] = result.cohort
         tables.append(result.table.assign(cohort=role))
-    found = {"measures": pd.concat(tables, ignore_index=True), "measure_names": _names()}
+    results = {"measures": pd.concat(tables, ignore_index=True), "measure_names": _names()}
     versions = {plugin.name: plugin.version for plugin in all_measures()}
-    return Quality(done["reference"], done["generated"], found, {"voxel_mm": voxel_mm, "measures": versions})
+    return Quality(
+        after["reference"], after["generated"], results, {"voxel_mm": voxel_mm, "measures": versions}
+    )
 
 
 def working_resolution(reference: Cohort, generated: Cohort) -> float:
@@ -141,8 +143,8 @@ def _voxel_sizes(cohort: Cohort) -> np.ndarray:
     from plausibrain.cohorts.volumes import read_voxel_size_mm
 
     sizes: list[tuple[float, float, float]] = []
-    included = (cohort.subjects["status"] == OK).tolist()
-    for image, usable in zip(cohort.images or (), included, strict=True):
+    is_ok = (cohort.subjects["status"] == OK).tolist()
+    for image, usable in zip(cohort.images or (), is_ok, strict=True):
         if len(sizes) == N_SIZES:
             break
         if image is not None and usable:
@@ -160,11 +162,11 @@ def _names() -> pd.DataFrame:
     rows = [
         {
             "name": column_name(plugin.name, part), "metric": plugin.name, "structure": part,
-            "label": f"{plugin.label}, {said}" if said else plugin.label, "unit": plugin.unit,
+            "label": f"{plugin.label}, {suffix}" if suffix else plugin.label, "unit": plugin.unit,
             "better": plugin.better, "judged": plugin.judged, "meaning": plugin.summary,
             "source": ", ".join(plugin.source),
         }
         for plugin in all_measures()
-        for part, said in plugin.parts.items()
+        for part, suffix in plugin.parts.items()
     ]  # fmt: skip
     return pd.DataFrame(rows)

@@ -123,12 +123,12 @@ def run_status(folder: Path) -> RunStatus:
     DataError
         When nothing was begun there.
     """
-    manifests = [_read(path) for path in _manifests(folder)]
+    manifests = [_read_record(path) for path in _manifests(folder)]
     if not manifests:
         raise DataError(f"{folder}: holds no {MANIFEST}; give the folder that `run` or `segment` writes")
     first = manifests[0]
-    ended = all(manifest["ended"] for manifest in manifests)
-    state = "running" if is_locked(folder) else "complete" if ended else "stopped"
+    is_complete = all(manifest["ended"] for manifest in manifests)
+    state = "running" if is_locked(folder) else "complete" if is_complete else "stopped"
     cohorts = [
         _cohort(name, numbers) for manifest in manifests for name, numbers in manifest["cohorts"].items()
     ]
@@ -139,12 +139,12 @@ def run_status(folder: Path) -> RunStatus:
 
 def status_text(folder: Path, status: RunStatus) -> str:
     """Return the lines that `plausibrain status` prints."""
-    said = {
+    texts = {
         "running": f"running (process {status.process}, since {status.began})",
         "stopped": "stopped before it was complete; repeat the command, and what is done is found again",
         "complete": "complete",
     }
-    lines = [f"{folder}: {said[status.state]}"]
+    lines = [f"{folder}: {texts[status.state]}"]
     for part in status.cohorts:
         counts = ", ".join(f"{getattr(part, name)} {name}" for name in COUNTS)
         lines.append(f"{part.cohort:<12} {counts}{_rate(part, running=status.state == 'running')}")
@@ -164,7 +164,7 @@ def _manifests(folder: Path) -> Sequence[Path]:
     return [path for path in places if path.is_file()]
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read_record(path: Path) -> dict[str, Any]:
     content = read_json(path)
     if not isinstance(content, dict) or content.get("schema") != 1:
         raise DataError(f"{path}: was not written by this version; repeat the run")

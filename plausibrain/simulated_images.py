@@ -11,7 +11,7 @@ from plausibrain.imaging import Progress, segment
 VOXEL_MM, SEGMENTER = 2.0, "synthseg_style_2mm"
 
 
-def draw_and_segment(
+def simulate_and_segment(
     cohort: Cohort, out: Path, place: str, *, seed: int, progress: Progress | None
 ) -> Cohort:
     """Draw the images into ``out/cohorts/place``, segment them into ``out/segmented/place``.
@@ -21,11 +21,11 @@ def draw_and_segment(
     from plausibrain.generation.simulator.cohort import simulate_cohort
     from plausibrain.generation.simulator.subject import Grid
 
-    def tell(done: int, of: int) -> None:
+    def tell(n_done: int, of: int) -> None:
         if progress is not None:
-            progress(f"drawing the {cohort.name}", done, of)
+            progress(f"simulating the {cohort.name}", n_done, of)
 
-    drawn = simulate_cohort(
+    images = simulate_cohort(
         cohort,
         out / "cohorts" / place,
         seed=seed,
@@ -34,13 +34,13 @@ def draw_and_segment(
         n_processes=processes(),
         on_subject=tell,
     )
-    return segment_blind(drawn, out / "segmented" / place, progress=progress)
+    return segment_blind(images, out / "segmented" / place, progress=progress)
 
 
-def segment_blind(drawn: Cohort, out: Path, *, progress: Progress | None) -> Cohort:
+def segment_blind(cohort: Cohort, out: Path, *, progress: Progress | None) -> Cohort:
     """Segment images whose true volumes are known as if they were not."""
     return segment(
-        replace(drawn, volumes=None, segmenter="unknown"),
+        replace(cohort, volumes=None, segmenter="unknown"),
         out,
         segmenter=SEGMENTER,
         n_processes=processes(),

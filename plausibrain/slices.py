@@ -53,15 +53,15 @@ def write_slices(
     for old in (out / FOLDER).glob("*"):
         if old.suffix in (".png", ".vol"):
             old.unlink()
-    given = {"reference": reference, "generated": generated, "training": training}
-    sides = {role: _Side.of(cohort, out / "segmented" / role) for role, cohort in given.items()}
-    known = {role: side for role, side in sides.items() if side is not None}
-    if "reference" not in known or "generated" not in known:
+    cohorts = {"reference": reference, "generated": generated, "training": training}
+    sides = {role: _Side.of(cohort, out / "segmented" / role) for role, cohort in cohorts.items()}
+    pages_of = {role: side for role, side in sides.items() if side is not None}
+    if "reference" not in pages_of or "generated" not in pages_of:
         return pd.DataFrame(columns=columns)
-    page = _Page(known, out / FOLDER)
+    page = _Page(pages_of, out / FOLDER)
     likeness = NEAREST.empty() if nearest is None or not len(nearest) else nearest
-    chosen = choices(generated, known["generated"].shown, cases, likeness, seed=seed)
-    return pd.DataFrame([row for choice in chosen for row in page.rows(choice)], columns=columns)
+    selection = choices(generated, pages_of["generated"].shown, cases, likeness, seed=seed)
+    return pd.DataFrame([row for choice in selection for row in page.rows(choice)], columns=columns)
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,11 +72,11 @@ class _Side:
     files: Files
 
     @classmethod
-    def of(cls, cohort: Cohort | None, segmented: Path) -> "_Side | None":
+    def of(cls, cohort: Cohort | None, segmentation: Path) -> "_Side | None":
         """Return the cohort with its images, and with label maps where it has them."""
         if cohort is None:
             return None
-        files = image_and_label_files(cohort, segmented)
+        files = image_and_label_files(cohort, segmentation)
         if files is None and cohort.images is not None:
             files = cohort.images, (None,) * len(cohort)
         return None if files is None else cls(cohort, files)
@@ -89,8 +89,8 @@ class _Side:
     def row_of(self, participant_id: str) -> int | None:
         """Return the row of a subject, or None where there is none."""
         names = self.cohort.subjects["participant_id"].to_numpy(dtype=str)
-        found = np.flatnonzero(names == str(participant_id))
-        return int(found[0]) if len(found) else None
+        rows = np.flatnonzero(names == str(participant_id))
+        return int(rows[0]) if len(rows) else None
 
 
 @dataclass
@@ -107,13 +107,13 @@ class _Page:
         self.number += 1
         names = self.sides["generated"].cohort.subjects["participant_id"]
         own = Beside("generated", str(names.iloc[choice.row]))
-        shown = [(own, choice.row)]
+        neighbours = [(own, choice.row)]
         for beside in choice.beside or self._neighbour(choice):
             side = self.sides.get(beside.cohort)
             row = None if side is None else side.row_of(beside.participant_id)
             if row is not None:
-                shown.append((beside, row))
-        for place, (beside, row) in enumerate(shown):
+                neighbours.append((beside, row))
+        for place, (beside, row) in enumerate(neighbours):
             yield self._row(choice, beside, row, place)
 
     def _neighbour(self, choice: Choice) -> tuple[Beside, ...]:
@@ -127,17 +127,17 @@ class _Page:
         distance = (same["age"].astype(float) - float(subject["age"])).abs()
         if distance.isna().all():
             return ()
-        ordered = same.assign(distance=distance).sort_values(["distance", "participant_id"], kind="stable")
-        free.remove(int(ordered.index[0]))
-        return (Beside("reference", str(ordered["participant_id"].iloc[0])),)
+        nearest = same.assign(distance=distance).sort_values(["distance", "participant_id"], kind="stable")
+        free.remove(int(nearest.index[0]))
+        return (Beside("reference", str(nearest["participant_id"].iloc[0])),)
 
     def _row(self, choice: Choice, beside: Beside, row: int, place: int) -> dict[str, object]:
         """Draw one image and describe it."""
         side = self.sides[beside.cohort]
         name = f"{self.number:02d}-{place}-{beside.cohort}.png"
         files = side.files[0][row], side.files[1][row]
-        compared = bool(choice.beside)
-        remark, volume = _draw(files, self.folder / name, aligned=compared, whole=choice.look_around)
+        beside_another = bool(choice.beside)
+        remark, volume = _picture(files, self.folder / name, in_pose=beside_another, whole=choice.look_around)
         subject, own = side.cohort.subjects.iloc[row], place == 0
         return {
             "file": name, "question": choice.question, "group": choice.group, "pair": self.number,
@@ -151,8 +151,8 @@ class _Page:
         }  # fmt: skip
 
 
-def _draw(
-    files: tuple[Path | None, Path | None], path: Path, *, aligned: bool, whole: bool
+def _picture(
+    files: tuple[Path | None, Path | None], path: Path, *, in_pose: bool, whole: bool
 ) -> tuple[str, str]:
     """Write a picture, and a small volume if asked; return what was wrong, and the name of the volume.
 
@@ -167,7 +167,7 @@ def _draw(
     try:
         image = read_volume(image_file)
         labels = None if label_file is None else read_label_map(label_file)
-        picture = aligned_planes(image, labels) if aligned else three_planes(image, labels)
+        picture = aligned_planes(image, labels) if in_pose else three_planes(image, labels)
         volume = small_volume(image, labels) if whole else b""
     except PlausibrainError as error:
         return str(error), ""

@@ -133,14 +133,14 @@ def run_sweep(
     reference = _reference(like, sex_coding, brain_column(model.conditions))
     table = requests(plan, reference)
 
-    def tell(done: int, of: int) -> None:
+    def tell(n_done: int, of: int) -> None:
         if progress is not None:
-            progress("sampling images", done, of)
+            progress("sampling images", n_done, of)
 
-    drawn = sample_cohort(model, table, out / "generated", seed=plan.seed, on_image=tell)
+    sample = sample_cohort(model, table, out / "generated", seed=plan.seed, on_image=tell)
     coarse = float(np.linalg.norm(model.grid.matrix[:3, 0])) >= COARSE_MM
     measured = segment(
-        drawn, out / "measured", segmenter=segmenter or (COARSE_SEGMENTER if coarse else DEFAULT_SEGMENTER),
+        sample, out / "measured", segmenter=segmenter or (COARSE_SEGMENTER if coarse else DEFAULT_SEGMENTER),
         n_processes=n_processes, device=device, progress=progress,
     )  # fmt: skip
     rows = measurements(measured, table, plan.column, trained_range(model, plan.column))
@@ -150,7 +150,7 @@ def run_sweep(
     verdicts = judge_sweep(rows, plan.column)
     write_table(verdicts, out / VERDICTS, SWEEP_VERDICTS)
     write_text_atomic(out / SUMMARY, _json(facts))
-    images = [read_volume(path).data for path in drawn.images or () if path is not None]
+    images = [read_volume(path).data for path in sample.images or () if path is not None]
     write_atomic(out / PICTURE, lambda path: _plot(rows, images, plan.column, facts, path))
     return f"{_sentence(facts, plan.column, out)}; {_verdicts_in_words(verdicts)}"
 
@@ -158,19 +158,19 @@ def run_sweep(
 def judge_sweep(rows: pd.DataFrame, column: str, settings: Settings | None = None) -> pd.DataFrame:
     """Return verdicts on the slope inside and outside the reference, and on what leaks."""
     kinds = {name: _short(name.removeprefix("measured_")) for name in others(rows, column)}
-    known = {name: kind.removesuffix("_normalised") for name, kind in kinds.items()}
+    plain_kinds = {name: kind.removesuffix("_normalised") for name, kind in kinds.items()}
     return sweep_verdicts(
         rows, condition="age" if column == AGE else NAMES[column], own=f"measured_{_short(column)}_mm3",
-        others=known, settings=settings or Settings(),
+        others=plain_kinds, settings=settings or Settings(),
     )  # fmt: skip
 
 
 def _verdicts_in_words(verdicts: pd.DataFrame) -> str:
     counts = verdicts["verdict"].value_counts()
-    said = [
+    phrases = [
         f"{counts[name]} {name}" for name in ("pass", "fail", "inconclusive", "not judged") if name in counts
     ]
-    return f"verdicts: {', '.join(said) or 'none'} ({VERDICTS})"
+    return f"verdicts: {', '.join(phrases) or 'none'} ({VERDICTS})"
 
 
 def _json(facts: Mapping[str, Any]) -> str:
@@ -204,12 +204,12 @@ def requests(plan: SweepPlan, reference: pd.DataFrame) -> pd.DataFrame:
 def trained_range(model: Any, column: str) -> tuple[float, float] | None:
     """Return the range of a condition that a model was trained on, or None where it does not say."""
     ranges = condition_ranges(model)
-    known = (ranges[name] for name in (column, column.removeprefix("requested_")) if name in ranges)
-    return next(known, None)
+    candidates = (ranges[name] for name in (column, column.removeprefix("requested_")) if name in ranges)
+    return next(candidates, None)
 
 
 def measurements(
-    measured: Cohort, table: pd.DataFrame, column: str, trained: tuple[float, float] | None
+    measured: Cohort, table: pd.DataFrame, column: str, limits: tuple[float, float] | None
 ) -> pd.DataFrame:
     """Return one row per image: what was requested, what was measured, and whether the request was in range.
 
@@ -224,7 +224,7 @@ def measurements(
     rows = table[["participant_id", "subject", "sex", AGE, *requested]].copy()
     rows["requested"] = table[column].to_numpy(float)
     rows["inside_reference"] = ~table["extrapolated"].str.contains(column).to_numpy()
-    low, high = trained or (-np.inf, np.inf)
+    low, high = limits or (-np.inf, np.inf)
     rows["inside_training"] = rows["requested"].between(low, high)
     for request in (VENTRICLE, BRAIN_NORMALISED if BRAIN_NORMALISED in table else BRAIN):
         own = answer(volumes, request)
@@ -265,8 +265,8 @@ def others(rows: pd.DataFrame, column: str) -> list[str]:
 
 
 def _agreement(requested: pd.Series, measured: pd.Series) -> dict[str, float | None]:
-    known = measured.notna()
-    x, y = requested[known].to_numpy(float), measured[known].to_numpy(float)
+    complete = measured.notna()
+    x, y = requested[complete].to_numpy(float), measured[complete].to_numpy(float)
     if len(x) < 3 or np.ptp(x) == 0:
         return {"n": len(x), "r": None, "slope": None}
     slope = float(np.polyfit(x, y, 1)[0])
@@ -286,12 +286,12 @@ def _change(rows: pd.DataFrame, other: str) -> float | None:
 def _sentence(facts: Mapping[str, Any], column: str, out: Path) -> str:
     whole = facts.get("all")
     if whole is None or whole["slope"] is None:
-        said = f"no measure answers {NAMES[column]} directly"
+        agreement = f"no measure answers {NAMES[column]} directly"
     else:
-        said = f"slope of measured on requested {NAMES[column]} {whole['slope']:.2f}, r {whole['r']:.3f}"
+        agreement = f"slope of measured on requested {NAMES[column]} {whole['slope']:.2f}, r {whole['r']:.3f}"
     leaks = {k: v for k, v in facts["leakage, percent"].items() if v is not None}
-    moved = ", ".join(f"{name.replace('_mm3', '')} {value:+.1f} %" for name, value in leaks.items())
-    return f"{out / PICTURE}: {facts['n_images']} images; {said}; over the reference's range: {moved}"
+    leakage = ", ".join(f"{name.replace('_mm3', '')} {value:+.1f} %" for name, value in leaks.items())
+    return f"{out / PICTURE}: {facts['n_images']} images; {agreement}; over the reference's range: {leakage}"
 
 
 def _plot(

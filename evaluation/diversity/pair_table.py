@@ -93,30 +93,30 @@ def pair_table(
     clusters = cohort.subjects["subject"].to_numpy(dtype=str)[by_id]
     pairs = [(by_id[i], by_id[j]) for i, j in ring_pairs(clusters, n_pairs, np.random.default_rng(seed))]
     plugins = all_similarities()
-    held = _Prepared(sources, plugins, voxel_mm, most=1 + max(1, len(pairs) // max(1, len(by_id))))
+    cache = _Prepared(sources, plugins, voxel_mm, most=1 + max(1, len(pairs) // max(1, len(by_id))))
     ids = cohort.subjects["participant_id"].to_numpy(dtype=str)
     rows = []
-    for done, (i, j) in enumerate(pairs):
+    for n_done, (i, j) in enumerate(pairs):
         if progress is not None:
-            progress("similarity of pairs", done, len(pairs))
-        rows.append({"first": ids[i], "second": ids[j], **_compared(held, i, j, store)})
+            progress("similarity of pairs", n_done, len(pairs))
+        rows.append({"first": ids[i], "second": ids[j], **_compare(cache, i, j, store)})
     return pd.DataFrame(rows, columns=["first", "second", *(p.name for p in plugins), "reason"])
 
 
-def _compared(held: _Prepared, i: int, j: int, store: Store) -> dict[str, object]:
-    first, second = held.sources[i], held.sources[j]
+def _compare(cache: _Prepared, i: int, j: int, store: Store) -> dict[str, object]:
+    first, second = cache.sources[i], cache.sources[j]
     if first is None or second is None:
         raise MeasurementError("no image with labels")
-    settings = {plugin.name: plugin.settings for plugin in held.plugins}
-    key = Store.key("pair", first.key, second.key, held.voxel_mm, settings, _VERSION)
+    settings = {plugin.name: plugin.settings for plugin in cache.plugins}
+    key = Store.key("pair", first.key, second.key, cache.voxel_mm, settings, _VERSION)
     path = store.get(key, ".json")
     if path is not None:
-        kept: dict[str, object] = json.loads(path.read_text(encoding="utf-8"))
-        return kept
+        result: dict[str, object] = json.loads(path.read_text(encoding="utf-8"))
+        return result
     try:
-        a, b = held[i], held[j]
+        a, b = cache[i], cache[j]
     except PlausibrainError as error:
         return {**dict.fromkeys(settings, np.nan), "reason": str(error)}
-    values = {p.name: p(x, y) for p, x, y in zip(held.plugins, a, b, strict=True)} | {"reason": ""}
+    values = {p.name: p(x, y) for p, x, y in zip(cache.plugins, a, b, strict=True)} | {"reason": ""}
     store.put_text(key, ".json", json.dumps(values))
     return values

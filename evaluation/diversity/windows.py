@@ -47,7 +47,7 @@ def local_mean(volume: Tensor, window: tuple[float, ...]) -> Tensor:
     A Gaussian in three dimensions is the product of three in one, so 3 w products per voxel do instead of w³.
     Both arms of the window are added before they are weighed.
     """
-    return _filtered(volume, window)
+    return _filter(volume, window)
 
 
 def local_moments(volume: Tensor, window: tuple[float, ...]) -> tuple[Tensor, Tensor]:
@@ -58,14 +58,14 @@ def local_moments(volume: Tensor, window: tuple[float, ...]) -> tuple[Tensor, Te
 
     def work(start: int, stop: int) -> None:
         part = volume[start : stop + 2 * half]
-        mean[start:stop] = _filtered(part, window)
-        square[start:stop] = _filtered(part * part, window)
+        mean[start:stop] = _filter(part, window)
+        square[start:stop] = _filter(part * part, window)
 
     over_slabs(shape[0], work)
     return mean, square
 
 
-def _filtered(volume: Tensor, window: tuple[float, ...]) -> Tensor:
+def _filter(volume: Tensor, window: tuple[float, ...]) -> Tensor:
     half = len(window) // 2
     for axis in range(3):
         n = volume.shape[axis] - 2 * half

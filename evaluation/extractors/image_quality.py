@@ -20,7 +20,7 @@ def image_quality(measures: pd.DataFrame) -> np.ndarray:
         One column per measure. A column that is missing in more than a tenth of the rows is left out: it
         has no meaning for these images.
     """
-    kept = measures.loc[:, measures.isna().mean() <= 0.1]
-    values = kept.to_numpy(dtype=float, copy=True)
+    columns = measures.loc[:, measures.isna().mean() <= 0.1]
+    values = columns.to_numpy(dtype=float, copy=True)
     values[np.isnan(values).any(axis=1)] = np.nan
     return values

@@ -34,8 +34,8 @@ def segmenter_bottleneck(brain: torch.Tensor) -> np.ndarray:
     with torch.no_grad(), fast_autocast("cpu"):
         deepest = _encode(load_network(), image)[0].float().flatten(1)
     inside = functional.adaptive_avg_pool3d(image, _side(grid))[0, 0].flatten() > 0.1
-    chosen = deepest[:, inside] if int(inside.sum()) > 1 else deepest
-    return torch.cat([chosen.mean(1), chosen.std(1)]).numpy()
+    voxels = deepest[:, inside] if int(inside.sum()) > 1 else deepest
+    return torch.cat([voxels.mean(1), voxels.std(1)]).numpy()
 
 
 def _encode(network: HalfResolutionUNet, image: torch.Tensor) -> torch.Tensor:

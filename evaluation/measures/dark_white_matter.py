@@ -41,7 +41,7 @@ def dark_white_matter(tissues: Tissues) -> float:
 
 def _inner_with_cavities(tissues: Tissues) -> np.ndarray:
     """Inner white matter, with what lies in the brain and no structure claims, bool (I, J, K)."""
-    enclosed = ndimage.binary_fill_holes(tissues.brain) & ~tissues.brain
-    if not enclosed.any():
+    cavities = ndimage.binary_fill_holes(tissues.brain) & ~tissues.brain
+    if not cavities.any():
         return tissues.inner_wm
-    return np.asarray(ndimage.binary_erosion(tissues.wm | enclosed, ndimage.generate_binary_structure(3, 2)))
+    return np.asarray(ndimage.binary_erosion(tissues.wm | cavities, ndimage.generate_binary_structure(3, 2)))

@@ -48,19 +48,19 @@ def qi2(air: Air) -> float:
 
 def noise_misfit(values: np.ndarray) -> float:
     """Return the misfit of some grey values of air."""
-    scaled = values.astype(np.float64) * (100.0 / np.percentile(values, 99))
-    density = smooth_density(scaled)
+    levels = values.astype(np.float64) * (100.0 / np.percentile(values, 99))
+    density = smooth_density(levels)
     n_tail = int(np.argmax(density[::-1] > 0.5 * density.max()))
     if n_tail == 0:
         raise MeasurementError("the noise of air has no upper tail")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # the search tries impossible degrees of freedom
-        degrees, place, scale = _fitted(scaled)
-    fitted = chi2.pdf(GRID, degrees, loc=place, scale=scale)
-    return float(np.abs(density - fitted)[-n_tail:].mean())
+        degrees, place, scale = _fit(levels)
+    model = chi2.pdf(GRID, degrees, loc=place, scale=scale)
+    return float(np.abs(density - model)[-n_tail:].mean())
 
 
-def _fitted(values: np.ndarray) -> tuple[float, float, float]:
+def _fit(values: np.ndarray) -> tuple[float, float, float]:
     """Degrees of freedom, place and scale of the most likely chi-squared distribution."""
     try:
         degrees, place, scale = chi2.fit(values, COILS)
@@ -74,7 +74,7 @@ def smooth_density(values: np.ndarray) -> np.ndarray:
     edges = np.linspace(-0.05, max(float(values.max()), 110.0) + 0.05, 4001)
     counts, _ = np.histogram(values, edges)
     centres = (edges[1:] + edges[:-1]) / 2
-    filled = counts > 0
-    distance = (GRID[:, None] - centres[None, filled]) / BANDWIDTH
-    weights = counts[filled] / (len(values) * BANDWIDTH * np.sqrt(2 * np.pi))
+    occupancy = counts > 0
+    distance = (GRID[:, None] - centres[None, occupancy]) / BANDWIDTH
+    weights = counts[occupancy] / (len(values) * BANDWIDTH * np.sqrt(2 * np.pi))
     return np.asarray(np.exp(-0.5 * distance**2) @ weights)

@@ -33,8 +33,8 @@ def snr(tissues: Tissues, part: str) -> float:
     ----------
     Esteban et al. 2017 (key Esteban2017).
     """
-    chosen = _TISSUES if part == "total" else (part,)
-    return float(np.mean([_of(tissues, tissue) for tissue in chosen]))
+    classes = _TISSUES if part == "total" else (part,)
+    return float(np.mean([_of(tissues, tissue) for tissue in classes]))
 
 
 def _of(tissues: Tissues, tissue: str) -> float:

@@ -13,11 +13,11 @@ _TISSUES = {"csf": "ventricles", "gm": "cortex", "wm": "white matter"}
 
 def _kurtosis(values: np.ndarray) -> float:
     """Fourth moment over the squared variance, minus 3."""
-    centred = values.astype(np.float64) - values.mean(dtype=np.float64)
-    variance = float(np.mean(centred**2))
+    deviations = values.astype(np.float64) - values.mean(dtype=np.float64)
+    variance = float(np.mean(deviations**2))
     if variance == 0:
         raise MeasurementError("a tissue has one grey value everywhere")
-    return float(np.mean(centred**4)) / variance**2 - 3.0
+    return float(np.mean(deviations**4)) / variance**2 - 3.0
 
 
 _STATISTICS: dict[str, tuple[str, Callable[[np.ndarray], float]]] = {

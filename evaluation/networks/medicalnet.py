@@ -119,18 +119,18 @@ def medical_resnet(weights: Mapping[str, Tensor]) -> MedicalResNet:
     ToolError
         When the weights are not those of such a network.
     """
-    named = {name.removeprefix("module."): value for name, value in weights.items()}
-    named = {name: value for name, value in named.items() if not name.startswith(("conv_seg.", "fc."))}
-    blocks = tuple(_n_blocks(named, stage) for stage in range(1, 5))
+    state = {name.removeprefix("module."): value for name, value in weights.items()}
+    state = {name: value for name, value in state.items() if not name.startswith(("conv_seg.", "fc."))}
+    blocks = tuple(_n_blocks(state, stage) for stage in range(1, 5))
     if not all(blocks):
         raise ToolError(
             "weights of a Med3D network have layers layer1 to layer4; found "
-            f"{', '.join(sorted(named)[:5]) or 'none'}"
+            f"{', '.join(sorted(state)[:5]) or 'none'}"
         )
-    deep = any(re.match(r"layer1\.0\.conv3\.", name) for name in named)
-    network = MedicalResNet(blocks, deep=deep, projected=any(".downsample." in name for name in named))
+    deep = any(re.match(r"layer1\.0\.conv3\.", name) for name in state)
+    network = MedicalResNet(blocks, deep=deep, projected=any(".downsample." in name for name in state))
     try:
-        network.load_state_dict(named)
+        network.load_state_dict(state)
     except RuntimeError as error:
         raise ToolError(f"the weights do not fit a Med3D network of {blocks} blocks: {error}") from error
     return network.eval()

@@ -186,18 +186,18 @@ def load_keras_weights(network: nn.Module, arrays: Mapping[str, np.ndarray], pat
     DataError
         When an array is missing, unknown or of another shape; all of them are listed.
     """
-    wanted = _wanted(network)
-    missing = sorted(set(wanted) - set(arrays))
-    unknown = sorted(set(arrays) - set(wanted))
-    found = {name: _to_torch(arrays[name]) for name in wanted if name in arrays}
+    targets = _targets(network)
+    absent = sorted(set(targets) - set(arrays))
+    unknown = sorted(set(arrays) - set(targets))
+    tensors = {name: _to_torch(arrays[name]) for name in targets if name in arrays}
     wrong = [
-        f"{name} is {tuple(value.shape)}, expected {tuple(wanted[name].shape)}"
-        for name, value in found.items()
-        if value.shape != wanted[name].shape
+        f"{name} is {tuple(value.shape)}, expected {tuple(targets[name].shape)}"
+        for name, value in tensors.items()
+        if value.shape != targets[name].shape
     ]
     problems = [
         f"{what}: {', '.join(items)}"
-        for what, items in (("missing", missing), ("unknown", unknown), ("of another shape", wrong))
+        for what, items in (("missing", absent), ("unknown", unknown), ("of another shape", wrong))
         if items
     ]
     if problems:
@@ -206,11 +206,11 @@ def load_keras_weights(network: nn.Module, arrays: Mapping[str, np.ndarray], pat
             "Use the files of SynthSeg 2.0"
         )
     with torch.no_grad():
-        for name, value in found.items():
-            wanted[name].copy_(value)
+        for name, value in tensors.items():
+            targets[name].copy_(value)
 
 
-def _wanted(network: nn.Module) -> dict[str, Tensor]:
+def _targets(network: nn.Module) -> dict[str, Tensor]:
     """Return the network's own tensors under the names that Keras gives them."""
     names = {"weight": "kernel", "bias": "bias"}
     norm = {
@@ -219,12 +219,12 @@ def _wanted(network: nn.Module) -> dict[str, Tensor]:
         "running_mean": "moving_mean",
         "running_var": "moving_variance",
     }
-    wanted: dict[str, Tensor] = {}
+    targets: dict[str, Tensor] = {}
     for layer, module in network.named_children():
         table = norm if isinstance(module, nn.BatchNorm3d) else names
         state = module.state_dict(keep_vars=True)
-        wanted |= {f"{layer}/{table[key]}": value for key, value in state.items() if key in table}
-    return wanted
+        targets |= {f"{layer}/{table[key]}": value for key, value in state.items() if key in table}
+    return targets
 
 
 def _to_torch(array: np.ndarray) -> Tensor:

@@ -60,9 +60,9 @@ class View:
         mask = np.pad(self.masks["brain"], 10)
         steps = round(_CLOSING_MM / float(self.voxel_mm.mean()))
         far = ndimage.distance_transform_edt(~mask) > steps
-        closed = ndimage.distance_transform_edt(~far) > steps
+        filling = ndimage.distance_transform_edt(~far) > steps
         inner = tuple(slice(10, -10) for _ in range(3))
-        return np.asarray((closed | mask)[inner])
+        return np.asarray((filling | mask)[inner])
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,9 +131,11 @@ def make_scene(
     white = data[tissue_masks(names.data[box])["wm"]]
     if len(white) < MIN_VOXELS or not np.median(white) > 0:
         raise MeasurementError("no white matter is labelled")
-    cropped = Volume(data / np.float32(np.median(white)), affine)
+    box_image = Volume(data / np.float32(np.median(white)), affine)
     cropped_labels = LabelMap(names.data[box], affine)
-    return Scene(_view(cropped, cropped_labels), _coarse(cropped, cropped_labels), cropped_labels, volumes)
+    return Scene(
+        _view(box_image, cropped_labels), _coarse(box_image, cropped_labels), cropped_labels, volumes
+    )
 
 
 def _box(mask: np.ndarray, voxel_mm: np.ndarray) -> tuple[slice, slice, slice]:

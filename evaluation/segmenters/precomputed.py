@@ -63,8 +63,8 @@ def precomputed(image: Volume, path: Path, *, labels: str, table: str = "") -> S
     DataError
         When there is no label map for the image, or more than one, or a label that nothing names.
     """
-    found = find_label_map(path, Path(labels))
-    label_map = read_label_map(found)
+    label_path = find_label_map(path, Path(labels))
+    label_map = read_label_map(label_path)
     names = read_label_table(table) if table else None
     volumes = measure_label_map(label_map, names)
     label_map = label_map if names is None else _as_freesurfer(label_map, names)
@@ -91,22 +91,22 @@ def find_label_map(path: Path, folder: Path) -> Path:
     key = "_".join(part for part in stem.split("_") if "-" in part) or stem
     candidates = _label_files(folder).get(key, ())
     if len(candidates) != 1:
-        said = ", ".join(sorted(other.name for other in candidates)[:4]) or "none"
-        raise DataError(f"{folder}: expected one label map named after {key!r}, found {said}")
+        listing = ", ".join(sorted(other.name for other in candidates)[:4]) or "none"
+        raise DataError(f"{folder}: expected one label map named after {key!r}, found {listing}")
     return candidates[0]
 
 
 @lru_cache(maxsize=8)
 def _label_files(folder: Path) -> Mapping[str, Sequence[Path]]:
     """Label maps by every beginning of a name that may be an image's: sub-1 begins sub-1_x, not sub-10."""
-    found: dict[str, list[Path]] = {}
+    groups: dict[str, list[Path]] = {}
     for path in sorted(folder.rglob("*")):
         if path.name.endswith(_ENDINGS):
             stem = _stem(path.name)
             for end in range(1, len(stem) + 1):
                 if end == len(stem) or not stem[end].isalnum():
-                    found.setdefault(stem[:end], []).append(path)
-    return found
+                    groups.setdefault(stem[:end], []).append(path)
+    return groups
 
 
 def _stem(name: str) -> str:
@@ -154,12 +154,12 @@ def measure_label_map(labels: LabelMap, table: Mapping[int, str] | None = None) 
     for label, n in zip(index.tolist(), count.tolist(), strict=True):
         if label == 0:
             continue
-        found = find_structure(table[label]) if table and label in table else None
-        found = find_structure(label) if table is None else found
-        if found is None:
+        entry = find_structure(table[label]) if table and label in table else None
+        entry = find_structure(label) if table is None else entry
+        if entry is None:
             unknown.append(label)
         else:
-            volumes[found.name] = volumes.get(found.name, 0.0) + n * labels.voxel_volume_mm3
+            volumes[entry.name] = volumes.get(entry.name, 0.0) + n * labels.voxel_volume_mm3
     if unknown:
         raise DataError(f"labels {unknown[:8]} have no name; give a table with the columns index and name")
     return _with_sums(volumes)
@@ -179,14 +179,14 @@ def _with_sums(volumes: dict[str, float]) -> dict[str, float]:
 
 
 def _is_cortex(name: str, side: str) -> bool:
-    found = structure(name)
-    return found.part_of == "Cerebral-Cortex" and found.hemisphere == side
+    entry = structure(name)
+    return entry.part_of == "Cerebral-Cortex" and entry.hemisphere == side
 
 
 def _as_freesurfer(labels: LabelMap, table: Mapping[int, str]) -> LabelMap:
     index, place = np.unique(labels.data, return_inverse=True)
-    found = [find_structure(table.get(int(label), "")) for label in index]
-    ids = np.array([0 if entry is None else entry.index for entry in found], dtype=np.int32)
+    entries = [find_structure(table.get(int(label), "")) for label in index]
+    ids = np.array([0 if entry is None else entry.index for entry in entries], dtype=np.int32)
     return LabelMap(ids[place].reshape(labels.shape), labels.affine, labels.remarks)
 
 
@@ -199,8 +199,8 @@ def lacking_sides(labels: LabelMap, volumes: Mapping[str, float]) -> tuple[str, 
     volumes : mapping of str to float
         mm3, with sums.
     """
-    paired = [name for name in volumes if name != TIV and structure(name).atlas in ("aseg", "dk")]
-    alone = [n for n in paired if n not in MAY_BE_EMPTY and (homologue(n) or n) not in volumes]
+    sided_names = [name for name in volumes if name != TIV and structure(name).atlas in ("aseg", "dk")]
+    alone = [n for n in sided_names if n not in MAY_BE_EMPTY and (homologue(n) or n) not in volumes]
     reasons = [f"no counterpart on the other side for {', '.join(alone[:6])}"] if alone else []
     for region in _BALANCED:
         sides = [volumes.get(f"{side}-{region}", 0.0) for side in ("Left", "Right")]

@@ -68,13 +68,14 @@ def synthseg(
     with tempfile.TemporaryDirectory(prefix="plausibrain-synthseg-") as folder:
         work = Path(folder)
         arguments = _list_arguments(paths, work)
-        flags = [flag for flag, wanted in (("--parc", parc), ("--robust", robust)) if wanted]
+        flags = [flag for flag, use in (("--parc", parc), ("--robust", robust)) if use]
         log = _run(
             [program, *arguments, *flags, "--threads", str(n_threads), "--cpu"], timeout_s * len(paths)
         )
-        expected = (*names("aseg"), *(names("dk") if parc else ()))
+        structures = (*names("aseg"), *(names("dk") if parc else ()))
         results = [
-            _collect(path, work / f"{k:04d}", expected, version(command), log) for k, path in enumerate(paths)
+            _collect(path, work / f"{k:04d}", structures, version(command), log)
+            for k, path in enumerate(paths)
         ]
     if results and all(result.status == "failed" for result in results):
         raise ToolError(
@@ -129,19 +130,19 @@ def _run(command: Sequence[str], timeout_s: float) -> str:
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
     ) as process:
         try:
-            said, _ = process.communicate(timeout=timeout_s)
+            output, _ = process.communicate(timeout=timeout_s)
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
-            said, _ = process.communicate()
-            return f"stopped after {timeout_s:.0f} s; {said[-500:]}"
+            output, _ = process.communicate()
+            return f"stopped after {timeout_s:.0f} s; {output[-500:]}"
     return (
-        said[-500:].strip()
+        output[-500:].strip()
         if process.returncode == 0
-        else f"exit {process.returncode}: {said[-500:].strip()}"
+        else f"exit {process.returncode}: {output[-500:].strip()}"
     )
 
 
-def _collect(path: Path, folder: Path, expected: tuple[str, ...], stamp: str, log: str) -> Segmentation:
+def _collect(path: Path, folder: Path, structures: tuple[str, ...], stamp: str, log: str) -> Segmentation:
     """Return what the program wrote for one image, checked."""
     try:
         image = read_volume(path)
@@ -154,7 +155,7 @@ def _collect(path: Path, folder: Path, expected: tuple[str, ...], stamp: str, lo
     if wrong:
         return failed(NAME, stamp, f"{wrong}; the program said: {log or 'nothing'}")
     result = Segmentation(labels, volumes, quality, {}, NAME, stamp)
-    return check_segmentation(result, expected, image)
+    return check_segmentation(result, structures, image)
 
 
 def _first_row(table: pd.DataFrame | None) -> dict[str, float]:

@@ -125,19 +125,19 @@ def segment_brain(
     posteriors, facts = keep_largest(raw)
     features, _ = quality_features(data, posteriors, both)
     facts |= brain.facts
-    for group, (expected, mirrored) in features.items():
-        facts |= {f"expected_dice_{group}": expected, f"mirror_dice_{group}": mirrored}
+    for group, (own_dice, mirror_dice) in features.items():
+        facts |= {f"expected_dice_{group}": own_dice, f"mirror_dice_{group}": mirror_dice}
     maps = torch.cat([posteriors.structures, posteriors.left[None]])
     grid = working.affine if answer_mm == 1 else halved(working.affine)
     labels = LabelMap(label_ids(*sample_on(maps, grid, image)), image.affine)
     qc = predicted_dice(features, answer_mm)
-    volumes, promised = soft_volumes(posteriors), names("aseg")
+    volumes, structures = soft_volumes(posteriors), names("aseg")
     if parcels:
         volumes |= parcel_volumes(divide_cortex(posteriors, answer_mm), posteriors.voxel_mm3)
-        promised = (*promised, *names("dk"))
-    used = version(answer_mm, parcels=parcels)
-    result = Segmentation(labels, volumes, qc, facts, name, used, reasons=brain.reasons)
-    return check_segmentation(result, promised, image), brain.image
+        structures = (*structures, *names("dk"))
+    own_version = version(answer_mm, parcels=parcels)
+    result = Segmentation(labels, volumes, qc, facts, name, own_version, reasons=brain.reasons)
+    return check_segmentation(result, structures, image), brain.image
 
 
 def with_even_sides(working: WorkingImage) -> WorkingImage:
@@ -183,10 +183,10 @@ def predict_both_ways(
     """
     structures, left = (x.cpu() for x in predict(network, data, fine=fine, shifts=shifts))
     once = winning_channel(structures)
-    mirrored, right = (x.cpu() for x in predict(network, data.flip(0), fine=fine, shifts=shifts))
-    mirrored, right = mirrored.flip(1), right.flip(0)
-    twice = winning_channel(mirrored)
-    structures = structures.add_(mirrored).mul_(0.5)
+    mirror, right = (x.cpu() for x in predict(network, data.flip(0), fine=fine, shifts=shifts))
+    mirror, right = mirror.flip(1), right.flip(0)
+    twice = winning_channel(mirror)
+    structures = structures.add_(mirror).mul_(0.5)
     left = left_of_plane((left + 1 - right) / 2, structures[1] + structures[2] > 0.5)
     return Posteriors(structures, left, voxel_mm3), (once, twice)
 
@@ -263,12 +263,12 @@ def boundary_shifts(answer_mm: int = 1) -> torch.Tensor:
 
     Chosen by `makers.calibrate_boundaries` on scans that may shape what ships.
     """
-    given = json.loads(_resource(BOUNDARY_FILE).read_text())["shifts"][str(answer_mm)]
+    values = json.loads(_resource(BOUNDARY_FILE).read_text())["shifts"][str(answer_mm)]
     regions = [structure(first).region if first else "" for first, _ in CHANNELS]
-    unknown = sorted(set(given) - set(regions))
+    unknown = sorted(set(values) - set(regions))
     if unknown:
         raise ToolError(f"{BOUNDARY_FILE} shifts {', '.join(unknown)}, which the network does not know")
-    return torch.tensor([float(given.get(region, 0.0)) for region in regions])
+    return torch.tensor([float(values.get(region, 0.0)) for region in regions])
 
 
 @cache

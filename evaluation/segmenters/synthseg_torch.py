@@ -91,23 +91,23 @@ def synthseg_torch(image: Volume, *, networks: str, device: str = "cpu") -> Segm
     DataError
         When a file is not the network expected.
     """
-    found = read_networks(networks, device)
+    nets = read_networks(networks, device)
     regular = _prepare(image)
     data, inner = _pad(_rescale(regular.data))
     batch = torch.from_numpy(data)[None, None].to(device)
-    posteriors = clean(predict(found.segmentation, batch), found.topology)
+    posteriors = clean(predict(nets.segmentation, batch), nets.topology)
     labels = LABELS[posteriors.argmax(0).numpy()]
     volumes = _volumes(posteriors[(slice(None), *inner)], LABELS, regular.voxel_volume_mm3)
     volumes[TIV] = sum(volumes.values())
-    quality = _quality(found, labels, device)
-    expected = names("aseg")
-    if found.parcellation is not None:
-        labels, parcels = _parcellate(found.parcellation, batch, labels, inner, regular.voxel_volume_mm3)
+    quality = _quality(nets, labels, device)
+    structures = names("aseg")
+    if nets.parcellation is not None:
+        labels, parcels = _parcellate(nets.parcellation, batch, labels, inner, regular.voxel_volume_mm3)
         volumes |= scaled_to_cortex(parcels, volumes)
-        expected = (*expected, *names("dk"))
+        structures = (*structures, *names("dk"))
     own = nearest_on(LabelMap(labels[inner], regular.affine), image)
     result = Segmentation(own, volumes, quality, {}, NAME, version(networks))
-    return check_segmentation(result, expected, image)
+    return check_segmentation(result, structures, image)
 
 
 @lru_cache(maxsize=4)
@@ -152,8 +152,8 @@ def _per_channel(folder: Path, name: str) -> np.ndarray | None:
     if not (folder / name).is_file():
         return None
     values = np.load(folder / name)
-    listed = folder / "synthseg_segmentation_labels_2.0.npy"
-    labels = np.load(listed) if listed.is_file() else LABELS
+    list_path = folder / "synthseg_segmentation_labels_2.0.npy"
+    labels = np.load(list_path) if list_path.is_file() else LABELS
     _, first = np.unique(labels, return_index=True)
     if len(values) != len(labels) or len(first) != len(LABELS):
         raise ToolError(
@@ -195,10 +195,10 @@ def predict(network: SynthSegUNet, batch: Tensor) -> Tensor:
         RAS; the first axis is mirrored.
     """
     posteriors = _smooth(network(batch)[0]).cpu()
-    mirrored = _smooth(network(batch.flip(2))[0]).cpu()
+    mirror = _smooth(network(batch.flip(2))[0]).cpu()
     swap = _swapped_channels()
     for channel in range(len(LABELS)):
-        posteriors[channel].add_(mirrored[swap[channel]].flip(0)).mul_(0.5)
+        posteriors[channel].add_(mirror[swap[channel]].flip(0)).mul_(0.5)
     return posteriors
 
 
@@ -207,11 +207,11 @@ def _swapped_channels() -> list[int]:
     from plausibrain.cohorts.structures import homologue
 
     place = {int(label): k for k, label in enumerate(LABELS)}
-    swapped = []
+    channels = []
     for label in LABELS:
         other = homologue(structure(int(label)).name) if label else None
-        swapped.append(place[structure(other).index] if other else place[int(label)])
-    return swapped
+        channels.append(place[structure(other).index] if other else place[int(label)])
+    return channels
 
 
 def _smooth(posteriors: Tensor, sigma: float = 0.5) -> Tensor:
@@ -274,12 +274,12 @@ def scaled_to_cortex(parcels: Mapping[str, float], volumes: Mapping[str, float])
     >>> scaled_to_cortex({"ctx-lh-cuneus": 1.0, "ctx-lh-insula": 3.0, "ctx-rh-cuneus": 2.0}, cortex)
     {'ctx-lh-cuneus': 25.0, 'ctx-lh-insula': 75.0, 'ctx-rh-cuneus': 60.0}
     """
-    scaled: dict[str, float] = {}
+    parcels_mm3: dict[str, float] = {}
     for prefix, cortex in (("ctx-lh-", "Left-Cerebral-Cortex"), ("ctx-rh-", "Right-Cerebral-Cortex")):
         own = {name: value for name, value in parcels.items() if name.startswith(prefix)}
         factor = volumes[cortex] / max(sum(own.values()), 1e-12)
-        scaled |= {name: value * factor for name, value in own.items()}
-    return scaled
+        parcels_mm3 |= {name: value * factor for name, value in own.items()}
+    return parcels_mm3
 
 
 @torch.no_grad()
@@ -302,18 +302,18 @@ def _parcellate(
 
 
 @torch.no_grad()
-def _quality(found: Networks, labels: np.ndarray, device: str) -> dict[str, float]:
+def _quality(nets: Networks, labels: np.ndarray, device: str) -> dict[str, float]:
     """Return SynthSeg's quality scores, 0 to 1, or nothing without its network."""
-    if found.quality is None or found.quality_labels is None:
+    if nets.quality is None or nets.quality_labels is None:
         return {}
-    groups = found.quality_labels[np.searchsorted(LABELS, _centred(labels))]
-    codes = torch.from_numpy(np.searchsorted(np.unique(found.quality_labels), groups))
-    one_hot = functional.one_hot(codes, len(np.unique(found.quality_labels))).permute(3, 0, 1, 2)
-    scores = found.quality(one_hot[None].float().to(device))[0, 1:].cpu().numpy()
+    groups = nets.quality_labels[np.searchsorted(LABELS, _centre(labels))]
+    codes = torch.from_numpy(np.searchsorted(np.unique(nets.quality_labels), groups))
+    one_hot = functional.one_hot(codes, len(np.unique(nets.quality_labels))).permute(3, 0, 1, 2)
+    scores = nets.quality(one_hot[None].float().to(device))[0, 1:].cpu().numpy()
     return {group: float(np.clip(score, 0, 1)) for group, score in zip(QC_GROUPS, scores, strict=True)}
 
 
-def _centred(labels: np.ndarray, side: int = _QC_SIDE) -> np.ndarray:
+def _centre(labels: np.ndarray, side: int = _QC_SIDE) -> np.ndarray:
     """Return a cube of labels around the middle of the brain, padded with background where the image ends."""
     inside = np.argwhere((labels != 0) & (labels != 24))
     low, high = (

@@ -84,10 +84,10 @@ class CodeAutoencoder(nn.Module):
         vectors, effect = self.encoder(images).float(), self.effect(conditions)
         return Coded(vectors, effect, self.codebook.nearest((vectors - effect).detach()))
 
-    def rebuild(self, coded: Coded) -> Tensor:
+    def rebuild(self, codes: Coded) -> Tensor:
         """Return images, (B, 1, I, J, K), of coded ones; gradients pass the codes to the encoder."""
-        quantised = straight_through(coded.rest, self.codebook.look_up(coded.indices))
-        result: Tensor = self.decoder(quantised + coded.effect)
+        vectors = straight_through(codes.rest, self.codebook.look_up(codes.indices))
+        result: Tensor = self.decoder(vectors + codes.effect)
         return result
 
     def decode(self, indices: Tensor, conditions: Tensor) -> Tensor:

@@ -38,8 +38,8 @@ class Codebook(nn.Module):
     def parts(self, vectors: Tensor) -> Tensor:
         """Return vectors, (B, books * width, i, j, k), as (books, B * i * j * k, width), float32."""
         n_books, _, width = self.size
-        split = vectors.float().unflatten(1, (n_books, width)).permute(1, 0, 3, 4, 5, 2)
-        return split.reshape(n_books, -1, width)
+        books = vectors.float().unflatten(1, (n_books, width)).permute(1, 0, 3, 4, 5, 2)
+        return books.reshape(n_books, -1, width)
 
     def nearest(self, vectors: Tensor) -> Tensor:
         """Return the index of the nearest code, (B, books, i, j, k), int64; ties go to the first.
@@ -55,8 +55,8 @@ class Codebook(nn.Module):
 
     def look_up(self, indices: Tensor) -> Tensor:
         """Return the vectors of indices, (B, books, i, j, k), as (B, books * width, i, j, k)."""
-        found = [codes[index] for codes, index in zip(self.codes, indices.unbind(dim=1), strict=True)]
-        return torch.cat(found, dim=-1).movedim(-1, 1)
+        vectors = [codes[index] for codes, index in zip(self.codes, indices.unbind(dim=1), strict=True)]
+        return torch.cat(vectors, dim=-1).movedim(-1, 1)
 
 
 class _StraightThrough(torch.autograd.Function):
@@ -122,9 +122,9 @@ class CodebookAverages(nn.Module):
             Draws where dead codes go.
         """
         n_dead = 0
-        every, chosen = codebook.parts(vectors), indices.transpose(0, 1).flatten(1)
+        every, places = codebook.parts(vectors), indices.transpose(0, 1).flatten(1)
         with torch.autocast(vectors.device.type, enabled=False):
-            for book, (parts, index) in enumerate(zip(every, chosen, strict=True)):
+            for book, (parts, index) in enumerate(zip(every, places, strict=True)):
                 self._average(book, parts, index)
                 n_dead += self._restart(book, parts, codebook.codes[book][index], generator)
         codebook.codes.copy_(self.sums / self.counts[:, :, None])

@@ -72,14 +72,14 @@ class Decoder(nn.Module):
     def __init__(self, channels: Sequence[int], *, width: int, edge: int, groups: int) -> None:
         super().__init__()
         self.edge = edge
-        turned = list(channels)[::-1]
-        layers: list[nn.Module] = [nn.Conv3d(width, turned[0], 3, padding=1)]
-        layers += [ResidualBlock(turned[0], groups)]
-        for before, after in pairwise(turned):
+        widths = list(channels)[::-1]
+        layers: list[nn.Module] = [nn.Conv3d(width, widths[0], 3, padding=1)]
+        layers += [ResidualBlock(widths[0], groups)]
+        for before, after in pairwise(widths):
             layers += [nn.Upsample(scale_factor=2.0, mode="nearest")]
             layers += [nn.Conv3d(before, after, 3, padding=1), ResidualBlock(after, groups)]
-        layers += [nn.GroupNorm(groups, turned[-1], eps=1e-6), nn.SiLU()]
-        last = nn.Conv3d(turned[-1], edge**3, 3, padding=1)
+        layers += [nn.GroupNorm(groups, widths[-1], eps=1e-6), nn.SiLU()]
+        last = nn.Conv3d(widths[-1], edge**3, 3, padding=1)
         with torch.no_grad():  # all voxels of a block start alike, or a checkerboard takes long to unlearn
             last.weight.copy_(last.weight[:1].expand_as(last.weight))
         self.layers = nn.Sequential(*layers, last)

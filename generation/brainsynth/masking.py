@@ -65,12 +65,12 @@ class AbsorbingDiffusion:
         (a_s - a_t) / (1 - a_t), and then was x_0: the sum of q(x_s | x_t, x_0) p(x_0 | x_t) over x_0
         (Austin2021, equation 4 and appendix A.2).
         """
-        shown = self.chance_to_show(time, before)
-        masked = (codes == self.mask)[..., None]
-        hidden = torch.full_like(probabilities[..., :1], 1 - shown)
-        if_masked = torch.cat((shown * probabilities, hidden), dim=-1)
+        chance = self.chance_to_show(time, before)
+        is_mask = (codes == self.mask)[..., None]
+        hidden = torch.full_like(probabilities[..., :1], 1 - chance)
+        if_masked = torch.cat((chance * probabilities, hidden), dim=-1)
         certain = torch.nn.functional.one_hot(codes, self.mask + 1).to(probabilities.dtype)
-        return torch.where(masked, if_masked, certain)
+        return torch.where(is_mask, if_masked, certain)
 
     def chance_to_show(self, time: int, before: int) -> float:
         """Return the probability that a code masked at t was visible at s < t; exactly 1 for s = 0."""
@@ -82,10 +82,10 @@ class AbsorbingDiffusion:
     ) -> Tensor:
         """Return a draw of x_s, in the shape of x_t, with noise of the generator in one fixed order."""
         which, when = (uniform(codes.shape, generator, codes.device) for _ in range(2))
-        summed = probabilities.double().cumsum(dim=-1)
-        drawn = (summed < (which.double() * summed[..., -1])[..., None]).sum(dim=-1).clamp_max(self.mask - 1)
-        shown = when < self.chance_to_show(time, before)
-        return torch.where((codes == self.mask) & shown, drawn, codes)
+        cdf = probabilities.double().cumsum(dim=-1)
+        sample = (cdf < (which.double() * cdf[..., -1])[..., None]).sum(dim=-1).clamp_max(self.mask - 1)
+        visible = when < self.chance_to_show(time, before)
+        return torch.where((codes == self.mask) & visible, sample, codes)
 
 
 def times_of_sampling(n_steps: int, n_wanted: int) -> list[tuple[int, int]]:

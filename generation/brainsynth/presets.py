@@ -153,9 +153,9 @@ def build_networks(architecture: Mapping[str, Any]) -> dict[str, nn.Module]:
     DataError
         When a part is missing or no such network exists.
     """
-    missing = [name for name in ("autoencoder", "transformer", "n_times") if name not in architecture]
-    if missing:
-        raise DataError(f"the architecture lacks {', '.join(missing)}; train or fetch the checkpoint again")
+    absent = [name for name in ("autoencoder", "transformer", "n_times") if name not in architecture]
+    if absent:
+        raise DataError(f"the architecture lacks {', '.join(absent)}; train or fetch the checkpoint again")
     try:
         return {
             "autoencoder": CodeAutoencoder(**architecture["autoencoder"]),

@@ -99,11 +99,11 @@ def draw_codes(
     for time, before in times_of_sampling(diffusion.n_steps, n_steps):
         scores = _guided_scores(transformer, codes, conditions, guidance)
         chances = (scores / temperature).softmax(dim=-1)
-        moved = [
+        steps = [
             diffusion.step(x, p, time, before, generator)
             for x, p, generator in zip(codes, chances, generators, strict=True)
         ]
-        codes = torch.stack(moved)
+        codes = torch.stack(steps)
     return transformer.widen(codes)
 
 
@@ -150,14 +150,14 @@ class BrainSynth:
     @property
     def description(self) -> Mapping[str, Any]:
         """Everything that changes an image beside the checkpoint, for ``GeneratedBy``."""
-        chosen = self.settings
+        settings = self.settings
         return {
             "scheduler": "absorbing",
-            "steps": chosen.steps,
-            "temperature": chosen.temperature,
-            "guidance": chosen.guidance,
-            "precision": chosen.precision,
-            **({"threads": chosen.threads} if chosen.pinned else {}),
+            "steps": settings.steps,
+            "temperature": settings.temperature,
+            "guidance": settings.guidance,
+            "precision": settings.precision,
+            **({"threads": settings.threads} if settings.pinned else {}),
         }
 
     def sample(self, rows: pd.DataFrame, seeds: Sequence[int]) -> Iterator[np.ndarray]:
@@ -184,8 +184,8 @@ class BrainSynth:
     def image(self, codes: Tensor, conditions: Tensor) -> np.ndarray:
         """Return the image of one sample's codes, (I, J, K), float32."""
         with self._threads(), self._precision():
-            decoded = self.autoencoder.decode(codes, conditions)
-        data: np.ndarray = decoded[0, 0].float().cpu().numpy()
+            output = self.autoencoder.decode(codes, conditions)
+        data: np.ndarray = output[0, 0].float().cpu().numpy()
         return data
 
     def _threads(self) -> Any:

@@ -56,7 +56,7 @@ class BrainSynthRecipe:
         self.plans = adjusted_plans(preset.plans, request)
         self.architecture = architecture_of(self.preset, request.shape, request.n_conditions)
 
-    def task(self, stage: str, finished: Mapping[str, nn.Module]) -> Task:
+    def task(self, stage: str, networks_before: Mapping[str, nn.Module]) -> Task:
         """Return the task of a stage."""
         with seeded(self.request.seed, self.request.n_conditions):
             networks = build_networks(self.architecture)
@@ -66,7 +66,7 @@ class BrainSynthRecipe:
             return CodeTask(autoencoder, adversary, self.preset, self.plans[0].steps)
         return CodeDiffusionTask(
             cast(CodeTransformer, networks["transformer"]),
-            cast(CodeAutoencoder, finished["autoencoder"]),
+            cast(CodeAutoencoder, networks_before["autoencoder"]),
             self.preset,
         )
 
@@ -112,22 +112,22 @@ class CodeTask:
 
     def step(self, batch: Batch, generator: torch.Generator, step: int) -> Iterator[Objective]:
         """Yield the loss of the autoencoder, then that of the adversary once it takes part."""
-        coded = self.autoencoder.encode(batch.images, batch.conditions)
-        images = self.autoencoder.rebuild(coded)
+        codes = self.autoencoder.encode(batch.images, batch.conditions)
+        images = self.autoencoder.rebuild(codes)
         l1 = (images.float() - batch.images).abs().mean()
         perceptual = self.perceptual.to(images.device)(images, batch.images).float()
-        quantised = self.autoencoder.codebook.look_up(coded.indices)
-        commitment = (coded.rest - quantised).pow(2).mean()
+        vectors = self.autoencoder.codebook.look_up(codes.indices)
+        commitment = (codes.rest - vectors).pow(2).mean()
         loss = l1 + self.weights.perceptual * perceptual + self.weights.commitment * commitment
         adversarial = step >= self.adversary_starts
         if adversarial:
             loss = loss + self.weights.adversarial * (self.adversary(images).float() - 1).pow(2).mean()
         yield Objective("autoencoder", loss, {"l1": l1, "perceptual": perceptual, "commitment": commitment})
-        n_dead = self._follow(batch, coded, generator)
+        n_dead = self._follow(batch, codes, generator)
         if adversarial:
             real = (self.adversary(batch.images).float() - 1).pow(2).mean()
-            made = self.adversary(images.detach()).float().pow(2).mean()
-            yield Objective("adversary", (real + made) / 2, {"dead codes": float(n_dead)})
+            generated = self.adversary(images.detach()).float().pow(2).mean()
+            yield Objective("adversary", (real + generated) / 2, {"dead codes": float(n_dead)})
 
     def validate(self, batch: Batch, generator: torch.Generator) -> dict[str, float]:
         """Return L1 and peak signal-to-noise ratio of images rebuilt from their codes."""
@@ -141,20 +141,20 @@ class CodeTask:
     def show(self, batch: Batch, generator: torch.Generator) -> list[tuple[str, np.ndarray]]:
         """Return held-out images beside what their codes make of them."""
         images = self._rebuilt(batch)
-        shown = []
+        pictures = []
         for number in range(len(images)):
-            shown.append((f"held-out image {number + 1}", as_array(batch.images[number])))
-            shown.append((f"rebuilt from its codes {number + 1}", as_array(images[number])))
-        return shown
+            pictures.append((f"held-out image {number + 1}", as_array(batch.images[number])))
+            pictures.append((f"rebuilt from its codes {number + 1}", as_array(images[number])))
+        return pictures
 
-    def _follow(self, batch: Batch, coded: Coded, generator: torch.Generator) -> int:
+    def _follow(self, batch: Batch, codes: Coded, generator: torch.Generator) -> int:
         autoencoder = self.autoencoder
-        self.effects.update(autoencoder.effect, batch.conditions, coded.vectors)
-        return self.books.update(autoencoder.codebook, coded.rest.detach(), coded.indices, generator)
+        self.effects.update(autoencoder.effect, batch.conditions, codes.vectors)
+        return self.books.update(autoencoder.codebook, codes.rest.detach(), codes.indices, generator)
 
     def _rebuilt(self, batch: Batch) -> Tensor:
-        coded = self.autoencoder.encode(batch.images, batch.conditions)
-        return self.autoencoder.rebuild(coded).float()
+        codes = self.autoencoder.encode(batch.images, batch.conditions)
+        return self.autoencoder.rebuild(codes).float()
 
 
 class CodeDiffusionTask:
@@ -195,8 +195,8 @@ class CodeDiffusionTask:
         lit = torch.zeros(self.autoencoder.cells, dtype=torch.bool)
         for part in batches(len(images), 1 if device.type == "cpu" else ENCODED_TOGETHER):
             batch = images.batch(range(len(images))[part])
-            coded = self.autoencoder.encode(batch.images.to(device), batch.conditions.to(device))
-            codes.append(coded.indices)
+            encoding = self.autoencoder.encode(batch.images.to(device), batch.conditions.to(device))
+            codes.append(encoding.indices)
             conditions.append(batch.conditions.cpu())
             brightest = functional.max_pool3d(batch.images, self.autoencoder.stride)[:, 0]
             lit |= (brightest > DARK).any(dim=0).cpu()
@@ -212,9 +212,9 @@ class CodeDiffusionTask:
         offset = uniform((1,), generator, codes.device)
         shares = (torch.arange(len(codes), device=codes.device) / len(codes) + offset) % 1
         times = (shares * n_times).long().clamp_max(n_times - 1) + 1
-        told = uniform((len(codes), 1), generator, codes.device) >= self.untold
+        visible = uniform((len(codes), 1), generator, codes.device) >= self.untold
         hidden = self.diffusion.hide(codes, times, generator)
-        scores = self.transformer(hidden, batch.conditions, told.expand_as(batch.conditions))
+        scores = self.transformer(hidden, batch.conditions, visible.expand_as(batch.conditions))
         loss, right = masked_cross_entropy(scores, codes, hidden == self.transformer.mask)
         yield Objective("transformer", loss, {"share of masked codes found": right})
 
@@ -234,28 +234,28 @@ class CodeDiffusionTask:
     def show(self, batch: Batch, generator: torch.Generator) -> list[tuple[str, np.ndarray]]:
         """Return samples for the conditions of held-out subjects."""
         steps = min(SHOWN_STEPS, self.diffusion.n_steps)
-        shown = []
+        pictures = []
         for number, condition in enumerate(batch.conditions[:, None]):
             codes = draw_codes(
                 self.transformer, self.diffusion, condition, [generator], n_steps=steps
             )  # fmt: skip
             image = self.autoencoder.decode(codes, condition)
-            shown.append((f"sample for held-out subject {number + 1}", as_array(image[0])))
-        return shown
+            pictures.append((f"sample for held-out subject {number + 1}", as_array(image[0])))
+        return pictures
 
 
-def masked_cross_entropy(scores: Tensor, codes: Tensor, masked: Tensor) -> tuple[Tensor, Tensor]:
+def masked_cross_entropy(scores: Tensor, codes: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
     """Return the mean cross-entropy over the masked codes of each example, and the share found; means.
 
     Parameters
     ----------
     scores : Tensor, (B, …, n_codes)
     codes : Tensor of int64, (B, …)
-    masked : Tensor of bool, (B, …)
+    mask : Tensor of bool, (B, …)
         An example without a masked code costs nothing.
     """
     costs = functional.cross_entropy(scores.flatten(0, -2), codes.flatten(), reduction="none")
-    n = masked.flatten(1).sum(dim=1).clamp_min(1)
-    each = (costs.view(codes.shape) * masked).flatten(1).sum(dim=1) / n
-    found = ((scores.argmax(dim=-1) == codes) & masked).flatten(1).sum(dim=1) / n
-    return each.mean(), found.mean()
+    n = mask.flatten(1).sum(dim=1).clamp_min(1)
+    each = (costs.view(codes.shape) * mask).flatten(1).sum(dim=1) / n
+    hits = ((scores.argmax(dim=-1) == codes) & mask).flatten(1).sum(dim=1) / n
+    return each.mean(), hits.mean()

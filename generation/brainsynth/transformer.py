@@ -32,10 +32,10 @@ class AttentionBlock(nn.Module):
     def forward(self, tokens: Tensor) -> Tensor:
         """Return tokens, (B, n, width)."""
         batch, n, width = tokens.shape
-        split = self.project_in(self.norms[0](tokens)).view(batch, n, 3, self.n_heads, -1)
-        queries, keys, values = split.permute(2, 0, 3, 1, 4)
-        found = functional.scaled_dot_product_attention(queries, keys, values)
-        tokens = tokens + self.project_out(found.transpose(1, 2).reshape(batch, n, width))
+        projections = self.project_in(self.norms[0](tokens)).view(batch, n, 3, self.n_heads, -1)
+        queries, keys, values = projections.permute(2, 0, 3, 1, 4)
+        attention = functional.scaled_dot_product_attention(queries, keys, values)
+        tokens = tokens + self.project_out(attention.transpose(1, 2).reshape(batch, n, width))
         result: Tensor = tokens + self.perceptron(self.norms[1](tokens))
         return result
 
@@ -125,7 +125,7 @@ class CodeTransformer(nn.Module):
         """Return (B, books of a cell, i, j, k) as (B, n_books, …), with the cells of a token as books."""
         return fold(codes.flatten(0, 1)[:, None], self.patch).unflatten(0, (len(codes), -1)).flatten(1, 2)
 
-    def forward(self, codes: Tensor, conditions: Tensor, told: Tensor | None = None) -> Tensor:
+    def forward(self, codes: Tensor, conditions: Tensor, visible: Tensor | None = None) -> Tensor:
         """Return scores (log-odds) of the codes, (B, n_books, n, n_codes), float32.
 
         Parameters
@@ -134,10 +134,10 @@ class CodeTransformer(nn.Module):
             Of the cells in use; `mask` where a code is not known.
         conditions : Tensor, (B, n_conditions)
             Scaled, about 0 to 1.
-        told : Tensor of bool, (B, n_conditions), optional
+        visible : Tensor of bool, (B, n_conditions), optional
             Where False the condition is masked and its value plays no part. All are told by default.
         """
-        metadata = self._metadata(conditions, told)
+        metadata = self._metadata(conditions, visible)
         cells = self.places[self.in_use] + metadata.sum(dim=1, keepdim=True)
         for book, vectors in enumerate(self.codes):
             cells = cells + functional.embedding(codes[:, book], vectors)
@@ -147,9 +147,9 @@ class CodeTransformer(nn.Module):
         scores = self.scores(self.norm(tokens[:, metadata.shape[1] :])).float()
         return scores.unflatten(2, (self.n_books, self.n_codes)).transpose(1, 2)
 
-    def _metadata(self, conditions: Tensor, told: Tensor | None) -> Tensor:
-        known = self.names + (2 * conditions - 1)[..., None] * self.slopes
-        if told is not None:
-            known = torch.where(told[..., None], known, self.names + self.untold)
-        result: Tensor = known + self.bend(known)
+    def _metadata(self, conditions: Tensor, visible: Tensor | None) -> Tensor:
+        embedding = self.names + (2 * conditions - 1)[..., None] * self.slopes
+        if visible is not None:
+            embedding = torch.where(visible[..., None], embedding, self.names + self.untold)
+        result: Tensor = embedding + self.bend(embedding)
         return result

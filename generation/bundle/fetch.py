@@ -91,8 +91,8 @@ def fetch_bundle(
 def published_config() -> dict[str, Any]:
     """Return the constants of the published configuration, in the layout of the port."""
     architecture = architecture_of(PUBLISHED, 4, (160, 224, 160))
-    folded = {"spatial_dims", "in_channels", "out_channels"}
-    autoencoder = {k: v for k, v in AUTOENCODER_DEFAULTS.items() if k not in folded}
+    fold_names = {"spatial_dims", "in_channels", "out_channels"}
+    autoencoder = {k: v for k, v in AUTOENCODER_DEFAULTS.items() if k not in fold_names}
     return {
         "autoencoder_def": {
             "_target_": f"{PORT.module}.nets.AutoencoderKL",
@@ -125,18 +125,18 @@ def md5_of(path: Path) -> str:
 
 
 def _download(remote: RemoteFile, path: Path, *, opener: Opener, progress: Progress | None) -> None:
-    done = 0
+    n_bytes = 0
     with opener(remote.address) as source, path.open("wb") as target:
         total = int(getattr(source, "length", None) or 0)
         while chunk := source.read(CHUNK):
             target.write(chunk)
-            done += len(chunk)
+            n_bytes += len(chunk)
             if progress is not None:
-                progress(remote.path, done, total)
-    found = md5_of(path)
-    if found != remote.md5:
+                progress(remote.path, n_bytes, total)
+    digest = md5_of(path)
+    if digest != remote.md5:
         raise DataError(
-            f"{remote.address} gave {done:,} bytes with MD5 {found}, the published {remote.path} has "
+            f"{remote.address} gave {n_bytes:,} bytes with MD5 {digest}, the published {remote.path} has "
             f"{remote.md5}; the host may have sent a notice instead of the file: download it in a browser"
         )
 
@@ -149,8 +149,8 @@ def _open(address: str) -> IO[bytes]:
 
 def _what_to_place(folder: Path, files: tuple[RemoteFile, ...], error: OSError) -> str:
     reason = error.reason if isinstance(error, urllib.error.URLError) else error
-    wanted = "; ".join(f"{file.address} as {folder / file.path} (MD5 {file.md5})" for file in files)
+    places = "; ".join(f"{file.address} as {folder / file.path} (MD5 {file.md5})" for file in files)
     return (
-        f"the bundle {NAME} could not be downloaded ({reason}); with a connection elsewhere, place {wanted}, "
+        f"the bundle {NAME} could not be downloaded ({reason}); with a connection elsewhere, place {places}, "
         "and repeat the command"
     )

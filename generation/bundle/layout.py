@@ -156,57 +156,57 @@ def _layout(section: Mapping[str, Any], path: Path) -> Layout:
     for layout in LAYOUTS:
         if section["_target_"].startswith(layout.module):
             return layout
-    known = " or ".join(layout.module for layout in LAYOUTS)
-    raise DataError(f"{path}: networks of {section['_target_']!r}; expected those of {known}")
+    modules = " or ".join(layout.module for layout in LAYOUTS)
+    raise DataError(f"{path}: networks of {section['_target_']!r}; expected those of {modules}")
 
 
 def _arguments(
-    section: Mapping[str, Any], layout: Layout, kind: str, known: set[str], path: Path
+    section: Mapping[str, Any], layout: Layout, kind: str, names: set[str], path: Path
 ) -> dict[str, Any]:
     """Return the constants of a network's section; its channels under MONAI's name."""
     if section["_target_"] != f"{layout.module}.nets.{kind}":
         raise DataError(f"{path}: expected {layout.module}.nets.{kind}, found {section['_target_']!r}")
-    given = _constants(section, path)
-    _exactly(given, known | {layout.channels}, kind, path)
-    channels = given.pop(layout.channels)
-    return {**given, "channels": channels}
+    values = _constants(section, path)
+    _exactly(values, names | {layout.channels}, kind, path)
+    channels = values.pop(layout.channels)
+    return {**values, "channels": channels}
 
 
 def _schedule(section: Mapping[str, Any], path: Path) -> Schedule:
     if section["_target_"].rpartition(".")[2] != "DDIMScheduler":
         raise DataError(f"{path}: expected a DDIMScheduler, found {section['_target_']!r}")
-    given = _constants(section, path)
+    values = _constants(section, path)
     keys = {key for key, _ in SCHEDULES}
-    key = next((name for name in given if name in keys), "schedule")
-    _exactly(given, _SCHEDULER | {key}, "DDIMScheduler", path)
-    spacing = SCHEDULES.get((key, given[key]))
-    if spacing is None or given["clip_sample"] is not False:
-        known = " or ".join(value for name, value in SCHEDULES if name == key)
+    key = next((name for name in values if name in keys), "schedule")
+    _exactly(values, _SCHEDULER | {key}, "DDIMScheduler", path)
+    spacing = SCHEDULES.get((key, values[key]))
+    if spacing is None or values["clip_sample"] is not False:
+        choices = " or ".join(value for name, value in SCHEDULES if name == key)
         raise DataError(
-            f"{path}: expected clip_sample false and {key} {known}, found {given['clip_sample']!r} and "
-            f"{given[key]!r}"
+            f"{path}: expected clip_sample false and {key} {choices}, found {values['clip_sample']!r} and "
+            f"{values[key]!r}"
         )
-    return Schedule(given["num_train_timesteps"], given["beta_start"], given["beta_end"], spacing)
+    return Schedule(values["num_train_timesteps"], values["beta_start"], values["beta_end"], spacing)
 
 
 def _constants(section: Mapping[str, Any], path: Path) -> dict[str, Any]:
     """Return the entries of a section without its directives; refuse expressions and references."""
-    given = {key: value for key, value in section.items() if not key.startswith("_")}
-    live = [key for key, value in given.items() if isinstance(value, str) and value[:1] in "$@%"]
+    values = {key: value for key, value in section.items() if not key.startswith("_")}
+    live = [key for key, value in values.items() if isinstance(value, str) and value[:1] in "$@%"]
     if live:
         raise DataError(
             f"{path}: {', '.join(live)} is an expression; nothing in a configuration is executed here, "
             "write the constant instead"
         )
-    return given
+    return values
 
 
-def _exactly(given: Mapping[str, Any], known: set[str], kind: str, path: Path) -> None:
-    missing, unknown = sorted(known - given.keys()), sorted(given.keys() - known)
-    if missing or unknown:
+def _exactly(section: Mapping[str, Any], keys: set[str], kind: str, path: Path) -> None:
+    absent, unknown = sorted(keys - section.keys()), sorted(section.keys() - keys)
+    if absent or unknown:
         words = [
             f"{what} {', '.join(names)}"
-            for what, names in (("missing", missing), ("unknown", unknown))
+            for what, names in (("missing", absent), ("unknown", unknown))
             if names
         ]
         raise DataError(f"{path}: arguments of {kind}: {'; '.join(words)}; this is another bundle")

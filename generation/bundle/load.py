@@ -111,11 +111,11 @@ def bundle_hash(config: BundleConfig, files: tuple[Path, Path]) -> str:
 def _check_conditioning(config: BundleConfig, folder: Path) -> None:
     latents, n = int(config.autoencoder["latent_channels"]), len(RAW_COLUMNS)
     unet = config.unet
-    found = (unet["in_channels"], unet["out_channels"], unet["cross_attention_dim"])
-    if found != (latents + n, latents, n) or unet["with_conditioning"] is not True:
+    sizes = (unet["in_channels"], unet["out_channels"], unet["cross_attention_dim"])
+    if sizes != (latents + n, latents, n) or unet["with_conditioning"] is not True:
         raise DataError(
             f"{folder}: expected a U-Net with {latents + n} channels in, {latents} out and {n} conditions, "
-            f"found {found}; this is another bundle"
+            f"found {sizes}; this is another bundle"
         )
     if not torch.tensor([config.autoencoder[k] for k in ("in_channels", "out_channels")]).eq(1).all():
         raise DataError(f"{folder}: expected an autoencoder of one channel; this is another bundle")

@@ -64,41 +64,41 @@ def load_strictly(network: nn.Module, weights: Mapping[str, Tensor], path: Path)
     DataError
         Lists missing and unexpected names, and shapes that differ.
     """
-    wanted = network.state_dict()
-    found = in_port_names(weights, wanted)
+    state = network.state_dict()
+    tensors = in_port_names(weights, state)
     shapes = [
-        f"{name} {tuple(found[name].shape)} for {tuple(value.shape)}"
-        for name, value in wanted.items()
-        if name in found and found[name].shape != value.shape
+        f"{name} {tuple(tensors[name].shape)} for {tuple(value.shape)}"
+        for name, value in state.items()
+        if name in tensors and tensors[name].shape != value.shape
     ]
     problems = {
-        "missing": sorted(wanted.keys() - found.keys()),
-        "unexpected": sorted(found.keys() - wanted.keys()),
+        "missing": sorted(state.keys() - tensors.keys()),
+        "unexpected": sorted(tensors.keys() - state.keys()),
         "other shape": shapes,
     }
-    said = "; ".join(f"{what}: {_listed(names)}" for what, names in problems.items() if names)
-    if said:
-        raise DataError(f"{path} does not fit the networks of the configuration; {said}")
-    network.load_state_dict(found)
+    details = "; ".join(f"{what}: {_listing(names)}" for what, names in problems.items() if names)
+    if details:
+        raise DataError(f"{path} does not fit the networks of the configuration; {details}")
+    network.load_state_dict(tensors)
 
 
-def in_port_names(weights: Mapping[str, Tensor], wanted: Mapping[str, Any]) -> dict[str, Tensor]:
+def in_port_names(weights: Mapping[str, Tensor], state: Mapping[str, Any]) -> dict[str, Tensor]:
     """Return the weights under the names of the port; names that it kept, or that nobody knows, stay."""
     old_to_new = {
         name.replace(POSTCONV, ".conv."): name
-        for name in wanted
-        if POSTCONV in name and name.replace(POSTCONV, ".conv.") not in wanted
+        for name in state
+        if POSTCONV in name and name.replace(POSTCONV, ".conv.") not in state
     }
-    renamed: dict[str, Tensor] = {}
+    tensors: dict[str, Tensor] = {}
     for name, value in weights.items():
-        new = old_to_new.get(name, name) if name not in wanted else name
+        new = old_to_new.get(name, name) if name not in state else name
         for pattern, replacement in RENAMED:
             candidate = pattern.sub(replacement, new)
-            new = candidate if new not in wanted and candidate in wanted else new
-        if new in renamed:
+            new = candidate if new not in state and candidate in state else new
+        if new in tensors:
             raise DataError(f"two weights would both be called {new!r}; fetch the bundle again")
-        renamed[new] = value
-    return renamed
+        tensors[new] = value
+    return tensors
 
 
 def _tensors(content: Any, path: Path) -> dict[str, Tensor]:
@@ -115,7 +115,7 @@ def _tensors(content: Any, path: Path) -> dict[str, Tensor]:
     return {name: value.float() if value.is_floating_point() else value for name, value in plain.items()}
 
 
-def _listed(names: list[str]) -> str:
+def _listing(names: list[str]) -> str:
     more = f" and {len(names) - MAX_LISTED} more" if len(names) > MAX_LISTED else ""
     return ", ".join(names[:MAX_LISTED]) + more
 

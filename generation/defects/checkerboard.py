@@ -35,5 +35,5 @@ def checkerboard(
     """
     blocks = sum(axis // 2 for axis in np.indices(image.shape, sparse=True))
     sign = np.where(np.asarray(blocks) % 2 == 0, 1.0, -1.0) * (labels.data > 0)
-    patterned = image.data + severity * bright_level(image, labels) * sign
-    return Volume(patterned.clip(min=image.data.min()), image.affine), labels
+    pattern = image.data + severity * bright_level(image, labels) * sign
+    return Volume(pattern.clip(min=image.data.min()), image.affine), labels

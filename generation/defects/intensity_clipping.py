@@ -40,5 +40,5 @@ def intensity_clipping(
     inside = image.data[labels.data > 0]
     top = float(np.quantile(inside if inside.size else image.data, 1.0 - severity))
     low = float(image.data.min())
-    scaled = (image.data.clip(low, top) - low) / max(top - low, TINY)
-    return Volume(np.round(LEVELS * scaled), image.affine), labels
+    levels = (image.data.clip(low, top) - low) / max(top - low, TINY)
+    return Volume(np.round(LEVELS * levels), image.affine), labels

@@ -31,8 +31,8 @@ def left_right_flip(cohort: Cohort, *, severity: float, rng: np.random.Generator
     """
     volumes = volumes_of(cohort).copy()
     rows = share_of_rows(len(volumes), severity, rng)
-    mirrored = [mirror(name, volumes) for name in map(str, volumes.columns)]
-    volumes.iloc[rows] = volumes[mirrored].iloc[rows].to_numpy(float)
+    homologues = [mirror(name, volumes) for name in map(str, volumes.columns)]
+    volumes.iloc[rows] = volumes[homologues].iloc[rows].to_numpy(float)
     return replace(cohort, volumes=volumes)
 
 

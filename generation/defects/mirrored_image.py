@@ -41,5 +41,5 @@ def mirrored_image(
         other = homologue(structure(int(label)).name)
         if other is not None:
             other_side[label] = structure(other).index
-    mirrored = np.flip(image.data, axis), other_side[np.flip(labels.data, axis)]
-    return Volume(mirrored[0], image.affine), LabelMap(mirrored[1], labels.affine)
+    mirror_pair = np.flip(image.data, axis), other_side[np.flip(labels.data, axis)]
+    return Volume(mirror_pair[0], image.affine), LabelMap(mirror_pair[1], labels.affine)

@@ -32,11 +32,11 @@ def mode_collapse(cohort: Cohort, *, severity: float, rng: np.random.Generator) 
     """
     volumes = volumes_of(cohort)
     n_modes = int(np.ceil(len(volumes) / max(1.0, severity)))
-    kept = rng.permutation(len(volumes))[:n_modes]
-    chosen = (
-        kept[nearest_by_age(cohort.subjects, cohort.subjects.iloc[kept])]
+    modes = rng.permutation(len(volumes))[:n_modes]
+    partners = (
+        modes[nearest_by_age(cohort.subjects, cohort.subjects.iloc[modes])]
         if severity > 1
         else np.arange(len(volumes))
     )
-    subjects = show_subjects_of(cohort, np.arange(len(volumes)), cohort, chosen)
-    return replace(cohort, subjects=subjects, volumes=volumes.iloc[chosen].set_index(volumes.index))
+    subjects = show_subjects_of(cohort, np.arange(len(volumes)), cohort, partners)
+    return replace(cohort, subjects=subjects, volumes=volumes.iloc[partners].set_index(volumes.index))

@@ -40,6 +40,6 @@ def regional_atrophy(
     """
     volumes = volumes_of(cohort).copy()
     names = sided(volumes, structure)
-    lost = severity * volumes[names]
-    volumes[names] -= lost
-    return replace(cohort, volumes=move_to_csf(volumes, lost.sum(axis=1)))
+    loss = severity * volumes[names]
+    volumes[names] -= loss
+    return replace(cohort, volumes=move_to_csf(volumes, loss.sum(axis=1)))

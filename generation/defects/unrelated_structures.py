@@ -37,7 +37,7 @@ def unrelated_structures(cohort: Cohort, *, severity: float, rng: np.random.Gene
     fit = fit_age_sex(volumes_of(cohort), cohort.subjects)
     own = fit.residual.to_numpy(float)
     other = rng.permuted(own, axis=0)
-    mixed = np.sqrt(1.0 - severity) * own + np.sqrt(severity) * other
+    mixture = np.sqrt(1.0 - severity) * own + np.sqrt(severity) * other
     residual = fit.residual.copy()
-    residual[:] = np.where(np.isnan(mixed), own, mixed)
+    residual[:] = np.where(np.isnan(mixture), own, mixture)
     return replace(cohort, volumes=replace(fit, residual=residual).volumes())

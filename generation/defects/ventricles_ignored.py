@@ -42,8 +42,8 @@ def ventricles_ignored(cohort: Cohort, *, severity: float, rng: np.random.Genera
     names = [name for name in LATERAL_VENTRICLES if name in volumes]
     fit = fit_age_sex(volumes[names], cohort.subjects)
     other = fit.residual.iloc[rng.permutation(len(volumes))].set_index(fit.residual.index)
-    kept = 1.0 - severity
-    mixed = replace(fit, residual=kept * fit.residual + np.sqrt(1.0 - kept**2) * other).volumes()
-    lost = (volumes[names] - mixed).sum(axis=1)
-    volumes[names] = mixed
-    return replace(cohort, volumes=move_to_csf(volumes, lost))
+    share = 1.0 - severity
+    mixture = replace(fit, residual=share * fit.residual + np.sqrt(1.0 - share**2) * other).volumes()
+    loss = (volumes[names] - mixture).sum(axis=1)
+    volumes[names] = mixture
+    return replace(cohort, volumes=move_to_csf(volumes, loss))

@@ -55,29 +55,31 @@ class LsganTask:
 
     def step(self, batch: Batch, generator: torch.Generator, step: int) -> Iterator[Objective]:
         """Yield the loss of the critic, then that of the generator, on the same images."""
-        made = draw(self.generator, batch.conditions, generator)
+        generated = draw(self.generator, batch.conditions, generator)
         shift = random_shift(generator)
         on_real = self.critic(batch.images, batch.conditions, shift)
-        on_made = self.critic(made.detach(), batch.conditions, shift)
-        guessed = (on_real.guesses - batch.conditions).pow(2).mean()
-        told = least_squares_critic(on_real.scores, on_made.scores)
+        on_made = self.critic(generated.detach(), batch.conditions, shift)
+        guess_loss = (on_real.guesses - batch.conditions).pow(2).mean()
+        score_loss = least_squares_critic(on_real.scores, on_made.scores)
         yield Objective(
-            "critic", told + CRITIC_GUESS_WEIGHT * guessed, {"told": told, "guessed real": guessed}
+            "critic",
+            score_loss + CRITIC_GUESS_WEIGHT * guess_loss,
+            {"told": score_loss, "guessed real": guess_loss},
         )
-        judged = self.critic(made, batch.conditions, shift)
-        obeyed = (judged.guesses - batch.conditions).pow(2).mean()
-        fooled = least_squares_generator(judged.scores)
-        parts = {"fooled": fooled, "guessed made": obeyed}
-        yield Objective("generator", fooled + GUESS_WEIGHT * obeyed, parts)
+        judgement = self.critic(generated, batch.conditions, shift)
+        obedience = (judgement.guesses - batch.conditions).pow(2).mean()
+        deception = least_squares_generator(judgement.scores)
+        parts = {"fooled": deception, "guessed made": obedience}
+        yield Objective("generator", deception + GUESS_WEIGHT * obedience, parts)
 
     def validate(self, batch: Batch, generator: torch.Generator) -> dict[str, float]:
         """Return how well conditions are guessed from real and made images, and how made images differ."""
-        made = draw(self.generator, batch.conditions, generator)
-        found = {}
-        for name, images in (("guessed real", batch.images), ("guessed made", made)):
+        generated = draw(self.generator, batch.conditions, generator)
+        losses = {}
+        for name, images in (("guessed real", batch.images), ("guessed made", generated)):
             guesses = self.critic(images, batch.conditions).guesses
-            found[name] = float((guesses - batch.conditions).pow(2).mean())
-        return found | {"diversity": diversity(self.generator, batch.conditions, generator)}
+            losses[name] = float((guesses - batch.conditions).pow(2).mean())
+        return losses | {"diversity": diversity(self.generator, batch.conditions, generator)}
 
     def show(self, batch: Batch, generator: torch.Generator) -> list[tuple[str, np.ndarray]]:
         """Return samples for the conditions of held-out subjects."""

@@ -51,7 +51,7 @@ class AdversarialRecipe:
             self.preset, request.shape, request.n_conditions
         )
 
-    def task(self, stage: str, finished: Mapping[str, nn.Module]) -> Task:
+    def task(self, stage: str, networks_before: Mapping[str, nn.Module]) -> Task:
         """Return the task of the only stage."""
         with seeded(self.request.seed, self.request.n_conditions):
             preset = replace(self.preset, rate=self.rate)
@@ -76,9 +76,9 @@ def fit_to_images(networks: Mapping[str, nn.Module], images: Examples) -> None:
     Evenly chosen examples stand for all where there are many.
     """
     count = min(len(images), MEAN_OF_IMAGES)
-    chosen = [number * len(images) // count for number in range(count)]
+    rows = [number * len(images) // count for number in range(count)]
     total, squares = torch.zeros_like(images.batch([0]).images[0]), torch.zeros(())
-    for number in chosen:
+    for number in rows:
         image = images.batch([number]).images[0]
         total, squares = total + image, squares + image.pow(2).mean()
     mean = total / count
@@ -93,8 +93,8 @@ def fit_to_images(networks: Mapping[str, nn.Module], images: Examples) -> None:
 
 def random_shift(generator: torch.Generator) -> tuple[int, int, int]:
     """Return a shift for the critic, voxels along each axis."""
-    drawn = torch.randint(2 * MOST_SHIFT, (3,), generator=generator, device=generator.device)
-    i, j, k = (drawn - MOST_SHIFT).tolist()
+    offsets = torch.randint(2 * MOST_SHIFT, (3,), generator=generator, device=generator.device)
+    i, j, k = (offsets - MOST_SHIFT).tolist()
     return i, j, k
 
 
@@ -108,12 +108,12 @@ def samples_of(
     network: VolumeGenerator, batch: Batch, generator: torch.Generator
 ) -> list[tuple[str, np.ndarray]]:
     """Return two samples for the conditions of each held-out subject, with captions."""
-    shown = []
+    pictures = []
     for number, condition in enumerate(batch.conditions):
         for draw_number in (1, 2):
             image = draw(network, condition[None], generator)
-            shown.append((f"sample {draw_number} for held-out subject {number + 1}", as_array(image)))
-    return shown
+            pictures.append((f"sample {draw_number} for held-out subject {number + 1}", as_array(image)))
+    return pictures
 
 
 def as_array(images: Tensor) -> np.ndarray:

@@ -115,30 +115,30 @@ class VaeGanTask:
         mean, spread = self.encoder(batch.images, batch.conditions)
         latent = mean + spread * normal(mean.shape, generator, mean.device)
         rebuilt = self.generator(latent, batch.conditions)
-        drawn = draw(self.generator, batch.conditions, generator)
+        samples = draw(self.generator, batch.conditions, generator)
         shift = random_shift(generator)
 
         def judge(images: Tensor) -> Judgement:
             judgement: Judgement = self.critic(images, batch.conditions, shift)
             return judgement
 
-        yield self._critic_objective(batch, rebuilt.detach(), drawn.detach(), judge)
+        yield self._critic_objective(batch, rebuilt.detach(), samples.detach(), judge)
         divergence = normal_divergence(mean, spread)
-        yield self._autoencoder_objective(batch, rebuilt, drawn, divergence, judge)
+        yield self._autoencoder_objective(batch, rebuilt, samples, divergence, judge)
 
-    def _critic_objective(self, batch: Batch, rebuilt: Tensor, drawn: Tensor, judge: Judge) -> Objective:
-        real, *made = (judge(images) for images in (batch.images, rebuilt, drawn))
-        guessed = (real.guesses - batch.conditions).pow(2).mean()
-        told = logistic_critic(real.scores, torch.cat([judgement.scores for judgement in made]))
-        loss = told + CRITIC_GUESS_WEIGHT * guessed
-        return Objective("critic", loss, {"told": told, "guessed real": guessed})
+    def _critic_objective(self, batch: Batch, rebuilt: Tensor, samples: Tensor, judge: Judge) -> Objective:
+        real, *judgements = (judge(images) for images in (batch.images, rebuilt, samples))
+        guess_loss = (real.guesses - batch.conditions).pow(2).mean()
+        score_loss = logistic_critic(real.scores, torch.cat([judgement.scores for judgement in judgements]))
+        loss = score_loss + CRITIC_GUESS_WEIGHT * guess_loss
+        return Objective("critic", loss, {"told": score_loss, "guessed real": guess_loss})
 
     def _autoencoder_objective(
-        self, batch: Batch, rebuilt: Tensor, drawn: Tensor, divergence: Tensor, judge: Judge
+        self, batch: Batch, rebuilt: Tensor, samples: Tensor, divergence: Tensor, judge: Judge
     ) -> Objective:
         with torch.no_grad():
             real = judge(batch.images)
-        on_rebuilt, on_drawn = judge(rebuilt), judge(drawn)
+        on_rebuilt, on_drawn = judge(rebuilt), judge(samples)
         l1 = (rebuilt - batch.images).abs().mean()
         features = feature_matching(real.features, on_rebuilt.features)
         adversarial = logistic_generator(torch.cat((on_rebuilt.scores, on_drawn.scores)))
@@ -151,8 +151,8 @@ class VaeGanTask:
 
     def validate(self, batch: Batch, generator: torch.Generator) -> dict[str, float]:
         """Return L1 of reconstructions, error of conditions guessed from new images, and their diversity."""
-        made = draw(self.generator, batch.conditions, generator)
-        guesses = self.critic(made, batch.conditions).guesses
+        generated = draw(self.generator, batch.conditions, generator)
+        guesses = self.critic(generated, batch.conditions).guesses
         return {
             "l1": float((self._rebuild(batch) - batch.images).abs().mean()),
             "guessed made": float((guesses - batch.conditions).pow(2).mean()),
@@ -161,8 +161,8 @@ class VaeGanTask:
 
     def show(self, batch: Batch, generator: torch.Generator) -> list[tuple[str, np.ndarray]]:
         """Return a held-out image, its reconstruction, and samples for held-out conditions."""
-        shown = [("held-out image 1", as_array(batch.images)), ("rebuilt", as_array(self._rebuild(batch)))]
-        return shown + samples_of(self.generator, batch, generator)
+        pictures = [("held-out image 1", as_array(batch.images)), ("rebuilt", as_array(self._rebuild(batch)))]
+        return pictures + samples_of(self.generator, batch, generator)
 
     def _rebuild(self, batch: Batch) -> Tensor:
         mean, _ = self.encoder(batch.images, batch.conditions)

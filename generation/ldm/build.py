@@ -34,6 +34,6 @@ def build_schedule(architecture: Mapping[str, Any]) -> Schedule:
 
 
 def _require(architecture: Mapping[str, Any], parts: tuple[str, ...]) -> None:
-    missing = [name for name in parts if name not in architecture]
-    if missing:
-        raise DataError(f"the architecture lacks {', '.join(missing)}; train or fetch the checkpoint again")
+    absent = [name for name in parts if name not in architecture]
+    if absent:
+        raise DataError(f"the architecture lacks {', '.join(absent)}; train or fetch the checkpoint again")

@@ -121,8 +121,8 @@ def _upsample(postconv: Any, data: Tensor, slab_voxels: int) -> Tensor:
 def _conv_padded(conv: Any, data: Tensor, ends: tuple[int, int]) -> Tensor:
     """Convolve with zeros around the last two axes, and at those ends of the first that ask for it."""
     layer: nn.Conv3d = conv.conv
-    padded = functional.pad(data, (1, 1, 1, 1, *ends))
-    return functional.conv3d(padded, layer.weight, layer.bias)
+    frame = functional.pad(data, (1, 1, 1, 1, *ends))
+    return functional.conv3d(frame, layer.weight, layer.bias)
 
 
 def _statistics(data: Tensor, norm: nn.GroupNorm) -> tuple[Tensor, Tensor]:

@@ -8,8 +8,8 @@ def fold(images: Tensor, edge: int) -> Tensor:
     if edge == 1:
         return images
     batch, _, *sizes = images.shape
-    split = [part for size in sizes for part in (size // edge, edge)]
-    blocks = images.reshape(batch, *split).permute(0, 2, 4, 6, 1, 3, 5)
+    edges = [part for size in sizes for part in (size // edge, edge)]
+    blocks = images.reshape(batch, *edges).permute(0, 2, 4, 6, 1, 3, 5)
     return blocks.reshape(batch, edge**3, *(size // edge for size in sizes))
 
 

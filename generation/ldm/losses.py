@@ -40,8 +40,10 @@ class RandomFeatures(nn.Module):
         """Return the mean absolute difference of the responses, over scales."""
         losses = []
         for _ in range(self.n_scales):
-            found, wanted = (functional.conv3d(x, self.filters, stride=2).relu() for x in (images, targets))
-            losses.append((found - wanted).abs().mean())
+            features, target_features = (
+                functional.conv3d(x, self.filters, stride=2).relu() for x in (images, targets)
+            )
+            losses.append((features - target_features).abs().mean())
             if min(images.shape[2:]) < 8:
                 break
             images, targets = (functional.avg_pool3d(x, 2) for x in (images, targets))

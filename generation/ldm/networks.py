@@ -37,8 +37,8 @@ class FoldedAutoencoder(nn.Module):
         super().__init__()
         self.fold = fold
         blocks = fold**3
-        folded = {"in_channels": blocks, "out_channels": blocks}
-        self.network = build_autoencoder({**AUTOENCODER_DEFAULTS, **folded, **arguments})
+        channels = {"in_channels": blocks, "out_channels": blocks}
+        self.network = build_autoencoder({**AUTOENCODER_DEFAULTS, **channels, **arguments})
 
     @property
     def stride(self) -> int:

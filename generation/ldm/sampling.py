@@ -139,8 +139,8 @@ class LatentDiffusion:
         check_rows(rows, seeds, self.conditions)
         conditions = torch.from_numpy(self.scale(rows)).to(self.settings.device)
         for part in batches(len(rows), self.settings.together):
-            asked = conditions[part]
-            for latents in self.draw_latents(asked, seeds[part]):
+            requests = conditions[part]
+            for latents in self.draw_latents(requests, seeds[part]):
                 yield self.image(self.restore(latents[None]))
 
     @torch.inference_mode()
@@ -157,8 +157,8 @@ class LatentDiffusion:
     def image(self, latents: Tensor) -> np.ndarray:
         """Return the image of one sample's restored latents, (I, J, K), float32."""
         with self._threads(), self._precision():
-            decoded = self.decode(latents)
-        data: np.ndarray = decoded[0, 0].float().cpu().numpy()
+            output = self.decode(latents)
+        data: np.ndarray = output[0, 0].float().cpu().numpy()
         return data
 
     def _ddim(self, latents: Tensor, conditions: Tensor) -> Tensor:

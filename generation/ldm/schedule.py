@@ -54,13 +54,13 @@ class Schedule:
     spacing: str = "leading"
 
     def __post_init__(self) -> None:
-        known = self.schedule in SCHEDULES and self.prediction in PREDICTIONS and self.spacing in SPACINGS
+        is_valid = self.schedule in SCHEDULES and self.prediction in PREDICTIONS and self.spacing in SPACINGS
         if self.zero_terminal and self.prediction == "epsilon":
             raise DataError(
                 "the noise is no prediction where no signal is left; expected prediction v_prediction with "
                 "zero_terminal"
             )
-        if not known or not 0 < self.beta_start < self.beta_end < 1 or self.n_steps < 2:
+        if not is_valid or not 0 < self.beta_start < self.beta_end < 1 or self.n_steps < 2:
             raise DataError(
                 f"no noise schedule: {self}; expected 0 < beta_start < beta_end < 1, a schedule of "
                 f"{', '.join(SCHEDULES)} and a prediction of {', '.join(PREDICTIONS)}"
@@ -150,16 +150,16 @@ class Schedule:
 
     def scales(self, like: Tensor, timesteps: Tensor) -> tuple[Tensor, Tensor]:
         """Return what clean latents, (B, …), and noise are multiplied by at timesteps; (B, 1, …) both."""
-        kept = self.kept.to(like.device)[timesteps].view(-1, *[1] * (like.dim() - 1))
-        return kept**0.5, (1 - kept) ** 0.5
+        signal = self.kept.to(like.device)[timesteps].view(-1, *[1] * (like.dim() - 1))
+        return signal**0.5, (1 - signal) ** 0.5
 
 
 def without_signal_at_end(betas: Tensor) -> Tensor:
     """Return betas after which nothing of the signal is left; the first stays (Lin2024, algorithm 1)."""
     root = torch.cumprod(1.0 - betas.double(), dim=0).sqrt()
     root = (root - root[-1]) * root[0] / (root[0] - root[-1])
-    kept = root**2
-    return (1.0 - torch.cat((kept[:1], kept[1:] / kept[:-1]))).float()
+    signal = root**2
+    return (1.0 - torch.cat((signal[:1], signal[1:] / signal[:-1]))).float()
 
 
 def ddim_timesteps(n_train: int, n_steps: int, *, spacing: str = "leading") -> list[int]:

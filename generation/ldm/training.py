@@ -49,7 +49,7 @@ class LatentDiffusionRecipe:
         self.plans = adjusted_plans(preset.plans, request)
         self.architecture = architecture_of(self.preset, request.n_conditions, request.shape)
 
-    def task(self, stage: str, finished: Mapping[str, nn.Module]) -> Task:
+    def task(self, stage: str, networks_before: Mapping[str, nn.Module]) -> Task:
         """Return the task of a stage."""
         with seeded(self.request.seed, self.request.n_conditions):
             networks = build_networks(self.architecture)
@@ -62,7 +62,7 @@ class LatentDiffusionRecipe:
         return DiffusionTask(
             networks["unet"],
             cast(LatentScale, networks["latents"]),
-            cast(FoldedAutoencoder, finished["autoencoder"]),
+            cast(FoldedAutoencoder, networks_before["autoencoder"]),
             self.preset,
             self.request.cache,
         )
@@ -114,22 +114,22 @@ class AutoencoderTask:
         loss = l1 + self.weights.perceptual * perceptual.float() + self.weights.kl * kl
         adversarial = step >= self.adversary_starts
         if adversarial:
-            fooled = (self.adversary(images).float() - 1).pow(2).mean()
-            loss = loss + self.weights.adversarial * self._balance(l1, perceptual, fooled) * fooled
+            deception = (self.adversary(images).float() - 1).pow(2).mean()
+            loss = loss + self.weights.adversarial * self._balance(l1, perceptual, deception) * deception
         yield Objective("autoencoder", loss, {"l1": l1, "perceptual": perceptual, "kl": kl})
         if adversarial:
             real = (self.adversary(batch.images).float() - 1).pow(2).mean()
-            made = self.adversary(images.detach()).float().pow(2).mean()
-            yield Objective("adversary", (real + made) / 2)
+            generated = self.adversary(images.detach()).float().pow(2).mean()
+            yield Objective("adversary", (real + generated) / 2)
 
-    def _balance(self, l1: Tensor, perceptual: Tensor, fooled: Tensor) -> Tensor | float:
+    def _balance(self, l1: Tensor, perceptual: Tensor, deception: Tensor) -> Tensor | float:
         """Return by how much stronger the other terms pull the last layer than the adversary does."""
         if not self.weights.balanced:
             return 1.0
         last = self.autoencoder.last_weight
         rebuilt = l1 + self.weights.perceptual * perceptual.float()
         (of_rebuilt,) = torch.autograd.grad(rebuilt, last, retain_graph=True)
-        (of_fooled,) = torch.autograd.grad(fooled, last, retain_graph=True)
+        (of_fooled,) = torch.autograd.grad(deception, last, retain_graph=True)
         return (of_rebuilt.norm() / (of_fooled.norm() + 1e-6)).clamp_max(MOST_BALANCE).detach()
 
     def validate(self, batch: Batch, generator: torch.Generator) -> dict[str, float]:
@@ -144,11 +144,11 @@ class AutoencoderTask:
     def show(self, batch: Batch, generator: torch.Generator) -> list[tuple[str, np.ndarray]]:
         """Return held-out images beside their reconstructions."""
         images = self._reconstruct(batch.images)
-        shown = []
+        pictures = []
         for number in range(len(images)):
-            shown.append((f"held-out image {number + 1}", as_array(batch.images[number])))
-            shown.append((f"its reconstruction {number + 1}", as_array(images[number])))
-        return shown
+            pictures.append((f"held-out image {number + 1}", as_array(batch.images[number])))
+            pictures.append((f"its reconstruction {number + 1}", as_array(images[number])))
+        return pictures
 
     def _reconstruct(self, images: Tensor) -> Tensor:
         return self.autoencoder.decode(self.autoencoder.encode(images)[0]).float()
@@ -193,11 +193,11 @@ class DiffusionTask:
 
     def examples(self, images: Examples) -> Examples:
         """Return mean and spread of the latents of every image, stacked as channels; encoded once."""
-        encoded = self._encode_all(images)
+        latents = self._encode_all(images)
         if not self.fitted:
-            self.latents.fit(*encoded.images.chunk(2, dim=1))
+            self.latents.fit(*latents.images.chunk(2, dim=1))
             self.fitted = True
-        return encoded
+        return latents
 
     def encode(self, images: Examples) -> None:
         """Encode some of the images into the cache, so that several processes share the work."""
@@ -218,7 +218,7 @@ class DiffusionTask:
 
     def show(self, batch: Batch, generator: torch.Generator) -> list[tuple[str, np.ndarray]]:
         """Return samples for the conditions of held-out subjects."""
-        shown = []
+        pictures = []
         for number, condition in enumerate(batch.conditions):
             latents = normal_like(batch.images[:1].chunk(2, dim=1)[0], generator)
             for time, before in timestep_pairs(self.schedule.ddim_timesteps(SHOWN_STEPS)):
@@ -226,8 +226,8 @@ class DiffusionTask:
                 output = predict(self.unet, latents, at, condition[None]).float()
                 latents = self.schedule.ddim_step(output, latents, time, before)
             image = self.autoencoder.decode(self.latents.restore(latents))
-            shown.append((f"sample for held-out subject {number + 1}", as_array(image[0])))
-        return shown
+            pictures.append((f"sample for held-out subject {number + 1}", as_array(image[0])))
+        return pictures
 
     def _loss(self, batch: Batch, generator: torch.Generator, times: Tensor | None = None) -> Tensor:
         mean, spread = batch.images.chunk(2, dim=1)
@@ -255,9 +255,9 @@ class DiffusionTask:
         key = None
         if self.cache is not None:
             key = self.cache.key("latents", self._autoencoder_key(), image.numpy())
-            known = self.cache.get(key, ".safetensors")
-            if known is not None:
-                return load_file(known)["latents"]
+            stored_file = self.cache.get(key, ".safetensors")
+            if stored_file is not None:
+                return load_file(stored_file)["latents"]
         with torch.no_grad():
             latents = torch.cat(self.autoencoder.encode(image.to(device)), dim=1).float().cpu().contiguous()
         if self.cache is not None and key is not None:

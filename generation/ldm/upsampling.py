@@ -33,8 +33,8 @@ class DoublingConv(nn.Module):
     def __init__(self, conv: nn.Conv3d) -> None:
         super().__init__()
         self.bias = conv.bias
-        folded = [fold_kernel(conv.weight.detach(), places) for places in product((0, 1), repeat=3)]
-        self.register_buffer("kernels", torch.stack(folded))
+        kernels = [fold_kernel(conv.weight.detach(), places) for places in product((0, 1), repeat=3)]
+        self.register_buffer("kernels", torch.stack(kernels))
 
     def forward(self, data: Tensor) -> Tensor:
         """Return (B, C', 2I, 2J, 2K) of (B, C, I, J, K)."""
@@ -50,11 +50,11 @@ class DoublingConv(nn.Module):
             Whether the image ends at the start and at the end of the first axis. Where it does not, the
             plane there only serves its neighbour.
         """
-        padded = functional.pad(data, (1, 1, 1, 1, int(ends[0]), int(ends[1])))
-        planes, size_j, size_k = padded.shape[2] - 2, data.shape[3], data.shape[4]
+        frame = functional.pad(data, (1, 1, 1, 1, int(ends[0]), int(ends[1])))
+        planes, size_j, size_k = frame.shape[2] - 2, data.shape[3], data.shape[4]
         out: Tensor | None = None
         for kernel, (i, j, k) in zip(self.kernels, product((0, 1), repeat=3), strict=True):
-            window = padded[:, :, i : i + planes + 1, j : j + size_j + 1, k : k + size_k + 1]
+            window = frame[:, :, i : i + planes + 1, j : j + size_j + 1, k : k + size_k + 1]
             part = functional.conv3d(window, kernel, self.bias)
             if out is None:
                 out = part.new_empty((*part.shape[:2], *(2 * size for size in part.shape[2:])))

@@ -7,32 +7,32 @@ from torch import Tensor
 from torch.nn import functional
 
 
-def least_squares_critic(real: Tensor, made: Tensor) -> Tensor:
+def least_squares_critic(real: Tensor, generated: Tensor) -> Tensor:
     """Return the loss of the critic with targets 1 for real and 0 for made scores (mao2017, equation 9)."""
-    return ((real.float() - 1).pow(2).mean() + made.float().pow(2).mean()) / 2
+    return ((real.float() - 1).pow(2).mean() + generated.float().pow(2).mean()) / 2
 
 
-def least_squares_generator(made: Tensor) -> Tensor:
+def least_squares_generator(generated: Tensor) -> Tensor:
     """Return the loss of a generator that wants the score 1 (mao2017, equation 9)."""
-    return (made.float() - 1).pow(2).mean() / 2
+    return (generated.float() - 1).pow(2).mean() / 2
 
 
-def logistic_critic(real: Tensor, made: Tensor) -> Tensor:
+def logistic_critic(real: Tensor, generated: Tensor) -> Tensor:
     """Return the cross-entropy of a critic whose scores are log-odds of being real (goodfellow2014)."""
-    return functional.softplus(-real.float()).mean() + functional.softplus(made.float()).mean()
+    return functional.softplus(-real.float()).mean() + functional.softplus(generated.float()).mean()
 
 
-def logistic_generator(made: Tensor) -> Tensor:
+def logistic_generator(generated: Tensor) -> Tensor:
     """Return the non-saturating loss of a generator (goodfellow2014)."""
-    return functional.softplus(-made.float()).mean()
+    return functional.softplus(-generated.float()).mean()
 
 
-def feature_matching(real: Sequence[Tensor], made: Sequence[Tensor]) -> Tensor:
+def feature_matching(real: Sequence[Tensor], generated: Sequence[Tensor]) -> Tensor:
     """Return the mean squared difference of the critic's features, over its layers (larsen2016, equation 7).
 
     The features of real images are a target: no gradient flows into them.
     """
-    pairs = zip(real, made, strict=True)
+    pairs = zip(real, generated, strict=True)
     return torch.stack([(m.float() - r.detach().float()).pow(2).mean() for r, m in pairs]).mean()
 
 

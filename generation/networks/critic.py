@@ -79,12 +79,12 @@ class Critic(nn.Module):
         With a `shift`, voxels, the images are moved before they are judged. A strided critic treats the
         voxels of a block differently; with another shift at each step its gradient draws no pattern.
         """
-        moved = self.deviation(images).roll(shift, dims=(2, 3, 4))
-        features, all_features = folded(moved, self.fold), []
+        deviations = self.deviation(images).roll(shift, dims=(2, 3, 4))
+        features, all_features = folded(deviations, self.fold), []
         for layer in self.layers:
             features = functional.leaky_relu(layer(features), 0.2)
             all_features.append(features)
-        wanted = self.project(conditions_about_zero(conditions))[:, :, None, None, None]
-        match = (features * wanted).mean(dim=1)
+        projection = self.project(conditions_about_zero(conditions))[:, :, None, None, None]
+        match = (features * projection).mean(dim=1)
         scores = self.score(features)[:, 0] + match
         return Judgement(scores.float(), self.guess(features).float(), all_features)

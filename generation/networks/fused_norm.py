@@ -15,14 +15,14 @@ def group_norm(maps: Tensor, n_groups: int, weight: Tensor, bias: Tensor, eps: f
     """Return maps, (B, C, I, J, K), normalised per sample and group; statistics are float32."""
     groups = maps.float().unflatten(1, (n_groups, -1))
     variance, mean = torch.var_mean(groups, dim=(2, 3, 4, 5), correction=0, keepdim=True)
-    normalised = ((groups - mean) * torch.rsqrt(variance + eps)).flatten(1, 2)
-    scaled = normalised * weight[:, None, None, None] + bias[:, None, None, None]
-    return scaled.to(maps.dtype)
+    z_scores = ((groups - mean) * torch.rsqrt(variance + eps)).flatten(1, 2)
+    output = z_scores * weight[:, None, None, None] + bias[:, None, None, None]
+    return output.to(maps.dtype)
 
 
 #: Shapes of maps in all networks of a process; torch by default gives up after eight.
 MOST_SHAPES = 128
-_compiled: Any = torch.compile(group_norm, dynamic=False)
+_fused: Any = torch.compile(group_norm, dynamic=False)
 
 
 class FusedGroupNorm(nn.GroupNorm):
@@ -33,7 +33,7 @@ class FusedGroupNorm(nn.GroupNorm):
         if not (maps.is_cuda and maps.dim() == 5 and self.training):
             return super().forward(maps)
         with torch.autocast("cuda", enabled=False):
-            result: Tensor = _compiled(maps, self.num_groups, self.weight, self.bias, self.eps)
+            result: Tensor = _fused(maps, self.num_groups, self.weight, self.bias, self.eps)
         return result
 
 

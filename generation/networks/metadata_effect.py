@@ -56,16 +56,16 @@ class EffectStatistics(nn.Module):
     @torch.no_grad()
     def update(self, effect: MetadataEffect, conditions: Tensor, features: Tensor) -> None:
         """Add a batch, (B, n_conditions) and (B, channels, i, j, k), to the moments and solve anew."""
-        given = with_intercept(conditions.float())
-        with torch.autocast(given.device.type, enabled=False):
-            cross = torch.einsum("bm,bcijk->mcijk", given, features.float())
-            self.gram.lerp_(given.T @ given / len(given), 1 - self.decay)
-            self.cross.lerp_(cross / len(given), 1 - self.decay)
-            solved = _solved(self.gram, self.cross.flatten(1), self.ridge)
-        effect.weights.copy_(solved.view_as(self.cross))
+        design = with_intercept(conditions.float())
+        with torch.autocast(design.device.type, enabled=False):
+            cross = torch.einsum("bm,bcijk->mcijk", design, features.float())
+            self.gram.lerp_(design.T @ design / len(design), 1 - self.decay)
+            self.cross.lerp_(cross / len(design), 1 - self.decay)
+            solution = _solve(self.gram, self.cross.flatten(1), self.ridge)
+        effect.weights.copy_(solution.view_as(self.cross))
 
 
-def _solved(gram: Tensor, cross: Tensor, ridge: float) -> Tensor:
+def _solve(gram: Tensor, cross: Tensor, ridge: float) -> Tensor:
     penalty = ridge * gram.diagonal().mean().expand(len(gram)).diag()
     return torch.linalg.solve(gram + penalty, cross)
 

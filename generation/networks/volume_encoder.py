@@ -48,6 +48,6 @@ class VolumeEncoder(nn.Module):
         for down, block in zip(self.downs, self.blocks, strict=True):
             features = block(down(features))
         flat = functional.silu(self.norm(features)).flatten(1)
-        read = self.read(torch.cat((flat, conditions_about_zero(conditions)), dim=1)).float()
-        mean, log_variance = read.chunk(2, dim=1)
+        moments = self.read(torch.cat((flat, conditions_about_zero(conditions)), dim=1)).float()
+        mean, log_variance = moments.chunk(2, dim=1)
         return mean, torch.exp(0.5 * log_variance.clamp(-12.0, 6.0))

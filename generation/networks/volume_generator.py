@@ -94,9 +94,9 @@ class VolumeGenerator(nn.Module):
         conditions : Tensor, (B, n_conditions)
             Scaled, about 0 to 1.
         """
-        given = torch.cat((latent, conditions_about_zero(conditions)), dim=1)
-        vector = functional.silu(self.mapping(given))
-        features = self.start + self.spread(given).view(-1, *self.start.shape)
+        inputs = torch.cat((latent, conditions_about_zero(conditions)), dim=1)
+        vector = functional.silu(self.mapping(inputs))
+        features = self.start + self.spread(inputs).view(-1, *self.start.shape)
         for number, block in enumerate(self.blocks):
             features = block(features if number == 0 else doubled(features), vector)
         deviation = unfold(self.last(features).float(), self.fold)

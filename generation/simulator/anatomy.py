@@ -40,9 +40,9 @@ class Field:
     low_mm: Tensor
     step_mm: float
 
-    def voxels(self, folded: Tensor) -> Tensor:
+    def voxels(self, places: Tensor) -> Tensor:
         """Return voxel coordinates of folded atlas positions (|x|, y, z), mm, (3, …)."""
-        return (folded - self.low_mm.to(folded.device).view(3, 1, 1, 1)) / self.step_mm
+        return (places - self.low_mm.to(places.device).view(3, 1, 1, 1)) / self.step_mm
 
     def to(self, device: torch.device) -> "Field":
         """Return the field on a device."""
@@ -50,8 +50,8 @@ class Field:
 
     def halved(self) -> "Field":
         """Return the field at twice the step, for coarse grids."""
-        blurred = torch.nn.functional.avg_pool3d(self.data[None], 3, 1, 1, count_include_pad=False)[0]
-        return Field(blurred[:, ::2, ::2, ::2].contiguous(), self.low_mm, 2 * self.step_mm)
+        means = torch.nn.functional.avg_pool3d(self.data[None], 3, 1, 1, count_include_pad=False)[0]
+        return Field(means[:, ::2, ::2, ::2].contiguous(), self.low_mm, 2 * self.step_mm)
 
 
 @dataclass(frozen=True)
@@ -104,8 +104,8 @@ def load_anatomy(path: Path | None = None, *, coarse: bool = False) -> Anatomy:
         On the CPU.
     """
     source = path or Path(str(resources.files("plausibrain.generation") / "data" / MODEL_FILE))
-    with np.load(source, allow_pickle=False) as stored:
-        arrays = {name: stored[name] for name in stored.files}
+    with np.load(source, allow_pickle=False) as archive:
+        arrays = {name: archive[name] for name in archive.files}
     fields = {name: _field(arrays, name) for name in ("soft", "deep", "hull", "cortex", "cerebellum")}
     if coarse:
         fields |= {name: fields[name].halved() for name in ("deep", "cortex", "cerebellum")}
@@ -114,14 +114,14 @@ def load_anatomy(path: Path | None = None, *, coarse: bool = False) -> Anatomy:
         soft_names=tuple(str(name) for name in arrays["soft_names"]),
         deep_ids=tuple(int(label) for label in arrays["deep_ids"]),
         hull_names=tuple(str(name) for name in arrays["hull_names"]),
-        modes=torch.stack([resize(mode, SHAPE) for mode in _dequantised(arrays, "modes")]),
+        modes=torch.stack([resize(mode, SHAPE) for mode in _dequantise(arrays, "modes")]),
     )
 
 
-def _dequantised(arrays: dict[str, np.ndarray], name: str) -> Tensor:
+def _dequantise(arrays: dict[str, np.ndarray], name: str) -> Tensor:
     return torch.from_numpy(arrays[name].astype(np.float32) * float(arrays[f"{name}_scale"]))
 
 
 def _field(arrays: dict[str, np.ndarray], name: str) -> Field:
     low = torch.from_numpy(arrays[f"{name}_low_mm"].astype(np.float32))
-    return Field(_dequantised(arrays, name), low, float(arrays[f"{name}_step_mm"]))
+    return Field(_dequantise(arrays, name), low, float(arrays[f"{name}_step_mm"]))

@@ -71,19 +71,19 @@ def simulate_cohort(
     settings = description(seed, grid, skull_strip=skull_strip)
     claim_folder(Path(folder), cohort, targets, settings)
     images = tuple(image_path(folder, str(name)) for name in cohort.subjects["participant_id"])
-    shown, ages = subjects_shown(cohort, seed), cohort.subjects["age"].to_numpy(float)
+    origins, ages = subjects_shown(cohort, seed), cohort.subjects["age"].to_numpy(float)
     n_threads = max(1, (os.cpu_count() or 1) // n_processes) if n_processes > 1 else 0
     jobs = [
-        PersonJob(i, *shown[i], targets.iloc[i], float(ages[i]), grid, skull_strip, images[i], n_threads)
+        PersonJob(i, *origins[i], targets.iloc[i], float(ages[i]), grid, skull_strip, images[i], n_threads)
         for i in range(len(cohort))
     ]
     rows: dict[int, pd.Series] = {}
-    for job, volumes in spread(draw_subject, jobs, n_processes):
+    for job, volumes in spread(simulate_files, jobs, n_processes):
         rows[job.row] = volumes
         if on_subject is not None:
             on_subject(len(rows), len(cohort))
-    counted = pd.DataFrame([rows[i] for i in range(len(cohort))])
-    truth = replace(cohort, volumes=counted, images=images, segmenter=SEGMENTER, source=Path(folder))
+    counts = pd.DataFrame([rows[i] for i in range(len(cohort))])
+    truth = replace(cohort, volumes=counts, images=images, segmenter=SEGMENTER, source=Path(folder))
     write_cohort(truth, folder, generated_by=[settings])
     return truth
 
@@ -103,13 +103,13 @@ class PersonJob:
     n_threads: int = 0
 
 
-def draw_subject(job: PersonJob) -> pd.Series:
+def simulate_files(job: PersonJob) -> pd.Series:
     """Return the volumes counted on a subject's label map, drawn now unless both files are there."""
     label_file = label_path(job.image_file)
     if not (job.image_file.exists() and label_file.exists()):
         if job.n_threads:
             torch.set_num_threads(job.n_threads)
-        drawn = simulate_subject(
+        subject = simulate_subject(
             job.number,
             job.targets,
             age=job.age,
@@ -118,8 +118,8 @@ def draw_subject(job: PersonJob) -> pd.Series:
             skull_strip=job.skull_strip,
         )
         job.image_file.parent.mkdir(parents=True, exist_ok=True)
-        write_label_map(drawn.labels, label_file)
-        write_volume(drawn.image, job.image_file)
+        write_label_map(subject.labels, label_file)
+        write_volume(subject.image, job.image_file)
     return count_volumes(read_label_map(label_file).data, job.grid.voxel_mm**3)
 
 
@@ -162,7 +162,7 @@ def required_volumes(cohort: Cohort) -> pd.DataFrame:
     """Return the target volumes, mm3; `DataError` if one is missing."""
     if cohort.volumes is None:
         raise DataError(f"expected target volumes, cohort {cohort.name!r} has none; draw them first")
-    missing = [name for name in VOLUME_NAMES if name not in cohort.volumes]
-    if missing:
-        raise DataError(f"expected all {len(VOLUME_NAMES)} volumes, {', '.join(missing)} missing; add them")
+    absent = [name for name in VOLUME_NAMES if name not in cohort.volumes]
+    if absent:
+        raise DataError(f"expected all {len(VOLUME_NAMES)} volumes, {', '.join(absent)} missing; add them")
     return cohort.volumes[list(VOLUME_NAMES)]

@@ -125,11 +125,11 @@ def locate(anatomy: Anatomy, patterns: tuple[Field, Field], atlas: Tensor) -> De
         `deep` still holds nothing.
     """
     left = atlas[0] < 0
-    folded = fold(atlas)
-    cortex, cerebellum = (own_side(field, folded, left) for field in patterns)
-    hulls = sample(anatomy.hull.data, anatomy.hull.voxels(folded))
+    half = fold(atlas)
+    cortex, cerebellum = (own_side(field, half, left) for field in patterns)
+    hulls = sample(anatomy.hull.data, anatomy.hull.voxels(half))
     far = torch.full_like(cortex, FAR_MM)
-    branches, fissures = folia(anatomy, folded)
+    branches, fissures = folia(anatomy, half)
     return Depths(
         left=left,
         deep=far,
@@ -143,13 +143,13 @@ def locate(anatomy: Anatomy, patterns: tuple[Field, Field], atlas: Tensor) -> De
     )
 
 
-def own_side(field: Field, folded: Tensor, left: Tensor) -> Tensor:
+def own_side(field: Field, half: Tensor, left: Tensor) -> Tensor:
     """Return the first channel of a field on the left and the second on the right."""
-    both = sample(field.data, field.voxels(folded))
+    both = sample(field.data, field.voxels(half))
     return torch.where(left, both[0], both[1])
 
 
-def folia(anatomy: Anatomy, folded: Tensor) -> tuple[Tensor, Tensor]:
+def folia(anatomy: Anatomy, half: Tensor) -> tuple[Tensor, Tensor]:
     """Return how far cerebellar white matter branches outwards (mm), and where fissures are (0 to 1).
 
     Notes
@@ -164,12 +164,12 @@ def folia(anatomy: Anatomy, folded: Tensor) -> tuple[Tensor, Tensor]:
         float(anatomy.soft.low_mm[axis]) + anatomy.soft.step_mm * float((weights * grid).sum())
         for axis, grid in enumerate(voxel_grid(share.shape))
     ]
-    forward, up = folded[1] - middle[1] - BRANCH_ROOT_MM, folded[2] - middle[2]
+    forward, up = half[1] - middle[1] - BRANCH_ROOT_MM, half[2] - middle[2]
     radius = torch.sqrt(forward**2 + up**2)
     angle = torch.atan2(up, forward)
     reach = (radius / BRANCH_RADIUS_MM).clamp(max=1.0)
-    branches = BRANCH_MM * reach * torch.cos(N_BRANCHES * angle + 0.10 * folded[0])
-    fissures = reach * torch.cos(N_FISSURES * angle + 0.15 * folded[0]).clamp(min=0.0) ** 2
+    branches = BRANCH_MM * reach * torch.cos(N_BRANCHES * angle + 0.10 * half[0])
+    fissures = reach * torch.cos(N_FISSURES * angle + 0.15 * half[0]).clamp(min=0.0) ** 2
     return branches, fissures
 
 
@@ -177,11 +177,11 @@ def box_of(anatomy: Anatomy, atlas: Tensor, margin_mm: float = 2.0) -> tuple[sli
     """Return the part of the subject's grid that may hold deep structures."""
     field = anatomy.deep
     high = field.low_mm + field.step_mm * (torch.tensor(field.data.shape[1:]) - 1.0)
-    folded = fold(atlas)
+    half = fold(atlas)
     inside = torch.ones(atlas.shape[1:], dtype=torch.bool, device=atlas.device)
     for axis in range(3):
         low = float(field.low_mm[axis]) - margin_mm
-        inside &= (folded[axis] >= low) & (folded[axis] <= float(high[axis]) + margin_mm)
+        inside &= (half[axis] >= low) & (half[axis] <= float(high[axis]) + margin_mm)
     slices = []
     for axis in range(3):
         others = [other for other in range(3) if other != axis]
@@ -203,16 +203,16 @@ def set_deep_levels(
     box = box_of(anatomy, atlas)
     distances = sample(anatomy.deep.data, anatomy.deep.voxels(fold(atlas[(slice(None), *box)])))
     left = depths.left[box]
-    wanted = torch.tensor([deep_targets(label, volumes) for label in anatomy.deep_ids]) / voxel_mm3
+    counts = torch.tensor([deep_targets(label, volumes) for label in anatomy.deep_ids]) / voxel_mm3
     near = distances.min(dim=0).values < LARGEST_LEVEL_MM
-    levels = search_levels(distances[:, near], left[near], wanted.to(left.device), voxel_mm3 ** (1 / 3))
+    levels = search_levels(distances[:, near], left[near], counts.to(left.device), voxel_mm3 ** (1 / 3))
     nearest, index = nearest_structure(distances, levels, left)
     ids = torch.tensor([[label, right_label(label)] for label in anatomy.deep_ids], dtype=torch.int32)
     depths.deep[box] = nearest
     depths.deep_label[box] = torch.where(left, ids[index, 0], ids[index, 1])
 
 
-def search_levels(distances: Tensor, left: Tensor, wanted: Tensor, step: float) -> Tensor:
+def search_levels(distances: Tensor, left: Tensor, goals: Tensor, step: float) -> Tensor:
     """Return the level of each structure by side, mm, (S, 2), under which it has the wanted number of voxels.
 
     Parameters
@@ -221,7 +221,7 @@ def search_levels(distances: Tensor, left: Tensor, wanted: Tensor, step: float) 
         Signed distance of each voxel to each structure, mm.
     left : Tensor of bool, (N,)
         Side of each voxel.
-    wanted : Tensor, (S, 2)
+    goals : Tensor, (S, 2)
         Voxels on the left and on the right.
     step : float
         Voxel size, mm.
@@ -231,15 +231,15 @@ def search_levels(distances: Tensor, left: Tensor, wanted: Tensor, step: float) 
     Tensor, (S, 2)
         The levels met on the way that came nearest, structure by structure.
     """
-    levels = torch.zeros_like(wanted)
-    best, best_miss = levels.clone(), torch.full_like(wanted, torch.inf)
+    levels = torch.zeros_like(goals)
+    best, best_miss = levels.clone(), torch.full_like(goals, torch.inf)
     for damping in np.linspace(FIRST_DAMPING, LAST_DAMPING, N_SEARCH):
         nearest, index = nearest_structure(distances, levels, left)
         counts, areas = count_sides(nearest, index, left, len(levels), step)
-        miss = (wanted - counts).abs()
+        miss = (goals - counts).abs()
         better = miss < best_miss
         best, best_miss = torch.where(better, levels, best), torch.where(better, miss, best_miss)
-        shift = float(damping) * step * (wanted - counts) / areas.clamp(min=4.0)
+        shift = float(damping) * step * (goals - counts) / areas.clamp(min=4.0)
         levels = (levels + shift.clamp(-LARGEST_SHIFT_MM, LARGEST_SHIFT_MM)).clamp(
             -LARGEST_LEVEL_MM, LARGEST_LEVEL_MM
         )

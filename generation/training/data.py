@@ -117,13 +117,13 @@ def prepare_cohort(
         key = store.key(hash_file(image), hash_file(label_file), settings)
         return store.get(key, ".npy") or _prepare_one(store, key, pair, grid, skull_strip=skull_strip)
 
-    done: list[Path] = []
+    paths: list[Path] = []
     with ThreadPoolExecutor(max(1, n_threads)) as pool:
         for path in pool.map(one, files):
-            done.append(path)
+            paths.append(path)
             if progress is not None:
-                progress(len(done), len(files))
-    return tuple(done)
+                progress(len(paths), len(files))
+    return tuple(paths)
 
 
 def _prepare_one(
@@ -135,12 +135,12 @@ def _prepare_one(
 
 def image_files(cohort: Cohort) -> list[Path]:
     """Return the image of every row; `DataError` if one has none."""
-    found = [] if cohort.images is None else [path for path in cohort.images if path is not None]
-    if len(found) != len(cohort) or not found:
+    paths = [] if cohort.images is None else [path for path in cohort.images if path is not None]
+    if len(paths) != len(cohort) or not paths:
         raise DataError(
-            f"{cohort.source}: {len(found)} of {len(cohort)} subjects have an image; all of them need one"
+            f"{cohort.source}: {len(paths)} of {len(cohort)} subjects have an image; all of them need one"
         )
-    return found
+    return paths
 
 
 def label_files(cohort: Cohort, table: Path | None) -> list[Path]:
@@ -152,16 +152,16 @@ def label_files(cohort: Cohort, table: Path | None) -> list[Path]:
         When one is missing.
     """
     if table is None:
-        found = [label_path(path) for path in image_files(cohort)]
+        paths = [label_path(path) for path in image_files(cohort)]
     else:
-        found = _listed_labels(cohort, table)
-    absent = [path for path in found if not path.is_file()]
+        paths = _listed_labels(cohort, table)
+    absent = [path for path in paths if not path.is_file()]
     if absent:
         raise DataError(
-            f"{absent[0]}: no such label map ({len(absent)} of {len(found)} missing); run `plausibrain "
+            f"{absent[0]}: no such label map ({len(absent)} of {len(paths)} missing); run `plausibrain "
             "segment` and give its segmentation.tsv with --labels"
         )
-    return found
+    return paths
 
 
 def _listed_labels(cohort: Cohort, table: Path) -> list[Path]:

@@ -117,7 +117,7 @@ def train_stage(
         load_state(state, path, facts)
     every = max(1, plan.steps // ROWS_PER_STAGE)
     validate_every = max(every, plan.steps // VALIDATIONS_PER_STAGE // every * every)
-    saved, began, left = time.monotonic(), time.monotonic(), watch.stop_after
+    last_save, began, left = time.monotonic(), time.monotonic(), watch.stop_after
     while not is_finished(state, plan) and left != 0 and time.monotonic() < watch.deadline:
         parts = train_step(state, plan, examples, settings, devices)
         state.step += 1
@@ -131,9 +131,9 @@ def train_stage(
             _add_row(state, watch)
             if state.step % validate_every == 0 or last:
                 _validate(state, plan, held_out, settings, devices, watch)
-            if devices.is_main and (last or time.monotonic() - saved >= settings.save_every_s):
+            if devices.is_main and (last or time.monotonic() - last_save >= settings.save_every_s):
                 save_state(state, path, facts)
-                saved = time.monotonic()
+                last_save = time.monotonic()
     if devices.is_main and time.monotonic() >= watch.deadline and not is_finished(state, plan):
         save_state(state, path, facts)
     devices.wait()
@@ -194,18 +194,18 @@ def _accumulate(
         if objective is None:
             return
         parameters = parameters_of(task.optimizers[objective.optimizer])
-        found = torch.autograd.grad(
+        step_gradients = torch.autograd.grad(
             objective.loss.float() / n_micro,
             parameters,
             retain_graph=objective.keep_graph,
             allow_unused=True,
             materialize_grads=True,
         )
-        known = gradients.get(objective.optimizer)
-        if known is None:
-            gradients[objective.optimizer] = list(found)
+        sums = gradients.get(objective.optimizer)
+        if sums is None:
+            gradients[objective.optimizer] = list(step_gradients)
         else:
-            torch._foreach_add_(known, list(found))
+            torch._foreach_add_(sums, list(step_gradients))
         yield objective.optimizer, objective.loss.detach() / n_micro
         for name, value in objective.parts.items():
             yield name, (value.detach() if isinstance(value, Tensor) else value) / n_micro
@@ -289,8 +289,8 @@ def _validate(
         for number in range(len(held_out)):
             batch = held_out.batch([number]).to(devices.device)
             with torch.autocast(devices.device.type, torch.bfloat16, enabled=settings.precision == "bf16"):
-                found = state.task.validate(batch, generator_of(*entropy, number, device=devices.device))
-            for name, value in found.items():
+                scores = state.task.validate(batch, generator_of(*entropy, number, device=devices.device))
+            for name, value in scores.items():
                 totals[name] = totals.get(name, 0.0) + value / len(held_out)
         row = {"step": float(state.step)} | {f"held-out {name}": v for name, v in totals.items()}
         state.history.append(row)

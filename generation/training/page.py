@@ -61,12 +61,12 @@ def write_page(
 
 def curves(rows: Sequence[Row]) -> dict[str, list[tuple[float, float]]]:
     """Return the points (step, value) of each quantity that rows hold."""
-    found: dict[str, list[tuple[float, float]]] = {}
+    series: dict[str, list[tuple[float, float]]] = {}
     for row in rows:
         for name, value in row.items():
             if name != "step" and math.isfinite(value):
-                found.setdefault(name, []).append((row["step"], value))
-    return found
+                series.setdefault(name, []).append((row["step"], value))
+    return series
 
 
 def _list(facts: Mapping[str, object]) -> str:

@@ -32,15 +32,15 @@ def adjusted_plans(plans: Sequence[StagePlan], request: Request) -> tuple[StageP
     DataError
         When an option has no number.
     """
-    adjusted = []
+    result = []
     for plan in plans:
         changes: dict[str, Any] = {
             field: _number(f"{plan.name}.{field}", request.options[f"{plan.name}.{field}"], kind)
             for field, kind in _FIELDS.items()
             if f"{plan.name}.{field}" in request.options
         }
-        adjusted.append(replace(plan, steps=request.steps.get(plan.name, plan.steps), **changes))
-    return tuple(adjusted)
+        result.append(replace(plan, steps=request.steps.get(plan.name, plan.steps), **changes))
+    return tuple(result)
 
 
 def adjusted_rates(rates: Mapping[str, float], request: Request) -> dict[str, float]:
@@ -59,10 +59,10 @@ def check_options(request: Request, plans: Sequence[StagePlan], others: Sequence
     DataError
         Names the option and what there is.
     """
-    known = [f"{plan.name}.{field}" for plan in plans for field in (*_FIELDS, "rate")] + list(others)
-    unknown = [name for name in request.options if name not in known]
+    choices = [f"{plan.name}.{field}" for plan in plans for field in (*_FIELDS, "rate")] + list(others)
+    unknown = [name for name in request.options if name not in choices]
     if unknown:
-        raise DataError(f"there is no option {unknown[0]!r} here; there are {', '.join(known)}")
+        raise DataError(f"there is no option {unknown[0]!r} here; there are {', '.join(choices)}")
 
 
 def _number(name: str, text: str, kind: type) -> float | int:

@@ -120,10 +120,10 @@ def load_state(state: StageState, path: Path, settings: Mapping[str, Any]) -> No
             f"{path} is no whole training state ({str(error).splitlines()[0]}); delete it to "
             "train this stage again"
         ) from error
-    changed = _difference(_lengthened(content, settings), settings)
-    if changed:
+    change = _difference(_lengthen(content, settings), settings)
+    if change:
         raise DataError(
-            f"{path} belongs to a training with other settings ({changed}); repeat the command it was "
+            f"{path} belongs to a training with other settings ({change}); repeat the command it was "
             "started with, or choose another folder"
         )
     for name, network in state.task.networks.items():
@@ -137,15 +137,15 @@ def load_state(state: StageState, path: Path, settings: Mapping[str, Any]) -> No
     state.seconds = content["seconds"]
 
 
-def _lengthened(content: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
+def _lengthen(content: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
     """Return the settings of a file, with a larger number of steps where that is wanted now."""
-    there = dict(content["settings"])
-    if int(settings.get("steps", 0)) > int(there.get("steps", 0)):
-        there["steps"] = settings["steps"]
-    return there
+    settings_there = dict(content["settings"])
+    if int(settings.get("steps", 0)) > int(settings_there.get("steps", 0)):
+        settings_there["steps"] = settings["steps"]
+    return settings_there
 
 
 def _difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
     """Return in words what differs of what the file states."""
-    changed = [key for key in sorted(old) if old[key] != new.get(key)]
-    return ", ".join(f"{key}: {old.get(key)!r} there, {new.get(key)!r} here" for key in changed)
+    keys = [key for key in sorted(old) if old[key] != new.get(key)]
+    return ", ".join(f"{key}: {old.get(key)!r} there, {new.get(key)!r} here" for key in keys)

@@ -185,14 +185,14 @@ class Recipe(Protocol):
     @property
     def shipped(self) -> tuple[str, ...]: ...  # noqa: D102
 
-    def task(self, stage: str, finished: Mapping[str, nn.Module]) -> Task:
+    def task(self, stage: str, networks_before: Mapping[str, nn.Module]) -> Task:
         """Return the task of a stage, with fresh weights from the recipe's seed.
 
         Parameters
         ----------
         stage : str
             Name of a plan.
-        finished : mapping of str to Module
+        networks_before : mapping of str to Module
             Networks of all earlier stages with averaged weights, in evaluation mode, on the device.
         """
         ...

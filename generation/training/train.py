@@ -191,26 +191,26 @@ class Training:
 
     def run(self, facts: Mapping[str, Any]) -> Checkpoint:
         """Run every stage and write the checkpoint."""
-        finished: dict[str, nn.Module] = {}
+        networks: dict[str, nn.Module] = {}
         stages: dict[str, Any] = {}
         for number, stage in enumerate(self.recipe.plans):
-            state = self._run_stage(number, stage, finished)
-            finished |= _averaged_networks(state)
+            state = self._run_stage(number, stage, networks)
+            networks |= _averaged_networks(state)
             stages[stage.name] = asdict(stage) | {"seconds": round(state.seconds, 1)}
-        described = dict(facts) | {"n_trained_on": len(self.images), "stages": stages}
+        description = dict(facts) | {"n_trained_on": len(self.images), "stages": stages}
         if self.initial is not None:
-            described["initial_checkpoint"] = self.initial.hash
+            description["initial_checkpoint"] = self.initial.hash
         checkpoint = Checkpoint(
-            self.recipe.model, self.recipe.architecture, self.grid, self.scaler, described
+            self.recipe.model, self.recipe.architecture, self.grid, self.scaler, description
         )
-        shipped = {name: finished[name] for name in self.recipe.shipped}
+        weights = {name: networks[name] for name in self.recipe.shipped}
         if self.devices.is_main:
-            checkpoint = write_checkpoint(self.plan.out, checkpoint, shipped)
+            checkpoint = write_checkpoint(self.plan.out, checkpoint, weights)
         self.devices.wait()
         return checkpoint
 
-    def _run_stage(self, number: int, stage: StagePlan, finished: Mapping[str, nn.Module]) -> StageState:
-        task = self.recipe.task(stage.name, finished)
+    def _run_stage(self, number: int, stage: StagePlan, networks: Mapping[str, nn.Module]) -> StageState:
+        task = self.recipe.task(stage.name, networks)
         for name, network in task.networks.items():
             weights = self.initial.weights_of(name) if self.initial else {}
             if weights:
@@ -323,4 +323,4 @@ def _check_steps(plan: TrainingPlan, recipe: Recipe) -> None:
 
 
 def _telling(progress: Progress | None, what: str) -> Callable[[int, int], None] | None:
-    return None if progress is None else lambda done, of: progress(what, done, of)
+    return None if progress is None else lambda n_done, of: progress(what, n_done, of)

@@ -167,8 +167,8 @@ def stored(
 ) -> Arrays:
     """Return a field as it is stored: whole numbers of one byte, their scale, and where the field lies."""
     whole = np.round(values / scale)
-    unsigned = float(whole.max(initial=0)) > 127
-    kind, limits = (np.uint8, (0, 255)) if unsigned else (np.int8, (-127, 127))
+    is_unsigned = float(whole.max(initial=0)) > 127
+    kind, limits = (np.uint8, (0, 255)) if is_unsigned else (np.int8, (-127, 127))
     return {
         name: whole.clip(*limits).astype(kind),
         f"{name}_scale": np.array(scale),
@@ -217,11 +217,11 @@ def deep_distance(mask: NDArray[np.bool_], hemisphere: str) -> Depth:
 
 def envelope_arrays(halves: Sequence[Labels]) -> Arrays:
     """Return the signed distance to head, skull and other envelopes at 2 mm."""
-    shown = np.sum([half != OUTSIDE_IMAGE for half in halves], axis=0)
+    n_shown = np.sum([half != OUTSIDE_IMAGE for half in halves], axis=0)
     fields = []
     for labels, cut_at_half in ENVELOPES.values():
-        found = np.sum([np.isin(half, labels) for half in halves], axis=0)
-        share = ndimage.gaussian_filter(np.where(shown > 3, found / np.maximum(shown, 1), 0.0), 1.0)
+        n_inside = np.sum([np.isin(half, labels) for half in halves], axis=0)
+        share = ndimage.gaussian_filter(np.where(n_shown > 3, n_inside / np.maximum(n_shown, 1), 0.0), 1.0)
         mask = share > 0.5 if cut_at_half else cut_at_volume(share, mean_count(halves, labels))
         distance = signed_distance(across_midline(mask).astype(bool))[mask.shape[0] - 1 :]
         fields.append(smooth_half(distance.clip(-15, 12), 1.0)[::2, ::2, ::2])
@@ -234,8 +234,8 @@ def mode_arrays(heads: Sequence[Head], n_filters: int) -> Arrays:
     """Return the principal modes of the heads' velocities and of their mirror images, one SD each, mm."""
     velocities = [smoothed(head.velocity, n_filters) for head in heads]
     both = torch.stack([side for velocity in velocities for side in (velocity, mirrored(velocity))])
-    centred = (both - both.mean(0)).flatten(1)
-    _, sizes, directions = torch.linalg.svd(centred, full_matrices=False)
+    deviations = (both - both.mean(0)).flatten(1)
+    _, sizes, directions = torch.linalg.svd(deviations, full_matrices=False)
     n = min(N_MODES, len(sizes) - 1)
     modes = directions[:n] * (sizes[:n, None] / np.sqrt(len(both) - 1))
     values = modes.reshape(n, *both.shape[1:]).numpy()
@@ -303,13 +303,15 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="the model, .npz")
     parser.add_argument("--heads", type=int, help="only so many label maps")
     parser.add_argument("--steps", type=float, default=1.0, help="share of the registration's steps")
-    given = parser.parse_args()
-    schedule = [replace(plan, n_steps=max(1, round(given.steps * plan.n_steps))) for plan in SCHEDULE]
+    arguments = parser.parse_args()
+    schedule = [replace(plan, n_steps=max(1, round(arguments.steps * plan.n_steps))) for plan in SCHEDULE]
 
     def say(line: str) -> None:
         print(f"{time.process_time():7.0f} processor s: {line}", file=sys.stderr, flush=True)
 
-    estimate_anatomy(given.labelmaps, given.out, n_heads=given.heads, schedule=schedule, report=say)
+    estimate_anatomy(
+        arguments.labelmaps, arguments.out, n_heads=arguments.heads, schedule=schedule, report=say
+    )
 
 
 if __name__ == "__main__":

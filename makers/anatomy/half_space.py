@@ -45,13 +45,13 @@ def half_maps(labels: NDArray[np.integer], head: Head, n_filters: int) -> Iterat
     sizes = np.array(labels.shape).reshape(3, 1, 1, 1)
     inside = ((voxels >= 0) & (voxels < sizes)).all(axis=0)
     first, second, third = np.clip(voxels, 0, sizes - 1)
-    merged = np.arange(LARGEST_LABEL, dtype=np.int16)
+    lookup = np.arange(LARGEST_LABEL, dtype=np.int16)
     for label, into in MERGED.items():
-        merged[label] = into
-    moved = np.where(inside, merged[labels[first, second, third]], OUTSIDE_IMAGE)
-    middle = moved.shape[0] // 2
-    yield side_lookup("left")[moved[middle::-1]]
-    yield side_lookup("right")[moved[middle:]]
+        lookup[label] = into
+    labels_there = np.where(inside, lookup[labels[first, second, third]], OUTSIDE_IMAGE)
+    middle = labels_there.shape[0] // 2
+    yield side_lookup("left")[labels_there[middle::-1]]
+    yield side_lookup("right")[labels_there[middle:]]
 
 
 @cache
@@ -82,8 +82,8 @@ def mean_count(halves: Sequence[Labels], labels: Sequence[int]) -> float:
 
 def cut_at_volume(share: Depth, n_voxels: float, *, least: float = 0.08) -> NDArray[np.bool_]:
     """Return the voxels with the highest share, as many as wanted: a mean shape of the mean volume."""
-    ranked = np.sort(share.ravel())[::-1]
-    return np.asarray(share > max(float(ranked[min(int(n_voxels), ranked.size - 1)]), least))
+    order = np.sort(share.ravel())[::-1]
+    return np.asarray(share > max(float(order[min(int(n_voxels), order.size - 1)]), least))
 
 
 def largest_part(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -130,12 +130,12 @@ def head_voxels(
     matrix: Tensor, shift: Tensor, centre: Tensor, velocity: Tensor | None, positions: Tensor
 ) -> Tensor:
     """Return where atlas positions lie in a head, voxels of 1 mm, (3, …); `velocity` is smooth, mm."""
-    moved = positions - torch.tensor([0.0, 0.0, BELOW_BRAIN_MM]).view(3, 1, 1, 1)
+    places = positions - torch.tensor([0.0, 0.0, BELOW_BRAIN_MM]).view(3, 1, 1, 1)
     if velocity is not None:
         displacement = integrate(velocity / VELOCITY_STEP_MM) * VELOCITY_STEP_MM
-        moved = moved + resize(displacement, positions.shape[1:])
-    turned = torch.einsum("ab,bijk->aijk", matrix, moved)
-    return turned + (shift + centre).view(3, 1, 1, 1)
+        places = places + resize(displacement, positions.shape[1:])
+    rotation = torch.einsum("ab,bijk->aijk", matrix, places)
+    return rotation + (shift + centre).view(3, 1, 1, 1)
 
 
 def sampled_shares(head: Head, voxels: Tensor) -> Tensor:

@@ -86,10 +86,10 @@ def make_codebook(labels: np.ndarray) -> Codebook:
     lateral = {right: left for left, right in CHANNELS if right is not None}
     lateral |= {right: left for left, right in _RIGHT_OF.items()}
     channel = {left: k for k, (left, _) in enumerate(CHANNELS)}
-    rendered = dict(RENDERED_AS)
+    channel_of = dict(RENDERED_AS)
     tissues = np.array(sorted({lateral.get(int(v), int(v)) for v in labels}))
     left = [lateral.get(int(v), int(v)) for v in labels]
-    target = [channel.get(rendered.get(v, v), 0) for v in left]
+    target = [channel.get(channel_of.get(v, v), 0) for v in left]
     has_side = set(lateral.values())
     side = [2 if int(v) in lateral else 1 if int(v) in has_side else 0 for v in labels]
     return Codebook(

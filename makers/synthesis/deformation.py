@@ -28,10 +28,10 @@ def draw_codes(
     flipped : bool
         The caller exchanges the sides.
     """
-    flipped = chance(0.5, generator)
+    flip = chance(0.5, generator)
     axes = [torch.arange(n, dtype=torch.float32, device=codes.device) - (n - 1) / 2 for n in shape]
     matrix = _random_affine(generator)
-    if flipped:
+    if flip:
         matrix = matrix @ torch.diag(torch.tensor([-1.0, 1.0, 1.0]))
     displacement = _random_displacement(shape, generator)
     index = torch.zeros(shape, dtype=torch.int64, device=codes.device)
@@ -43,7 +43,7 @@ def draw_codes(
         outside |= (place < 0) | (place >= size)
         index = index * size + place.clamp_(0, size - 1)
     block = codes.flatten()[index.flatten()].reshape(shape)
-    return block.masked_fill_(outside, 0), flipped
+    return block.masked_fill_(outside, 0), flip
 
 
 def _random_affine(generator: Draws) -> Tensor:

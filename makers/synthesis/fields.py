@@ -80,8 +80,8 @@ def _blur_axis(image: Tensor, axis: int, kernel: Tensor) -> Tensor:
     radius = len(kernel) // 2
     n = image.shape[axis]
     index = torch.arange(-radius, n + radius, device=image.device).clamp(0, n - 1)
-    padded = image.index_select(axis, index)
+    frame = image.index_select(axis, index)
     out = torch.zeros_like(image)
     for k, weight in enumerate(kernel.tolist()):
-        out.add_(padded.narrow(axis, k, n), alpha=weight)
+        out.add_(frame.narrow(axis, k, n), alpha=weight)
     return out

@@ -96,16 +96,16 @@ class _DiceCrossEntropy(torch.autograd.Function):
         """Return loss and Dice; the gradient is made here, while the probabilities are at hand."""
         p = torch.softmax(logits[:, :-1].float(), dim=1)
         n_channels = p.shape[1]
-        picked = p.gather(1, truth[:, None])[:, 0]
+        p_truth = p.gather(1, truth[:, None])[:, 0]
         count = torch.bincount(truth, minlength=n_channels).to(p.dtype)
         w = 1 / count[1:].sum().clamp_min(1)
-        overlap = torch.zeros_like(count).index_add_(0, truth, picked)
+        overlap = torch.zeros_like(count).index_add_(0, truth, p_truth)
         dice = (2 * overlap + 1) / (p.sum(0) + count + 1)
         present = (count > _FEW) & (torch.arange(n_channels, device=p.device) > 0)
         share = dice_weight * present / present.sum().clamp_min(1) / (p.sum(0) + count + 1)
-        at_truth = picked * (-2 * share)[truth]
+        at_truth = p_truth * (-2 * share)[truth]
         loss = dice_weight * (present * (1 - dice)).sum() / present.sum().clamp_min(1)
-        loss = loss - w * picked.clamp_min(1e-12).log().sum()
+        loss = loss - w * p_truth.clamp_min(1e-12).log().sum()
         common = w - at_truth - p @ (share * dice)
         p.mul_(share * dice + common[:, None]).scatter_add_(1, truth[:, None], (at_truth - w)[:, None])
         side_loss, side_gradient = _side_loss(logits[:, -1].float(), side)

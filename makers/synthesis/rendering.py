@@ -71,10 +71,10 @@ def render_example(
         Middle of the block; by default a deep structure in six of ten draws, else anywhere in the brain.
     """
     centre = _draw_centre(source, generator) if centre is None else centre
-    codes, flipped = draw_codes(source.codes, centre, shape, generator)
+    codes, flip = draw_codes(source.codes, centre, shape, generator)
     codes = codes.to(torch.int64)
     tissue, target, side = codebook.tissue[codes], codebook.target[codes], codebook.side[codes]
-    if flipped:
+    if flip:
         side = (3 - side) * (side > 0)
     becomes = tissue.clone()
     if chance(recipe.enlarged_ventricles, generator):
@@ -83,10 +83,10 @@ def render_example(
     elif chance(recipe.narrowed_ventricles, generator):
         _narrow_ventricles(becomes, target, side, generator)
     if chance(recipe.atrophy, generator):
-        lost = _widen_sulci(target, generator)
-        target, side = target.masked_fill(lost, _CSF), side.masked_fill(lost, 0)
+        sulci = _widen_sulci(target, generator)
+        target, side = target.masked_fill(sulci, _CSF), side.masked_fill(sulci, 0)
         fluid = _tissue_index(codebook, 24)
-        tissue, becomes = tissue.masked_fill(lost, fluid), becomes.masked_fill(lost, fluid)
+        tissue, becomes = tissue.masked_fill(sulci, fluid), becomes.masked_fill(sulci, fluid)
     elif chance(recipe.narrow_sulci, generator):
         tight = _narrow_sulci(target, side, generator)
         target = target.masked_fill(tight, _CORTEX)
@@ -159,14 +159,14 @@ def _narrow_ventricles(becomes: Tensor, target: Tensor, side: Tensor, generator:
         fluid |= target == channel
     patches = smooth_field(shape_of(target), 25, generator)[0] > uniform(-2.0, 0.5, generator)
     for _ in range(1 if chance(0.6, generator) else 2):
-        taken = torch.zeros_like(fluid)
+        rims = torch.zeros_like(fluid)
         for axis in range(3):
             for step in (1, -1):
-                rim = fluid & patches & ~taken & ~fluid.roll(step, axis) & (target.roll(step, axis) != _CSF)
+                rim = fluid & patches & ~rims & ~fluid.roll(step, axis) & (target.roll(step, axis) != _CSF)
                 for values in (becomes, target, side):
                     values[rim] = values.roll(step, axis)[rim]
-                taken |= rim
-        fluid &= ~taken
+                rims |= rim
+        fluid &= ~rims
 
 
 def _narrow_sulci(target: Tensor, side: Tensor, generator: Draws) -> Tensor:
@@ -233,12 +233,12 @@ def _draw_contrast(codebook: Codebook, *, t1_like: bool, generator: Draws) -> tu
     spreads = uniform(0.005, 0.08, generator) * torch.rand(n, generator=generator.scalars)
     if t1_like:
         prior = torch.tensor([T1_PRIOR.get(int(t), (0.0, 0.0)) for t in codebook.tissues])
-        known = prior[:, 0] > 0
-        drawn = prior[:, 0] + uniform(0.3, 1.5, generator) * prior[:, 1] * normal((n,), generator)
+        has_prior = prior[:, 0] > 0
+        sample = prior[:, 0] + uniform(0.3, 1.5, generator) * prior[:, 1] * normal((n,), generator)
         # Grey matter as a whole comes nearer to white matter or departs from it (field strength, sequence,
         # age).
-        drawn = 1 - (1 - drawn) * uniform(0.75, 1.2, generator)
-        means = torch.where(known, drawn.clamp(0.02, 1.3), means * 1.2)
+        sample = 1 - (1 - sample) * uniform(0.75, 1.2, generator)
+        means = torch.where(has_prior, sample.clamp(0.02, 1.3), means * 1.2)
         spreads = uniform(0.005, 0.04, generator) * (0.6 + 0.8 * torch.rand(n, generator=generator.scalars))
     means[0] = 0.0 if chance(0.7, generator) else uniform(0, 0.1 if t1_like else 1.0, generator)
     spreads[0] *= 0.3

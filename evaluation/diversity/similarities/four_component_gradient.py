@@ -70,11 +70,11 @@ def four_component_gradient(first: GradientField, second: GradientField) -> floa
 def _sums(first: GradientField, second: GradientField, start: int, stop: int) -> list[tuple[float, float]]:
     """Return sum of the similarity and number of voxels of every kind, in some planes."""
     alike = _similarity(first, second, start, stop).flatten()
-    found = []
+    sums = []
     for kind in _kinds(first, second, start, stop):
         mask = kind.flatten().to(alike.dtype)
-        found.append((float(alike @ mask), float(torch.count_nonzero(mask))))
-    return found
+        sums.append((float(alike @ mask), float(torch.count_nonzero(mask))))
+    return sums
 
 
 def _similarity(first: GradientField, second: GradientField, start: int, stop: int) -> Tensor:
@@ -94,6 +94,6 @@ def _kinds(first: GradientField, second: GradientField, start: int, stop: int) -
     """Return masks of preserved edges, changed edges, smooth voxels and texture, in some planes."""
     g, h = first.inside[start:stop], second.inside[start:stop]
     edge, other_edge = g > EDGE * first.largest, h > EDGE * first.largest
-    preserved, changed = edge & other_edge, edge ^ other_edge
+    edges_in_both, edges_in_one = edge & other_edge, edge ^ other_edge
     smooth = (g < SMOOTH * first.largest) & ~other_edge
-    return preserved, changed, smooth, ~(preserved | changed | smooth)
+    return edges_in_both, edges_in_one, smooth, ~(edges_in_both | edges_in_one | smooth)

@@ -20,9 +20,9 @@ _MIN_STRUCTURES = 12
 def position_error(centres: Mapping[int, np.ndarray]) -> float:
     """Return the root mean square distance of structures from their places after a similarity, mm."""
     template = template_centres()
-    shared = [k for k in sorted(centres) if k in template and k not in _FLUID]
-    if len(shared) < _MIN_STRUCTURES:
+    ids = [k for k in sorted(centres) if k in template and k not in _FLUID]
+    if len(ids) < _MIN_STRUCTURES:
         return float("nan")
-    source, target = np.array([centres[k] for k in shared]), np.array([template[k] for k in shared])
+    source, target = np.array([centres[k] for k in ids]), np.array([template[k] for k in ids])
     spreads = [np.sqrt(np.square(x - x.mean(0)).sum()) for x in (source, target)]
     return fit_pose(source * (spreads[1] / spreads[0]), target).error_mm

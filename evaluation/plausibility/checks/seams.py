@@ -30,10 +30,10 @@ def seams(native: View) -> float:
         both = mask[1:] & mask[:-1]
         area = both.sum((1, 2))
         steps = (np.abs(data[1:] - data[:-1]) * both).sum((1, 2)) / np.maximum(area, 1)
-        kept = np.flatnonzero(area > _LEAST * area.max())
-        if len(kept) < 3 * _REACH:
+        planes = np.flatnonzero(area > _LEAST * area.max())
+        if len(planes) < 3 * _REACH:
             raise MeasurementError("the brain has too few planes")
-        profile = np.log(np.maximum(steps[kept[0] : kept[-1] + 1], 1e-4))
+        profile = np.log(np.maximum(steps[planes[0] : planes[-1] + 1], 1e-4))
         around = np.array([_usual(profile, k) for k in range(len(profile))])
         largest = max(largest, float(np.abs(profile - around).max()))
     return largest

@@ -20,7 +20,7 @@ from plausibrain.generation.norms import LATERAL_VENTRICLES
 from plausibrain.generation.preprocessing import PRESETS
 from plausibrain.generation.simulator.cohort import simulate_cohort
 from plausibrain.generation.simulator.subject import Grid
-from plausibrain.generator_run import draw_and_measure, on_grid, segmenter_for
+from plausibrain.generator_run import on_grid, sample_and_measure, segmenter_for
 from plausibrain.model_grid import prepare
 from plausibrain.models import load_model
 
@@ -105,7 +105,7 @@ def known_truth(monkeypatch):
 
 def test_both_cohorts_go_through_the_same_segmenter_on_the_same_grid(drawn, tmp_path, known_truth):
     config = RunConfig(reference=Source(path=drawn), generator=Generator(model="copier"), out=tmp_path)
-    cohorts = draw_and_measure(config, config.generator)
+    cohorts = sample_and_measure(config, config.generator)
     assert known_truth == [("reference", "synthseg_style_2mm"), ("generated", "synthseg_style_2mm")]
     reference, generated = cohorts["reference"], cohorts["generated"]
     shapes = {read_volume(image).shape for cohort in (reference, generated) for image in cohort.images}
@@ -126,7 +126,7 @@ def test_a_table_says_whom_to_draw(drawn, tmp_path, known_truth):
     table.to_csv(tmp_path / "asked.tsv", sep="\t", index=False)
     generator = Generator(model="copier", conditions=tmp_path / "asked.tsv")
     config = RunConfig(reference=Source(path=drawn), generator=generator, out=tmp_path / "run")
-    generated = draw_and_measure(config, generator)["generated"]
+    generated = sample_and_measure(config, generator)["generated"]
     assert list(generated.subjects["participant_id"]) == ["sub-a", "sub-b"]
     assert [round(float(read_volume(image).data.max()), 4) for image in generated.images] == [0.2, 0.3]
 
