@@ -158,16 +158,16 @@ def measure_images(
     """
     visit = visit_cohorts(cohorts, work, segmenters=_segmenters(config))
     quality = measure_quality(
-        cohorts_after["reference"],
-        cohorts_after["generated"],
+        visit.cohorts["reference"],
+        visit.cohorts["generated"],
         config.out,
         cache=config.cache,
         records=visit.records,
     )
     features = extract_features(
         quality.reference, quality.generated, config.out, cache=config.cache,
-        training=visit.cohorts.get("training"), settings=config.images, voxel_mm=visit.voxel_mm, seed=config.settings.seed,
-        records=visit.records, progress=work.progress,
+        training=visit.cohorts.get("training"), settings=config.images, voxel_mm=visit.voxel_mm,
+        seed=config.settings.seed, records=visit.records, progress=work.progress,
     )  # fmt: skip
     return visit, quality, features
 

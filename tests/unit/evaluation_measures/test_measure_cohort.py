@@ -123,7 +123,7 @@ def test_two_processes_find_the_same(files, result, tmp_path):
 def test_memory_does_not_grow_with_the_cohort(files, tmp_path, monkeypatch):
     """Peak memory of twelve images is that of three: one image at a time is held."""
     cohort, labels = files
-    monkeypatch.setattr(module, "_stored", lambda key, store: None)  # every image is measured
+    monkeypatch.setattr(module, "_read_stored", lambda key, store: None)  # every image is measured
 
     def peak(n: int) -> int:
         rows = [0, 1, 3] * (n // 3)
