@@ -4,7 +4,7 @@ A figure file in `plausibrain.reports.figures` registers itself with `figure`. E
 SVG, so that the page arranges panels as its width allows.
 """
 
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator, MutableMapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -22,6 +22,8 @@ Draw = Callable[..., Axes]
 Select = Callable[[Run], pd.DataFrame]
 Describe = Callable[[pd.DataFrame], str]
 Size = Callable[[pd.DataFrame], tuple[float, float]]
+#: Panels that were plotted for the page, by the name of their file, until they are saved as files too.
+Plots = MutableMapping[str, Figure]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +80,7 @@ class Drawn:
     panels: tuple[Markup, ...]
 
 
-def figures_of(run: Run, question: int) -> list[Drawn]:
+def figures_of(run: Run, question: int, plots: Plots | None = None) -> list[Drawn]:
     """Draw the figures of one question that the run has numbers for, in order.
 
     Parameters
@@ -86,19 +88,25 @@ def figures_of(run: Run, question: int) -> list[Drawn]:
     run : Run
     question : int
         0 for the section on what was done.
+    plots : mapping, optional
+        Where the panels are left for `panel_figures`, which then need not be plotted twice.
     """
     plugins = FIGURES.discover("plausibrain.reports.figures")
     candidates = [plugin for plugin in plugins if plugin.question == question]
-    figures = (_drawn(plugin, run) for plugin in sorted(candidates, key=lambda p: (p.order, p.name)))
+    figures = (_drawn(plugin, run, plots) for plugin in sorted(candidates, key=lambda p: (p.order, p.name)))
     return [figure for figure in figures if figure.panels]
 
 
-def _drawn(plugin: FigurePlugin, run: Run) -> Drawn:
-    table = plugin.select(run)
-    panels = tuple(
-        _panel(plugin, rows, f"{plugin.name}-{i}") for i, rows in enumerate(_split(table, plugin.panel))
-    )
-    return Drawn(plugin.name, plugin.label, plugin.caption, plugin.key, panels)
+def _drawn(plugin: FigurePlugin, run: Run, plots: Plots | None) -> Drawn:
+    tables = list(_split(plugin.select(run), plugin.panel))
+    panels = []
+    for place, table in enumerate(tables):
+        with drawing(name := f"{plugin.name}-{place}"):
+            canvas = _plotted(plugin, table)
+            panels.append(to_svg(canvas, name=name, title=plugin.describe(table)))
+        if plots is not None:
+            plots[panel_file(plugin.name, place, len(tables))] = canvas
+    return Drawn(plugin.name, plugin.label, plugin.caption, plugin.key, tuple(panels))
 
 
 def _split(table: pd.DataFrame, column: str) -> Iterator[pd.DataFrame]:
@@ -112,11 +120,6 @@ def _split(table: pd.DataFrame, column: str) -> Iterator[pd.DataFrame]:
     yield from groups.values()
 
 
-def _panel(plugin: FigurePlugin, table: pd.DataFrame, name: str) -> Markup:
-    with drawing(name):
-        return to_svg(_plotted(plugin, table), name=name, title=plugin.describe(table))
-
-
 def _plotted(plugin: FigurePlugin, table: pd.DataFrame) -> Figure:
     width, height = plugin.size(table)
     canvas = Figure((width / PIXELS_PER_INCH, height / PIXELS_PER_INCH), layout=plugin.layout)
@@ -125,19 +128,21 @@ def _plotted(plugin: FigurePlugin, table: pd.DataFrame) -> Figure:
     return canvas
 
 
-def panel_figures(plugin: FigurePlugin, run: Run) -> Iterator[tuple[str, Figure]]:
+def panel_figures(plugin: FigurePlugin, run: Run, plots: Plots | None = None) -> Iterator[tuple[str, Figure]]:
     """Yield every panel of a figure under the name of its file; the caller saves it before the next one.
 
     Parameters
     ----------
     plugin : FigurePlugin
     run : Run
+    plots : mapping, optional
+        Panels that `figures_of` left; each is taken out.
     """
     tables = list(_split(plugin.select(run), plugin.panel))
     for place, table in enumerate(tables):
         name = panel_file(plugin.name, place, len(tables))
         with drawing(name):
-            canvas = _plotted(plugin, table)
+            canvas = plots.pop(name) if plots and name in plots else _plotted(plugin, table)
             for artist in canvas.findobj():
                 artist.set_gid(None)  # a tooltip, which only the page reads
             yield name, canvas

@@ -6,7 +6,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from plausibrain.cohorts.store import write_atomic
-from plausibrain.reports.figure import FIGURES, panel_figures
+from plausibrain.reports.figure import FIGURES, Plots, panel_figures
 from plausibrain.reports.run_folder import Run
 
 FORMATS = ("svg", "png", "pdf")
@@ -17,7 +17,12 @@ Progress = Callable[[str, int, int], None]
 
 
 def write_figures(
-    run: Run, folder: Path, progress: Progress | None = None, *, formats: Sequence[str] = FORMATS
+    run: Run,
+    folder: Path,
+    progress: Progress | None = None,
+    *,
+    formats: Sequence[str] = FORMATS,
+    plots: Plots | None = None,
 ) -> list[Path]:
     """Write every panel of every figure that the run has numbers for.
 
@@ -30,6 +35,8 @@ def write_figures(
         Called as `progress(what, done, of)`.
     formats : sequence of str
         Endings, of `FORMATS`.
+    plots : mapping, optional
+        Panels that were plotted for the page; see `plausibrain.reports.figure.figures_of`.
 
     Returns
     -------
@@ -42,7 +49,7 @@ def write_figures(
     for place, plugin in enumerate(plugins):
         if progress is not None:
             progress(f"figure: {plugin.label}", place, len(plugins))
-        for name, figure in panel_figures(plugin, run):
+        for name, figure in panel_figures(plugin, run, plots):
             paths += [_write(figure, folder / f"{name}.{form}") for form in formats]
     return paths
 
@@ -55,5 +62,6 @@ def _write(figure: Figure, path: Path) -> Path:
             target, format=path.suffix[1:], dpi=PNG_DPI, facecolor="white",
             metadata=metadata,
         )  # fmt: skip
+        figure.set_layout_engine("none")  # the same places in every format
 
     return write_atomic(path, save)

@@ -11,7 +11,7 @@ import pandas as pd
 from plausibrain.cohorts.store import write_text_atomic
 from plausibrain.reports.environment import render
 from plausibrain.reports.equivalence import equivalence
-from plausibrain.reports.figure import Drawn, figures_of
+from plausibrain.reports.figure import Drawn, Plots, figures_of
 from plausibrain.reports.figure_files import FOLDER, FORMATS, Progress, write_figures
 from plausibrain.reports.findings import answer, biases, faults, unjudged
 from plausibrain.reports.formatting import MISSING, count, fixed, is_missing, listing, percent
@@ -77,18 +77,19 @@ def write_report(
     """
     target = out or run / "report.html"
     content = read_run(run)
-    write_text_atomic(target, page(content))
+    plots: Plots | None = {} if out is None else None
+    write_text_atomic(target, page(content, plots))
     if out is None:
-        write_figures(content, run / FOLDER, progress, formats=formats)
+        write_figures(content, run / FOLDER, progress, formats=formats, plots=plots)
         write_texts(content, run)
         write_summary(content, run / "summary.pdf")
     return target
 
 
-def page(run: Run) -> str:
-    """Build the text of the page."""
+def page(run: Run, plots: Plots | None = None) -> str:
+    """Build the text of the page, and leave its panels in `plots` for `write_figures`."""
     bibliography = Bibliography()
-    sections = [_section(run, question) for question in run.questions]
+    sections = [_section(run, question, plots) for question in run.questions]
     paragraphs = [(p.title, bibliography.pieces(p.text)) for p in methods(run)]
     return render(
         "report.html",
@@ -107,7 +108,7 @@ def page(run: Run) -> str:
         methods=paragraphs,
         design=_design(run),
         balance=[_balance_row(row) for _, row in run.table("balance").iterrows()],
-        balance_figures=figures_of(run, 0),
+        balance_figures=figures_of(run, 0, plots),
         notes=_notes(run),
         settings=list(_flat(run.settings)),
         record=list(_flat(_without_settings(run.record, run.settings))),
@@ -120,7 +121,7 @@ def _without_first(section: Section) -> Section:
     return replace(section, figures=[f for f in section.figures if f.name != FIRST_FIGURE])
 
 
-def _section(run: Run, question: Mapping[str, Any]) -> Section:
+def _section(run: Run, question: Mapping[str, Any], plots: Plots | None) -> Section:
     section = dict(question) | {"headlines": [_headline(h) for h in question["headlines"]]}
     place = int(question["number"])
     caveats = _caveats(section["headlines"])
@@ -128,7 +129,7 @@ def _section(run: Run, question: Mapping[str, Any]) -> Section:
         section,
         QUESTIONS_IN_FULL.get(place, ""),
         caveats,
-        figures_of(run, place),
+        figures_of(run, place, plots),
         slices_of(run, place),
         tables_of(run, place),
     )

@@ -132,6 +132,7 @@ def to_svg(figure: Figure, *, name: str, title: str) -> Markup:
     """
     buffer = BytesIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    figure.set_layout_engine("none")  # its axes have their places now, in whatever it is saved next
     root = ET.fromstring(buffer.getvalue())  # noqa: S314  (matplotlib wrote it just now)
     _drop_clutter(root)
     _add_tips(root)

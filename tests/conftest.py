@@ -1,10 +1,17 @@
-"""Shared fixtures: where the real data lies, and which skips are allowed."""
+"""Shared fixtures: where the real data lies, which skips are allowed, and what makes a run of tests short."""
 
+import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+# Workers run side by side: with a thread for every core in each of them, and in the processes that tests
+# start, they wait for each other. Read by the libraries when they are loaded, which is after this file.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(name, "1")
 
 REQUIRE_ALL = os.environ.get("PLAUSIBRAIN_REQUIRE_ALL") == "1"
 
@@ -17,6 +24,12 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"real data not found at {folder}; set PLAUSIBRAIN_DATA to its folder")
     return folder
+
+
+def pytest_collection_finish() -> None:
+    """Leave what was imported and collected out of every later search for garbage: it stays until the end."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(wrapper=True)

@@ -81,6 +81,22 @@ OWED = {
 
 
 @cache
+def mixed() -> Pairs:
+    rng = np.random.default_rng(0)
+    return pairs_of(REFERENCE.select(rng.permutation(130)), GENERATED.select(rng.permutation(120)))
+
+
+@cache
+def headless() -> Pairs:
+    return pairs_of(without_head_size(REFERENCE), without_head_size(GENERATED))
+
+
+@cache
+def same() -> Pairs:
+    return pairs_of(REFERENCE, REFERENCE)
+
+
+@cache
 def table_of(name: str) -> pd.DataFrame:
     plugin = next(p for p in all_estimates() if p.name == name)
     return plugin(PAIRS).reindex(columns=COLUMNS)
@@ -131,9 +147,9 @@ def test_numbers_are_in_order(plugin):
 
 @EVERY
 def test_order_of_rows_does_not_matter(plugin):
-    rng = np.random.default_rng(0)
-    mixed = pairs_of(REFERENCE.select(rng.permutation(130)), GENERATED.select(rng.permutation(120)))
-    ours, theirs = (t.sort_values(KEY).reset_index(drop=True) for t in (table_of(plugin.name), plugin(mixed)))
+    ours, theirs = (
+        t.sort_values(KEY).reset_index(drop=True) for t in (table_of(plugin.name), plugin(mixed()))
+    )
     assert len(ours) == len(theirs)
     for column in ("estimate", "ci_low", "ci_high", "null_median"):
         if column in theirs:
@@ -144,7 +160,7 @@ def test_order_of_rows_does_not_matter(plugin):
 
 @EVERY
 def test_without_head_size_what_needs_it_is_left_out(plugin):
-    rows = plugin(pairs_of(without_head_size(REFERENCE), without_head_size(GENERATED)))
+    rows = plugin(headless())
     if len(rows):
         assert set(rows["headsize"]) == {"none"}
         assert "TIV" not in set(rows["structure"])
@@ -152,12 +168,14 @@ def test_without_head_size_what_needs_it_is_left_out(plugin):
 
 @EVERY
 def test_the_same_cohort_twice_shows_no_difference(plugin):
-    rows = plugin(pairs_of(REFERENCE, REFERENCE)).reindex(columns=COLUMNS)
+    rows = plugin(same()).reindex(columns=COLUMNS)
     # Distances between clouds are not 0 there: the reference is predicted without each subject, or n matters.
-    same = rows[(rows["cohort"] == "difference") & ~rows["analysis"].isin(CLOUDS) & (rows["structure"] != "")]
-    expected = np.where(same["unit"] == "ratio", 1.0, 0.0)
-    np.testing.assert_allclose(same["estimate"].astype(float), expected, atol=1e-6)
-    assert not (same["verdict"] == "fail").any()
+    shown = rows[
+        (rows["cohort"] == "difference") & ~rows["analysis"].isin(CLOUDS) & (rows["structure"] != "")
+    ]
+    expected = np.where(shown["unit"] == "ratio", 1.0, 0.0)
+    np.testing.assert_allclose(shown["estimate"].astype(float), expected, atol=1e-6)
+    assert not (shown["verdict"] == "fail").any()
 
 
 @EVERY

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
@@ -48,6 +48,19 @@ def normal_draws(estimate, se, n=4000, seed=0):
 @given(P_VALUES)
 def test_benjamini_hochberg_is_statsmodels(p):
     np.testing.assert_allclose(benjamini_hochberg(p), multipletests(p, method="fdr_bh")[1], atol=1e-12)
+
+
+P_VALUES_WITH_GAPS = st.lists(st.one_of(st.floats(0, 1), st.just(np.nan)), max_size=30).map(np.array)
+
+
+@given(P_VALUES_WITH_GAPS)
+@settings(max_examples=30)  # statsmodels collects garbage at every call
+def test_holm_is_statsmodels(p):
+    present = np.isfinite(p)
+    expected = np.full(len(p), np.nan)
+    if present.any():
+        expected[present] = multipletests(p[present], method="holm")[1]
+    np.testing.assert_array_equal(holm(p), expected)
 
 
 def test_missing_p_values_are_not_counted():

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+from functools import cache
 
 import numpy as np
 import pytest
@@ -26,12 +27,23 @@ from plausibrain.cohorts.errors import DataError
 from tests.unit.analysis.factory import QUICK, normal_cohort, with_subjects, with_volume
 
 REFERENCE, GENERATED = normal_cohort(120, 1, name="r"), normal_cohort(110, 2, name="g")
-CARD = judge(REFERENCE, GENERATED, QUICK)
 VERDICTS = (PASS, FAIL, INCONCLUSIVE, NOT_JUDGED, NOT_MEASURED)
 
 
-def entries(card):
-    return {h["name"]: h for question in card["questions"] for h in question["headlines"]}
+@cache
+def plain_card():
+    return judge(REFERENCE, GENERATED, QUICK)
+
+
+@cache
+def whole():
+    """Analyse the same cohorts, and keep what is said on the way."""
+    steps = []
+    return analyse(REFERENCE, GENERATED, QUICK, progress=lambda *step: steps.append(step)), steps
+
+
+def entries(scorecard):
+    return {h["name"]: h for question in scorecard["questions"] for h in question["headlines"]}
 
 
 @given(st.lists(st.sampled_from(VERDICTS), max_size=8))
@@ -49,27 +61,31 @@ def test_order_of_verdicts_does_not_matter():
 
 
 def test_every_question_and_every_headline_is_there():
-    assert [q["number"] for q in CARD["questions"]] == [q.number for q in QUESTIONS] == list(range(1, 11))
-    assert set(entries(CARD)) == {plugin.name for plugin in all_headlines()}
-    for question in CARD["questions"]:
+    assert (
+        [q["number"] for q in plain_card()["questions"]]
+        == [q.number for q in QUESTIONS]
+        == list(range(1, 11))
+    )
+    assert set(entries(plain_card())) == {plugin.name for plugin in all_headlines()}
+    for question in plain_card()["questions"]:
         assert question["verdict"] == combine([h["verdict"] for h in question["headlines"]])
         assert question["sentence"]
 
 
 def test_scorecard_is_json_and_repeats_itself():
-    assert json.loads(json.dumps(CARD, allow_nan=False)) == CARD
-    assert judge(REFERENCE, GENERATED, QUICK) == CARD
+    assert json.loads(json.dumps(plain_card(), allow_nan=False)) == plain_card()
+    assert judge(REFERENCE, GENERATED, QUICK) == plain_card()
 
 
 def test_another_seed_moves_the_interval_not_the_estimate():
     other = entries(judge(REFERENCE, GENERATED, QUICK.model_copy(update={"seed": 1})))["size_head"]
-    ours = entries(CARD)["size_head"]
+    ours = entries(plain_card())["size_head"]
     assert other["estimate"] == pytest.approx(ours["estimate"], rel=1e-12)
     assert other["ci_low"] != ours["ci_low"]
 
 
 def test_entries_hold_what_a_report_prints():
-    head = entries(CARD)["size_head"]
+    head = entries(plain_card())["size_head"]
     assert (head["n_reference"], head["n_generated"], head["null"]["n"], head["null"]["splits"]) == (
         120,
         110,
@@ -85,17 +101,17 @@ def test_entries_hold_what_a_report_prints():
 
 
 def test_margins_of_an_excess_stand_on_the_scale_of_the_estimate():
-    energy = entries(CARD)["energy"]
+    energy = entries(plain_card())["energy"]
     assert energy["margin_low"] is None
     assert energy["margin_high"] > energy["estimate"] - energy["judged"]
 
 
 def test_what_is_not_measured_has_a_reason_and_no_numbers():
-    requested = entries(CARD)["conditioning_ventricle"]
+    requested = entries(plain_card())["conditioning_ventricle"]
     assert (requested["status"], requested["verdict"]) == ("not_applicable", NOT_MEASURED)
     assert "no requested ventricle volume" in requested["reason"]
     assert not any(isinstance(requested.get(key), float) for key in ("estimate", "ci_low", "se", "mde"))
-    images = next(q for q in CARD["questions"] if q["number"] == 7)
+    images = next(q for q in plain_card()["questions"] if q["number"] == 7)
     assert (images["verdict"], images["reason"]) == (NOT_MEASURED, "needs images of both cohorts")
 
 
@@ -123,22 +139,21 @@ def test_ten_subjects_raise_no_warning_and_no_alarm(n):
 
 
 def test_judge_and_analyse_agree():
-    assert analyse(REFERENCE, GENERATED, QUICK).scorecard == CARD
+    assert whole()[0].scorecard == plain_card()
 
 
 def test_progress_counts_to_the_end():
-    heard = []
-    analyse(REFERENCE, GENERATED, QUICK, progress=lambda what, done, of: heard.append((what, done, of)))
+    _, heard = whole()
     assert [done for _, done, _ in heard] == list(range(len(heard)))
     assert heard[-1][0] == "done"
     assert heard[-1][1] == heard[-1][2]
 
 
 def test_protocol_names_what_must_agree():
-    protocol = analyse(REFERENCE, GENERATED, QUICK).protocol
+    protocol = whole()[0].protocol
     assert protocol["segmenter"] == "truth"
     assert protocol["settings"]["margin"] == 0.2
-    assert set(protocol["headlines"]) == set(entries(CARD))
+    assert set(protocol["headlines"]) == set(entries(plain_card()))
     json.dumps(protocol, allow_nan=False)
 
 
@@ -180,4 +195,4 @@ def test_every_head_size_convention_gives_a_scorecard(headsize):
         assert found[name]["status"] == "ok", name
         assert found[name]["verdict"] != FAIL
     # Head size itself has one convention.
-    assert found["size_head"]["estimate"] == entries(CARD)["size_head"]["estimate"]
+    assert found["size_head"]["estimate"] == entries(plain_card())["size_head"]["estimate"]

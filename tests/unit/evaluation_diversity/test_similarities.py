@@ -1,5 +1,7 @@
 """MS-SSIM and 4-G-R-SSIM against what they must be by definition."""
 
+from functools import cache
+
 import numpy as np
 import pytest
 import torch
@@ -15,6 +17,7 @@ from plausibrain.evaluation.diversity.similarities.ms_ssim import ms_ssim
 SIDE = 64
 
 
+@cache
 def blobs(seed: int, side: int = SIDE) -> torch.Tensor:
     """Smooth random shapes, 0 to 1, the same large ones for every seed."""
 
@@ -26,7 +29,6 @@ def blobs(seed: int, side: int = SIDE) -> torch.Tensor:
     return (volume - volume.min()) / (volume.max() - volume.min())
 
 
-FIRST, SECOND = blobs(0), blobs(1)
 EVERY = pytest.mark.parametrize("plugin", all_similarities(), ids=lambda plugin: plugin.name)
 
 
@@ -36,30 +38,30 @@ def of(plugin, first: torch.Tensor, second: torch.Tensor) -> float:
 
 @EVERY
 def test_an_image_is_entirely_like_itself(plugin):
-    assert of(plugin, FIRST, FIRST) == pytest.approx(1.0, abs=1e-5)
+    assert of(plugin, blobs(0), blobs(0)) == pytest.approx(1.0, abs=1e-5)
 
 
 @EVERY
 def test_similarity_falls_with_what_is_changed_and_stays_in_bounds(plugin):
-    noise = torch.randn(FIRST.shape, generator=torch.Generator().manual_seed(5))
-    values = [of(plugin, FIRST, FIRST + s * noise) for s in (0.0, 0.01, 0.03, 0.1, 0.3)]
+    noise = torch.randn(blobs(0).shape, generator=torch.Generator().manual_seed(5))
+    values = [of(plugin, blobs(0), blobs(0) + s * noise) for s in (0.0, 0.01, 0.03, 0.1, 0.3)]
     assert values == sorted(values, reverse=True)
     assert all(plugin.bounds[0] <= value <= plugin.bounds[1] + 1e-6 for value in values)
 
 
 @EVERY
 def test_axes_may_be_flipped_and_swapped_together(plugin):
-    moved = [volume.flip(0).permute(2, 0, 1).contiguous() for volume in (FIRST, SECOND)]
-    assert of(plugin, *moved) == pytest.approx(of(plugin, FIRST, SECOND), abs=1e-4)
+    moved = [volume.flip(0).permute(2, 0, 1).contiguous() for volume in (blobs(0), blobs(1))]
+    assert of(plugin, *moved) == pytest.approx(of(plugin, blobs(0), blobs(1)), abs=1e-4)
 
 
 @EVERY
 def test_other_images_are_less_alike(plugin):
-    assert of(plugin, FIRST, SECOND) < 0.95
+    assert of(plugin, blobs(0), blobs(1)) < 0.95
 
 
 def test_ms_ssim_is_symmetric():
-    a, b = build_pyramid(FIRST), build_pyramid(SECOND)
+    a, b = build_pyramid(blobs(0)), build_pyramid(blobs(1))
     assert ms_ssim(a, b) == pytest.approx(ms_ssim(b, a), rel=1e-6)
 
 
@@ -71,8 +73,8 @@ def test_ms_ssim_of_two_constants_is_their_luminance():
 
 
 def test_scales_that_do_not_fit_are_left_out_and_their_weight_given_to_the_others():
-    pyramid = build_pyramid(FIRST)
-    assert len(pyramid.levels) == n_scales(FIRST.shape) == 4
+    pyramid = build_pyramid(blobs(0))
+    assert len(pyramid.levels) == n_scales(blobs(0).shape) == 4
     assert sum(pyramid.weights) == pytest.approx(1.0)
     assert pyramid.weights[1] / pyramid.weights[0] == pytest.approx(0.2856 / 0.0448)
 

@@ -22,3 +22,13 @@ def run(run_folder: Path) -> Run:
 @pytest.fixture(scope="session")
 def html(run: Run) -> str:
     return page(run)
+
+
+@pytest.fixture
+def bare_folder(run_folder: Path, tmp_path: Path) -> Path:
+    """The run with nothing but what it must have; its page is soon written."""
+    bare = tmp_path / "bare"
+    (bare / "tables").mkdir(parents=True)
+    for name in ("run.json", "scorecard.json", "tables/results.tsv"):
+        (bare / name).write_bytes((run_folder / name).read_bytes())
+    return bare

@@ -5,7 +5,6 @@ import pandas as pd
 import pytest
 
 from plausibrain.reports.equivalence import RATE, equivalence
-from plausibrain.reports.report import page
 from plausibrain.reports.run_folder import Run
 
 
@@ -57,9 +56,8 @@ def test_the_sentence_counts_the_rows(mixed: StandIn) -> None:
     assert f"{(~same & ~different).sum()} are neither" in found.sentence
 
 
-def test_the_page_shows_it_beside_the_scorecard(run: Run) -> None:
-    text = page(run)
-    assert text.index('id="scorecard"') < text.index('id="structures"') < text.index('id="q1"')
+def test_the_page_shows_it_beside_the_scorecard(html: str) -> None:
+    assert html.index('id="scorecard"') < html.index('id="structures"') < html.index('id="q1"')
 
 
 def test_without_volumes_there_is_none(run: Run) -> None:

@@ -114,8 +114,8 @@ def test_the_viewer_is_silent_without_its_script_and_absent_without_volumes(run:
     assert {e.attributes["data-plane"] for e in sliders} == {"above", "front", "right"}
     assert len([value for value in parsed.values("data-volume") if value]) == 2
     assert "The viewer needs JavaScript" in html
-    table = run.table("slices").assign(volume="")
-    bare = page(Run(run.path, run.record, run.scorecard, {**run._tables, "slices": table}))
+    tables = {"slices": run.table("slices").assign(volume=""), "results": run.table("results").head(0)}
+    bare = page(Run(run.path, run.record, run.scorecard, {**run._tables, **tables}))
     assert "DecompressionStream" not in bare
     assert not Page.of(bare).all("canvas")
 

@@ -8,6 +8,7 @@ from xml.etree import ElementTree as ET
 import pytest
 from PIL import Image
 
+from plausibrain.reports.figure import FIGURES, Plots, figures_of, panel_figures
 from plausibrain.reports.methods import Paragraph
 from plausibrain.reports.report import write_report
 from plausibrain.reports.run_folder import Run, read_run
@@ -81,6 +82,23 @@ def test_the_same_run_gives_the_same_summary_and_texts(run: Run, tmp_path: Path)
         assert path.read_bytes() == (tmp_path / "b" / path.name).read_bytes(), path.name
 
 
-def test_a_page_written_elsewhere_brings_no_files(run: Run, tmp_path: Path) -> None:
-    write_report(run.path, tmp_path / "page.html")
-    assert [path.name for path in tmp_path.iterdir()] == ["page.html"]
+def test_a_page_written_elsewhere_brings_no_files(bare_folder: Path, tmp_path: Path) -> None:
+    before = {path.name for path in bare_folder.iterdir()}
+    write_report(bare_folder, tmp_path / "elsewhere" / "page.html")
+    assert [path.name for path in (tmp_path / "elsewhere").iterdir()] == ["page.html"]
+    assert {path.name for path in bare_folder.iterdir()} == before
+
+
+def test_panels_plotted_for_the_page_become_the_files_that_are_plotted_anew(run: Run, tmp_path: Path) -> None:
+    plots: Plots = {}
+    figures_of(run, 4, plots)
+    plugin = next(plugin for plugin in FIGURES if plugin.name == "age_curves")
+    pages = [name for name in plots if name.startswith(plugin.name)]
+    assert pages
+    saved = {}
+    for source, given in (("page", plots), ("anew", None)):
+        for name, figure in panel_figures(plugin, run, given):
+            figure.savefig(tmp_path / source, format="svg", metadata={"Date": None})
+            saved[source, name] = (tmp_path / source).read_bytes()
+    assert not any(name in plots for name in pages), "every panel is taken out"
+    assert [saved["page", name] for name in pages] == [saved["anew", name] for name in pages]
