@@ -4,12 +4,14 @@ Jobs go to the cluster a few per process; what they compute is written to files 
 and only numbers and keys come back. All machines must see the files at the same paths.
 """
 
+import traceback
 from collections.abc import Iterator
 from concurrent.futures import CancelledError, Executor
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from plausibrain.cohorts.errors import DataError, ToolError
+from plausibrain.cohorts.errors import DataError, PlausibrainError, ToolError
 from plausibrain.cohorts.processes import Workers, kept_workers
 
 if TYPE_CHECKING:
@@ -27,16 +29,24 @@ class DaskWorkers(Workers):
     elsewhere = True
 
     def __init__(self, client: "Client") -> None:
-        from distributed.scheduler import KilledWorker
-
         self.client = client
-        self.died = KilledWorker
         super().__init__(1)
 
     @property
     def n(self) -> int:
         """Processes that the cluster has now, at least one: jobs wait for those that it still starts."""
         return max(1, len(self._known()))
+
+    def has_died(self, error: BaseException | None) -> bool:
+        """Return whether the process that worked on a job, or held its result, ended before it was fetched.
+
+        Of a lost result distributed 2025 and 2026 say so with a TypeError of their own.
+        """
+        from distributed.scheduler import KilledWorker
+
+        return isinstance(error, KilledWorker) or (
+            isinstance(error, TypeError) and _raised_in(error) == "cfexecutor.py"
+        )
 
     def close(self, *, wait_for_jobs: bool = True) -> None:
         """Forget jobs that have not begun; the cluster stays."""
@@ -61,6 +71,11 @@ class DaskWorkers(Workers):
         return executor
 
 
+def _raised_in(error: BaseException) -> str:
+    frames = traceback.extract_tb(error.__traceback__)
+    return Path(frames[-1].filename).name if frames else ""
+
+
 @contextmanager
 def dask_workers(client: "Client") -> Iterator[None]:
     """Let every `spread` in the block give its jobs to a cluster.
@@ -82,6 +97,12 @@ def dask_workers(client: "Client") -> Iterator[None]:
         with kept_workers(DaskWorkers(client)):
             yield
     except (CancelledError, FutureCancelledError, CommClosedError, TimeoutError) as error:
+        raise _lost(type(error).__name__) from error
+    except PlausibrainError:
+        raise
+    except Exception as error:
+        if client.status == "running":
+            raise
         raise _lost(type(error).__name__) from error
 
 

@@ -37,8 +37,6 @@ class Workers:
 
     #: Whether the processes run on other machines too: then they get every job, however few there are.
     elsewhere = False
-    #: What a future raises when the process that worked on it died.
-    died: type[BaseException] = BrokenProcessPool
 
     def __init__(self, n: int) -> None:
         self._n = n
@@ -55,10 +53,14 @@ class Workers:
             self._executor = self._started()
         try:
             return self._executor.submit(work, job)
-        except self.died as error:
+        except BrokenProcessPool as error:
             broken: Future[Result] = Future()
             broken.set_exception(error)
             return broken
+
+    def has_died(self, error: BaseException | None) -> bool:
+        """Return whether this is what a future raises when the process that worked on it died."""
+        return isinstance(error, BrokenProcessPool)
 
     def replace(self) -> None:
         """Give up the processes there are; the next job starts others."""
@@ -201,12 +203,12 @@ class _UnderWay(Generic[Job, Result]):
     def _finished(self) -> Iterator[tuple[Job, Result]]:
         """Yield what has finished; when a process died, every job under way, those without a result alone."""
         done, _ = wait(self.running, return_when=FIRST_COMPLETED)
-        if any(isinstance(future.exception(), self.workers.died) for future in done):
+        if any(self.workers.has_died(future.exception()) for future in done):
             done, _ = wait(self.running)
         suspects = []
         for future in sorted(done, key=list(self.running).index):
             job = self.running.pop(future)
-            if isinstance(future.exception(), self.workers.died):
+            if self.workers.has_died(future.exception()):
                 suspects.append(job)
             else:
                 yield job, _settled(future.result(), job, self.failure)
@@ -220,7 +222,7 @@ class _UnderWay(Generic[Job, Result]):
         for _ in range(2):  # it may only have waited while another died
             future = self.workers.submit(self.work, job)
             error = future.exception()
-            if not isinstance(error, self.workers.died):
+            if not self.workers.has_died(error):
                 return _settled(future.result(), job, self.failure)
             self.workers.replace()
         if self.failure is None:

@@ -12,6 +12,8 @@ from plausibrain.cohorts.text_files import read_yaml
 from plausibrain.config import describe
 
 EXECUTORS = ("processes", "dask")
+#: How long a scheduler that does not answer, at first or later, is waited for.
+ANSWER_SECONDS = 30
 
 
 class Cluster(BaseModel):
@@ -80,7 +82,7 @@ def _client(scheduler: str | None, cluster: Path | None) -> Iterator[Any]:
         raise ToolError("a Dask cluster needs dask: `pip install plausibrain[dask]`") from error
     with _start(read_cluster(cluster)) if cluster is not None else nullcontext(scheduler) as address:
         try:
-            client = Client(address, timeout=30)
+            client = Client(address, timeout=ANSWER_SECONDS)
         except (OSError, TimeoutError, ValueError) as error:
             raise ToolError(
                 f"no Dask scheduler answers at {address} ({error}); start it, or correct it"

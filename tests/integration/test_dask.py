@@ -1,11 +1,15 @@
 """The same images on a Dask cluster give the same tables, and its faults end in a row or a sentence."""
 
+import asyncio
 import os
 from collections.abc import Iterator
+from concurrent.futures import Future
+from unittest.mock import Mock
 
 import pandas as pd
 import pytest
 
+from plausibrain.cohorts.dask_workers import DaskWorkers
 from plausibrain.cohorts.errors import DataError, ToolError
 from plausibrain.cohorts.processes import spread
 from plausibrain.executors import executor_of, read_cluster
@@ -18,6 +22,7 @@ from tests.unit.evaluation_segmenters.test_image_job import (  # noqa: F401 - fi
     visit,
 )
 
+dask = pytest.importorskip("dask")
 distributed = pytest.importorskip("distributed")
 pytestmark = [
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
@@ -28,10 +33,13 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
-    """Two workers, as somebody else would have started them."""
-    with distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, dashboard_address=None, protocol="tcp", silence_logs=50
-    ) as cluster:
+    """Two workers, as somebody else would have started them; a job that kills one is not given to another."""
+    with (
+        dask.config.set({"distributed.scheduler.allowed-failures": 0}),
+        distributed.LocalCluster(
+            n_workers=2, threads_per_worker=1, dashboard_address=None, protocol="tcp", silence_logs=50
+        ) as cluster,
+    ):
         yield cluster.scheduler_address
 
 
@@ -92,7 +100,8 @@ def test_a_job_that_kills_every_worker_is_one_failure(address):
     assert "the process that worked on it died" in found[3]
 
 
-def test_a_lost_scheduler_is_a_sentence():
+def test_a_lost_scheduler_is_a_sentence(monkeypatch):
+    monkeypatch.setattr("plausibrain.executors.ANSWER_SECONDS", 3)
     cluster = distributed.LocalCluster(
         n_workers=1, threads_per_worker=1, dashboard_address=None, protocol="tcp", silence_logs=50
     )
@@ -105,6 +114,33 @@ def test_a_lost_scheduler_is_a_sentence():
 
     with pytest.raises(ToolError, match="the Dask scheduler was lost"):
         work()
+
+
+class _Lost:
+    """A result whose worker ended before it was fetched, as distributed knows it then."""
+
+    status = "lost"
+
+    async def _result(self, raiseit: bool = True) -> int:
+        return 4
+
+
+def test_a_result_that_is_lost_on_the_way_counts_as_a_process_that_died():
+    """distributed fails itself there: it unpacks the number 4 as an exception."""
+    answer: Future = Future()
+
+    async def fetch() -> None:
+        await distributed.cfexecutor._cascade_future(_Lost(), answer)
+
+    asyncio.run(fetch())
+    assert DaskWorkers(Mock()).has_died(answer.exception())
+    assert not DaskWorkers(Mock()).has_died(TypeError("of the work"))
+    assert not DaskWorkers(Mock()).has_died(None)
+
+
+def test_a_type_error_of_the_work_is_its_own(address):
+    with executor_of("dask", scheduler=address), pytest.raises(TypeError, match="multiply sequence"):
+        list(spread(square, ["a"], 1))
 
 
 def test_where_to_work_must_be_said_in_one_way(tmp_path):
