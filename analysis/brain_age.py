@@ -8,13 +8,14 @@ would seem to follow it (de Lange and Cole 2020; Butler et al. 2021).
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
-from plausibrain.analysis.conditions import weighted_line
+from plausibrain.analysis.conditions import Sums, line_of
 from plausibrain.analysis.pair import ROLES, Pair, Role
 from plausibrain.analysis.prediction import Block, blocks, target_values
-from plausibrain.analysis.regression import Moments, fit, moments, with_group
+from plausibrain.analysis.regression import Moments, fit, with_group
 
 Reduce = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """From predictions (k, n) and truth (n,) to one number per row and model, (k, n)."""
@@ -46,12 +47,12 @@ def side_moments(pair: Pair, block: Block, reduce: Reduce) -> list[Moments]:
     frame = pair.frame
     columns = frame.model(tiv=False)
     sums = []
-    for role, prediction, rows, w in zip(
-        ROLES, (block.reference, block.generated), block.rows, block.weights, strict=True
+    for side, prediction, rows in zip(
+        block.sides, (block.reference, block.generated), block.rows, strict=True
     ):
-        arrays = pair.side(role).arrays
+        arrays = side.arrays
         y = reduce(prediction, target_values("age", arrays)[rows]).mean(axis=0)
-        sums.append(moments(arrays.design[rows][:, columns], y[:, None], w))
+        sums.append(side.moments_of(arrays.design[rows][:, columns], y[:, None], rows))
     return sums
 
 
@@ -96,19 +97,15 @@ def balanced_accuracy(pair: Pair) -> dict[Role, np.ndarray]:
     """Return the share of subjects whose sex is predicted right, both sexes weighted alike, (B,)."""
     parts: list[list[np.ndarray]] = [[], []]
     for block in blocks(pair, "sex"):
-        for i, (role, scores) in enumerate(zip(ROLES, (block.reference, block.generated), strict=True)):
-            male = target_values("sex", pair.side(role).arrays)[block.rows[i]] == 1
+        for part, side, rows, scores in zip(
+            parts, block.sides, block.rows, (block.reference, block.generated), strict=True
+        ):
+            male = target_values("sex", side.arrays)[rows] == 1
             hit = ((scores > 0) == male).mean(axis=0)
-            w = block.weights[i].astype(float)
-            by_sex = [
-                (w[:, one] @ hit[one]) / np.maximum(w[:, one].sum(axis=1), 1.0) for one in (male, ~male)
-            ]
-            parts[i].append((by_sex[0] + by_sex[1]) / 2)
+            columns = np.column_stack([hit * male, hit * ~male, male, ~male])
+            hits_male, hits_female, n_male, n_female = side.sums(columns, rows).T
+            part.append((hits_male / np.maximum(n_male, 1.0) + hits_female / np.maximum(n_female, 1.0)) / 2)
     return {role: np.concatenate(part) for role, part in zip(ROLES, parts, strict=True)}
-
-
-def _share(hit: np.ndarray, rows: np.ndarray, w: np.ndarray) -> np.ndarray:
-    return (w[:, rows] @ hit[rows]) / np.maximum(w[:, rows].sum(axis=1), 1.0)
 
 
 def accuracy_difference(pair: Pair) -> np.ndarray:
@@ -129,16 +126,18 @@ def age_scores(role: Role, pair: Pair) -> np.ndarray:
             target_values("age", pair.side(r).arrays)[rows] for r, rows in zip(ROLES, block.rows, strict=True)
         ]
         line = np.polyfit(ages[0], block.reference[0], 1)
-        prediction, w = (block.reference, block.generated)[side], block.weights[side].astype(float)
-        scores.append(_scores(prediction, ages[side], w / w.sum(axis=1, keepdims=True), line))
+        prediction = (block.reference, block.generated)[side]
+        sums = partial(block.sides[side].sums, rows=block.rows[side])
+        scores.append(_scores(prediction, ages[side], sums, line))
     return np.concatenate(scores)
 
 
-def _scores(prediction: np.ndarray, age: np.ndarray, w: np.ndarray, line: np.ndarray) -> np.ndarray:
+def _scores(prediction: np.ndarray, age: np.ndarray, sums: Sums, line: np.ndarray) -> np.ndarray:
     corrected_age = (prediction - line[1]) / line[0]
-    lines = np.array([weighted_line(age, p, w) for p in prediction]).mean(axis=0)  # (3, B), over models
-    errors = [w @ np.abs(p - age).mean(axis=0) for p in (prediction, corrected_age)]
-    return np.column_stack([lines[2], lines[0], *errors])
+    lines = np.array([line_of(sums, age, p) for p in prediction]).mean(axis=0)  # (3, B), over models
+    errors = [np.abs(p - age).mean(axis=0) for p in (prediction, corrected_age)]
+    n, raw, after = sums(np.column_stack([np.ones(len(age)), *errors])).T
+    return np.column_stack([lines[2], lines[0], raw / n, after / n])
 
 
 def corrected_brain_age(pair: Pair) -> np.ndarray:

@@ -4,7 +4,6 @@ import numpy as np
 from scipy.linalg import solve
 
 from plausibrain.analysis.pair import ROLES, Pair
-from plausibrain.analysis.weights import subjects_rng
 
 N_FOLDS = 5
 PENALTY = 10.0
@@ -51,7 +50,7 @@ def _fit_and_score(pair: Pair, rows: list[np.ndarray]) -> list[np.ndarray]:
         arrays = pair.side(role).arrays
         z = arrays.features[members]
         parts.append(np.hstack([z, z**2]))
-        rng = subjects_rng(arrays.clusters.ids, pair.frame.settings.seed, f"folds {role}")
+        rng = arrays.clusters.rng(pair.frame.settings.seed, f"folds {role}")
         fold_of_subject = rng.permutation(len(arrays.clusters)) % N_FOLDS
         folds.append(fold_of_subject[arrays.clusters.row_of[members]])
     label = np.r_[-np.ones(len(rows[0])), np.ones(len(rows[1]))]

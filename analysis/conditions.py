@@ -1,6 +1,6 @@
 """Requested against measured: the quantities behind question 6."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 from itertools import pairwise
 
@@ -8,9 +8,10 @@ import numpy as np
 
 from plausibrain.analysis.joint_design import Frame
 from plausibrain.analysis.pair import Pair
-from plausibrain.analysis.regression import fit, moments
+from plausibrain.analysis.regression import fit
 from plausibrain.analysis.sample import Sample
 from plausibrain.analysis.structure_maps import StructureMap
+from plausibrain.analysis.weights import weighted_sums
 from plausibrain.cohorts.errors import DataError
 from plausibrain.cohorts.requested_volumes import REQUESTED_VOLUMES, STANDARD_HEAD_MM3
 from plausibrain.cohorts.structures import TIV
@@ -21,6 +22,8 @@ N_PIECES = 4
 DIGITS = 9
 #: How the name of a piece of the range of requests begins.
 PIECE = "requests "
+Sums = Callable[[np.ndarray], np.ndarray]
+"""From columns (n, k) to their weighted sums, (B, k)."""
 LABELS = {column: one.label for column, one in REQUESTED_VOLUMES.items()}
 
 
@@ -74,7 +77,7 @@ def weighted_slope(column: str, pair: Pair) -> np.ndarray:
     arrays = pair.generated.arrays
     x, y, rows = requested_and_measured(column, arrays.sample)
     design = np.column_stack([_held_equal(column, pair.frame, rows), (x - x.mean()) / x.std()])
-    regression = fit(moments(design, ((y - y.mean()) / x.std())[:, None], pair.generated.weights[:, rows]))
+    regression = fit(pair.generated.moments_of(design, ((y - y.mean()) / x.std())[:, None], rows))
     return regression.beta[:, -1, 0]
 
 
@@ -105,7 +108,7 @@ def local_slopes(column: str, pair: Pair) -> np.ndarray:
     x, y, rows = requested_and_measured(column, arrays.sample)
     pieces = _pieces(x, request_knots(x)) / x.std()
     design = np.column_stack([_held_equal(column, pair.frame, rows), pieces - pieces.mean(axis=0)])
-    regression = fit(moments(design, ((y - y.mean()) / x.std())[:, None], pair.generated.weights[:, rows]))
+    regression = fit(pair.generated.moments_of(design, ((y - y.mean()) / x.std())[:, None], rows))
     return regression.beta[:, -pieces.shape[1] :, 0]
 
 
@@ -171,13 +174,16 @@ def weighted_line(
     >>> slope.tolist(), intercept.tolist(), r.round(9).tolist()
     ([2.0], [1.0], [1.0])
     """
-    w = weights.astype(float)
-    n = w.sum(axis=1)
+    return line_of(lambda columns: weighted_sums(weights, columns), x, y)
+
+
+def line_of(sums: Sums, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return what `weighted_line` does, from a function that returns weighted sums of columns."""
     x0, y0 = x - x.mean(), y - y.mean()
-    mean_x, mean_y = (w @ x0) / n, (w @ y0) / n
-    var_x = (w @ x0**2) / n - mean_x**2
-    var_y = (w @ y0**2) / n - mean_y**2
-    cov = (w @ (x0 * y0)) / n - mean_x * mean_y
+    columns = np.column_stack([np.ones(len(x)), x0, y0, x0**2, y0**2, x0 * y0])
+    n, *rest = sums(columns).T
+    mean_x, mean_y, square_x, square_y, product = (total / n for total in rest)
+    var_x, var_y, cov = square_x - mean_x**2, square_y - mean_y**2, product - mean_x * mean_y
     with np.errstate(divide="ignore", invalid="ignore"):
         slope, r = cov / var_x, cov / np.sqrt(var_x * var_y)
     return slope, (mean_y + y.mean()) - slope * (mean_x + x.mean()), r

@@ -41,11 +41,9 @@ def mean_asymmetry(pair: Pair, role: Role) -> tuple[np.ndarray, np.ndarray]:
     side = pair.side(role)
     scale = pair.frame.reference.asymmetry.std(axis=0)
     index = side.arrays.asymmetry / np.where(scale > 0, scale, 1.0)
-    w = side.weights.astype(float)
-    n = w.sum(axis=1, keepdims=True)
-    mean = (w @ index) / n
-    variance = np.maximum((w @ index**2) / n - mean**2, 0.0)
-    return mean, variance / n
+    mean = side.means(index)
+    variance = np.maximum(side.means(index**2) - mean**2, 0.0)
+    return mean, variance / side.total[:, None]
 
 
 def asymmetry_difference(pair: Pair) -> np.ndarray:

@@ -4,7 +4,6 @@ import numpy as np
 
 from plausibrain.analysis.joint_design import CohortArrays, Frame
 from plausibrain.analysis.pair import ROLES, Pair, Role
-from plausibrain.analysis.weights import subjects_rng
 
 
 def distance_matrix(frame: Frame, first: CohortArrays, second: CohortArrays) -> np.ndarray:
@@ -84,7 +83,7 @@ def _equal_rows(pair: Pair, role: Role) -> np.ndarray:
     """Positions among the pairwise rows: as many in both cohorts."""
     n = min(len(pair.side(r).arrays.pairwise_rows) for r in ROLES)
     arrays = pair.side(role).arrays
-    rng = subjects_rng(arrays.clusters.ids, pair.frame.settings.seed, "equal rows")
+    rng = arrays.clusters.rng(pair.frame.settings.seed, "equal rows")
     rank = np.argsort(arrays.sample.order)[arrays.pairwise_rows]  # does not depend on the order of the table
     return np.sort(np.argsort(rank)[rng.permutation(len(rank))[:n]])
 

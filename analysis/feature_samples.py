@@ -11,7 +11,6 @@ import numpy as np
 
 from plausibrain.analysis.joint_design import CohortArrays, Frame
 from plausibrain.analysis.pair import ROLES, Pair, Role, Weighted
-from plausibrain.analysis.weights import subjects_rng
 
 Space = Literal["raw", "adjusted"]
 #: Extractors that headlines use, in the order in which they are looked for.
@@ -122,7 +121,7 @@ def equal_members(pair: Pair, replicate: int, name: str, most: int) -> list[np.n
     for role, positions in zip(ROLES, candidates, strict=True):
         arrays = pair.side(role).arrays
         ids = arrays.sample.subjects["participant_id"].to_numpy(dtype=str)[arrays.pairwise_rows[positions]]
-        rng = subjects_rng(arrays.clusters.ids, pair.frame.settings.seed, f"equal members {role} {replicate}")
+        rng = arrays.clusters.rng(pair.frame.settings.seed, f"equal members {role} {replicate}")
         choice.append(positions[np.argsort(ids, kind="stable")][rng.permutation(len(positions))[:n]])
     return choice
 

@@ -13,7 +13,7 @@ from plausibrain.analysis.joint_design import CohortArrays, Frame
 from plausibrain.analysis.pair import Pair
 from plausibrain.analysis.prediction import MOST_TRAINING, chosen_models, trained
 from plausibrain.analysis.regression import fit, moments
-from plausibrain.analysis.weights import Clusters, bootstrap_weights, ones, subjects_rng, subset_weights
+from plausibrain.analysis.weights import Clusters, bootstrap_weights, ones, subset_weights
 from plausibrain.cohorts.cohort import OK, Cohort
 from plausibrain.cohorts.errors import DataError
 from plausibrain.cohorts.structures import TIV
@@ -204,8 +204,7 @@ def _predicted(pair: Pair, replicate: int, groups: Groups, trained_on: str) -> n
 
 def _rows(arrays: CohortArrays, weights: np.ndarray, seed: int) -> np.ndarray:
     """Return the rows that have weight, at most `MOST_TRAINING`, in a random order of their subjects."""
-    rng = subjects_rng(arrays.clusters.ids, seed, "independent training")
-    rank = rng.permutation(len(arrays.clusters))[arrays.clusters.row_of]
+    rank = arrays.clusters.ranks(seed, "independent training")
     order = arrays.sample.order
     order = order[np.argsort(rank[order], kind="stable")]
     return order[weights[order] > 0][:MOST_TRAINING]

@@ -15,11 +15,11 @@ import pandas as pd
 from plausibrain.analysis.covariates import AGE_COLUMNS, Covariates, common_ages, identified, trend_weights
 from plausibrain.analysis.feature_scaling import deviating_clouds
 from plausibrain.analysis.homologues import average_sides, homologous
-from plausibrain.analysis.regression import fit, moments
+from plausibrain.analysis.regression import GroupedProducts, fit, moments
 from plausibrain.analysis.sample import Sample, Samples
 from plausibrain.analysis.settings import HeadSize, Settings
 from plausibrain.analysis.sites import within_sites
-from plausibrain.analysis.weights import Clusters, ones, subjects_rng
+from plausibrain.analysis.weights import Clusters, ones
 from plausibrain.cohorts.cohort import Cohort
 
 if TYPE_CHECKING:
@@ -75,6 +75,11 @@ class CohortArrays:
     quality: np.ndarray
     quality_deviations: np.ndarray
     clouds: Mapping[str, np.ndarray] = field(default_factory=dict)
+
+    @cached_property
+    def products(self) -> dict[str, GroupedProducts]:
+        """Sums of products within units of resampling, by the name of their outcomes; of large cohorts."""
+        return {}
 
     @cached_property
     def asymmetry(self) -> np.ndarray:
@@ -322,7 +327,7 @@ def shared_ages(reference: Sample, generated: Sample, tolerance_years: float) ->
 
 def _pairwise_rows(sample: Sample, settings: Settings, ages: tuple[float, float]) -> np.ndarray:
     """Rows of ages that both cohorts cover; all rows where hardly any are, for nothing is judged then."""
-    rng = subjects_rng(sample.clusters.ids, settings.seed, "pairwise rows")
+    rng = sample.clusters.rng(settings.seed, "pairwise rows")
     within = (sample.age >= ages[0]) & (sample.age <= ages[1])
     if within.all() or within.sum() < settings.rules.min_shared_rows:
         return sample.some_rows(settings.max_pairwise, rng)

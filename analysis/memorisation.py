@@ -169,8 +169,7 @@ def _nearest(queries: np.ndarray, others: np.ndarray) -> Nearest:
 
 def share_of_copies(pair: Pair, flags: np.ndarray) -> np.ndarray:
     """Return the weighted share of generated images that are flagged, (B,)."""
-    weights = pair.generated.weights.astype(float)
-    return (weights @ flags.astype(float)) / weights.sum(axis=1)
+    return pair.generated.means(flags[:, None])[:, 0]
 
 
 def copies_interval(frame: Frame, level: float) -> tuple[float, float]:

@@ -12,13 +12,25 @@ import numpy as np
 
 from plausibrain.analysis.effect_sizes import cohens_d, pooled_slope
 from plausibrain.analysis.joint_design import CohortArrays, Frame
-from plausibrain.analysis.regression import Fit, Moments, fit, moments, with_group
+from plausibrain.analysis.regression import (
+    Fit,
+    GroupedProducts,
+    Moments,
+    fit,
+    group_sums,
+    moments,
+    with_group,
+)
 from plausibrain.analysis.settings import HeadSize
-from plausibrain.analysis.weights import bootstrap_weights, ones, split_weights, subjects_rng, subset_weights
+from plausibrain.analysis.weights import bootstrap_weights, ones, split_weights, subset_weights, weighted_sums
 
 Kind = Literal["full", "bootstrap", "halves", "null", "matched", "injected"]
 Role = Literal["reference", "generated"]
 ROLES: tuple[Role, Role] = ("reference", "generated")
+Rows = np.ndarray | slice
+ALL = slice(None)
+#: Replicates from which on rows are added up within units of resampling before they are weighted.
+MANY_REPLICATES = 10
 
 
 @dataclass(frozen=True)
@@ -29,6 +41,7 @@ class Weighted:
     ----------
     arrays : CohortArrays
     weights : ndarray, (B, n)
+        The same for all rows of one unit of resampling.
     """
 
     arrays: CohortArrays
@@ -37,19 +50,80 @@ class Weighted:
     @cached_property
     def moments(self) -> Moments:
         """Sums of products of the whole design and the volumes."""
-        return moments(self.arrays.design, self.arrays.outcomes, self.weights)
+        return self._moments_of("outcomes", self.arrays.outcomes)
 
     @cached_property
     def share_moments(self) -> Moments:
         """The same for volumes over head size."""
         if self.arrays.shares is None:
             raise ValueError("shares need head size; check Frame.has_tiv first")
-        return moments(self.arrays.design, self.arrays.shares, self.weights)
+        return self._moments_of("shares", self.arrays.shares)
 
     @cached_property
     def quality_moments(self) -> Moments:
         """The same for measures of image quality."""
-        return moments(self.arrays.design, self.arrays.quality, self.weights)
+        return self._moments_of("quality", self.arrays.quality)
+
+    def _moments_of(self, name: str, outcomes: np.ndarray) -> Moments:
+        """Return moments of the whole design; of a large cohort, products of rows are taken once for all."""
+        clusters, design = self.arrays.clusters, self.arrays.design
+        if not clusters.is_grouped:
+            return moments(design, outcomes, self.weights)
+        cache = self.arrays.products
+        if name not in cache:
+            cache[name] = GroupedProducts.of(design, outcomes, clusters.unit_of, clusters.n_units)
+        return cache[name].moments(self._unit_weights)
+
+    def moments_of(self, design: np.ndarray, outcomes: np.ndarray, rows: Rows = ALL) -> Moments:
+        """Return the weighted moments of other columns, of all rows or of some.
+
+        Parameters
+        ----------
+        design, outcomes : ndarray, (m, p) and (m, s)
+            Of these rows.
+        rows : ndarray of int or slice
+        """
+        if not self._by_unit(len(outcomes)):
+            return moments(design, outcomes, self.weights[:, rows])
+        clusters = self.arrays.clusters
+        products = GroupedProducts.of(design, outcomes, clusters.unit_of[rows], clusters.n_units)
+        return products.moments(self._unit_weights)
+
+    def sums(self, values: np.ndarray, rows: Rows = ALL) -> np.ndarray:
+        """Return the weighted sums of columns (m, k) of all rows or of some, (B, k)."""
+        if not self._by_unit(len(values)):
+            return weighted_sums(self.weights[:, rows], values)
+        clusters = self.arrays.clusters
+        return weighted_sums(self._unit_weights, group_sums(values, clusters.unit_of[rows], clusters.n_units))
+
+    def means(self, values: np.ndarray) -> np.ndarray:
+        """Return the weighted means of columns (n, k), (B, k)."""
+        return self.sums(values) / self.total[:, None]
+
+    def replicate(self, number: int) -> "Weighted":
+        """Return the cohort with the weights of one replicate."""
+        return Weighted(self.arrays, self.weights[number : number + 1])
+
+    @property
+    def present(self) -> np.ndarray:
+        """Rows that have weight in the first replicate, ascending."""
+        return np.flatnonzero(self.weights[0])
+
+    @cached_property
+    def total(self) -> np.ndarray:
+        """Sum of the weights, (B,)."""
+        return self.weights.sum(axis=1, dtype=float)
+
+    def _by_unit(self, n_rows: int) -> bool:
+        """Whether it is quicker to add up rows within units first: for many replicates of many rows."""
+        clusters = self.arrays.clusters
+        return clusters.is_grouped and 2 * clusters.n_units <= n_rows and len(self.weights) >= MANY_REPLICATES
+
+    @cached_property
+    def _unit_weights(self) -> np.ndarray:
+        """Weights of the units, (B, g)."""
+        _, first = np.unique(self.arrays.clusters.unit_of, return_index=True)
+        return self.weights[:, first]
 
 
 @dataclass(frozen=True)
@@ -198,7 +272,7 @@ def bootstrap_pair(frame: Frame, full: Pair) -> Pair:
     s = frame.settings
     sides = []
     for role, arrays in zip(ROLES, (frame.reference, frame.generated), strict=True):
-        rng = subjects_rng(arrays.clusters.ids, s.seed, f"bootstrap {role}")
+        rng = arrays.clusters.rng(s.seed, f"bootstrap {role}")
         sides.append(Weighted(arrays, bootstrap_weights(arrays.clusters, s.n_resamples, rng)))
     return Pair(frame, sides[0], sides[1], "bootstrap", full)
 
@@ -217,7 +291,7 @@ def half_pair(frame: Frame) -> Pair:
     sides = []
     for role, arrays in zip(ROLES, (frame.reference, frame.generated), strict=True):
         clusters = arrays.clusters
-        rng = subjects_rng(clusters.ids, s.seed, f"halves {role}")
+        rng = clusters.rng(s.seed, f"halves {role}")
         sides.append(Weighted(arrays, subset_weights(clusters, len(clusters) // 2, s.n_splits, rng)))
     return Pair(frame, sides[0], sides[1], "halves")
 
@@ -236,9 +310,9 @@ def split_pairs(frame: Frame) -> tuple[Pair, Pair, Pair]:
     """
     s, m = frame.settings, frame.split_size
     clusters = frame.reference.clusters
-    rng = subjects_rng(clusters.ids, s.seed, "splits")
+    rng = clusters.rng(s.seed, "splits")
     first, second = split_weights(clusters, m, s.n_splits, rng)
-    rng = subjects_rng(frame.generated.clusters.ids, s.seed, "matched")
+    rng = frame.generated.clusters.rng(s.seed, "matched")
     third = subset_weights(frame.generated.clusters, m, s.n_splits, rng)
     one = Weighted(frame.reference, first)
     other = Weighted(frame.reference, second)

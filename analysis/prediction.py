@@ -17,8 +17,7 @@ from sklearn.model_selection import GroupKFold
 from sklearn.svm import SVR
 
 from plausibrain.analysis.joint_design import CohortArrays, Frame
-from plausibrain.analysis.pair import Pair
-from plausibrain.analysis.weights import subjects_rng
+from plausibrain.analysis.pair import ALL, Pair, Rows, Weighted
 
 Target = Literal["age", "sex"]
 Predictor = Callable[[np.ndarray], np.ndarray]
@@ -54,12 +53,15 @@ class Predictions:
 
     Attributes
     ----------
+    fold : ndarray of int, (n,)
+        Which of the models has not seen each row of the reference.
     held_out : ndarray, (n,)
         Of the subjects trained on, each by the model that has not seen it; NaN for other reference rows.
     reference, generated : ndarray, (k, n) and (k, m)
         By each of the k models.
     """
 
+    fold: np.ndarray
     held_out: np.ndarray
     reference: np.ndarray
     generated: np.ndarray
@@ -89,7 +91,7 @@ def fold_numbers(
         Rows whose subjects are dealt among themselves; the others are dealt after them.
     """
     clusters = arrays.clusters
-    rng = subjects_rng(clusters.ids, seed, "prediction folds")
+    rng = clusters.rng(seed, "prediction folds")
     age = np.zeros(len(clusters))
     age[clusters.row_of] = arrays.sample.age
     outside = np.ones(len(clusters), dtype=bool)
@@ -128,7 +130,7 @@ def _cross_fitted(frame: Frame, target: Target, members: np.ndarray) -> Predicti
     models = [trained(target, names[k], x[0][train], y[train]) for k, train in enumerate(rows)]
     by_model = [np.array([model(values) for model in models]) for values in x]
     held_out = np.where(members, by_model[0][fold, np.arange(len(fold))], np.nan)
-    return Predictions(held_out, by_model[0], by_model[1])
+    return Predictions(fold, held_out, by_model[0], by_model[1])
 
 
 def _training_rows(arrays: CohortArrays, mask: np.ndarray, seed: int) -> np.ndarray:
@@ -136,8 +138,7 @@ def _training_rows(arrays: CohortArrays, mask: np.ndarray, seed: int) -> np.ndar
     rows = arrays.sample.order[mask[arrays.sample.order]]
     if len(rows) <= MOST_TRAINING:
         return rows
-    rng = subjects_rng(arrays.clusters.ids, seed, "prediction training")
-    rank = rng.permutation(len(arrays.clusters))[arrays.clusters.row_of[rows]]
+    rank = arrays.clusters.ranks(seed, "prediction training")[rows]
     return rows[np.sort(np.argsort(rank, kind="stable")[:MOST_TRAINING])]
 
 
@@ -225,16 +226,17 @@ class Block:
         Predictions of the rows below; of the second cohort by each of the models.
     fold : ndarray of int, (n,)
         Which of the models predicted each row of the reference.
-    rows : tuple of ndarray
+    rows : tuple of (ndarray or slice)
         Rows of both cohorts that have weight.
-    weights : tuple of ndarray, (b, n) and (b, m)
+    sides : tuple of Weighted
+        Both cohorts with the weights of these replicates.
     """
 
     reference: np.ndarray
     generated: np.ndarray
     fold: np.ndarray
-    rows: tuple[np.ndarray, np.ndarray]
-    weights: tuple[np.ndarray, np.ndarray]
+    rows: tuple[Rows, Rows]
+    sides: tuple[Weighted, Weighted]
 
 
 def blocks(pair: Pair, target: Target) -> Iterator[Block]:
@@ -244,17 +246,12 @@ def blocks(pair: Pair, target: Target) -> Iterator[Block]:
     """
     frame = pair.frame
     everything = pair.kind in ("full", "bootstrap")
-    both = pair.reference.weights, pair.generated.weights
+    both = pair.reference, pair.generated
     for b in range(1 if everything else pair.n_replicates):
-        w = both if everything else (both[0][b : b + 1], both[1][b : b + 1])
-        members = np.ones(w[0].shape[1], dtype=bool) if everything else w[0][0] > 0
+        sides = both if everything else (both[0].replicate(b), both[1].replicate(b))
+        weights = sides[0].weights
+        members = np.ones(weights.shape[1], dtype=bool) if everything else weights[0] > 0
         result = predictions(frame, target, members)
         other = result.reference if pair.generated.arrays is frame.reference else result.generated
-        rows = tuple(np.arange(v.shape[1]) if everything else np.flatnonzero(v[0]) for v in w)
-        yield Block(
-            result.held_out[None, rows[0]],
-            other[:, rows[1]],
-            folds_of(frame, members)[rows[0]],
-            (rows[0], rows[1]),
-            (w[0][:, rows[0]], w[1][:, rows[1]]),
-        )
+        rows = (ALL, ALL) if everything else (sides[0].present, sides[1].present)
+        yield Block(result.held_out[None, rows[0]], other[:, rows[1]], result.fold[rows[0]], rows, sides)

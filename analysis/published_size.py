@@ -12,7 +12,7 @@ from plausibrain.analysis.effect_sizes import cohens_d
 from plausibrain.analysis.homologues import average_sides, homologous
 from plausibrain.analysis.joint_design import CohortArrays, Frame
 from plausibrain.analysis.pair import Pair, Weighted
-from plausibrain.analysis.regression import Moments, moments
+from plausibrain.analysis.regression import Moments
 from plausibrain.cohorts.structures import region_of
 
 #: Absolute difference below which a structure counts as reproduced, in the literature on brain generators.
@@ -45,7 +45,7 @@ def bilateral_difference(pair: Pair, *, residual: bool) -> np.ndarray:
 def _moments(side: Weighted, center: np.ndarray, sd: np.ndarray) -> Moments:
     arrays: CohortArrays = side.arrays
     outcomes = average_sides(arrays.sample.volumes, arrays.sample.structures)
-    return moments(arrays.design, (outcomes - center) / sd, side.weights)
+    return side.moments_of(arrays.design, (outcomes - center) / sd)
 
 
 def share_small(differences: np.ndarray) -> np.ndarray:

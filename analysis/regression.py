@@ -79,26 +79,81 @@ def moments(design: np.ndarray, outcomes: np.ndarray, weights: np.ndarray) -> Mo
     weights : ndarray, (B, n)
     """
     (n, p), s = design.shape, outcomes.shape[1]
-    upper = np.triu_indices(p)
-    width = len(upper[0]) + p * s + s
-    total = np.zeros((len(weights), width))
+    total = np.zeros((len(weights), _width(p, s)))
     for start in range(0, n, BLOCK_ROWS):
         rows = slice(start, start + BLOCK_ROWS)
-        x, y = design[rows], outcomes[rows]
-        products = (x[:, :, None] * y[:, None, :]).reshape(len(x), p * s)  # (rows, p * s)
-        block = np.concatenate([x[:, upper[0]] * x[:, upper[1]], products, y * y], axis=1)
-        total += weights[:, rows].astype(float) @ block
-    return _unpack(total, p, s, weights)
+        total += weights[:, rows].astype(float) @ _products(design[rows], outcomes[rows])
+    return _unpack(total, p, s, weights.sum(axis=1, dtype=float))
 
 
-def _unpack(total: np.ndarray, p: int, s: int, weights: np.ndarray) -> Moments:
+@dataclass(frozen=True)
+class GroupedProducts:
+    """Sums of products of a design and its outcomes within groups of rows that always weigh the same.
+
+    They are taken once, in blocks of rows; moments for any weights of the groups follow from them. Their size
+    depends on the number of groups, not of rows.
+
+    Attributes
+    ----------
+    sums : ndarray, (g, width)
+    sizes : ndarray, (g,)
+        Rows of every group.
+    n_columns, n_outcomes : int
+    """
+
+    sums: np.ndarray
+    sizes: np.ndarray
+    n_columns: int
+    n_outcomes: int
+
+    @classmethod
+    def of(
+        cls, design: np.ndarray, outcomes: np.ndarray, group: np.ndarray, n_groups: int
+    ) -> "GroupedProducts":
+        """Add up the products of rows (n, p) and (n, s) by their group (n,)."""
+        p, s = design.shape[1], outcomes.shape[1]
+        order = np.argsort(group, kind="stable")
+        sums = np.zeros((n_groups, _width(p, s)))
+        for start in range(0, len(order), BLOCK_ROWS):
+            rows = order[start : start + BLOCK_ROWS]
+            groups, starts = np.unique(group[rows], return_index=True)
+            sums[groups] += np.add.reduceat(_products(design[rows], outcomes[rows]), starts, axis=0)
+        return cls(sums, np.bincount(group, minlength=n_groups).astype(float), p, s)
+
+    def moments(self, weights: np.ndarray) -> Moments:
+        """Return the moments of every row of weights (B, g)."""
+        w = weights.astype(float)
+        return _unpack(w @ self.sums, self.n_columns, self.n_outcomes, w @ self.sizes)
+
+
+def group_sums(values: np.ndarray, group: np.ndarray, n_groups: int) -> np.ndarray:
+    """Return the sums of rows (n, k) that are in the same group, (g, k)."""
+    sums = np.zeros((n_groups, values.shape[1]))
+    order = np.argsort(group, kind="stable")
+    groups, starts = np.unique(group[order], return_index=True)
+    sums[groups] = np.add.reduceat(values[order].astype(float), starts, axis=0)
+    return sums
+
+
+def _width(p: int, s: int) -> int:
+    return p * (p + 1) // 2 + p * s + s
+
+
+def _products(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Return all products of design (n, p) and outcomes (n, s) that moments are sums of, (n, width)."""
+    upper = np.triu_indices(x.shape[1])
+    crossed = (x[:, :, None] * y[:, None, :]).reshape(len(x), -1)  # (n, p * s)
+    return np.concatenate([x[:, upper[0]] * x[:, upper[1]], crossed, y * y], axis=1)
+
+
+def _unpack(total: np.ndarray, p: int, s: int, n: np.ndarray) -> Moments:
     upper = np.triu_indices(p)
     k = len(upper[0])
     xx = np.empty((len(total), p, p))
     xx[:, upper[0], upper[1]] = total[:, :k]
     xx[:, upper[1], upper[0]] = total[:, :k]
     xy = total[:, k : k + p * s].reshape(len(total), p, s)
-    return Moments(weights.sum(axis=1, dtype=float), xx, xy, total[:, k + p * s :])
+    return Moments(n, xx, xy, total[:, k + p * s :])
 
 
 def fit(m: Moments) -> Fit:

@@ -10,7 +10,7 @@ import pandas as pd
 from plausibrain.analysis.image_measures import common_measures, filled_measures
 from plausibrain.analysis.missing_cells import filled, rows_with_enough
 from plausibrain.analysis.settings import Rules
-from plausibrain.analysis.weights import Clusters
+from plausibrain.analysis.weights import MOST_UNITS, Clusters
 from plausibrain.cohorts.cohort import OK, Cohort, Note
 from plausibrain.cohorts.errors import DataError
 from plausibrain.cohorts.from_images import pairs_among
@@ -45,6 +45,8 @@ class Sample:
         Whether both cohorts state ages, or sexes. Where one does not, nothing is adjusted for them.
     segmenter : str
         What measured the volumes.
+    max_units : int
+        Most units of resampling, as in `plausibrain.analysis.settings.Rules`.
     """
 
     name: str
@@ -58,6 +60,7 @@ class Sample:
     has_age: bool = True
     has_sex: bool = True
     segmenter: str = "unknown"
+    max_units: int = MOST_UNITS
 
     def __len__(self) -> int:
         return len(self.subjects)
@@ -65,7 +68,7 @@ class Sample:
     @cached_property
     def clusters(self) -> Clusters:
         """Rows grouped by subject."""
-        return Clusters.of(self.subjects["subject"].to_numpy(dtype=str))
+        return Clusters.of(self.subjects["subject"].to_numpy(dtype=str), self.max_units)
 
     @cached_property
     def age(self) -> np.ndarray:
@@ -355,7 +358,7 @@ def _complete(
     subset = cohort.select(keep)
     sample = Sample(
         cohort.name, subjects, volumes, structures, tiv, quality, subset.features, subset.pairs,
-        has_age=availability["age"], has_sex=availability["sex"], segmenter=cohort.segmenter,
+        has_age=availability["age"], has_sex=availability["sex"], segmenter=cohort.segmenter, max_units=rules.max_units,
     )  # fmt: skip
     return sample, status
 

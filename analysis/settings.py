@@ -5,6 +5,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from plausibrain.analysis.weights import MOST_UNITS
+
 HeadSize = Literal["none", "share", "pooled_residual", "covariate"]
 SiteModel = Literal["none", "factor", "random"]
 
@@ -60,6 +62,9 @@ class Rules(BaseModel):
         Fewest subjects per piece of the curve of measured on requested volume.
     subjects_per_column : int
         Fewest subjects in each half of the reference per column of the model.
+    max_units : int
+        Most units of resampling in a cohort; of a cohort with more subjects, so many random groups of
+        subjects are resampled.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -91,6 +96,7 @@ class Rules(BaseModel):
     swapped_errors: float = Field(3.0, gt=0)
     min_per_piece: int = Field(10, ge=3)
     subjects_per_column: int = Field(3, ge=1)
+    max_units: int = Field(MOST_UNITS, ge=1000)
 
 
 class Settings(BaseModel):

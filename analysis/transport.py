@@ -7,7 +7,6 @@ from scipy.spatial.distance import cdist
 
 from plausibrain.analysis.joint_design import CohortArrays
 from plausibrain.analysis.pair import ROLES, Pair, Role
-from plausibrain.analysis.weights import subjects_rng
 
 
 def assignment_cost(reference: np.ndarray, generated: np.ndarray) -> float:
@@ -50,7 +49,7 @@ def _rows(pair: Pair, role: Role) -> np.ndarray:
     arrays = pair.side(role).arrays
     candidates = [_allowed(pair.side(r).arrays) for r in ROLES]
     n = min(*map(len, candidates), pair.frame.settings.wasabi_n)
-    rng = subjects_rng(arrays.clusters.ids, pair.frame.settings.seed, "transport rows")
+    rng = arrays.clusters.rng(pair.frame.settings.seed, "transport rows")
     members = _allowed(arrays)
     if len(members) == len(arrays.sample):
         rows = arrays.sample.some_rows(n, rng)
@@ -114,7 +113,7 @@ def equal_members(pair: Pair, replicate: int, most: int) -> list[np.ndarray]:
     choice = []
     for role, positions in zip(ROLES, members, strict=True):
         sample = pair.side(role).arrays.sample
-        rng = subjects_rng(sample.clusters.ids, pair.frame.settings.seed, f"members {role} {replicate}")
+        rng = sample.clusters.rng(pair.frame.settings.seed, f"members {role} {replicate}")
         by_id = sample.order[np.isin(sample.order, positions)]
         choice.append(np.sort(by_id[rng.permutation(len(by_id))[:n]]))
     return choice

@@ -21,7 +21,6 @@ from sklearn.linear_model import RidgeCV
 
 from plausibrain.analysis.joint_design import CohortArrays, Frame
 from plausibrain.analysis.pair import Pair
-from plausibrain.analysis.weights import subjects_rng
 
 #: Subjects of a block: few, because a model that has many learns little from more.
 BLOCK = 25
@@ -106,13 +105,17 @@ def ridge_predictions(x: np.ndarray, y: np.ndarray, penalty: float, new: np.ndar
     """Return what ridge regression of y (n,) on x (n, f) predicts for new rows (m, f); shape (m,).
 
     The intercept is not penalised. Written out because the thousands of small fits of this module would spend
-    ten times as long in the checks of scikit-learn's `Ridge`, with which the tests compare it.
+    ten times as long in the checks of scikit-learn's `Ridge`, with which the tests compare it. With fewer
+    rows than columns the equations of the rows are solved (kernel ridge), which have the same solution.
     """
     centre, mean = x.mean(axis=0), y.mean()
     z = x - centre
-    gram = z.T @ z
+    by_rows = len(z) < z.shape[1]
+    gram = z @ z.T if by_rows else z.T @ z
     gram[np.diag_indices_from(gram)] += penalty
-    beta = solve(gram, z.T @ (y - mean), assume_a="pos", check_finite=False)
+    right = y - mean if by_rows else z.T @ (y - mean)
+    solution = solve(gram, right, assume_a="pos", check_finite=False)
+    beta = z.T @ solution if by_rows else solution
     prediction: np.ndarray = mean + (new - centre) @ beta
     return prediction
 
@@ -145,17 +148,17 @@ def chosen_penalty(frame: Frame, size: int) -> float:
 
 def _ranks(arrays: CohortArrays, seed: int) -> np.ndarray:
     """Return a random number of every subject, the same for its rows, that depends on its cohort alone."""
-    rng = subjects_rng(arrays.clusters.ids, seed, "usefulness")
-    return rng.permutation(len(arrays.clusters))[arrays.clusters.row_of]
+    return arrays.clusters.ranks(seed, "usefulness")
 
 
 def _most(arrays: CohortArrays, rows: np.ndarray, seed: int) -> np.ndarray:
     """Return rows by the rank of their subject, those of at most `MOST_SUBJECTS` subjects."""
     rank = _ranks(arrays, seed)[rows]
     subjects = np.unique(rank)[:MOST_SUBJECTS]
-    ids = arrays.sample.subjects["participant_id"].to_numpy(dtype=str)[rows]
-    order = np.lexsort((ids, rank))
-    return rows[order][np.isin(rank[order], subjects)]
+    few = np.isin(rank, subjects)
+    rows, rank = rows[few], rank[few]
+    ids = arrays.sample.subjects["participant_id"].iloc[rows].to_numpy(dtype=str)
+    return rows[np.lexsort((ids, rank))]
 
 
 def _blocks_of(rank: np.ndarray, size: int) -> Iterator[np.ndarray]:

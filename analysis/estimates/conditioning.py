@@ -1,16 +1,19 @@
 """Question 6: requested against measured, for every condition that the table carries."""
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 
 from plausibrain.analysis.applicability import missing_capability
 from plausibrain.analysis.brain_age import corrected_brain_age
 from plausibrain.analysis.conditions import (
+    DIGITS,
     LABELS,
+    line_of,
     local_slopes,
     piece_names,
     requested_and_measured,
-    weighted_line,
 )
 from plausibrain.analysis.evaluate import Pairs
 from plausibrain.analysis.pair import Pair
@@ -57,12 +60,12 @@ def _condition(pairs: Pairs, column: str) -> pd.DataFrame:
     x, y, rows = requested_and_measured(column, pairs.full.generated.arrays.sample)
 
     def values(pair: Pair) -> np.ndarray:
-        w = pair.generated.weights[:, rows]
-        slope, _, r = weighted_line(x, y, w)
-        n = w.sum(axis=1, dtype=float)
-        error = (w.astype(float) @ (y - x)) / n
-        absolute = (w.astype(float) @ np.abs(y - x)) / n
-        return np.column_stack([slope, r, error, absolute])
+        sums = partial(pair.generated.sums, rows=rows)
+        slope, _, r = line_of(sums, x, y)
+        n, error, absolute = sums(np.column_stack([np.ones(len(x)), y - x, np.abs(y - x)])).T
+        # Rounded, so that an exact answer to every request is no departure of the size of rounding errors.
+        exact = np.round(np.column_stack([slope, r]), DIGITS)
+        return np.column_stack([exact, error / n, absolute / n])
 
     estimate, draws = values(pairs.full)[0], values(pairs.bootstrap)
     n = subjects_in(pairs.full)[1]

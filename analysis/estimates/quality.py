@@ -64,4 +64,4 @@ def _means(role: Role, pair: Pair) -> np.ndarray:
     """Return the mean of every measure in its own unit, not adjusted for anything, (B, k)."""
     side = pair.side(role)
     values = side.arrays.sample.quality.to_numpy(dtype=float)
-    return (side.weights.astype(float) @ values) / side.weights.sum(axis=1, dtype=float)[:, None]
+    return side.means(values)

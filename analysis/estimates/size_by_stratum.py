@@ -7,7 +7,7 @@ from plausibrain.analysis.evaluate import Pairs
 from plausibrain.analysis.joint_design import CohortArrays
 from plausibrain.analysis.quantities import ESTIMATES
 from plausibrain.analysis.results import estimate_rows
-from plausibrain.analysis.strata import restrict, shared_strata
+from plausibrain.analysis.strata import Strata, shared_strata
 
 
 @ESTIMATES.register(label="Differences by age decade and sex", unit="SD")
@@ -16,9 +16,9 @@ def size_by_stratum(pairs: Pairs) -> pd.DataFrame:
     frame = pairs.full.frame
     s = len(frame.structures)
     margin = np.array([frame.settings.margin_of(name) for name in frame.structures])
-    tables = []
+    tables, both = [], [Strata(pair) for pair in (pairs.full, pairs.bootstrap)]
     for name, reference, generated in shared_strata(frame):
-        full, bootstrap = (restrict(pair, reference, generated) for pair in (pairs.full, pairs.bootstrap))
+        full, bootstrap = (strata.restrict(reference, generated) for strata in both)
         table = estimate_rows(
             question=2, analysis="size_by_stratum", quantity="adjusted_d", structures=frame.structures,
             estimate=full.difference(frame.headsize)[0, :s],

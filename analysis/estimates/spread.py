@@ -10,7 +10,7 @@ from plausibrain.analysis.evaluate import Pairs
 from plausibrain.analysis.homologues import homologous
 from plausibrain.analysis.pair import Pair, Role, Weighted
 from plausibrain.analysis.quantities import ESTIMATES, Quantity
-from plausibrain.analysis.regression import fit, moments
+from plausibrain.analysis.regression import fit
 from plausibrain.analysis.results import common_columns, estimate_rows, evaluate_on, from_logarithm
 from plausibrain.analysis.settings import HeadSize
 from plausibrain.analysis.spread_ratio import log_sd_ratio
@@ -72,7 +72,7 @@ def _tails(pairs: Pairs) -> pd.DataFrame:
     def share(pair: Pair) -> np.ndarray:
         side = pair.generated
         outside = (side.arrays.features < edges[0]) | (side.arrays.features > edges[1])
-        return (side.weights.astype(float) @ outside) / side.weights.sum(axis=1, dtype=float)[:, None]
+        return side.means(outside)
 
     estimate, draws, null = evaluate_on(share, pairs.full, pairs.bootstrap, pairs.null)
     return estimate_rows(
@@ -89,8 +89,7 @@ def _asymmetry(pairs: Pairs) -> list[pd.DataFrame]:
 
     def index(role: Role, pair: Pair) -> np.ndarray:
         side = pair.side(role)
-        n = side.weights.sum(axis=1, dtype=float)[:, None]
-        return 100 * (side.weights.astype(float) @ side.arrays.asymmetry) / n
+        return 100 * side.means(side.arrays.asymmetry)
 
     return both_and_difference(
         pairs, index, _common(pairs), quantity="asymmetry_index", structures=names, unit="%"
@@ -119,4 +118,4 @@ def _log_log_slope(side: Weighted, columns: list[int]) -> np.ndarray:
     with np.errstate(divide="ignore"):
         y = np.log(np.where(sample.volumes > 0, sample.volumes, np.nan))
     y = np.where(np.isfinite(y), y, np.nanmean(y, axis=0))
-    return fit(moments(x, y - y.mean(axis=0), side.weights)).beta[:, -1]
+    return fit(side.moments_of(x, y - y.mean(axis=0))).beta[:, -1]

@@ -17,7 +17,6 @@ from plausibrain.analysis.quantities import ESTIMATES, Quantity
 from plausibrain.analysis.results import SPLITS
 from plausibrain.analysis.sample import Sample
 from plausibrain.analysis.transport import assignment_cost, equal_members
-from plausibrain.analysis.weights import subjects_rng
 
 PUBLISHED_FACTOR = 1e4
 
@@ -87,7 +86,7 @@ def subsampled(
     reference: np.ndarray, generated: np.ndarray, n: int, frame: Frame, purpose: str
 ) -> np.ndarray:
     """Return squared 2-Wasserstein distances, times 1e4, of repeated subsamples without replacement."""
-    rng = subjects_rng(frame.reference.clusters.ids, frame.settings.seed, f"wasabi {purpose}")
+    rng = frame.reference.clusters.rng(frame.settings.seed, f"wasabi {purpose}")
     values = [
         assignment_cost(
             reference[frame.reference.sample.some_rows(n, rng)],

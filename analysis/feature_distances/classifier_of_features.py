@@ -11,7 +11,6 @@ from plausibrain.analysis.classifier_test import N_FOLDS, cross_validated_scores
 from plausibrain.analysis.feature_registry import feature_distance
 from plausibrain.analysis.feature_samples import members, points
 from plausibrain.analysis.pair import ROLES, Pair
-from plausibrain.analysis.weights import subjects_rng
 
 
 @feature_distance(
@@ -35,7 +34,7 @@ def _auc(pair: Pair, name: str, replicate: int) -> float:
         arrays = pair.side(role).arrays
         z = points(arrays, name, "adjusted")[positions].astype(float)
         vectors.append(np.hstack([z, z**2]))
-        rng = subjects_rng(arrays.clusters.ids, pair.frame.settings.seed, f"folds {role}")
+        rng = arrays.clusters.rng(pair.frame.settings.seed, f"folds {role}")
         fold_of_subject = rng.permutation(len(arrays.clusters)) % N_FOLDS
         folds.append(fold_of_subject[arrays.clusters.row_of[arrays.pairwise_rows[positions]]])
     label = np.r_[-np.ones(len(rows[0])), np.ones(len(rows[1]))]
