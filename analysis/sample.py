@@ -358,7 +358,8 @@ def _complete(
     subset = cohort.select(keep)
     sample = Sample(
         cohort.name, subjects, volumes, structures, tiv, quality, subset.features, subset.pairs,
-        has_age=availability["age"], has_sex=availability["sex"], segmenter=cohort.segmenter, max_units=rules.max_units,
+        has_age=availability["age"], has_sex=availability["sex"], segmenter=cohort.segmenter,
+        max_units=rules.max_units,
     )  # fmt: skip
     return sample, status
 
