@@ -96,7 +96,7 @@ class Rules(BaseModel):
     swapped_errors: float = Field(3.0, gt=0)
     min_per_piece: int = Field(10, ge=3)
     subjects_per_column: int = Field(3, ge=1)
-    max_units: int = Field(MOST_UNITS, ge=1000)
+    max_units: int = Field(MOST_UNITS, ge=100)
 
 
 class Settings(BaseModel):

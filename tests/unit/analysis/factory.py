@@ -76,7 +76,8 @@ def with_subjects(cohort: Cohort, **columns: object) -> Cohort:
 
 def frame_of(reference: Cohort, generated: Cohort, settings: Settings = QUICK) -> Frame:
     """Put two cohorts on a frame."""
-    return build_frame(prepare_samples(reference, generated, min_subjects=settings.min_subjects), settings)
+    samples = prepare_samples(reference, generated, min_subjects=settings.min_subjects, rules=settings.rules)
+    return build_frame(samples, settings)
 
 
 def pairs_of(reference: Cohort, generated: Cohort, settings: Settings = QUICK) -> Pairs:
