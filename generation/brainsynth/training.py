@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import partial
+from pathlib import Path
 from typing import cast
 
 import numpy as np
@@ -28,6 +30,7 @@ from plausibrain.generation.ldm.training import ENCODED_TOGETHER, as_array
 from plausibrain.generation.networks.metadata_effect import EffectStatistics
 from plausibrain.generation.noise import batches, seeded, uniform
 from plausibrain.generation.training.data import ArrayExamples
+from plausibrain.generation.training.encodings import Encodings
 from plausibrain.generation.training.plans import adjusted_plans, adjusted_rates, check_options
 from plausibrain.generation.training.task import Batch, Examples, Objective, Request, Task
 
@@ -68,6 +71,7 @@ class BrainSynthRecipe:
             cast(CodeTransformer, networks["transformer"]),
             cast(CodeAutoencoder, networks_before["autoencoder"]),
             self.preset,
+            self.request.cache,
         )
 
 
@@ -171,12 +175,20 @@ class CodeDiffusionTask:
     autoencoder : CodeAutoencoder
         Trained.
     preset : Preset
+    cache : Path, optional
+        Folder of a store for the codes of the images.
     """
 
     name = DIFFUSION
     averaged = ("transformer",)
 
-    def __init__(self, transformer: CodeTransformer, autoencoder: CodeAutoencoder, preset: Preset) -> None:
+    def __init__(
+        self,
+        transformer: CodeTransformer,
+        autoencoder: CodeAutoencoder,
+        preset: Preset,
+        cache: Path | None = None,
+    ) -> None:
         self.transformer, self.autoencoder = transformer, autoencoder
         self.networks: Mapping[str, nn.Module] = {"transformer": transformer}
         self.optimizers: Mapping[str, torch.optim.Optimizer] = {
@@ -186,25 +198,22 @@ class CodeDiffusionTask:
         }
         self.diffusion = AbsorbingDiffusion(preset.n_times, transformer.mask)
         self.untold = preset.weighting.untold
+        self.encodings = Encodings(autoencoder, cache)
         self.chosen = False
 
     def examples(self, images: Examples) -> Examples:
         """Return the codes of the cells in use of every image; the first call, in training, chooses them."""
         device = next(self.autoencoder.parameters()).device
-        codes, conditions = [], []
-        lit = torch.zeros(self.autoencoder.cells, dtype=torch.bool)
-        for part in batches(len(images), 1 if device.type == "cpu" else ENCODED_TOGETHER):
-            batch = images.batch(range(len(images))[part])
-            encoding = self.autoencoder.encode(batch.images.to(device), batch.conditions.to(device))
-            codes.append(encoding.indices)
-            conditions.append(batch.conditions.cpu())
-            brightest = functional.max_pool3d(batch.images, self.autoencoder.stride)[:, 0]
-            lit |= (brightest > DARK).any(dim=0).cpu()
-        every = torch.cat(codes)
+        every, conditions = self._codes(images, device)
         if not self.chosen:
-            self.transformer.use(lit.to(device), every.mode(dim=0).values)
+            self.transformer.use(self._lit(images).to(device), every.mode(dim=0).values)
             self.chosen = True
-        return ArrayExamples(self.transformer.narrow(every).int().cpu(), torch.cat(conditions))
+        return ArrayExamples(self.transformer.narrow(every).int().cpu(), conditions)
+
+    def encode(self, images: Examples) -> None:
+        """Encode some of the images into the cache, so that several processes share the work."""
+        if self.encodings.kept:
+            self._codes(images, next(self.autoencoder.parameters()).device)
 
     def step(self, batch: Batch, generator: torch.Generator, step: int) -> Iterator[Objective]:
         """Yield the cross-entropy of masked codes; times are spread evenly over the batch."""
@@ -242,6 +251,28 @@ class CodeDiffusionTask:
             image = self.autoencoder.decode(codes, condition)
             pictures.append((f"sample for held-out subject {number + 1}", as_array(image[0])))
         return pictures
+
+    def _codes(self, images: Examples, device: torch.device) -> tuple[Tensor, Tensor]:
+        codes, conditions = [], []
+        alone = device.type == "cpu" or self.encodings.kept
+        for part in batches(len(images), 1 if alone else ENCODED_TOGETHER):
+            batch = images.batch(range(len(images))[part])
+            encode = partial(self._encode, batch, device)
+            codes.append(self.encodings.of(batch.images, batch.conditions, encode).to(device))
+            conditions.append(batch.conditions.cpu())
+        return torch.cat(codes), torch.cat(conditions)
+
+    def _encode(self, batch: Batch, device: torch.device) -> Tensor:
+        return self.autoencoder.encode(batch.images.to(device), batch.conditions.to(device)).indices
+
+    def _lit(self, images: Examples) -> Tensor:
+        """Return the cells that are not dark in some image."""
+        lit = torch.zeros(self.autoencoder.cells, dtype=torch.bool)
+        for number in range(len(images)):
+            image = images.batch([number]).images
+            brightest = functional.max_pool3d(image, self.autoencoder.stride)[:, 0]
+            lit |= (brightest > DARK).any(dim=0).cpu()
+        return lit
 
 
 def masked_cross_entropy(scores: Tensor, codes: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:

@@ -2,16 +2,15 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 import torch
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.optim import AdamW
 
-from plausibrain.cohorts.store import Store
 from plausibrain.generation.ldm.build import build_networks
 from plausibrain.generation.ldm.losses import PatchAdversary, RandomFeatures, kl_divergence
 from plausibrain.generation.ldm.networks import FoldedAutoencoder, LatentScale, predict
@@ -19,6 +18,7 @@ from plausibrain.generation.ldm.presets import AUTOENCODER, DIFFUSION, Preset, a
 from plausibrain.generation.ldm.schedule import Schedule, timestep_pairs
 from plausibrain.generation.noise import batches, normal_like, seeded
 from plausibrain.generation.training.data import ArrayExamples
+from plausibrain.generation.training.encodings import Encodings
 from plausibrain.generation.training.plans import adjusted_plans, adjusted_rates, check_options
 from plausibrain.generation.training.recompute import recompute_blocks
 from plausibrain.generation.training.task import Batch, Examples, Objective, Request, Task
@@ -188,7 +188,7 @@ class DiffusionTask:
         }
         self.schedule: Schedule = preset.schedule
         self.unet = unet
-        self.cache = None if cache is None else Store(cache)
+        self.encodings = Encodings(autoencoder, cache)
         self.fitted = False
 
     def examples(self, images: Examples) -> Examples:
@@ -201,7 +201,7 @@ class DiffusionTask:
 
     def encode(self, images: Examples) -> None:
         """Encode some of the images into the cache, so that several processes share the work."""
-        if self.cache is not None:
+        if self.encodings.kept:
             self._encode_all(images)
 
     def step(self, batch: Batch, generator: torch.Generator, step: int) -> Iterator[Objective]:
@@ -244,31 +244,18 @@ class DiffusionTask:
 
     def _encode_all(self, images: Examples) -> ArrayExamples:
         device = next(self.autoencoder.parameters()).device
+        alone = device.type == "cpu" or self.encodings.kept
         parts, conditions = [], []
-        for part in batches(len(images), 1 if device.type == "cpu" or self.cache else ENCODED_TOGETHER):
+        for part in batches(len(images), 1 if alone else ENCODED_TOGETHER):
             batch = images.batch(range(len(images))[part])
-            parts.append(self._encode(batch.images, device))
+            # The autoencoder does not see the conditions.
+            encode = partial(self._encode, batch.images, device)
+            parts.append(self.encodings.of(batch.images, batch.conditions[:, :0], encode))
             conditions.append(batch.conditions.cpu())
         return ArrayExamples(torch.cat(parts), torch.cat(conditions))
 
-    def _encode(self, image: Tensor, device: torch.device) -> Tensor:
-        key = None
-        if self.cache is not None:
-            key = self.cache.key("latents", self._autoencoder_key(), image.numpy())
-            stored_file = self.cache.get(key, ".safetensors")
-            if stored_file is not None:
-                return load_file(stored_file)["latents"]
-        with torch.no_grad():
-            latents = torch.cat(self.autoencoder.encode(image.to(device)), dim=1).float().cpu().contiguous()
-        if self.cache is not None and key is not None:
-            self.cache.put(key, ".safetensors", lambda path: save_file({"latents": latents}, path))
-        return latents
-
-    def _autoencoder_key(self) -> str:
-        if not hasattr(self, "_known_key"):
-            state: dict[str, Any] = {k: v.cpu().numpy() for k, v in self.autoencoder.state_dict().items()}
-            self._known_key = Store.key(state)
-        return self._known_key
+    def _encode(self, images: Tensor, device: torch.device) -> Tensor:
+        return torch.cat(self.autoencoder.encode(images.to(device)), dim=1).float()
 
 
 def as_array(image: Tensor) -> np.ndarray:

@@ -178,6 +178,35 @@ def test_only_lit_cells_are_tokens():
     assert held_out.images.shape == (1, 2, 1)
 
 
+def test_processes_share_the_encoding(tmp_path, monkeypatch):
+    with seeded(3):
+        networks = build_networks(architecture_of(TINY, (8, 8, 8), 1))
+        images = ArrayExamples(torch.rand(5, 1, 8, 8, 8), torch.rand(5, 1))
+    encode, n_encoded = networks["autoencoder"].encode, []
+    monkeypatch.setattr(
+        networks["autoencoder"], "encode", lambda *given: n_encoded.append(len(given[0])) or encode(*given)
+    )
+
+    def examples(folder, *parts):
+        task = CodeDiffusionTask(networks["transformer"], networks["autoencoder"], TINY, folder)
+        n_encoded.clear()
+        with torch.no_grad():
+            for part in parts:
+                task.encode(ArrayExamples(images.images[part], images.conditions[part]))
+            return task.examples(images).images, sum(n_encoded)
+
+    alone, n_alone = examples(None)
+    assert n_alone == 5
+    first, n_first = examples(tmp_path, slice(0, 5, 2))
+    assert n_first == 5
+    second, n_second = examples(tmp_path, slice(1, 5, 2))
+    assert n_second == 0
+    assert torch.equal(first, alone)
+    assert torch.equal(second, alone)
+    next(networks["autoencoder"].parameters()).data += 0.1  # other weights are another encoding
+    assert examples(tmp_path)[1] == 5
+
+
 def test_images_are_learned():
     with seeded(8):
         coarse = torch.rand(4, 1, 4, 4, 4)
