@@ -162,7 +162,7 @@ def volumes_of(run: Run) -> list[SmallVolume]:
             elif int(row.pair) in places:
                 place = places.pop(int(row.pair))
                 volumes[place] = replace(volumes[place], beside=len(volumes))
-            volumes.append(SmallVolume(f"{title}: {beside}{_subject(row)}", text))
+            volumes.append(SmallVolume(f"{title}: {beside}{subject_text(row)}", text))
     return volumes
 
 
@@ -186,6 +186,26 @@ def outlines_of(file: object) -> str:
     '03-0-generated-outlines.png'
     """
     return f"{str(file).removesuffix('.png')}{OUTLINES}"
+
+
+def picture_bytes(run: Run, file: object) -> bytes:
+    """Return the bytes of a picture of a run; none where it has no such picture."""
+    return _content(run, str(file))
+
+
+def picture_of(run: Run, row: pd.Series, caption: str) -> Slice:
+    """Return the picture of one row of the table of pictures, with its outlines.
+
+    Parameters
+    ----------
+    run : Run
+    row : Series
+        Of the table ``slices``.
+    caption : str
+    """
+    source = _as_uri(_content(run, str(row.file)))
+    outlines = _as_uri(_content(run, outlines_of(row.file))) if source else ""
+    return Slice(str(row.cohort), caption, f"{caption}: {PLANES}", source, outlines)
 
 
 def _as_uri(content: bytes) -> str:
@@ -215,13 +235,12 @@ def _group(run: Run, question: int, name: str, rows: pd.DataFrame) -> SliceGroup
 
 def _slices(run: Run, pair: pd.DataFrame) -> Iterator[Slice]:
     for _, row in pair.iterrows():
-        source = _as_uri(_content(run, str(row.file)))
-        outlines = _as_uri(_content(run, outlines_of(row.file))) if source else ""
-        subject = _subject(row)
-        yield Slice(str(row.cohort), f"{subject}{_why(run, row)}", f"{subject}: {PLANES}", source, outlines)
+        subject = subject_text(row)
+        yield replace(picture_of(run, row, subject), caption=f"{subject}{_why(run, row)}")
 
 
-def _subject(row: pd.Series) -> str:
+def subject_text(row: pd.Series) -> str:
+    """Name the subject of a picture: cohort, id, age and sex."""
     kind = KINDS.get(str(row.cohort), str(row.cohort).capitalize())
     age = "age unknown" if is_missing(row.age) else f"{fixed(row.age, 0)} years"
     return ", ".join(part for part in (f"{kind} {row.participant_id}", age, str(row.sex)) if part)

@@ -6,8 +6,9 @@ from typing import Any
 
 import pandas as pd
 
-from plausibrain.reports.compare.page import answer, first_moved, lede, tallies
+from plausibrain.reports.compare.page import answer, first_moved, lede
 from plausibrain.reports.compare.results import Comparison
+from plausibrain.reports.compare.tallies import standings, tallies
 
 
 def comparison_answer(
@@ -23,9 +24,16 @@ def comparison_answer(
     """
     scores = zip(comparison.names, tallies(comparison), strict=True)
     return {
-        "answer": answer(comparison),
+        "answer": answer(comparison, changes),
         "summary": lede(comparison),
         "runs": [{"name": name, **asdict(score)} for name, score in scores],
+        "ranks": [
+            {
+                "name": comparison.names[row.place], "mean_rank": float(row.rank),
+                "ci_low": float(row.low), "ci_high": float(row.high), "first": float(row.first),
+            }
+            for row in standings(comparison)
+        ],
         "questions": [
             {
                 "number": group.number, "name": group.name,

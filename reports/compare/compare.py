@@ -13,9 +13,10 @@ from plausibrain.reports.baseline import read_snapshot
 from plausibrain.reports.baseline_snapshot import Snapshot
 from plausibrain.reports.compare.answer import comparison_answer
 from plausibrain.reports.compare.page import comparison_page
+from plausibrain.reports.compare.pictures import shared_pictures
 from plausibrain.reports.compare.protocol import pairing, require_same_protocol
 from plausibrain.reports.compare.results import compare_snapshots
-from plausibrain.reports.compare.structures import moved_structures
+from plausibrain.reports.compare.structures import adjusted_differences, moved_structures
 from plausibrain.reports.compare.tables import write_comparison
 from plausibrain.reports.run_folder import Run, read_run
 
@@ -51,21 +52,27 @@ def compare_runs(runs: Sequence[Path], out: Path) -> Path:
         require_same_protocol(snapshots[0], snapshot)
     comparison = compare_snapshots(snapshots, run_names(snapshots))
     contents = [read_run(folder) for folder in folders]
-    changes = {(a, b): _moved(contents, snapshots, a, b) for a, b in combinations(range(len(folders)), 2)}
+    changes = _moved(contents, snapshots)
     write_comparison(comparison, changes, out)
     answer = json.dumps(comparison_answer(comparison, changes), indent=1, ensure_ascii=False)
     write_text_atomic(out / ANSWER, answer + "\n")
-    return write_text_atomic(out / PAGE, comparison_page(comparison, changes))
+    pictures = shared_pictures(contents, comparison.names)
+    return write_text_atomic(out / PAGE, comparison_page(comparison, changes, pictures))
 
 
-def _moved(runs: Sequence[Run], snapshots: Sequence[Snapshot], a: int, b: int) -> pd.DataFrame:
-    overlap = pairing(snapshots[a], snapshots[b])
-    return moved_structures(
-        runs[a],
-        runs[b],
-        shared_reference=overlap.reference == "same",
-        shared_generated=overlap.generated == "same",
-    )
+def _moved(runs: Sequence[Run], snapshots: Sequence[Snapshot]) -> dict[tuple[int, int], pd.DataFrame]:
+    """Compare the structures of every pair of runs."""
+    differences, changes = [adjusted_differences(run) for run in runs], {}
+    for a, b in combinations(range(len(runs)), 2):
+        overlap = pairing(snapshots[a], snapshots[b])
+        changes[a, b] = moved_structures(
+            runs[a],
+            runs[b],
+            shared_reference=overlap.reference == "same",
+            shared_generated=overlap.generated == "same",
+            differences=(differences[a], differences[b]),
+        )
+    return changes
 
 
 def _distinct(runs: Sequence[Path]) -> list[Path]:

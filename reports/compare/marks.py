@@ -11,13 +11,10 @@ from plausibrain.reports.baseline_snapshot import Headline
 from plausibrain.reports.compare.results import Line
 from plausibrain.reports.formatting import estimate, number
 
-#: Colour and shape of each run, so that neither is needed alone; the first run is the quiet one.
-MARKS = (
-    ("--reference", "circle"),
-    ("--generated", "diamond"),
-    ("--link", "square"),
-    ("--inconclusive", "triangle"),
-)
+_COLOURS = ("--reference", "--generated", "--link", "--inconclusive")
+_SHAPES = ("circle", "diamond", "square", "triangle", "bar")
+#: Colour and shape of each run: twenty that differ, the first four in both; the first run is the quiet one.
+MARKS = tuple((_COLOURS[place % 4], _SHAPES[place % 5]) for place in range(20))
 PLOT_WIDTH = 460.0
 SPAN = 3.0  # margins shown on either side of the ideal; what lies beyond ends in an arrow
 ROW_STEP = 15.0  # between the runs of a headline

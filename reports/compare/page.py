@@ -9,16 +9,20 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from plausibrain.cohorts.rounding import MAX_DECIMALS
 from plausibrain.reports.compare.marks import MARKS, dumbbells, scale_rows
 from plausibrain.reports.compare.protocol import pairing
-from plausibrain.reports.compare.results import MIXED, NOT_RESOLVED, Comparison, Group, Line, Pair
+from plausibrain.reports.compare.results import MIXED, NOT_JUDGED, NOT_RESOLVED, Comparison, Group, Line, Pair
+from plausibrain.reports.compare.tallies import Tally, standings, tallies
 from plausibrain.reports.environment import render
 from plausibrain.reports.formatting import MISSING, estimate, fixed, interval, listing, number, shown_unit
-from plausibrain.reports.structure_names import region_label, structure_label
+from plausibrain.reports.slices import SliceGroup
+from plausibrain.reports.structure_names import region_label, side, structure_label
 
 Changes = Mapping[tuple[int, int], pd.DataFrame]
 FDR = 0.05
 FIRST_STRUCTURES = 4  # per pair on the first screen
+NAMED_RUNS = 3  # in the answer; more are in the table of ranks
 FIRST_RUNS = 3  # other runs whose structures are named there
 SHOWN_STRUCTURES = 12  # per pair before the fold; the rest is in the table below it
 
@@ -35,7 +39,7 @@ class QuestionRow:
     because: str
 
 
-def comparison_page(comparison: Comparison, changes: Changes) -> str:
+def comparison_page(comparison: Comparison, changes: Changes, pictures: SliceGroup | None = None) -> str:
     """Return the page of a comparison.
 
     Parameters
@@ -44,6 +48,8 @@ def comparison_page(comparison: Comparison, changes: Changes) -> str:
         What was found.
     changes : mapping of (first, second) to DataFrame
         Structures that moved, by places of the runs.
+    pictures : SliceGroup, optional
+        The same requests as every run generated them.
 
     Returns
     -------
@@ -56,10 +62,14 @@ def comparison_page(comparison: Comparison, changes: Changes) -> str:
         comparison=comparison,
         names=comparison.names,
         marks=[MARKS[place % len(MARKS)] for place in range(len(comparison.runs))],
-        answer=answer(comparison),
+        answer=answer(comparison, changes),
         lede=lede(comparison),
         first_moved=first_moved(comparison, changes),
         detectable=detectable,
+        standings=standings(comparison),
+        many=_many(comparison),
+        level=level_text(comparison.level),
+        pictures=pictures,
         questions=[_question(comparison, group) for group in measured],
         unmeasured=_unmeasured(comparison),
         scale=scale_rows(comparison.lines),
@@ -88,10 +98,11 @@ def wins(comparison: Comparison) -> dict[int, list[str]]:
     return won
 
 
-def answer(comparison: Comparison) -> str:
+def answer(comparison: Comparison, changes: Changes) -> str:
     """Return which run to keep, with the count of questions behind it.
 
-    Questions without a number in two of the runs count as not measured, never as unresolved.
+    Questions without a number in two of the runs count as not measured, and those on which the design of the
+    requests supports no verdict as not judged, never as unresolved.
     """
     if not comparison.n_tests:
         return "Nothing can be compared"
@@ -101,54 +112,12 @@ def answer(comparison: Comparison) -> str:
     if len(best) == 1:
         return f"Keep {comparison.names[best[0]]}: {scores[best[0]].text}"
     if any(score.better for score in scores):
-        parts = [f"{name}: {score.text}" for name, score in zip(comparison.names, scores, strict=True)]
-        return f"No single best run. {'; '.join(parts)}"
+        return f"No single best run. {_open_choice(comparison, best, scores)}"
+    for part in first_moved(comparison, changes):
+        for row in part["rows"]:
+            if row["state"] != "inconclusive":
+                return f"No question is decided. {row['label']} is {row['judgement']} in {part['second']}"
     return f"No difference is resolved: {scores[0].text}"
-
-
-@dataclass(frozen=True)
-class Tally:
-    """How one run does against the others, in questions."""
-
-    better: int
-    worse: int
-    mixed: int
-    unresolved: int
-    unmeasured: int
-
-    @property
-    def text(self) -> str:
-        """The counts in words."""
-        parts = [f"better on {self.better}", f"worse on {self.worse}"]
-        parts += [f"mixed on {self.mixed}"] if self.mixed else []
-        return ", ".join([*parts, f"{self.unresolved} unresolved", f"{self.unmeasured} not measured"])
-
-
-def tallies(comparison: Comparison) -> list[Tally]:
-    """Count per run the questions on which it beats some other run, is beaten by one, or neither.
-
-    A run that beats one run and is beaten by another counts as mixed, as does one that is better than the
-    same run on one metric of a question and worse on another.
-    """
-    return [_tally(comparison, place) for place in range(len(comparison.names))]
-
-
-def _tally(comparison: Comparison, place: int) -> Tally:
-    counts = {"better": 0, "worse": 0, "mixed": 0, "unresolved": 0, "unmeasured": 0}
-    others = [other for other in range(len(comparison.names)) if other != place]
-    for group in comparison.groups:
-        counts[_standing(group, place, others)] += 1
-    return Tally(**counts)
-
-
-def _standing(group: Group, place: int, others: Sequence[int]) -> str:
-    if not _compared(group):
-        return "unmeasured"
-    for_it = any(group.score(place, other)[0] for other in others)
-    against_it = any(group.score(place, other)[1] for other in others)
-    if for_it and against_it:
-        return "mixed"
-    return "better" if for_it else "worse" if against_it else "unresolved"
 
 
 def _shown(group: Group) -> bool:
@@ -156,8 +125,19 @@ def _shown(group: Group) -> bool:
     return bool(group.lines) and set(group.verdicts) != {"not measured"}
 
 
-def _compared(group: Group) -> bool:
-    return any(line.pairs for line in group.lines)
+def _open_choice(comparison: Comparison, best: Sequence[int], scores: Sequence[Tally]) -> str:
+    """Name the runs between which nothing decides, or what each of a few runs is better and worse on."""
+    names = comparison.names
+    if best:
+        order = [row.place for row in standings(comparison)] or list(best)
+        best = sorted(best, key=order.index)
+        first = [names[place] for place in best[:NAMED_RUNS]]
+        more = f" or one of {len(best) - NAMED_RUNS} more" if len(best) > NAMED_RUNS else ""
+        score = scores[best[0]]
+        return f"Keep {' or '.join(first)}{more}: better on {score.better}, worse on 0"
+    if len(names) <= NAMED_RUNS:
+        return "; ".join(f"{name}: {score.text}" for name, score in zip(names, scores, strict=True))
+    return "Every run that is better than another on some question is worse on another one"
 
 
 def lede(comparison: Comparison) -> str:
@@ -169,16 +149,24 @@ def lede(comparison: Comparison) -> str:
         for place, names in wins(comparison).items()
         if names
     ]
-    measured = [group for group in comparison.groups if _compared(group)]
+    measured = [group for group in comparison.groups if group.judged]
+    unjudged = [group.name for group in comparison.groups if group.compared and not group.judged]
     partly = [group for group in measured if group.winner is None and not group.mixed and _beaten(group)]
     mixed_names = [group.name for group in measured if group.winner is None and group.mixed]
     contests = [*mixed_names, *(group.name for group in partly)]
     still = [group.name for group in measured if group.winner is None and group.name not in contests]
-    parts += [f"On “{group.name}”: {_order(comparison, group)}." for group in partly]
+    words = "are not worse than any other run" if _many(comparison) else ""
+    parts += [f"On “{group.name}”: {_order(comparison, group)} {words}".strip() + "." for group in partly]
     parts += [f"Mixed on {listing(_quoted(mixed_names))}."] if mixed_names else []
-    if len(still) == len(measured):
-        return "On every measured question the difference is within chance at this number of subjects."
-    return " ".join([*parts, f"Unresolved: {listing(_quoted(still))}." if still else ""]).strip()
+    withheld = (
+        f"Not judged, because the requests do not support it: {listing(_quoted(unjudged))}."
+        if unjudged
+        else ""
+    )
+    if measured and len(still) == len(measured):
+        within = "On every question the difference is negligible or within chance at this number of subjects."
+        return f"{within} {withheld}".strip()
+    return " ".join([*parts, f"Unresolved: {listing(_quoted(still))}." if still else "", withheld]).strip()
 
 
 def first_moved(comparison: Comparison, changes: Changes) -> list[dict[str, Any]]:
@@ -193,32 +181,76 @@ def first_moved(comparison: Comparison, changes: Changes) -> list[dict[str, Any]
 def _named(table: pd.DataFrame) -> list[dict[str, Any]]:
     rows = table[table.q < FDR]
     rows = rows.assign(size=rows.difference.abs(), label=rows.structure.map(region_label))
-    ranking = rows.sort_values("size", ascending=False, kind="stable").drop_duplicates("label")
-    return [_moved_structure(row) for _, row in ranking.head(FIRST_STRUCTURES).iterrows()]
+    ranking = rows.sort_values("size", ascending=False, kind="stable")
+    labels = ranking.label.drop_duplicates().head(FIRST_STRUCTURES)
+    return [_moved_region(str(label), rows[rows.label == label]) for label in labels]
 
 
-def _moved_structure(row: pd.Series) -> dict[str, Any]:
-    change = estimate(row.difference, row.ci_low, row.ci_high, signed=True)
-    ends = interval(row.ci_low, row.ci_high, signed=True)
-    words = {1: "further from the reference", 2: "closer to the reference"}
+def _moved_region(label: str, rows: pd.DataFrame) -> dict[str, Any]:
+    """Say by how much a region changed, side by side where both did, and whether it came closer."""
+    rows = rows.sort_values("structure", kind="stable")  # left before right
+    sides = [side(str(name)) for name in rows.structure]
+    changes = [
+        f"{name} {_sd(row.difference)} SD ({_sd(row.ci_low)} to {_sd(row.ci_high)}), "
+        f"from {fixed(row.d_first, 2)} to {fixed(row.d_second, 2)}"
+        for name, (_, row) in zip(sides, rows.iterrows(), strict=True)
+    ]
+    state, judgement = _direction(sides, rows.nearer.astype(int).tolist())
     return {
-        "label": row.label,
-        "nearer": row.nearer,
-        "judgement": words.get(int(row.nearer), "distance unresolved"),
-        "text": f"{change} SD ({ends}): from {fixed(row.d_first, 2)} to {fixed(row.d_second, 2)} SD",
+        "label": label,
+        "state": state,
+        "judgement": judgement,
+        "text": "; ".join(change.strip() for change in changes),
     }
 
 
-def detectable(value: float, unit: str) -> str:
-    """Write a minimum detectable difference; an en dash where it is too small to be one.
+def _sd(value: float) -> str:
+    return fixed(value, 2, signed=True)
+
+
+def _direction(sides: Sequence[str], nearer: Sequence[int]) -> tuple[str, str]:
+    """Return state and words: closer, further, or both on different sides.
 
     Examples
     --------
-    >>> detectable(0.0312, "SD"), detectable(0.0, "SD")
-    ('0.031', '–')
+    >>> _direction(["left", "right"], [1, 0])
+    ('fail', 'further from the reference (left)')
+    """
+    words = {1: ("fail", "further from the reference"), 2: ("pass", "closer to the reference")}
+    places = {place: [s for s, n in zip(sides, nearer, strict=True) if n == place] for place in (1, 2)}
+    parts = [
+        (state, text if len(places[place]) == len(sides) else f"{text} ({listing(places[place])})")
+        for place, (state, text) in words.items()
+        if places[place]
+    ]
+    if not parts:
+        return "inconclusive", "equally far from the reference, or unresolved"
+    return parts[0][0] if len(parts) == 1 else "inconclusive", "; ".join(text for _, text in parts)
+
+
+def level_text(level: float) -> str:
+    """Write the level of the intervals in percent, with digits enough to tell it from 100.
+
+    Examples
+    --------
+    >>> level_text(0.95), level_text(1 - 0.05 / 30), level_text(1 - 0.05 / 1330)
+    ('95.00', '99.83', '99.9962')
+    """
+    return fixed(100 * level, max(2, 1 - math.floor(math.log10(100 * (1 - level)))))
+
+
+def detectable(value: float, unit: str) -> str:
+    """Write a minimum detectable difference; an en dash where the resampled differences do not vary.
+
+    Examples
+    --------
+    >>> detectable(0.0312, "SD"), detectable(1e-6, "SD"), detectable(0.0, "SD")
+    ('0.031', '< 0.0001', '–')
     """
     text = number(value, unit, significant=2)
-    return text if any(digit in text for digit in "123456789") else MISSING
+    if any(digit in text for digit in "123456789"):
+        return text
+    return f"< {10**-MAX_DECIMALS:.{MAX_DECIMALS}f}" if value > 0 else MISSING
 
 
 def _quoted(names: Sequence[str]) -> list[str]:
@@ -237,12 +269,35 @@ def _beaten(group: Group) -> dict[tuple[int, ...], list[int]]:
 
 
 def _order(comparison: Comparison, group: Group) -> str:
-    """Say which runs are nearer than which: "A and B over C"."""
+    """Say which runs are nearer than which: "A and B over C"; of many runs those that none is nearer than."""
     names = comparison.names
+    if _many(comparison):
+        return _few([names[place] for place in _leaders(group)]) or "each is worse than another"
     return "; ".join(
         f"{listing([names[place] for place in nearer])} over {listing([names[place] for place in further])}"
         for further, nearer in _beaten(group).items()
     )
+
+
+def _many(comparison: Comparison) -> bool:
+    return len(comparison.names) > NAMED_RUNS
+
+
+def _leaders(group: Group) -> list[int]:
+    """List the runs that beat some run and are beaten by none."""
+    places = range(len(group.verdicts))
+    return [
+        place
+        for place in places
+        if any(group.beats(place, other) for other in places)
+        and not any(group.score(other, place)[0] for other in places)
+    ]
+
+
+def _few(names: Sequence[str]) -> str:
+    """List names, the first few of many."""
+    more = len(names) - NAMED_RUNS
+    return listing([*names[:NAMED_RUNS], f"{more} more"] if more > 0 else list(names))
 
 
 def _question(comparison: Comparison, group: Group) -> QuestionRow:
@@ -254,16 +309,20 @@ def _question(comparison: Comparison, group: Group) -> QuestionRow:
     elif _beaten(group):
         outcome = _order(comparison, group)
         because = _decisive(comparison, group)
+    elif group.compared and not group.judged:
+        outcome, because = NOT_JUDGED, "The design of the requests does not support a verdict."
     else:
         outcome, because = NOT_RESOLVED, _blind(group)
-    return QuestionRow(group.number, group.name, group.verdicts, outcome, outcome != NOT_RESOLVED, because)
+    return QuestionRow(
+        group.number, group.name, group.verdicts, outcome, outcome not in (NOT_RESOLVED, NOT_JUDGED), because
+    )
 
 
 def _decisive(comparison: Comparison, group: Group) -> str:
     """Name the clearest headline for each pair of runs that the question tells apart."""
     winner = group.winner
     texts = []
-    for place in range(len(comparison.names)) if winner is None else [winner]:
+    for place in _deciding(comparison, group) if winner is None else [winner]:
         for other in range(len(comparison.names)):
             candidates = [
                 (line, pair)
@@ -273,7 +332,17 @@ def _decisive(comparison: Comparison, group: Group) -> str:
             ]
             if candidates:
                 texts.append(_change(comparison, *max(candidates, key=lambda item: _clarity(item[1])), place))
-    return "; ".join(texts)
+    return "; ".join(texts[:1] if _many(comparison) else texts)
+
+
+def _deciding(comparison: Comparison, group: Group) -> Sequence[int]:
+    """List the runs whose lead is explained: of many the leaders, the best rank first."""
+    if not _many(comparison):
+        return range(len(comparison.names))
+    leaders = set(_leaders(group))
+    return [row.place for row in standings(comparison) if row.place in leaders] or range(
+        len(comparison.names)
+    )
 
 
 def _clarity(pair: Pair) -> float:
@@ -303,10 +372,14 @@ _WORDS = {"closer": "closer to the ideal", "higher": "higher", "lower": "lower"}
 
 def _blind(group: Group) -> str:
     """Say which difference this n detects, or that runs differ without one being better."""
-    pairs = [(line, pair) for line in group.lines for pair in line.pairs]
+    pairs = [(line, pair) for line in group.lines for pair in line.judged]
     for line, pair in pairs:
-        if pair.resolved:
+        if pair.resolved and not pair.negligible:
             return f"{line.headline.title}: the runs differ, which one is better is not resolved"
+    if any(pair.negligible for _, pair in pairs):
+        return "The runs differ by less than a tenth of the equivalence margin."
+    if pairs and all(pair.difference.estimate == 0 for _, pair in pairs):
+        return "The runs do not differ."
     for line, pair in pairs:
         smallest, unit = detectable(pair.resolvable, line.headline.unit), shown_unit(line.headline.unit)
         if smallest != MISSING:

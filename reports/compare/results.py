@@ -1,7 +1,9 @@
 """Every headline of several runs, held against each other."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import combinations
 
 import numpy as np
@@ -27,7 +29,10 @@ from plausibrain.reports.compare.statistics import (
 )
 
 ALPHA = 0.05  # chance of any false finding in the whole comparison
+#: A difference below this part of the equivalence margin is negligible, however sure it is.
+NEGLIGIBLE = 0.1
 NOT_RESOLVED = "not resolved"
+NOT_JUDGED = "not judged"
 MIXED = "mixed"
 
 
@@ -36,8 +41,10 @@ class Pair:
     """One headline of two runs: second against first.
 
     ``difference`` is second minus first with its interval at the level shared by all pairs; ``worsening`` is
-    the loss of the second minus that of the first, a logarithm where ``ratio``. ``nearer`` is the place of
-    the run that is resolved to be nearer the ideal, or None.
+    the loss of the second minus that of the first, a logarithm where ``ratio``. ``least`` is the smallest
+    worsening that counts, and ``judged`` is False where the design of the requests of either run does not
+    support a verdict on this headline. ``nearer`` is the place of the run that is resolved to be nearer the
+    ideal by more than a negligible amount, or None.
     """
 
     name: str
@@ -49,6 +56,8 @@ class Pair:
     p: float
     resolvable: float
     ratio: bool
+    least: float = 0.0
+    judged: bool = True
 
     @property
     def resolved(self) -> bool:
@@ -57,7 +66,16 @@ class Pair:
 
     @property
     def nearer(self) -> int | None:
-        """Place of the run that is nearer the ideal beyond chance."""
+        """Place of the run that is nearer the ideal beyond chance, and by an amount that counts."""
+        return None if self.negligible or not self.judged else self._nearer
+
+    @property
+    def negligible(self) -> bool:
+        """True when one run is nearer beyond chance, but by less than a tenth of the margin."""
+        return self._nearer is not None and abs(self.worsening.estimate) < self.least
+
+    @property
+    def _nearer(self) -> int | None:
         if self.worsening.low > 0:
             return self.first
         return self.second if self.worsening.high < 0 else None
@@ -84,6 +102,11 @@ class Line:
         return tuple("no such headline" if h is None else h.problem for h in self.headlines)
 
     @property
+    def judged(self) -> tuple[Pair, ...]:
+        """Pairs whose distance from the ideal means something under the design of their requests."""
+        return tuple(pair for pair in self.pairs if pair.judged)
+
+    @property
     def winner(self) -> int | None:
         """Place of the run that is resolved to be nearer the ideal than every other one."""
         others = len(self.headlines) - 1
@@ -102,14 +125,32 @@ class Group:
     verdicts: tuple[str, ...]
     lines: tuple[Line, ...]
     ranks: Draws
+    mean_ranks: Draws
     reason: str
+
+    @property
+    def judged(self) -> bool:
+        """True when some metric of the question can say which run is nearer."""
+        return any(line.judged for line in self.lines)
+
+    @property
+    def compared(self) -> bool:
+        """True when two runs have a number of some metric of the question."""
+        return any(line.pairs for line in self.lines)
 
     def score(self, first: int, second: int) -> tuple[int, int]:
         """Count the headlines on which either of two runs is resolved to be nearer."""
-        pairs = [
-            pair for line in self.lines for pair in line.pairs if {pair.first, pair.second} == {first, second}
-        ]
-        return sum(pair.nearer == first for pair in pairs), sum(pair.nearer == second for pair in pairs)
+        return self._wins.get((first, second), 0), self._wins.get((second, first), 0)
+
+    @cached_property
+    def _wins(self) -> Counter[tuple[int, int]]:
+        """Count headlines by the run that is nearer and the one that is further."""
+        nearer = [(pair, pair.nearer) for line in self.lines for pair in line.pairs]
+        return Counter(
+            (place, pair.second if place == pair.first else pair.first)
+            for pair, place in nearer
+            if place is not None
+        )
 
     def beats(self, place: int, other: int) -> bool:
         """Tell whether a run is nearer on some headline of the question and further on none."""
@@ -140,6 +181,7 @@ class Comparison:
     groups: tuple[Group, ...]
     n_tests: int
     level: float
+    mean_ranks: Draws
 
     @property
     def lines(self) -> tuple[Line, ...]:
@@ -177,7 +219,17 @@ def compare_snapshots(runs: Sequence[Snapshot], names: Sequence[str]) -> Compari
         _group(number, runs, [lines[name] for name in order if order[name] == number])
         for number in sorted({question.number for run in runs for question in run.facts.questions})
     )
-    return Comparison(tuple(runs), tuple(names), groups, n_tests, level)
+    return Comparison(tuple(runs), tuple(names), groups, n_tests, level, _overall_ranks(groups, len(runs)))
+
+
+def _tested(headline: Headline | None) -> bool:
+    return headline is not None and headline.usable and headline.verdict != NOT_JUDGED
+
+
+def _overall_ranks(groups: Sequence[Group], n_runs: int) -> Draws:
+    """Mean rank of each run over the questions, in each joint draw, (B, R); no rows without a question."""
+    ranks = [group.mean_ranks for group in groups if len(group.mean_ranks)]
+    return np.mean(np.stack(ranks), axis=0) if ranks else np.empty((0, n_runs))
 
 
 def _line(
@@ -220,7 +272,15 @@ def _pair(
         difference_p(joint),
         resolvable(joint, level),
         ratio,
+        least=_least(headlines[0], ratio=ratio),
+        judged=all(map(_tested, headlines)),
     )
+
+
+def _least(headline: Headline, *, ratio: bool) -> float:
+    """Return the smallest worsening that counts; 0 where no margin says so."""
+    same_scale = ratio == headline.ratio_scale
+    return NEGLIGIBLE * headline.margin if same_scale and headline.margin > 0 else 0.0
 
 
 def _column(
@@ -244,7 +304,7 @@ def _losses(
             ideal=float(on_scale(headline.ideal, ratio=ratio)),
         )
         for headline, column in zip(headlines, columns, strict=True)
-        if headline is not None and headline.usable and column is not None
+        if headline is not None and _tested(headline) and column is not None
     ]
     return np.column_stack(losses) if len(losses) == len(headlines) else None
 
@@ -252,12 +312,13 @@ def _losses(
 def _group(number: int, runs: Sequence[Snapshot], lines: Sequence[Line]) -> Group:
     questions = [next((q for q in run.facts.questions if q.number == number), None) for run in runs]
     losses = [line.losses for line in lines if line.losses is not None]
-    ranks = rank_shares(mean_ranks(np.stack(losses))) if losses else np.full((len(runs),) * 2, np.nan)
+    means = mean_ranks(np.stack(losses)) if losses else np.empty((0, len(runs)))
     return Group(
         number,
         next((question.name for question in questions if question), ""),
         tuple(question.verdict if question else "not measured" for question in questions),
         tuple(lines),
-        ranks,
+        rank_shares(means),
+        means,
         next((question.reason for question in questions if question and question.reason), ""),
     )

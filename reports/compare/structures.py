@@ -16,7 +16,7 @@ from scipy.stats import false_discovery_control, norm
 
 from plausibrain.reports.baseline_snapshot import Headline
 from plausibrain.reports.compare.pairing import paired_correlations
-from plausibrain.reports.compare.statistics import Joint
+from plausibrain.reports.compare.statistics import Joint, loss_interval
 from plausibrain.reports.run_folder import Run
 from plausibrain.reports.selection import select_results
 from plausibrain.reports.structure_names import structure_label
@@ -56,7 +56,7 @@ def structure_headlines(run: Run) -> list[Headline]:
             n_generated=row.n_generated,
             verdict=str(row.verdict),
         )
-        for row in _adjusted_differences(run).itertuples()
+        for row in adjusted_differences(run).itertuples()
     ]
 
 
@@ -96,7 +96,12 @@ def join_structure(
 
 
 def moved_structures(
-    first: Run, second: Run, *, shared_reference: bool, shared_generated: bool = False
+    first: Run,
+    second: Run,
+    *,
+    shared_reference: bool,
+    shared_generated: bool = False,
+    differences: tuple[pd.DataFrame, pd.DataFrame] | None = None,
 ) -> pd.DataFrame:
     """Compare the adjusted difference of every structure between two runs.
 
@@ -108,20 +113,21 @@ def moved_structures(
         Whether both were held against the same reference subjects.
     shared_generated : bool
         Whether the generated subjects have the same ids (paired).
+    differences : pair of DataFrame, optional
+        What `adjusted_differences` returns of both, where many pairs of runs are compared.
 
     Returns
     -------
     DataFrame
         One row per structure that both have: ``structure``, ``d_first``, ``d_second``, ``difference`` (second
         minus first, SD), ``ci_low``, ``ci_high`` (95 %), ``p``, ``q`` (Benjamini–Hochberg over structures),
-        ``nearer`` (1 or 2, the run nearer zero, or 0) and ``correlation`` (of the same subjects in both
-        runs, 0 where they are not the same), largest change first. Empty when a run has none.
+        ``nearer`` (1 or 2, the run resolved to be nearer zero, or 0) and ``correlation`` (of the same
+        subjects in both runs, 0 where they are not the same), largest change first. Empty when a run has
+        none.
     """
     tables = [
-        _adjusted_differences(run).assign(
-            variance=lambda t: generated_variance(t, shared_reference=shared_reference)
-        )
-        for run in (first, second)
+        table.assign(variance=generated_variance(table, shared_reference=shared_reference))
+        for table in differences or (adjusted_differences(first), adjusted_differences(second))
     ]
     both = tables[0].merge(tables[1], on="structure", suffixes=("_first", "_second"))
     both = both[np.isfinite(both.variance_first + both.variance_second)]
@@ -162,7 +168,8 @@ def _generated_share(n_reference: Any, n_generated: Any) -> Any:
     return n_reference / (n_reference + n_generated)
 
 
-def _adjusted_differences(run: Run) -> pd.DataFrame:
+def adjusted_differences(run: Run) -> pd.DataFrame:
+    """Return the rows of the results that hold the adjusted difference of each structure."""
     rows = select_results(run, question=QUESTION, quantities=QUANTITIES, cohort="difference")
     return rows.drop_duplicates("structure")
 
@@ -174,7 +181,7 @@ def _moved(both: pd.DataFrame) -> pd.DataFrame:
     p = 2 * norm.sf(z)
     half = norm.ppf(0.5 + LEVEL / 2) * error
     q = false_discovery_control(p) if len(p) else p
-    nearer = np.where(q < 1 - LEVEL, np.where(np.abs(d_second) < np.abs(d_first), 2, 1), 0)
+    nearer = np.where(q < 1 - LEVEL, _nearer(both), 0)
     table = pd.DataFrame(
         {
             "structure": both.structure.to_numpy(),
@@ -190,6 +197,20 @@ def _moved(both: pd.DataFrame) -> pd.DataFrame:
         }
     )
     return table.iloc[np.argsort(-np.abs(change), kind="stable")].reset_index(drop=True)
+
+
+def _nearer(both: pd.DataFrame) -> NDArray[np.int64]:
+    """Return which run is nearer zero, 1 or 2; 0 where both may be equally far, on either side of it."""
+    first, second = np.sqrt(both.variance_first), np.sqrt(both.variance_second)
+    covariance = both.correlation * first * second
+    total = np.sqrt(np.maximum(first**2 + second**2 + 2 * covariance, 0.0))
+    columns = (both.estimate_first, both.estimate_second, first, second, _error_of_change(both), total)
+    tail, places = (1 - LEVEL) / 2, []
+    for d_first, d_second, se_first, se_second, se_change, se_sum in zip(*columns, strict=True):
+        joint = Joint(d_first, d_second, se_first, se_second, se_change, se_sum, from_draws=False)
+        worse = loss_interval(joint, better="closer", ideal=0.0, alpha_low=tail, alpha_high=tail)
+        places.append(1 if worse.low > 0 else 2 if worse.high < 0 else 0)
+    return np.array(places, dtype=np.int64)
 
 
 def _error_of_change(both: pd.DataFrame) -> NDArray[np.float64]:

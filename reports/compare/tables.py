@@ -9,9 +9,10 @@ import pandas as pd
 
 from plausibrain.cohorts.tables import Column, Schema, write_table
 from plausibrain.reports.compare.protocol import pairing
-from plausibrain.reports.compare.results import NOT_RESOLVED, Comparison, Group, Line, Pair
+from plausibrain.reports.compare.results import NOT_JUDGED, NOT_RESOLVED, Comparison, Group, Line, Pair
+from plausibrain.reports.compare.statistics import rank_shares
 
-_QUESTION = Column("question", "int", "Question of the scorecard, 1 to 10")
+_QUESTION = Column("question", "int", "Question of the scorecard, 1 to 10; 0 for all of them")
 _HEADLINE = Column("headline", "str", "Name of the headline; empty for a whole question")
 _FIRST = Column("run_first", "str", "Name of the first run")
 _SECOND = Column("run_second", "str", "Name of the second run")
@@ -44,7 +45,7 @@ COMPARE = Schema(
         Column("worsening_scale", "str", "unit, or logarithm of the factor by which a ratio is further"),
         Column("worsening_low", "float", "Lower bound, at the same level"),
         Column("worsening_high", "float", "Upper bound, at the same level"),
-        Column("nearer_ideal", "str", "Run that is nearer the ideal, or 'not resolved'"),
+        Column("nearer_ideal", "str", "Run nearer the ideal, 'not resolved', 'negligible' or 'not judged'"),
         Column("correlation", "float", "Correlation of both estimates over resamples: what pairing saves"),
         Column("reference_subjects", "str", "same, other or unknown"),
         Column("generated_subjects", "str", "same, other or unknown"),
@@ -66,7 +67,8 @@ RANKS = Schema(
         Column("rank", "int", "1 is nearest the ideal"),
         Column("share", "float", "Share of joint bootstrap resamples in which the run has this rank"),
     ),
-    description="Rank stability per headline, and per question by mean rank over its headlines.",
+    description="Rank stability per headline, per question by mean rank over its headlines, and over all "
+    "questions by the mean of those (question 0).",
 )
 
 MOVED = Schema(
@@ -83,7 +85,7 @@ MOVED = Schema(
         Column("p", "float", "Two-sided p, approximate"),
         Column("q", "float", "Benjamini-Hochberg over the structures of the pair"),
         Column("correlation", "float", "Of the volumes of the same subjects in both runs; 0 when not paired"),
-        Column("nearer", "int", "When q < 0.05: 1 or 2, the run whose estimate is nearer zero; else 0"),
+        Column("nearer", "int", "When q < 0.05: 1 or 2, the run resolved to be nearer zero; else 0"),
     ),
     description="Which structures moved between two runs.",
 )
@@ -171,15 +173,28 @@ def _measured(comparison: Comparison, pair: Pair) -> dict[str, object]:
         "worsening_scale": "logarithm" if pair.ratio else "unit",
         "worsening_low": pair.worsening.low,
         "worsening_high": pair.worsening.high,
-        "nearer_ideal": NOT_RESOLVED if pair.nearer is None else comparison.names[pair.nearer],
+        "nearer_ideal": _nearer(comparison, pair),
         "correlation": pair.joint.correlation,
         "standard_errors": "joint resamples" if pair.joint.from_draws else "independent",
     }
 
 
+def _nearer(comparison: Comparison, pair: Pair) -> str:
+    if not pair.judged:
+        return NOT_JUDGED
+    if pair.negligible:
+        return "negligible"
+    return NOT_RESOLVED if pair.nearer is None else comparison.names[pair.nearer]
+
+
 def rank_table(comparison: Comparison) -> pd.DataFrame:
     """Return one row per headline or question, run and rank, with the columns of `RANKS`."""
-    rows = []
+    rows = [
+        (0, "", comparison.names[run], rank + 1, share)
+        for run, shares in enumerate(rank_shares(comparison.mean_ranks))
+        for rank, share in enumerate(shares)
+        if np.isfinite(share)
+    ]
     for group in comparison.groups:
         for name, ranks in [("", group.ranks), *((line.name, line.ranks) for line in group.lines)]:
             if np.isfinite(ranks).all() and group.lines:

@@ -12,7 +12,9 @@ import pytest
 from plausibrain.cohorts.errors import DataError
 from plausibrain.cohorts.tables import read_table
 from plausibrain.reports.compare.compare import compare_runs
+from plausibrain.reports.compare.page import detectable
 from plausibrain.reports.compare.tables import COMPARE, MOVED, RANKS
+from plausibrain.reports.formatting import MISSING
 from tests.unit.compare.factory import HEADLINES, World
 
 HOSTILE = "<script>alert(1)</script>\"'&{{ 7*7 }} | x"
@@ -88,6 +90,18 @@ def test_equal_runs_are_not_resolved(tmp_path):
     assert "within chance at this number of subjects" in words
 
 
+def test_a_structure_that_moved_is_named_where_no_question_is_decided(tmp_path):
+    """Twelve structures in one headline can hide one of them; here the headlines are withheld."""
+    world, withheld = World(n_generated=300), {name: {"verdict": "not judged"} for name in HEADLINES}
+    shifts = {"a": 0.0, "b": [0.8, 0, 0, 0]}
+    folders = [
+        world.run(name, shift=shift, own=0.1, **withheld).write(tmp_path / name)
+        for name, shift in shifts.items()
+    ]
+    words = page_of(folders, tmp_path / "out").words
+    assert "No question is decided. Hippocampus is further from the reference in b" in words
+
+
 def test_runs_better_here_and_there_have_no_winner(tmp_path):
     world = World(n_generated=400)
     a = world.run("a", shift=0.8).write(tmp_path / "a")
@@ -104,6 +118,36 @@ def test_runs_told_apart_without_a_winner_are_ordered(tmp_path):
     words = page_of(folders, tmp_path / "out").words
     assert "No single best run." in words
     assert "On “Regional volumes”: a and b over c." in words
+
+
+def test_detectable_differences_are_real_numbers_or_a_dash(runs, tmp_path):
+    """A number of one decimal hid them: none may read as zero."""
+    text = compare_runs(runs, tmp_path).read_text(encoding="utf-8")
+    shown = re.findall(r'data-label="Minimum detectable">([^<]+)<', text)
+    assert len(shown) == 2 * len(HEADLINES)
+    assert all(value == MISSING or set(value) & set("123456789") for value in shown)
+    assert detectable(3e-5, "SD") == "< 0.0001"
+    assert detectable(0.0, "SD") == MISSING
+
+
+def answer_of(folder: Path) -> str:
+    return str(json.loads((folder / "answer.json").read_text(encoding="utf-8"))["answer"])
+
+
+@pytest.mark.parametrize("n", [5, 12])
+def test_many_runs_share_a_page_that_ranks_them(tmp_path, n):
+    world = World(n_draws=100, n_generated=60)
+    folders = [
+        world.run(f"variant {place}", ids=str(place), shift=0.1 * place).write(tmp_path / str(place))
+        for place in range(n)
+    ]
+    words = page_of(folders, tmp_path / "out").words
+    opening = words[: words.index("By question")]
+    assert "Ranks over all questions that could be judged" in opening
+    assert re.search(r"interval variant [012] \d+ \d+ \d+ \d+ \d+ % \d\.\d", opening), "the best stands first"
+    assert len(answer_of(tmp_path / "out")) < 120
+    assert sum(f"variant {place} " in opening for place in range(n)) == n
+    assert "more" in answer_of(tmp_path / "out") or n == 5, "a few of many are named"
 
 
 def test_runs_without_a_common_number_say_so(tmp_path):

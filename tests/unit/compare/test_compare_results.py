@@ -4,10 +4,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from plausibrain.reports.compare.marks import MARKS
 from plausibrain.reports.compare.pairing import paired_correlations
 from plausibrain.reports.compare.results import compare_snapshots
 from plausibrain.reports.compare.structures import moved_structures
 from plausibrain.reports.compare.tables import COMPARE, compare_table, rank_table
+from plausibrain.reports.compare.tallies import standings, tallies
 from plausibrain.reports.run_folder import Run, read_run
 from tests.unit.compare.factory import HEADLINES, STRUCTURES, World
 
@@ -53,6 +55,44 @@ def test_runs_equally_far_on_either_side_differ_but_neither_is_nearer():
     (pair,) = line_of(comparison, "size_0").pairs
     assert pair.resolved
     assert pair.nearer is None
+
+
+def test_a_certain_but_negligible_difference_makes_no_run_better():
+    """A paired change of 0.01 SD against a margin of 0.2 is resolved, and a twentieth of the margin."""
+    first, second = {"shift": 0.5, "ids": "g", "own": 0.001}, {"shift": 0.51, "ids": "g", "own": 0.001}
+    (pair,) = line_of(compared(first, second, n_generated=300), "size_0").pairs
+    assert pair.worsening.low > 0
+    assert pair.negligible
+    assert pair.nearer is None
+    larger = {"shift": 0.6, "ids": "g", "own": 0.001}
+    assert line_of(compared(first, larger, n_generated=300), "size_0").pairs[0].nearer == 0
+
+
+def test_what_the_requests_do_not_support_is_not_judged_in_the_comparison_either():
+    withheld = {name: {"verdict": "not judged"} for name in ("spread", "within", "distance")}
+    comparison = compared({"scale": 0.5, **withheld}, withheld, n_generated=300)
+    (pair,) = line_of(comparison, "spread").pairs
+    assert pair.resolved
+    assert pair.nearer is None
+    assert [score.unjudged for score in tallies(comparison)] == [2, 2]
+    assert [score.better + score.worse for score in tallies(comparison)] == [0, 0]
+    row = compare_table(comparison).set_index("headline").loc["spread"]
+    assert row.nearer_ideal == "not judged"
+    assert "spread" not in set(rank_table(comparison).headline)
+
+
+@pytest.mark.parametrize("n", [2, 8, 20])
+def test_two_to_twenty_runs_are_ranked_over_all_questions(n):
+    """Each is further from the reference than the one before, so their order is known."""
+    shifts = np.linspace(0, 2, n)
+    runs = [{"ids": str(place), "shift": shift} for place, shift in enumerate(shifts[::-1])]
+    comparison = compared(*runs, n_draws=100)
+    rows = standings(comparison)
+    assert len({MARKS[place] for place in range(n)}) == n, "no two runs look alike"
+    assert rows[0].place in (n - 1, n - 2)
+    assert np.corrcoef([row.place for row in rows], np.arange(n))[0, 1] < -0.9
+    assert sum(row.first for row in rows) == pytest.approx(1)
+    assert all(row.low <= row.rank <= row.high for row in rows)
 
 
 def test_of_three_runs_the_winner_beats_both():
