@@ -12,6 +12,7 @@ from plausibrain.analysis import report_tables
 from plausibrain.analysis.design import describe_design
 from plausibrain.analysis.estimates.conditioning import dose_table
 from plausibrain.analysis.evaluate import Pairs, evaluate_headline, evaluate_headlines
+from plausibrain.analysis.handedness import mirrored_notes
 from plausibrain.analysis.independent import groups_of, same_segmenter
 from plausibrain.analysis.joint_design import Frame, build_frame
 from plausibrain.analysis.nearest_table import nearest_table
@@ -117,7 +118,7 @@ def analyse(
         "nearest": nearest_table(pairs.full),
         "cases": case_table(frame),
         "plausibility": plausibility_table(frame),
-        "notes": _notes(samples, reference, generated),
+        "notes": _notes(frame, samples, reference, generated),
     }
     return Analysis(scorecard, tables, protocol_of(frame, reference, headline_plugins))
 
@@ -159,11 +160,12 @@ def _subjects(samples: Samples, reference: Cohort, generated: Cohort) -> pd.Data
     return table
 
 
-def _notes(samples: Samples, reference: Cohort, generated: Cohort) -> pd.DataFrame:
+def _notes(frame: Frame, samples: Samples, reference: Cohort, generated: Cohort) -> pd.DataFrame:
     parts = [
         notes_table(c.notes, cohort=role) for role, c in (("reference", reference), ("generated", generated))
     ]
     parts += [notes_table([note], cohort="" if role == "both" else role) for role, note in samples.notes]
+    parts += [notes_table([note], cohort=role) for role, note in mirrored_notes(frame)]
     return pd.concat([p for p in parts if len(p)] or parts[:1], ignore_index=True)
 
 
