@@ -121,7 +121,7 @@ def run(
     conditions: Annotated[
         Path | None, typer.Option(help="Conditions to sample (default: those of the reference subjects).")
     ] = None,
-    draws: Annotated[
+    n_images: Annotated[
         int | None,
         typer.Option(min=1, help="Number of images without --conditions (default: that of the reference)."),
     ] = None,
@@ -249,7 +249,7 @@ def run(
     }  # fmt: skip
     sources["generated"]["import_as"] = import_from_flags(preset, voxel, orientation, table)
     settings = {"n_resamples": resamples, "seed": seed, "headsize": headsize, "site": site}
-    sampling = {"model": generator, "checkpoint": checkpoint, "conditions": conditions, "n": draws,
+    sampling = {"model": generator, "checkpoint": checkpoint, "conditions": conditions, "n": n_images,
              "options": name_value_pairs(generator_option or ()) or None}  # fmt: skip
     plan = config_from_flags(
         config, sources, settings, out=out, name=name, noise=noise, cache=cache, generator=sampling

@@ -140,7 +140,7 @@ class Source(BaseModel):
 
 
 class Generator(BaseModel):
-    """A model that draws the generated cohort as a part of the run.
+    """A model that samples the generated cohort as a part of the run.
 
     Attributes
     ----------
@@ -151,7 +151,7 @@ class Generator(BaseModel):
     conditions : Path or None
         Table of whom to draw; None asks for the subjects of the reference.
     n : int or None
-        Images, where no table is given; None draws as many as the reference has.
+        Images, where no table is given; None samples as many as the reference has.
     seed : int
     options : mapping of str to str
         Of the model.

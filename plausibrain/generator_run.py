@@ -1,4 +1,4 @@
-"""A run whose generated cohort a model draws: reference on the model's grid, subjects to ask for, images."""
+"""A run whose generated cohort a model samples: reference on its grid, subjects to request, images."""
 
 from collections.abc import Callable
 from dataclasses import replace

@@ -24,7 +24,7 @@ OPTIONS: Mapping[str, Mapping[str, Sequence[str]]] = {
             "reference_images", "generated_images", "repeats",
         ),
         "Reading what a generator wrote": ("preset", "table", "voxel", "orientation"),
-        "Generating here": ("generator", "checkpoint", "conditions", "draws", "generator_option"),
+        "Generating here": ("generator", "checkpoint", "conditions", "n_images", "generator_option"),
         "Segmentation and analysis": (
             "segmenter", "segmenter_option", "noise", "site", "headsize", "resamples", "seed",
         ),
@@ -49,7 +49,7 @@ EXAMPLES: Mapping[str, Sequence[str]] = {
     "run": (
         'plausibrain run --reference ixi.csv --reference-sex-coding "1=M,0=F" --generated a.csv --out runs/a',
         "plausibrain run --reference bids/ --generated samples/ --cache runs/cache --out runs/m --dry-run",
-        "plausibrain run --reference bids/ --generator ldm --draws 100 --out runs/ldm",
+        "plausibrain run --reference bids/ --generator ldm --n-images 100 --out runs/ldm",
     ),
     "status": ("plausibrain status runs/a",),
     "compare": ("plausibrain compare runs/a runs/b --out runs/a_or_b",),

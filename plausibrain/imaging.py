@@ -176,7 +176,7 @@ def refuse_simulator_options(names: Sequence[str]) -> None:
     """Raise `DataError` for options that the simulator has and trained models do not."""
     if names:
         raise DataError(
-            f"a trained model takes no --{names[0].replace('_', '-')}: it draws one image on its own grid "
+            f"a trained model takes no --{names[0].replace('_', '-')}: it samples one image on its own grid "
             "for each row of --conditions; leave it out"
         )
 

@@ -1,4 +1,4 @@
-"""Cohorts whose images the simulator draws and the shipped network segments."""
+"""Cohorts whose images the simulator makes and the shipped network segments."""
 
 import os
 from dataclasses import replace

@@ -154,7 +154,7 @@ def test_from_scans_to_a_model_and_its_report(
     few = ("--steps", "autoencoder=1", "--steps", "diffusion=1", "--held-out", "1", "--quiet")
     run_documented("models.md", "plausibrain train --model ldm --cohort scans", *few)
     assert Path("checkpoint/weights.safetensors").is_file()
-    run = ("--draws", N, "--generator-option", "steps=2", "--seed", 7, "--quiet", *QUICK)
+    run = ("--n-images", N, "--generator-option", "steps=2", "--seed", 7, "--quiet", *QUICK)
     start = "plausibrain run --reference scans --generator ldm"
     run_documented("models.md", start, *run)
     generated = read_cohort("run_real/generated", min_subjects=1)
