@@ -8,16 +8,20 @@ one lobe that are neighbours still count as exchangeable, so a small p value is 
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.stats import rankdata
+from scipy.stats import norm, rankdata
 
+from plausibrain.analysis.decisions import holm_divisors
+from plausibrain.analysis.settings import Settings
 from plausibrain.cohorts.lobes import lobe_of
 from plausibrain.cohorts.schemas import COMPLEXITY
 from plausibrain.cohorts.structures import region_of, structure
 
 N_PERMUTATIONS = 9_999
+LEAST_REGIONS = 8
 MEASURES = ("fractal_dimension", "gyrification")
 #: Quantity of the results -> what its size is called here.
 ERRORS: Mapping[str, str] = {
@@ -28,9 +32,9 @@ ERRORS: Mapping[str, str] = {
 
 
 def complexity_table(
-    results: pd.DataFrame, geometry: pd.DataFrame, *, headsize: str, seed: int = 0
+    results: pd.DataFrame, geometry: pd.DataFrame, *, headsize: str, settings: Settings | None = None
 ) -> pd.DataFrame:
-    """Return the association of every measure of complexity with every error.
+    """Return the association of every measure of complexity with every error, and a verdict on each.
 
     Parameters
     ----------
@@ -40,13 +44,22 @@ def complexity_table(
         Columns of `plausibrain.cohorts.schemas.GEOMETRY`, one row per parcel.
     headsize : str
         Head-size convention of the rows to take; `none` where a quantity has no such row.
-    seed : int
+    settings : Settings, optional
+        Seed of the permutations, alpha, and the margin of the correlation.
 
     Returns
     -------
     DataFrame
         Columns of `plausibrain.cohorts.schemas.COMPLEXITY`.
+
+    Notes
+    -----
+    *Fail*: the correlation lies beyond the margin and the permutation test rejects at alpha after Holm's
+    correction over all rows. *Pass*: the 1 - 2 alpha interval lies within the margin. The interval is
+    that of Fisher's transformation with the variance of Bonett and Wright (2000) for ranks; the two
+    hemispheres count as one observation of a region.
     """
+    settings = settings or Settings()
     measures = geometry.set_index("structure")
     rows = []
     for quantity, label in ERRORS.items():
@@ -54,28 +67,72 @@ def complexity_table(
         for measure in MEASURES:
             both = pd.concat([measures[measure], errors.rename("error")], axis=1, join="inner").dropna()
             rows.append(
-                {"measure": measure, "error": quantity, "label": label} | _association(both, measure, seed)
+                {"measure": measure, "error": quantity, "label": label} | _association(both, measure, settings)
             )
-    return pd.DataFrame(rows)[[column.name for column in COMPLEXITY.columns]]
+    table = pd.DataFrame(rows).assign(margin=settings.rules.complexity_margin)
+    return _with_verdicts(table, settings.alpha)[[column.name for column in COMPLEXITY.columns]]
+
+
+def errors_by_parcel(results: pd.DataFrame, headsize: str) -> pd.DataFrame:
+    """Return the size of every error, one row per cortical parcel and one column per quantity of `ERRORS`."""
+    columns = {quantity: _errors(results, quantity, headsize) for quantity in ERRORS}
+    table = pd.DataFrame(columns)
+    return table[[lobe_of(str(name)) != "" for name in table.index]]
 
 
 def _errors(results: pd.DataFrame, quantity: str, headsize: str) -> pd.Series:
     rows = results[(results["quantity"] == quantity) & (results["stratum"] == "all")]
-    rows = rows[rows["cohort"] == "difference"]
+    rows = rows[(rows["cohort"] == "difference") & (rows["structure"] != "")]
     matches = rows[rows["headsize"] == headsize]
     matches = rows[rows["headsize"] == "none"] if matches.empty else matches
-    return matches.set_index("structure")["estimate"].abs()
+    return matches.set_index("structure")["estimate"].astype(float).abs()
 
 
-def _association(both: pd.DataFrame, measure: str, seed: int) -> dict[str, float]:
-    """Return rank correlation and p value over the regions that both hemispheres have."""
+def _association(both: pd.DataFrame, measure: str, settings: Settings) -> dict[str, Any]:
+    """Return rank correlation, intervals and p value over the regions that both hemispheres have."""
     pairs = _paired(both)
-    if len(pairs) < 2 * 4:
-        return {"n_parcels": len(pairs), "rho": np.nan, "p": np.nan}
+    nothing: dict[str, Any] = dict.fromkeys(("rho", "ci_low", "ci_high", "pass_low", "pass_high", "p"), np.nan)
+    nothing |= {"n_parcels": len(pairs)}
+    if len(pairs) < 2 * LEAST_REGIONS:
+        why = f"{len(pairs)} cortical parcels in both hemispheres, at least {2 * LEAST_REGIONS} are needed"
+        return nothing | {"reason": why}
     x, y = pairs[measure].to_numpy(dtype=float), pairs["error"].to_numpy(dtype=float)
-    regions = [region_of(name) for name in pairs.index[: len(pairs) // 2]]
     lobes = np.array([lobe_of(name) for name in pairs.index[: len(pairs) // 2]])
-    return {"n_parcels": len(regions) * 2} | permuted_correlation(x, y, lobes, seed=seed)
+    result = permuted_correlation(x, y, lobes, seed=settings.seed)
+    if not np.isfinite(result["rho"]):
+        return nothing | {"reason": "all parcels have the same error or the same complexity"}
+    shown = rank_interval(result["rho"], len(lobes), settings.confidence)
+    inner = rank_interval(result["rho"], len(lobes), 1 - 2 * settings.alpha)
+    ends = dict(zip(("ci_low", "ci_high", "pass_low", "pass_high"), (*shown, *inner), strict=True))
+    return nothing | result | ends | {"reason": ""}
+
+
+def rank_interval(rho: float, n: int, level: float) -> tuple[float, float]:
+    """Return the confidence interval of a rank correlation of n observations.
+
+    References
+    ----------
+    Bonett and Wright 2000 (key Bonett2000), equation 7: the variance of Fisher's z is (1 + rho²/2) / (n - 3).
+
+    Examples
+    --------
+    >>> [round(end, 2) for end in rank_interval(0.0, 34, 0.95)]
+    [-0.34, 0.34]
+    """
+    arm = float(norm.ppf((1 + level) / 2) * np.sqrt((1 + rho**2 / 2) / (n - 3)))
+    z = np.arctanh(np.clip(rho, -1 + 1e-12, 1 - 1e-12))
+    return float(np.tanh(z - arm)), float(np.tanh(z + arm))
+
+
+def _with_verdicts(table: pd.DataFrame, alpha: float) -> pd.DataFrame:
+    measured = table["rho"].notna()
+    beyond = table["rho"].abs() > table["margin"]
+    p = table["p"].where(beyond, 1.0).where(measured)
+    divisors = holm_divisors(p.astype(float).tolist(), alpha)
+    within = (table["pass_low"] >= -table["margin"]) & (table["pass_high"] <= table["margin"])
+    fails = p.to_numpy(dtype=float) <= alpha / np.asarray(divisors, dtype=float)
+    words = np.where(fails, "fail", np.where(within, "pass", "inconclusive"))
+    return table.assign(verdict=np.where(measured, words, "not measured"))
 
 
 def _paired(both: pd.DataFrame) -> pd.DataFrame:

@@ -65,6 +65,8 @@ class Rules(BaseModel):
     max_units : int
         Most units of resampling in a cohort; of a cohort with more subjects, so many random groups of
         subjects are resampled.
+    complexity_margin : float
+        Largest rank correlation over cortical parcels of an error with complexity that still counts as none.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -97,6 +99,7 @@ class Rules(BaseModel):
     min_per_piece: int = Field(10, ge=3)
     subjects_per_column: int = Field(3, ge=1)
     max_units: int = Field(MOST_UNITS, ge=100)
+    complexity_margin: float = Field(0.5, gt=0, lt=1)
 
 
 class Settings(BaseModel):

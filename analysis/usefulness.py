@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import solve
+from scipy.linalg.lapack import dposv
 from scipy.spatial.distance import cdist
 from sklearn.linear_model import RidgeCV
 
@@ -114,7 +114,9 @@ def ridge_predictions(x: np.ndarray, y: np.ndarray, penalty: float, new: np.ndar
     gram = z @ z.T if by_rows else z.T @ z
     gram[np.diag_indices_from(gram)] += penalty
     right = y - mean if by_rows else z.T @ (y - mean)
-    solution = solve(gram, right, assume_a="pos", check_finite=False)
+    *_, solution, failure = dposv(gram.T, right, lower=1, overwrite_a=1)
+    if failure:  # without positive penalty, or with values that are not finite
+        return np.full(len(new), np.nan)
     beta = z.T @ solution if by_rows else solution
     prediction: np.ndarray = mean + (new - centre) @ beta
     return prediction

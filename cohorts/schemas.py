@@ -306,6 +306,7 @@ GEOMETRY = Schema(
         Column("fractal_dimension", "float", "Box-counting dimension, mean over subjects"),
         Column("gyrification", "float", "Surface over envelope, mean over subjects"),
         Column("n", "int", "Subjects in whom the parcel was measured"),
+        Column("source", "str", "reference (measured in this run's reference) or typical (of the package)"),
     ),
     description="How folded the cortex of a cohort is, one row per parcel.",
 )
@@ -318,7 +319,12 @@ COMPLEXITY = Schema(
         Column("label", "str", "What that is"),
         Column("n_parcels", "int", "Parcels of regions that both hemispheres have"),
         Column("rho", "float", "Spearman correlation over parcels"),
+        Column("ci_low", "float", "Lower end of its confidence interval over regions"),
+        Column("ci_high", "float", "Upper end of its confidence interval over regions"),
+        Column("margin", "float", "Largest correlation, either way, that counts as none"),
         Column("p", "float", "Two-sided, by permutation within lobes, both hemispheres alike"),
+        Column("verdict", "str", "pass, fail, inconclusive or not measured"),
+        _REASON,
     ),
     description="Association of errors with the geometric complexity of the cortex.",
 )

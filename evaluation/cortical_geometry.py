@@ -43,11 +43,12 @@ def box_counts(mask: np.ndarray, sizes: Sequence[int] = BOX_SIZES) -> np.ndarray
     """
     voxels = np.argwhere(mask)
     voxels = voxels - voxels.min(axis=0) if len(voxels) else voxels
+    strides = np.array([1 << 40, 1 << 20, 1])  # a number per box, which sorts faster than its three
     counts = []
     for size in sizes:
         starts = (0, size // 2) if size > 1 else (0,)
         grids = [(a, b, c) for a in starts for b in starts for c in starts]
-        counts.append(min(len(np.unique((voxels + grid) // size, axis=0)) for grid in grids))
+        counts.append(min(len(np.unique(((voxels + grid) // size) @ strides)) for grid in grids))
     return np.array(counts)
 
 

@@ -1,14 +1,17 @@
 """Make ``reports/data/atlas.npz``, the brain on which reports paint: ``python -m makers.report_atlas``.
 
-One simulated adult of 60 years with the mean volumes of the norms, at 1 mm, cut down to the brain. Cortical
-parcels are not labelled; the cortex is one structure on each side.
+One simulated adult of 60 years with the mean volumes of the norms, at 1 mm, cut down to the brain. The cortex
+is one structure on each side; which Desikan-Killiany parcel a voxel of it belongs to stands in a second array,
+as its place among the 68, from 1.
 """
 
 from pathlib import Path
 
 import numpy as np
 
-from plausibrain.cohorts.structures import STRUCTURES
+from plausibrain.cohorts.structures import STRUCTURES, names, structure
+from plausibrain.cohorts.volumes import LabelMap
+from plausibrain.evaluation.parcel_labels import with_parcels
 from plausibrain.generation.norms import draw_subjects, draw_volumes
 from plausibrain.generation.simulator.subject import Grid, simulate_subject
 
@@ -28,10 +31,20 @@ def atlas_labels() -> np.ndarray:
     return brain_labels[box]
 
 
+def parcel_places(labels: np.ndarray) -> np.ndarray:
+    """Return the place of every voxel's parcel among the 68, from 1; 0 outside the cortex, (I, J, K) uint8."""
+    parcels = with_parcels(LabelMap(labels, np.eye(4))).data
+    places = np.zeros(labels.shape, np.uint8)
+    for place, name in enumerate(names("dk"), 1):
+        places[parcels == structure(name).index] = place
+    return places
+
+
 def main() -> None:
     """Write the atlas."""
     TARGET.parent.mkdir(exist_ok=True)
-    np.savez_compressed(TARGET, labels=atlas_labels())
+    labels = atlas_labels()
+    np.savez_compressed(TARGET, labels=labels, parcels=parcel_places(labels))
 
 
 if __name__ == "__main__":

@@ -177,12 +177,16 @@ class ImageSettings(BaseModel):
         "resnet_50.pth"}}`.
     n_pairs : int
         Pairs of images to compare in each cohort; 0 compares none.
+    n_geometry : int
+        Reference subjects in whose label maps the folding of the cortex is measured, where parcels are; 0
+        takes the typical folding of the package.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     extractors: dict[str, dict[str, str | int | float]] = Field(default_factory=dict)
     n_pairs: int = Field(1000, ge=0)
+    n_geometry: int = Field(10, ge=0)
 
 
 class RunConfig(BaseModel):

@@ -17,6 +17,7 @@ from plausibrain.cohorts.folder_lock import locked_folder
 from plausibrain.cohorts.schemas import SCHEMAS
 from plausibrain.cohorts.store import Store, write_text_atomic
 from plausibrain.cohorts.tables import write_table
+from plausibrain.complexity import complexity_of_run
 from plausibrain.config import RunConfig, Source
 from plausibrain.descriptions import described_quantities, described_segmenters
 from plausibrain.features import Features, extract_features
@@ -132,6 +133,12 @@ def _analyse(cohorts: Mapping[str, Cohort], config: RunConfig, work: Work) -> tu
         progress=progress,
     )  # fmt: skip
     analysis.tables.update(quality.tables)
+    geometry, association = complexity_of_run(
+        analysis.tables["results"], reference, out=config.out, cache=config.cache,
+        most=config.images.n_geometry, settings=config.settings, n_processes=work.n_processes,
+        progress=progress,
+    )  # fmt: skip
+    analysis.tables.update(geometry=geometry, complexity=association)
     if progress is not None:
         progress("pictures", 0, 1)
     cases, seed = analysis.tables["cases"], config.settings.seed

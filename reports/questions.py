@@ -3,6 +3,9 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
+#: Place of figures that stand in a section after the ten questions.
+COMPLEXITY = 11
+
 QUESTIONS_IN_FULL: Mapping[int, str] = MappingProxyType(
     {
         1: "Are the images complete enough to be used? Images that could not be read, segmented or trusted "

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from plausibrain.cohorts.store import write_text_atomic
+from plausibrain.reports.complexity import complexity_section
 from plausibrain.reports.environment import render
 from plausibrain.reports.equivalence import equivalence
 from plausibrain.reports.figure import Drawn, Plots, figures_of
@@ -22,6 +23,7 @@ from plausibrain.reports.result_tables import ResultTable, tables_of
 from plausibrain.reports.run_folder import Run, read_run
 from plausibrain.reports.slices import SliceGroup, slices_of, volumes_of
 from plausibrain.reports.summary import write_summary
+from plausibrain.reports.sweeps import sweep_sections
 from plausibrain.reports.texts import write_texts
 
 #: The figure of the first screen.
@@ -90,6 +92,7 @@ def page(run: Run, plots: Plots | None = None) -> str:
     """Build the text of the page, and leave its panels in `plots` for `write_figures`."""
     bibliography = Bibliography()
     sections = [_section(run, question, plots) for question in run.questions]
+    extras = [complexity_section(run, plots), *sweep_sections(run)]
     paragraphs = [(p.title, bibliography.pieces(p.text)) for p in methods(run)]
     return render(
         "report.html",
@@ -100,6 +103,7 @@ def page(run: Run, plots: Plots | None = None) -> str:
         unjudged=unjudged(run),
         brain=next((f for section in sections for f in section.figures if f.name == FIRST_FIGURE), None),
         sections=[_without_first(section) for section in sections],
+        extras=[(extra, bibliography.pieces(extra.methods)) for extra in extras],
         n_judged=len(measured_headlines(run)),
         equivalence=equivalence(run),
         random_slices=slices_of(run, 0),

@@ -9,7 +9,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm, Normalize, TwoSlopeNorm
 
-from plausibrain.cohorts.structures import find_structure
+from plausibrain.cohorts.lobes import lobes_of
+from plausibrain.cohorts.structures import find_structure, names
 from plausibrain.reports.figures._rows import point_text
 from plausibrain.reports.svg import INK_2, NARROW_PX
 
@@ -27,6 +28,13 @@ PLANES = (
     (1, ("Left-Hippocampus", "Right-Hippocampus"), "Coronal"),
     (0, ("Left-Hippocampus",), "Sagittal"),
 )
+#: Where lobes are shown: both hemispheres from the side.
+LOBE_PLANES = (
+    (2, ("Left-Thalamus", "Right-Thalamus"), "Axial"),
+    (0, ("Left-Hippocampus",), "Left"),
+    (0, ("Right-Hippocampus",), "Right"),
+)
+FIRST_LOBE = 101  # above every label of the brain without parcels
 
 
 @cache
@@ -37,12 +45,28 @@ def atlas() -> np.ndarray:
 
 
 @cache
-def plane(axis: int, names: tuple[str, ...]) -> np.ndarray:
+def lobes() -> dict[str, int]:
+    """Label of every lobe and hemisphere in `lobe_atlas`, by the name that results give it."""
+    return {name: FIRST_LOBE + i for i, name in enumerate(lobes_of(names("dk")))}
+
+
+@cache
+def lobe_atlas() -> np.ndarray:
+    """Labels of the shipped brain with the cortex divided into lobes, (I, J, K)."""
+    with as_file(files("plausibrain.reports") / "data" / "atlas.npz") as path, np.load(path) as content:
+        places = np.asarray(content["parcels"])
+    lobe_of_place = np.zeros(len(names("dk")) + 1, np.uint8)
+    for name, members in lobes_of(names("dk")).items():
+        lobe_of_place[np.array(members) + 1] = lobes()[name]
+    return np.where(places > 0, lobe_of_place[places], atlas())
+
+
+@cache
+def plane(axis: int, structures: tuple[str, ...], *, by_lobe: bool = False) -> np.ndarray:
     """Labels of one plane through the centre of some structures, rows from top to bottom."""
-    labels = atlas()
-    indices = [structure.index for name in names if (structure := find_structure(name)) is not None]
-    at = round(float(np.argwhere(np.isin(labels, indices))[:, axis].mean()))
-    return np.take(labels, at, axis=axis).T[::-1]
+    indices = [structure.index for name in structures if (structure := find_structure(name)) is not None]
+    at = round(float(np.argwhere(np.isin(atlas(), indices))[:, axis].mean()))
+    return np.take(lobe_atlas() if by_lobe else atlas(), at, axis=axis).T[::-1]
 
 
 def on_atlas(table: pd.DataFrame) -> pd.DataFrame:
@@ -52,8 +76,10 @@ def on_atlas(table: pd.DataFrame) -> pd.DataFrame:
     return table.assign(index=indices)[indices.isin(present)]
 
 
-def paint_brains(table: pd.DataFrame, ax: Axes, *, norm: Normalize, label: str) -> Axes:
-    """Paint the estimates of structures on three planes, with a colour bar.
+def paint_brains(
+    table: pd.DataFrame, ax: Axes, *, norm: Normalize, label: str, by_lobe: bool = False, colours: str = COLOURS
+) -> Axes:
+    """Paint the estimates of structures, or of lobes, on three planes, with a colour bar.
 
     Parameters
     ----------
@@ -64,15 +90,20 @@ def paint_brains(table: pd.DataFrame, ax: Axes, *, norm: Normalize, label: str) 
         From estimates to the colours.
     label : str
         What the colours mean.
+    by_lobe : bool
+        Whether `index` is that of `lobes`.
+    colours : str
+        Of matplotlib's colour maps.
     """
-    colours = _colours(table, norm)
-    left, height = 0.0, max(plane(axis, names).shape[0] for axis, names, _ in PLANES)
-    for axis, names, title in PLANES:
-        labels = plane(axis, names)
+    painted = _colours(table, norm, colours)
+    planes = LOBE_PLANES if by_lobe else PLANES
+    cuts = [plane(axis, structures, by_lobe=by_lobe) for axis, structures, _ in planes]
+    left, height = 0.0, max(labels.shape[0] for labels in cuts)
+    for labels, (_, _, title) in zip(cuts, planes, strict=True):
         high, wide = labels.shape
         low = (height - high) / 2
         ax.imshow(
-            _picture(labels, colours), extent=(left, left + wide, low, low + high), interpolation="none"
+            _picture(labels, painted), extent=(left, left + wide, low, low + high), interpolation="none"
         )
         ax.text(left + wide / 2, height + 4, title, ha="center", va="bottom", color=INK_2)
         left += wide + GAP_MM
@@ -80,7 +111,7 @@ def paint_brains(table: pd.DataFrame, ax: Axes, *, norm: Normalize, label: str) 
     ax.set_position(BOX)
     ax.set_axis_off()
     bar = ax.inset_axes(BAR)
-    mappable = mpl.cm.ScalarMappable(norm, COLOURS)
+    mappable = mpl.cm.ScalarMappable(norm, colours)
     scale = ax.figure.colorbar(mappable, cax=bar, orientation="horizontal", label=label)
     if isinstance(norm, LogNorm):
         low, high = (float(value) for value in bar.get_xlim())
@@ -90,12 +121,12 @@ def paint_brains(table: pd.DataFrame, ax: Axes, *, norm: Normalize, label: str) 
     return ax
 
 
-def _colours(table: pd.DataFrame, norm: Normalize) -> np.ndarray:
+def _colours(table: pd.DataFrame, norm: Normalize, name: str) -> np.ndarray:
     """RGBA of every label, (256, 4); transparent outside the brain, grey without a number."""
     colours = np.ones((256, 4))
     colours[:, :3] = NOT_MEASURED_GREY
     colours[0] = 0.0
-    rgba = mpl.colormaps[COLOURS](norm(table.estimate.to_numpy(dtype=float)))
+    rgba = mpl.colormaps[name](norm(table.estimate.to_numpy(dtype=float)))
     colours[table["index"].to_numpy(dtype=int)] = rgba
     return colours
 
