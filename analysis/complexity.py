@@ -67,7 +67,8 @@ def complexity_table(
         for measure in MEASURES:
             both = pd.concat([measures[measure], errors.rename("error")], axis=1, join="inner").dropna()
             rows.append(
-                {"measure": measure, "error": quantity, "label": label} | _association(both, measure, settings)
+                {"measure": measure, "error": quantity, "label": label}
+                | _association(both, measure, settings)
             )
     table = pd.DataFrame(rows).assign(margin=settings.rules.complexity_margin)
     return _with_verdicts(table, settings.alpha)[[column.name for column in COMPLEXITY.columns]]
@@ -91,7 +92,9 @@ def _errors(results: pd.DataFrame, quantity: str, headsize: str) -> pd.Series:
 def _association(both: pd.DataFrame, measure: str, settings: Settings) -> dict[str, Any]:
     """Return rank correlation, intervals and p value over the regions that both hemispheres have."""
     pairs = _paired(both)
-    nothing: dict[str, Any] = dict.fromkeys(("rho", "ci_low", "ci_high", "pass_low", "pass_high", "p"), np.nan)
+    nothing: dict[str, Any] = dict.fromkeys(
+        ("rho", "ci_low", "ci_high", "pass_low", "pass_high", "p"), np.nan
+    )
     nothing |= {"n_parcels": len(pairs)}
     if len(pairs) < 2 * LEAST_REGIONS:
         why = f"{len(pairs)} cortical parcels in both hemispheres, at least {2 * LEAST_REGIONS} are needed"

@@ -1,9 +1,10 @@
 """How folded every cortical parcel typically is: means that come with the package.
 
 Measured by `plausibrain.evaluation.cortical_geometry` on the label maps of the SynthSeg repository
-(Billot et al. 2023, key Billot2023; Apache 2.0) after `plausibrain.evaluation.parcel_labels` had divided their
-cortex; `makers/typical_geometry.py` makes the table. It stands in where a reference has volumes of parcels but
-no label maps: which parcels are more folded than others is a property of the species more than of a cohort.
+(Billot et al. 2023, key Billot2023; Apache 2.0) after `plausibrain.evaluation.parcel_labels` had divided
+their cortex; `makers/typical_geometry.py` makes the table. It stands in where a reference has volumes of
+parcels but no label maps: which parcels are more folded than others is a property of the species more than
+of a cohort.
 """
 
 from functools import cache

@@ -18,7 +18,7 @@ from plausibrain.generation.norms import subject_rng
 from plausibrain.generation.volume_columns import volumes_of
 
 PARCEL_STREAM = 2
-#: Correlation of the two sides of a region beyond what the whole cortex explains; between .4 and .7 in adults.
+#: Correlation of the two sides of a region beyond what the whole cortex explains; chosen, not measured.
 SIDES_R = 0.5
 
 

@@ -1,8 +1,8 @@
 """Make ``reports/data/atlas.npz``, the brain on which reports paint: ``python -m makers.report_atlas``.
 
 One simulated adult of 60 years with the mean volumes of the norms, at 1 mm, cut down to the brain. The cortex
-is one structure on each side; which Desikan-Killiany parcel a voxel of it belongs to stands in a second array,
-as its place among the 68, from 1.
+is one structure on each side; which Desikan-Killiany parcel a voxel of it belongs to stands in a second
+array, as its place among the 68, from 1.
 """
 
 from pathlib import Path
@@ -32,7 +32,7 @@ def atlas_labels() -> np.ndarray:
 
 
 def parcel_places(labels: np.ndarray) -> np.ndarray:
-    """Return the place of every voxel's parcel among the 68, from 1; 0 outside the cortex, (I, J, K) uint8."""
+    """Return the place of every voxel's parcel among the 68, from 1; 0 outside the cortex, (I, J, K)."""
     parcels = with_parcels(LabelMap(labels, np.eye(4))).data
     places = np.zeros(labels.shape, np.uint8)
     for place, name in enumerate(names("dk"), 1):

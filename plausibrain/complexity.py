@@ -1,4 +1,4 @@
-"""Whether errors of a run vary with how folded the cortex is: the command `complexity`, and its part of a run.
+"""Whether errors of a run vary with how folded the cortex is: the command `complexity`, and part of a run.
 
 Geometry is measured on label maps of the reference, of a few subjects chosen by seed: regions differ by more
 than subjects do. Each result lies in a store under the content of its label map. Where the reference has
@@ -122,8 +122,8 @@ def complexity_of_run(
         folder = results_folder(reference, out, "reference", cache=cache)
         try:
             geometry = mean_geometry(
-                reference, folder=folder / "geometry", segmentation=out / "segmented" / "reference", most=most,
-                seed=settings.seed, n_processes=n_processes, progress=progress,
+                reference, folder=folder / "geometry", segmentation=out / "segmented" / "reference",
+                most=most, seed=settings.seed, n_processes=n_processes, progress=progress,
             )  # fmt: skip
         except DataError:  # no label maps, or none that can be divided: the typical geometry says so
             geometry = typical_geometry()

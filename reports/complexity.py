@@ -19,22 +19,24 @@ ERRORS = {
     "group_by_age": (4, "Error of age effect (SD per decade)"),
     "group_by_sex": (5, "Error of sex effect (SD)"),
 }
+TITLE = "Cortical complexity"
 ASKS = (
-    "Are errors larger where the cortex is more folded? Published generators were least plausible in regions of "
-    "complex geometry."
+    "Are errors larger where the cortex is more folded? The plausibility of a published generator varied "
+    "over cortical regions with their geometric complexity."
 )
 HOW = (
-    "Spearman’s correlation over Desikan-Killiany parcels [@Desikan2006] of the size of an error with fractal "
-    "dimension (box counting [@Madan2016]) and with local gyrification (surface over envelope [@Schaer2008]). "
-    "The p value is by permutation of regions within their lobe, in both hemispheres alike, so that what "
-    "lobes or homologous regions have in common is no evidence; neighbours within a lobe still count as "
-    "exchangeable. Intervals count the two hemispheres as one observation [@Bonett2000]. A row fails when the "
-    "correlation lies beyond the margin and the test, corrected for the rows together, rejects."
+    "Spearman’s correlation over Desikan-Killiany parcels [@Desikan2006] of the size of an error with "
+    "fractal dimension (box counting [@Madan2016]) and with local gyrification (surface over envelope "
+    "[@Schaer2008]). The p value is by permutation of regions within their lobe, in both hemispheres alike, "
+    "so that what lobes or homologous regions have in common is no evidence; neighbours within a lobe still "
+    "count as exchangeable. Intervals count the two hemispheres as one observation [@Bonett2000]. A row "
+    "fails when the correlation lies beyond the margin and the test, corrected for the rows together, "
+    "rejects."
 )
 SOURCES = {
     "reference": "Complexity was measured in {n} label maps of the reference.",
-    "typical": "Complexity is the mean of {n} label maps that come with the package, because the reference has "
-    "no label maps whose cortex can be divided.",
+    "typical": "Complexity is the mean of {n} label maps that come with the package, because the reference "
+    "has no label maps whose cortex can be divided.",
 }
 ABSENT = "the volumes of this run have no cortical parcels in both hemispheres"
 
@@ -44,12 +46,10 @@ def complexity_section(run: Run, plots: Plots | None = None) -> ExtraSection:
     table = run.table("complexity")
     verdict = worst_verdict(table.verdict) if len(table) else "not measured"
     if verdict == "not measured":
-        reasons = [reason for reason in table.reason if reason] if len(table) else []
-        return ExtraSection(
-            "complexity", "Cortical complexity", ASKS, verdict, f"Not measured: {reasons[0] if reasons else ABSENT}."
-        )
+        reason = next((text for text in table.reason if text), ABSENT) if len(table) else ABSENT
+        return ExtraSection("complexity", TITLE, ASKS, verdict, f"Not measured: {reason}.")
     return ExtraSection(
-        "complexity", "Cortical complexity", ASKS, verdict, _lede(table), methods=f"{_source(run)} {HOW}".strip(),
+        "complexity", TITLE, ASKS, verdict, _lede(table), methods=f"{_source(run)} {HOW}".strip(),
         figures=tuple(figures_of(run, COMPLEXITY, plots)),
         tables=(_associations(table), *_parcels(run)),
     )  # fmt: skip
@@ -100,7 +100,9 @@ def _associations(table: pd.DataFrame) -> ResultTable:
         )
         for _, row in table.iterrows()
     )
-    return ResultTable("Association of errors with complexity", "rank correlation over parcels", columns, rows)
+    return ResultTable(
+        "Association of errors with complexity", "rank correlation over parcels", columns, rows
+    )
 
 
 def errors_of_parcels(run: Run) -> pd.DataFrame:

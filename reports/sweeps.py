@@ -15,7 +15,16 @@ from plausibrain.cohorts.schemas import SWEEP_VERDICTS
 from plausibrain.cohorts.tables import read_table
 from plausibrain.cohorts.text_files import read_json, require_regular_file
 from plausibrain.reports.extra_section import ExtraSection, Picture, worst_verdict
-from plausibrain.reports.formatting import MISSING, bound, count, fixed, interval, is_missing, p_value
+from plausibrain.reports.formatting import (
+    MISSING,
+    bound,
+    count,
+    estimate,
+    fixed,
+    interval,
+    is_missing,
+    p_value,
+)
 from plausibrain.reports.result_tables import Cell, ResultTable
 from plausibrain.reports.run_folder import Run
 
@@ -25,8 +34,8 @@ PATTERNS = (f"sweep*/{VERDICTS}", f"sweeps/*/{VERDICTS}")
 PICTURE_BUDGET_BYTES = 4_000_000
 MOST_SWEEPS = 8
 ASKS = (
-    "When one condition varies and all else, noise included, stays the same: does the image follow the request, "
-    "inside and outside the range of the reference, and does anything else move that should not?"
+    "When one condition varies and all else, noise included, stays the same: does the image follow the "
+    "request, inside and outside the range of the reference, and does anything else move that should not?"
 )
 HOW = (
     "Every strip is one subject with one noise. Slopes of measured on requested volume, and changes of other "
@@ -70,8 +79,8 @@ def _lede(verdicts: pd.DataFrame, facts: Mapping[str, Any], condition: str) -> s
     parts = []
     for _, row in verdicts[verdicts.quantity == "slope"].iterrows():
         ends = interval(row.ci_low, row.ci_high)
-        known = "" if ends == MISSING else f" (95 % CI {ends})"
-        parts.append(f"{fixed(row.estimate, 2)} {row.range}{known}")
+        brackets = "" if ends == MISSING else f" (95 % CI {ends})"
+        parts.append(f"{estimate(row.estimate, row.ci_low, row.ci_high)} {row.range}{brackets}")
     slope = f"Slope of measured on requested {condition}, 1 is perfect: {', '.join(parts)}." if parts else (
         f"No volume answers a request of {condition} directly; what moves with it is shown below."
     )  # fmt: skip
@@ -97,7 +106,9 @@ def _pictures(folder: Path, facts: Mapping[str, Any], condition: str) -> Iterato
     whole = facts.get("all") or {}
     slope = "" if is_missing(whole.get("slope")) else f", slope {fixed(whole['slope'], 2)}"
     source = f"data:image/png;base64,{base64.b64encode(content).decode('ascii')}"
-    alt = f"Slices of images whose {condition} varies, requested against measured{slope}, and what else moved."
+    alt = (
+        f"Slices of images whose {condition} varies, requested against measured{slope}, and what else moved."
+    )
     yield Picture("Strips, requested against measured, and leakage", source, alt, CAPTION)
 
 
@@ -107,7 +118,10 @@ def _table(verdicts: pd.DataFrame) -> ResultTable:
         (
             Cell(_name(str(row.quantity), str(row.unit)), kind="name"),
             Cell(str(row.range), kind="text"),
-            Cell(fixed(row.estimate, 2, signed=True), None if is_missing(row.estimate) else float(row.estimate)),
+            Cell(
+                estimate(row.estimate, row.ci_low, row.ci_high, signed=True),
+                None if is_missing(row.estimate) else float(row.estimate),
+            ),
             Cell(interval(row.ci_low, row.ci_high, signed=True)),
             Cell(f"{bound(row.margin_low)} to {bound(row.margin_high)}"),
             Cell(p_value(row.p), None if is_missing(row.p) else float(row.p)),

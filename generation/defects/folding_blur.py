@@ -1,4 +1,4 @@
-"""Images that are blurred where the cortex is folded: fidelity that falls with the complexity of the anatomy."""
+"""Images that are blurred where the cortex is folded: fidelity that falls with complexity."""
 
 import numpy as np
 from scipy.ndimage import gaussian_filter

@@ -77,7 +77,13 @@ def on_atlas(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def paint_brains(
-    table: pd.DataFrame, ax: Axes, *, norm: Normalize, label: str, by_lobe: bool = False, colours: str = COLOURS
+    table: pd.DataFrame,
+    ax: Axes,
+    *,
+    norm: Normalize,
+    label: str,
+    by_lobe: bool = False,
+    colours: str = COLOURS,
 ) -> Axes:
     """Paint the estimates of structures, or of lobes, on three planes, with a colour bar.
 

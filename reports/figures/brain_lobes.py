@@ -46,9 +46,10 @@ def describe(table: pd.DataFrame) -> str:
     describe=describe,
     size=lambda _: SIZE_PX,
     layout=None,
-    caption="Left panel: red, parcels of the lobe are larger in the generated cohort; blue, smaller. Right panel: "
-    "the share of parcels with a small difference; halves of the reference stand in the table. The planes show a "
-    "simulated brain, axial with left on the left, and each hemisphere from its side. Grey: no estimate.",
+    caption="Left panel: red, parcels of the lobe are larger in the generated cohort; blue, smaller. Right "
+    "panel: the share of parcels with a small difference; halves of the reference stand in the table. The "
+    "planes show a simulated brain, axial with left on the left, and each hemisphere from its side. Grey: no "
+    "estimate.",
     panel="quantity",
 )
 def brain_lobes(table: pd.DataFrame, *, ax: Axes) -> Axes:

@@ -14,6 +14,7 @@ from plausibrain.reports.svg import GENERATED, INK_3, NARROW_PX, tip
 
 #: Triangles point to the side they mean, as in the other figures.
 MARKERS = {"left": "<", "right": ">"}
+TITLES = {"adjusted_d": "Volumes", "group_by_age": "Age effects", "group_by_sex": "Sex effects"}
 
 
 def select(run: Run) -> pd.DataFrame:
@@ -27,7 +28,7 @@ def select(run: Run) -> pd.DataFrame:
     for _, row in associations.iterrows():
         points = errors[["structure"]].assign(
             complexity=errors[row.measure], error=errors[row.error], measure=row.measure, label=row.label,
-            rho=row.rho, panel=f"{row.measure} {row.error}",
+            title=TITLES[row.error], rho=row.rho, panel=f"{row.measure} {row.error}",
         )  # fmt: skip
         parts.append(points.dropna(subset=["complexity", "error"]))
     return pd.concat(parts, ignore_index=True)
@@ -51,9 +52,9 @@ def describe(table: pd.DataFrame) -> str:
     select=select,
     describe=describe,
     size=lambda _: (NARROW_PX, 250.0),
-    caption="One triangle per parcel, pointing to its hemisphere. Sizes of errors are generated minus reference "
-    "without sign, in standard deviations (for ageing, per decade). The line joins medians of four equally "
-    "large groups of parcels.",
+    caption="One triangle per parcel, pointing to its hemisphere. Sizes of errors are generated minus "
+    "reference without sign, in standard deviations (for ageing, per decade). The line joins medians of four "
+    "equally large groups of parcels.",
     panel="panel",
 )
 def complexity_errors(table: pd.DataFrame, *, ax: Axes) -> Axes:
@@ -79,7 +80,7 @@ def complexity_errors(table: pd.DataFrame, *, ax: Axes) -> Axes:
     ax.locator_params(nbins=5)
     first = table.iloc[0]
     ax.set(
-        title=f"{str(first.label).capitalize()}, ρ = {fixed(first.rho, 2, signed=True)}",
+        title=f"{first.title}, ρ = {fixed(first.rho, 2, signed=True)}",
         xlabel=MEASURE_LABELS[first.measure], ylabel="Size of error",
     )  # fmt: skip
     return ax

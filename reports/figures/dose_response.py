@@ -18,7 +18,7 @@ MAX_LEVELS = 15
 def select(run: Run) -> pd.DataFrame:
     """Take requested and measured values in the shown unit, one panel per condition."""
     table = run.table("dose").dropna(subset=["requested", "measured"])
-    factor = table.unit.map(lambda unit: SHOWN_UNITS.get(unit, (1.0, unit))[0])
+    factor = table.unit.map(lambda unit: SHOWN_UNITS.get(unit, (1.0, unit))[0]).astype(float)
     label = table.condition.str.replace("_", " ").str.capitalize()
     return table.assign(requested=table.requested * factor, measured=table.measured * factor, label=label)
 

@@ -7,16 +7,22 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
+from plausibrain.analysis.settings import Settings
 from plausibrain.cli import app
 from plausibrain.cohorts.cohort import Cohort
 from plausibrain.cohorts.errors import DataError
 from plausibrain.cohorts.schemas import COMPLEXITY, GEOMETRY, RESULTS
 from plausibrain.cohorts.structures import names, structure
 from plausibrain.cohorts.tables import read_table, write_table
+from plausibrain.cohorts.typical_geometry import typical_geometry
 from plausibrain.cohorts.volumes import LabelMap, write_label_map
-from plausibrain.complexity import complexity, mean_geometry
+from plausibrain.complexity import complexity, complexity_of_run, mean_geometry
 
 PARCELS = names("dk")
+
+
+def one_subject() -> pd.DataFrame:
+    return pd.DataFrame({"participant_id": ["a"], "subject": ["a"], "age": 50.0, "sex": "F", "status": "ok"})
 
 
 def run_with(tmp_path: Path, errors: np.ndarray, parcels=PARCELS) -> Path:
@@ -32,7 +38,13 @@ def run_with(tmp_path: Path, errors: np.ndarray, parcels=PARCELS) -> Path:
 
 def geometry_file(tmp_path: Path, values: np.ndarray) -> Path:
     table = pd.DataFrame(
-        {"structure": list(PARCELS), "fractal_dimension": values, "gyrification": values, "n": 3}
+        {
+            "structure": list(PARCELS),
+            "fractal_dimension": values,
+            "gyrification": values,
+            "n": 3,
+            "source": "",
+        }
     )
     return write_table(table, tmp_path / "geometry.tsv", GEOMETRY)
 
@@ -43,7 +55,7 @@ def test_errors_that_follow_complexity_are_reported(tmp_path):
     out = tmp_path / "out"
     result = CliRunner().invoke(app, ["complexity", str(run), str(geometry), "--out", str(out), "--quiet"])
     assert result.exit_code == 0, result.output
-    assert "rho +1.00, p 0.0001 (68 parcels)" in result.stdout
+    assert "rho +1.00, p 0.0001 (68 parcels), fail" in result.stdout
     table = read_table(out / "complexity.tsv", COMPLEXITY)
     assert table.set_index(["measure", "error"]).loc[("gyrification", "adjusted_d"), "rho"] == pytest.approx(
         1.0
@@ -80,10 +92,39 @@ def test_geometry_is_the_mean_over_label_maps(tmp_path):
         }
     )
     cohort = Cohort(name="c", subjects=subjects, images=tuple(paths), labels=tuple(paths), source=tmp_path)
-    table = mean_geometry(cohort, most=3).set_index("structure")
+    store = tmp_path / "store"
+    table = mean_geometry(cohort, folder=store, most=3).set_index("structure")
     assert table["n"].to_dict() == {"ctx-lh-precuneus": 2, "ctx-lh-lingual": 1}
     assert table.loc["ctx-lh-precuneus", "gyrification"] == pytest.approx(1.0, abs=0.02)
-    assert len(mean_geometry(cohort, most=1)) == 1
+    assert len(mean_geometry(cohort, folder=store, most=1)) == 1
+
+
+def test_geometry_that_was_measured_is_read_from_the_store(tmp_path, monkeypatch):
+    data = np.zeros((20, 20, 20))
+    data[5:15, 5:15, 5:15] = 2
+    data[5:15, 5:15, 13:15] = structure("ctx-lh-precuneus").index
+    path = tmp_path / "a_dseg.nii.gz"
+    write_label_map(LabelMap(data, np.eye(4)), path)
+    subjects = pd.DataFrame(
+        {"participant_id": ["a"], "subject": ["a"], "age": 50.0, "sex": "F", "status": "ok"}
+    )
+    cohort = Cohort(name="c", subjects=subjects, images=(path,), labels=(path,), source=tmp_path)
+    first = mean_geometry(cohort, folder=tmp_path / "store", most=1)
+    monkeypatch.setattr("plausibrain.evaluation.cortical_geometry.cortical_geometry", None)
+    pd.testing.assert_frame_equal(mean_geometry(cohort, folder=tmp_path / "store", most=1), first)
+
+
+def test_runs_take_the_typical_geometry_where_there_are_no_label_maps(tmp_path):
+    typical = typical_geometry()
+    errors = typical.set_index("structure")["fractal_dimension"].reindex(PARCELS).to_numpy() - 1
+    results = read_table(run_with(tmp_path, errors) / "tables" / "results.tsv", RESULTS)
+    cohort = Cohort(name="c", subjects=one_subject(), source=tmp_path)
+    geometry, table = complexity_of_run(
+        results, cohort, out=tmp_path, cache=None, most=3, settings=Settings()
+    )
+    assert set(geometry["source"]) == {"typical"}
+    assert table["rho"].iloc[0] == pytest.approx(1.0)
+    assert set(table["verdict"]) == {"fail", "inconclusive", "not measured"}
 
 
 def test_cohorts_without_label_maps_are_refused(tmp_path):
@@ -91,4 +132,4 @@ def test_cohorts_without_label_maps_are_refused(tmp_path):
         {"participant_id": ["a"], "subject": ["a"], "age": 50.0, "sex": "F", "status": "ok"}
     )
     with pytest.raises(DataError, match="no label maps"):
-        mean_geometry(Cohort(name="c", subjects=subjects, source=tmp_path), most=1)
+        mean_geometry(Cohort(name="c", subjects=subjects, source=tmp_path), folder=tmp_path, most=1)
