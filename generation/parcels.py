@@ -56,7 +56,8 @@ def with_simulated_parcels(cohort: Cohort, *, seed: int) -> Cohort:
         Parcels of row i depend on (seed, i) alone.
     """
     volumes, shares = volumes_of(cohort), parcel_shares()
-    n_regions, columns = len(shares), {}
+    n_regions = len(shares)
+    columns: dict[str, np.ndarray] = {}
     noise = np.array(
         [subject_rng(seed, i, PARCEL_STREAM).standard_normal((3, n_regions)) for i in range(len(volumes))]
     )

@@ -57,7 +57,7 @@ def complexity_section(run: Run, plots: Plots | None = None) -> ExtraSection:
 
 def _lede(table: pd.DataFrame) -> str:
     measured = table[table.rho.notna()]
-    strongest = measured.loc[measured.rho.abs().idxmax()]
+    strongest = measured.iloc[int(measured.rho.abs().argmax())]
     n_fail = int((measured.verdict == "fail").sum())
     head = {
         0: "No error goes with complexity beyond the margin after correction",

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 
 from plausibrain.cohorts.cohort import Cohort
 from plausibrain.generation.injection import defect
@@ -35,7 +36,7 @@ def complexity_dependent_loss(cohort: Cohort, *, severity: float, rng: np.random
     """
     volumes = volumes_of(cohort).copy()
     ranks, shares = complexity_ranks()
-    total = 0.0
+    total = pd.Series(0.0, index=volumes.index)
     for cortex in sided(volumes, "Cerebral-Cortex"):
         side = "lh" if cortex.startswith("Left") else "rh"
         parcels = {f"ctx-{side}-{region}": rank for region, rank in ranks.items()}
@@ -44,7 +45,7 @@ def complexity_dependent_loss(cohort: Cohort, *, severity: float, rng: np.random
             volumes[list(parcels)] -= losses
             loss = losses.sum(axis=1)
         else:
-            loss = volumes[cortex] * severity * float(ranks @ shares)
+            loss = volumes[cortex] * (severity * float(ranks.to_numpy() @ shares.to_numpy()))
         volumes[cortex] -= loss
         total = total + loss
     return replace(cohort, volumes=move_to_csf(volumes, total))

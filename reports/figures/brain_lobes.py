@@ -41,12 +41,12 @@ def describe(table: pd.DataFrame) -> str:
 @figure(
     label="Cortical parcels by lobe and hemisphere",
     question=2,
-    order=0,
+    order=1,
     select=select,
     describe=describe,
     size=lambda _: SIZE_PX,
     layout=None,
-    caption="Left panel: red, parcels of the lobe are larger in the generated cohort; blue, smaller. Right "
+    caption="First panel: red, parcels of the lobe are larger in the generated cohort; blue, smaller. Second "
     "panel: the share of parcels with a small difference; halves of the reference stand in the table. The "
     "planes show a simulated brain, axial with left on the left, and each hemisphere from its side. Grey: no "
     "estimate.",

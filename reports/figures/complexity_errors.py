@@ -37,7 +37,7 @@ def select(run: Run) -> pd.DataFrame:
 def describe(table: pd.DataFrame) -> str:
     """Say what is plotted, the correlation, and the parcel with the largest error."""
     first = table.iloc[0]
-    worst = table.loc[table.error.idxmax()]
+    worst = table.iloc[int(table.error.argmax())]
     return (
         f"{len(table)} parcels: {first.label} against {MEASURE_LABELS[first.measure].lower()}, "
         f"rank correlation {fixed(first.rho, 2, signed=True)}. "

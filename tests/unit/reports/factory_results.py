@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from plausibrain.cohorts.structures import TIV
+from plausibrain.cohorts.lobes import lobes_of
+from plausibrain.cohorts.structures import TIV, names
 
 HEADSIZES = ("covariate", "none", "share")
 STRATA = ("F", "M", "50-59", "60-69")
@@ -134,6 +135,9 @@ class Results:
                 yield self._row(7, "quality_mean", value, 0.01, cohort=cohort, unit="own unit", **more)
 
     def _whole(self) -> Iterator[dict[str, Any]]:
+        for place, lobe in enumerate(lobes_of(names("dk"))):
+            yield self._row(2, "lobe_difference", 0.05 * place - 0.2, self.se, stratum=lobe)
+            yield self._row(2, "lobe_share_small", place / 12, 0.1, stratum=lobe, unit="share")
         for headsize in ("none", "covariate"):
             yield self._row(4, "age_deming_slope", 0.7, 0.1, headsize=headsize, unit="slope")
         for cohort in ("reference", "generated"):

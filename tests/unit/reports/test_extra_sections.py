@@ -9,8 +9,7 @@ import pandas as pd
 import pytest
 
 from plausibrain.analysis.complexity import complexity_table
-from plausibrain.cohorts.schemas import COMPLEXITY, GEOMETRY, RESULTS, SWEEP_VERDICTS
-from plausibrain.cohorts.structures import names
+from plausibrain.cohorts.schemas import COMPLEXITY, SWEEP_VERDICTS
 from plausibrain.cohorts.tables import write_table
 from plausibrain.cohorts.typical_geometry import typical_geometry
 from plausibrain.reports.complexity import complexity_section
@@ -21,9 +20,10 @@ from plausibrain.reports.questions import COMPLEXITY as COMPLEXITY_PLACE
 from plausibrain.reports.report import page
 from plausibrain.reports.run_folder import Run, read_run
 from plausibrain.reports.sweeps import sweep_sections
+from tests.unit.reports.factory_complexity import PARCELS, results_with, run_with_complexity
 from tests.unit.reports.page_parser import Page
 
-PARCELS, INSIDE = names("dk"), "inside the reference"
+INSIDE = "inside the reference"
 #: One transparent pixel.
 PIXEL = bytes.fromhex(
     "89504e470d0a1a0a0000000d49484452000000010000000108060000001f15c4890000000d49444154789c6300010000000500010d0a2d"
@@ -31,28 +31,9 @@ PIXEL = bytes.fromhex(
 )
 
 
-def results_with(errors: np.ndarray) -> pd.DataFrame:
-    rows = pd.DataFrame({"structure": list(PARCELS), "estimate": errors}).assign(
-        question=2, analysis="size", quantity="adjusted_d", stratum="all", headsize="covariate",
-        cohort="difference", unit="SD", status="ok",
-    )  # fmt: skip
-    return rows.reindex(columns=[column.name for column in RESULTS.columns])
-
-
 @pytest.fixture
 def with_complexity(bare_folder: Path) -> Run:
-    """A run whose errors are proportional to fractal dimension."""
-    geometry = typical_geometry()
-    errors = geometry.set_index("structure").fractal_dimension.reindex(PARCELS).to_numpy() - 1.8
-    results = results_with(errors * np.where(np.arange(len(errors)) % 2, 1, -1))
-    results = pd.concat([read_run(bare_folder).table("results"), results], ignore_index=True)
-    tables = bare_folder / "tables"
-    write_table(results, tables / "results.tsv", RESULTS)
-    write_table(geometry, tables / "geometry.tsv", GEOMETRY)
-    write_table(
-        complexity_table(results, geometry, headsize="covariate"), tables / "complexity.tsv", COMPLEXITY
-    )
-    return read_run(bare_folder)
+    return run_with_complexity(read_run(bare_folder))
 
 
 def test_errors_that_follow_complexity_fail_with_figure_and_tables(with_complexity: Run) -> None:

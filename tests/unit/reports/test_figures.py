@@ -13,6 +13,7 @@ from plausibrain.reports.figure import FIGURES, figures_of
 from plausibrain.reports.figures import _maps, dose_response
 from plausibrain.reports.run_folder import Run
 from plausibrain.reports.svg import drawing
+from tests.unit.reports.factory_complexity import run_with_complexity
 
 PLUGINS = list(FIGURES.discover("plausibrain.reports.figures"))
 every_figure = pytest.mark.parametrize("plugin", PLUGINS, ids=[plugin.name for plugin in PLUGINS])
@@ -26,7 +27,7 @@ def empty_run(run: Run) -> Run:
 
 
 def one_panel(plugin: Plugin, run: Run) -> pd.DataFrame:
-    table = plugin.select(run)
+    table = plugin.select(run_with_complexity(run) if plugin.name == "complexity_errors" else run)
     column = plugin.panel
     return table[table[column] == table[column].iloc[0]] if column else table
 
@@ -63,7 +64,7 @@ def test_drawing_leaves_its_table_alone(plugin: Plugin, run: Run) -> None:
 
 def test_figures_of_a_question_come_in_order(run: Run) -> None:
     assert [figure.name for figure in figures_of(run, 2)] == [
-        "brain_sizes", "size_forest", "volume_distributions",
+        "brain_sizes", "brain_lobes", "size_forest", "volume_distributions",
     ]  # fmt: skip
 
 
@@ -107,7 +108,7 @@ def test_margin_of_a_noisy_structure_is_drawn_wider(run: Run) -> None:
 
 
 def test_tooltips_name_structure_and_estimate(run: Run) -> None:
-    panel = figures_of(run, 2)[1].panels[0]
+    panel = figures_of(run, 2)[2].panels[0]
     table = FIGURES["size_forest"].select(run)
     assert f"<title>{'Head size (TIV)'}:" in panel
     assert panel.count("<title>") >= len(table[table.group == table.group.iloc[0]])
