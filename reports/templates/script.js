@@ -107,17 +107,70 @@
     deliver(name + ".svg", new Blob([literal(svg)], { type: "image/svg+xml" }));
   }
 
-  function savePng(svg, name) {
-    const scale = 3;
+  /* Paint a figure this many times as large as on the page, and hand the canvas on. */
+  function paint(svg, scale, use) {
     const picture = new Image();
     picture.addEventListener("load", function () {
       const canvas = document.createElement("canvas");
       canvas.width = svg.viewBox.baseVal.width * scale;
       canvas.height = svg.viewBox.baseVal.height * scale;
       canvas.getContext("2d").drawImage(picture, 0, 0, canvas.width, canvas.height);
-      canvas.toBlob((content) => deliver(name + ".png", content), "image/png");
+      use(canvas);
     });
     picture.src = "data:image/svg+xml;charset=utf-8," + encodeURIComponent(literal(svg));
+  }
+
+  function savePng(svg, name) {
+    paint(svg, 3, (canvas) => canvas.toBlob((content) => deliver(name + ".png", content), "image/png"));
+  }
+
+  async function deflated(bytes) {
+    const stream = new Blob([bytes]).stream().pipeThrough(new CompressionStream("deflate"));
+    return new Uint8Array(await new Response(stream).arrayBuffer());
+  }
+
+  /* Red, green and blue of every pixel; the figure has a white ground, so nothing shines through. */
+  function colours(canvas) {
+    const pixels = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
+    const bytes = new Uint8Array((pixels.length / 4) * 3);
+    for (let from = 0, to = 0; from < pixels.length; from += 4) {
+      bytes[to++] = pixels[from];
+      bytes[to++] = pixels[from + 1];
+      bytes[to++] = pixels[from + 2];
+    }
+    return bytes;
+  }
+
+  /* One page as large as the figure (a pixel of the page is .75 points), which is one image without loss. */
+  async function pdfOf(canvas, box) {
+    const image = await deflated(colours(canvas));
+    const [width, height] = [(box.width * 0.75).toFixed(2), (box.height * 0.75).toFixed(2)];
+    const drawing = `q ${width} 0 0 ${height} 0 0 cm /Figure Do Q`;
+    const objects = [
+      ["<< /Type /Catalog /Pages 2 0 R >>"],
+      ["<< /Type /Pages /Kids [3 0 R] /Count 1 >>"],
+      [`<< /Type /Page /Parent 2 0 R /MediaBox [0 0 ${width} ${height}] /Contents 4 0 R /Resources << /XObject << /Figure 5 0 R >> >> >>`],
+      [`<< /Length ${drawing.length} >>\nstream\n${drawing}\nendstream`],
+      [`<< /Type /XObject /Subtype /Image /Width ${canvas.width} /Height ${canvas.height} /ColorSpace /DeviceRGB /BitsPerComponent 8 /Filter /FlateDecode /Length ${image.length} >>\nstream\n`, image, "\nendstream"],
+    ];
+    const [parts, places] = [["%PDF-1.4\n"], []];
+    let at = parts[0].length;
+    const add = function (part) {
+      parts.push(part);
+      at += part.length;
+    };
+    objects.forEach(function (pieces, number) {
+      places.push(at);
+      [`${number + 1} 0 obj\n`, ...pieces, "\nendobj\n"].forEach(add);
+    });
+    const rows = places.map((place) => `${String(place).padStart(10, "0")} 00000 n \n`).join("");
+    const trailer = `trailer\n<< /Size ${objects.length + 1} /Root 1 0 R >>\nstartxref\n${at}\n%%EOF\n`;
+    parts.push(`xref\n0 ${objects.length + 1}\n0000000000 65535 f \n${rows}`, trailer);
+    return new Blob(parts, { type: "application/pdf" });
+  }
+
+  function savePdf(svg, name) {
+    paint(svg, 4, async (canvas) => deliver(name + ".pdf", await pdfOf(canvas, svg.viewBox.baseVal)));
   }
 
   function csvOf(table) {
@@ -129,10 +182,10 @@
     const [svg, name] = [panel.querySelector("svg"), panel.dataset.name];
     const tools = document.createElement("div");
     tools.className = "save";
-    tools.append(button("SVG", "Save " + name + " as SVG", () => saveSvg(svg, name)), button("PNG", "Save " + name + " as PNG", () => savePng(svg, name)));
+    tools.append(button("SVG", "Save " + name + " as SVG", () => saveSvg(svg, name)), button("PNG", "Save " + name + " as PNG", () => savePng(svg, name)), button("PDF", "Save " + name + " as PDF", () => savePdf(svg, name)));
     panel.append(tools);
   });
-  document.querySelectorAll("main table").forEach(function (table, place) {
+  document.querySelectorAll("main table, .masthead table").forEach(function (table, place) {
     const title = (table.caption && table.caption.textContent.trim()) || "table " + (place + 1);
     const name = title.toLowerCase().replace(/[^a-z0-9]+/g, "-").slice(0, 60).replace(/^-|-$/g, "") || "table";
     const tools = document.createElement("div");

@@ -8,6 +8,7 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pytest
+from pypdf import PdfReader
 
 from tests.browser.chromium import Browser
 
@@ -124,7 +125,7 @@ def test_buttons_deliver_files_that_open(browser: Browser, pages: dict[str, Path
     browser.open(pages["defective"], width=1440)
     browser.evaluate(OPEN_ALL)
     name = browser.evaluate("document.querySelector('#q2 .panel').dataset.name")
-    for form in ("SVG", "PNG"):
+    for form in ("SVG", "PNG", "PDF"):
         browser.evaluate(f"document.querySelector('#q2 .panel [aria-label$=\"as {form}\"]').click()")
     drawn = ET.fromstring(browser.saved(f"{name}.svg"))  # noqa: S314  (our own page wrote it)
     assert drawn.tag.endswith("svg")
@@ -134,6 +135,11 @@ def test_buttons_deliver_files_that_open(browser: Browser, pages: dict[str, Path
     width, height = struct.unpack(">II", picture[16:24])
     assert width > 900
     assert height > 100
+    (page,) = PdfReader(io.BytesIO(browser.saved(f"{name}.pdf")), strict=True).pages
+    (image,) = page.images
+    assert image.image is not None
+    assert image.image.size[0] == pytest.approx(4 / 0.75 * float(page.mediabox.width), abs=4)
+    assert len(image.image.getcolors(1 << 24) or []) > 10, "a figure, not an empty sheet"
     browser.evaluate("document.querySelector('#scorecard .save button').click()")
     table = browser.saved("headline-numbers-of-the-ten-questions.csv").decode("utf-8-sig")
     rows = list(csv.reader(io.StringIO(table)))
