@@ -54,6 +54,7 @@ def train_model(
     """
     from plausibrain.generation.shipped import shipped_checkpoint
     from plausibrain.generation.training.train import TrainingPlan, clock, train
+    from plausibrain.reports.training import write_training_page
 
     if init is not None and not init.is_dir():
         init = shipped_checkpoint(str(init)) or init
@@ -64,7 +65,7 @@ def train_model(
     if subjects.volumes is None and plan.labels is not None:
         subjects = with_measured_volumes(subjects, plan.labels.parent)
     subjects = with_columns(subjects, plan.conditions)
-    checkpoint = train(subjects, plan, progress=progress)
+    checkpoint = train(subjects, plan, progress=progress, refresh=write_training_page)
     seconds = sum(stage["seconds"] for stage in checkpoint.facts["stages"].values())
     return f"{out}: {model} trained on {checkpoint.facts['n_trained_on']} images in {clock(seconds)}"
 

@@ -11,13 +11,15 @@ import pandas as pd
 from plausibrain.cohorts.schemas import AUDIT
 from plausibrain.cohorts.store import write_text_atomic
 from plausibrain.cohorts.tables import read_table
+from plausibrain.reports.document import Document, Part, Table, document_page
+from plausibrain.reports.line_charts import Line, line_charts
 
 WANTED_POWER = 0.8
 NO_DEFECT = "none"
 
 
 def write_audit_page(folder: Path) -> Path:
-    """Write `audit.md` beside `audit.tsv` and `audit.json`.
+    """Write `audit.html`, and `audit.md` for a repository, beside `audit.tsv` and `audit.json`.
 
     Parameters
     ----------
@@ -27,7 +29,7 @@ def write_audit_page(folder: Path) -> Path:
     Returns
     -------
     Path
-        The page.
+        The HTML page.
 
     Raises
     ------
@@ -36,7 +38,8 @@ def write_audit_page(folder: Path) -> Path:
     """
     table = read_table(folder / "audit.tsv", AUDIT)
     settings = json.loads((folder / "settings.json").read_text(encoding="utf-8"))
-    return write_text_atomic(folder / "audit.md", audit_markdown(table, settings))
+    write_text_atomic(folder / "audit.md", audit_markdown(table, settings))
+    return write_text_atomic(folder / "audit.html", document_page(audit_document(table, settings)))
 
 
 def smallest_seen(table: pd.DataFrame) -> pd.DataFrame:
@@ -73,6 +76,101 @@ def audit_markdown(table: pd.DataFrame, settings: dict[str, Any]) -> str:
     )
 
 
+def audit_document(table: pd.DataFrame, settings: dict[str, Any]) -> Document:
+    """Return the audit as a page: false alarms first, then power by defect."""
+    none, parts = table[table["defect"] == NO_DEFECT], []
+    answer = "No cohort without a defect was tried"
+    if len(none):
+        overall = none[none["question"] == 0].iloc[0]
+        answer = f"{overall.n_fail} of {overall.trials} cohorts without a defect fail: {_percent(overall)}"
+        parts.append(_false_alarm_part(none))
+    parts += [_power_part(table)]
+    n = int(table["subjects"].iloc[0])
+    return Document(
+        kind="audit", answer=answer, summary=_detected(table),
+        facts=(
+            ("Subjects per cohort", f"{n:,}"),
+            ("Resamples", f"{settings['n_resamples']:,}"), ("Splits", f"{settings['n_splits']:,}"),
+            ("Date", str(settings["date"])), ("Command", str(settings["command"])),
+        ),
+        parts=tuple(parts), footer="audit.tsv beside this page holds every number, audit.md the same text.",
+    )  # fmt: skip
+
+
+def _detected(table: pd.DataFrame) -> str:
+    """Say how many defects are detected at some severity, and which are not."""
+    smallest = smallest_seen(table)
+    if smallest.empty:
+        return "No defect was injected."
+    missed = smallest[~np.isfinite(smallest["severity"].astype(float))]
+    seen = len(smallest) - len(missed)
+    text = f"{seen} of {len(smallest)} defects are detected with at least 80 % power at some severity."
+    return text if missed.empty else f"{text} Not detected: {', '.join(missed['label'])}."
+
+
+def _false_alarm_part(none: pd.DataFrame) -> Part:
+    rows = tuple(
+        (
+            str(row.headline), str(row.question), str(row.n_fail), str(row.n_pass), str(row.n_inconclusive),
+            _percent(row),
+        )
+        for row in none[none["headline"] != ""].itertuples()
+    )  # fmt: skip
+    columns = ("Headline", "Question", "Fail", "Pass", "Inconclusive", "False alarms (95 % interval)")
+    table = Table("False alarms by headline", columns, rows)
+    text = "No defect was injected, so every failure is a false alarm."
+    return Part("false-alarms", "False alarms", text=(text,), tables=(table,))
+
+
+def _power_part(table: pd.DataFrame) -> Part:
+    steps = table[(table["declared"] == 1) & (table["headline"] == "")].sort_values("severity")
+    lines, labels = [], []
+    for (_, question), group in steps.groupby(["defect", "question"], sort=False):
+        first = group.iloc[0]
+        columns = ("severity", "share_fail", "ci_low", "ci_high")
+        x, y, low, high = (group[name].to_list() for name in columns)
+        lines.append(Line(f"{first.label}, question {question}", x, y, low, high, level=WANTED_POWER))
+        labels.append(f"Severity ({first.unit})" if first.unit else "Severity")
+    charts = line_charts(
+        "power", "Power by severity", lines, x_label=labels, y_label="Share of trials that fail",
+        caption="Share of trials in which the question failed, with exact 95 % intervals. The dashed line is "
+        "80 %.", y_limits=(0.0, 1.04),
+    )  # fmt: skip
+    smallest = Table(
+        "Smallest defect detected with 80 % power",
+        ("Defect", "Severity", "Unit", "Question", "Power (95 % interval)"),
+        tuple(
+            (str(row.label), _severity(row), str(row.unit), str(row.question), _percent(row))
+            for row in smallest_seen(table).itertuples()
+        ),
+    )
+    every = Table(
+        "Every severity",
+        ("Defect", "Severity", "Question", "Power (95 % interval)", "Headlines that failed"),
+        tuple(
+            (str(row.label), f"{severity:g} {row.unit}", str(row.question), _percent(row), failures)
+            for severity, row, failures in _steps(table)
+        ),
+    )
+    return Part("power", "Power", figures=(charts,) if lines else (), tables=(smallest, every))
+
+
+def _severity(row: Any) -> str:
+    return f"{float(row.severity):g}" if np.isfinite(float(row.severity)) else "none of those tested"
+
+
+def _steps(table: pd.DataFrame) -> Iterator[tuple[float, Any, str]]:
+    """Yield severity, row and the headlines that failed of every declared question of a defect."""
+    for (defect, severity), group in table.groupby(["defect", "severity"], sort=False):
+        if defect == NO_DEFECT:
+            continue
+        headlines = group[(group["headline"] != "") & (group["n_fail"] > 0)]
+        ordered = headlines.sort_values("share_fail", ascending=False)
+        failures = ", ".join(f"{row.headline} {row.share_fail:.0%}" for row in ordered.itertuples())
+        for row in group[(group["headline"] == "") & (group["declared"] == 1)].itertuples():
+            yield float(str(severity)), row, failures
+
+
 def _head(table: pd.DataFrame, settings: dict[str, Any]) -> Iterator[str]:
     yield "# Audit: which defects does this benchmark detect?\n"
     yield f"Printed by `{settings['command']}` on {settings['date']} ({settings['cores']} cores).\n"
@@ -102,23 +200,15 @@ def _smallest(table: pd.DataFrame) -> Iterator[str]:
     yield "## Smallest defect detected with 80 % power\n"
     yield "| defect | severity | unit | question | power |\n|---|---|---|---|---|"
     for row in smallest_seen(table).itertuples():
-        size = f"{float(row.severity):g}" if np.isfinite(float(row.severity)) else "none of those tested"  # type: ignore[arg-type]
-        yield f"| {row.label} | {size} | {row.unit} | {row.question} | {_percent(row)} |"
+        yield f"| {row.label} | {_severity(row)} | {row.unit} | {row.question} | {_percent(row)} |"
     yield ""
 
 
 def _ladder(table: pd.DataFrame) -> Iterator[str]:
     yield "## Every severity\n"
     yield "| defect | severity | question | power | headlines that failed |\n|---|---|---|---|---|"
-    for (defect, severity), group in table.groupby(["defect", "severity"], sort=False):
-        if defect == NO_DEFECT:
-            continue
-        failures = group[(group["headline"] != "") & (group["n_fail"] > 0)].sort_values(
-            "share_fail", ascending=False
-        )
-        names = ", ".join(f"{r.headline} {r.share_fail:.0%}" for r in failures.itertuples())
-        for row in group[(group["headline"] == "") & (group["declared"] == 1)].itertuples():
-            yield f"| {row.label} | {severity:g} {row.unit} | {row.question} | {_percent(row)} | {names} |"
+    for severity, row, failures in _steps(table):
+        yield f"| {row.label} | {severity:g} {row.unit} | {row.question} | {_percent(row)} | {failures} |"
     targets = set(table.loc[table["declared"] == 1, "defect"])
     left = table[~table["defect"].isin({*targets, NO_DEFECT})]
     for label in left["label"].unique():

@@ -12,13 +12,14 @@ from plausibrain.cohorts.schemas import AUDIT_IMAGES
 from plausibrain.cohorts.store import write_text_atomic
 from plausibrain.cohorts.tables import read_table
 from plausibrain.reports.audit import NO_DEFECT
+from plausibrain.reports.document import Document, Part, Table, document_page
 
 #: Numbers that are usually reported, shown beside the verdicts: names of headlines.
 USUAL = ("image_distance", "pair_similarity")
 
 
 def write_image_audit_page(folder: Path) -> Path:
-    """Write `audit_images.md` beside `audit_images.tsv` and `settings.json`.
+    """Write `audit_images.html` and `.md` beside `audit_images.tsv` and `settings.json`.
 
     Parameters
     ----------
@@ -28,7 +29,7 @@ def write_image_audit_page(folder: Path) -> Path:
     Returns
     -------
     Path
-        The page.
+        The HTML page.
 
     Raises
     ------
@@ -38,7 +39,69 @@ def write_image_audit_page(folder: Path) -> Path:
     table = read_table(folder / "audit_images.tsv", AUDIT_IMAGES)
     settings = json.loads((folder / "settings.json").read_text(encoding="utf-8"))
     text = "\n".join([*_head(table, settings), *_verdicts(table), *_usual(table), *_named(table)]) + "\n"
-    return write_text_atomic(folder / "audit_images.md", text)
+    write_text_atomic(folder / "audit_images.md", text)
+    return write_text_atomic(
+        folder / "audit_images.html", document_page(image_audit_document(table, settings))
+    )
+
+
+def image_audit_document(table: pd.DataFrame, settings: dict[str, Any]) -> Document:
+    """Return the audit on images as a page: how many defects are detected, the verdicts on each, FID."""
+    n_caught, n_defects = _caught(table)
+    return Document(
+        kind="audit on images",
+        answer=f"{n_caught} of {n_defects} defects are detected by a question that is expected to do so",
+        summary="One cohort per defect, at its largest severity, through the full pipeline: an example of a "
+        "report, not a rate.",
+        facts=(
+            ("Subjects per cohort", f"{int(table['subjects'].iloc[0]):,}"), ("Date", str(settings["date"])),
+            ("Command", str(settings["command"])),
+        ),
+        parts=(_verdict_part(table), *_usual_part(table), _failure_part(table)),
+        footer="audit_images.tsv beside this page holds every number, audit_images.md the same text.",
+    )  # fmt: skip
+
+
+def _verdict_part(table: pd.DataFrame) -> Part:
+    questions = table[table["headline"] == ""]
+    rows = []
+    for defect, group in questions.groupby("defect", sort=False):
+        for row in group.sort_values("question").itertuples():
+            expected = "expected" if row.declared else ""
+            rows.append((_named_defect(str(defect), row), str(row.question), str(row.verdict), expected))
+    title = "Verdict of every question on every defect"
+    columns = ("Defect", "Question", "Verdict", "To be detected here")
+    return Part("verdicts", "Verdicts", tables=(Table(title, columns, tuple(rows)),))
+
+
+def _usual_part(table: pd.DataFrame) -> Iterator[Part]:
+    rows = table[table["headline"].isin(USUAL)]
+    if len(rows):
+        cells = tuple(
+            (_named_defect(str(row.defect), row), str(row.headline_label), _value(row))
+            for row in rows.itertuples()
+        )
+        columns = ("Defect", "Metric", "Value [range of the split-half reference]")
+        title = "Commonly reported metrics"
+        yield Part("usual", title, tables=(Table(f"{title} at the same n", columns, cells),))
+
+
+def _failure_part(table: pd.DataFrame) -> Part:
+    rows = table[(table["headline"] != "") & (table["verdict"] == "fail")]
+    cells = tuple(
+        (_named_defect(str(row.defect), row), str(row.question), str(row.headline_label))
+        for row in rows.itertuples()
+    )
+    columns = ("Defect", "Question", "Headline")
+    return Part("failures", "Failed headlines", tables=(Table("Headlines that fail", columns, cells),))
+
+
+def _caught(table: pd.DataFrame) -> tuple[int, int]:
+    """Count the defects that an expected question detects, and those that one is expected to detect."""
+    questions = table[table["headline"] == ""]
+    targets = questions[(questions["declared"] == 1) & (questions["verdict"] != "not measured")]
+    caught = targets[targets["verdict"].isin(("fail", "refused"))]
+    return caught["defect"].nunique(), targets["defect"].nunique()
 
 
 def _head(table: pd.DataFrame, settings: dict[str, Any]) -> Iterator[str]:
@@ -63,9 +126,7 @@ def _verdicts(table: pd.DataFrame) -> Iterator[str]:
         cells = group.set_index("question")
         line = " | ".join(_cell(cells.loc[number]) for number in numbers)
         yield f"| {_named_defect(str(defect), group.iloc[0])} | {line} |"
-    targets = questions[(questions["declared"] == 1) & (questions["verdict"] != "not measured")]
-    n_caught = targets[targets["verdict"].isin(("fail", "refused"))]["defect"].nunique()
-    n_defects = targets["defect"].nunique()
+    n_caught, n_defects = _caught(table)
     yield f"\n**{n_caught} of {n_defects} defects are detected by a question that is expected to do so.**\n"
 
 
@@ -92,11 +153,11 @@ def _usual(table: pd.DataFrame) -> Iterator[str]:
 
 
 def _value(row: Any) -> str:
-    if not np.isfinite(row["estimate"]):
+    if not np.isfinite(row.estimate):
         return "—"
-    inside = row["null_low"] <= row["estimate"] <= row["null_high"]
-    text = f"{row['estimate']:.3g} [{row['null_low']:.3g} to {row['null_high']:.3g}]"
-    return text if inside or not np.isfinite(row["null_low"]) else f"{text}, outside"
+    inside = row.null_low <= row.estimate <= row.null_high
+    text = f"{row.estimate:.3g} [{row.null_low:.3g} to {row.null_high:.3g}]"
+    return text if inside or not np.isfinite(row.null_low) else f"{text}, outside"
 
 
 def _named(table: pd.DataFrame) -> Iterator[str]:
@@ -111,5 +172,5 @@ def _named(table: pd.DataFrame) -> Iterator[str]:
 
 def _named_defect(defect: str, row: Any) -> str:
     if defect == NO_DEFECT:
-        return str(row["label"])
-    return f"{row['label']} ({row['severity']:g} {row['unit']})"
+        return str(row.label)
+    return f"{row.label} ({row.severity:g} {row.unit})"

@@ -3,7 +3,7 @@
 import json
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -23,12 +23,15 @@ from plausibrain.generation.scaler import DEFAULT_CONDITIONS, ConditionScaler
 from plausibrain.generation.training.data import PreparedImages, prepare_cohort, split
 from plausibrain.generation.training.devices import Devices
 from plausibrain.generation.training.loop import LoopSettings, Watch, train_stage
-from plausibrain.generation.training.page import Picture, write_page
+from plausibrain.generation.training.pictures import write_pictures
 from plausibrain.generation.training.state import Row, StageState, averaged_weights, fresh_state
 from plausibrain.generation.training.task import Examples, Recipe, Request, StagePlan
 
 Progress = Callable[[str, int, int], None]
-STATES, PREPARED, LOG, PAGE = "states", "prepared", "training.log", "training.html"
+STATES, PREPARED, LOG, FACTS, CURVES = "states", "prepared", "training.log", "training.json", "curves.json"
+#: Seconds between two pages of a training that runs; the last one is always written.
+PAGE_EVERY_S = 30.0
+Refresh = Callable[[Path], object]
 GRID_OF_PRESET = {"published": "1mm", "small": "2mm"}
 
 
@@ -82,7 +85,9 @@ class TrainingPlan:
     init: Path | None = None
 
 
-def train(cohort: Cohort, plan: TrainingPlan, *, progress: Progress | None = None) -> Checkpoint:
+def train(
+    cohort: Cohort, plan: TrainingPlan, *, progress: Progress | None = None, refresh: Refresh | None = None
+) -> Checkpoint:
     """Train a model; the same call goes on where a killed one stopped.
 
     Parameters
@@ -92,6 +97,8 @@ def train(cohort: Cohort, plan: TrainingPlan, *, progress: Progress | None = Non
     plan : TrainingPlan
     progress : callable, optional
         Called as ``progress(what, done, of)``.
+    refresh : callable, optional
+        Called with the folder when its curves have grown, to write a page of them.
 
     Returns
     -------
@@ -125,7 +132,7 @@ def train(cohort: Cohort, plan: TrainingPlan, *, progress: Progress | None = Non
     _check_steps(plan, recipe)
     if initial and dict(initial.architecture) != json.loads(json.dumps(dict(recipe.architecture))):
         raise DataError(f"{plan.init} has another architecture than preset {plan.preset!r} of {plan.model}")
-    training = Training(plan, recipe, grid, scaler, images, devices, progress, initial)
+    training = Training(plan, recipe, grid, scaler, images, devices, progress, initial, refresh)
     return training.run(facts_of(cohort, subjects, plan))
 
 
@@ -168,6 +175,8 @@ class Training:
         As in `train`.
     initial : Checkpoint, optional
         Whose weights networks of the same name start with.
+    refresh
+        As in `train`.
     """
 
     def __init__(
@@ -180,14 +189,16 @@ class Training:
         devices: Devices,
         progress: Progress | None,
         initial: Checkpoint | None = None,
+        refresh: Refresh | None = None,
     ) -> None:
+        self.refresh, self.refreshed = refresh, -math.inf
         self.initial = initial
         self.plan, self.recipe, self.grid, self.scaler = plan, recipe, grid, scaler
         self.devices, self.progress = devices, progress
         train_numbers, held_out = split(len(images), plan.n_held_out, plan.seed)
         self.images, self.held_out = images.select(train_numbers), images.select(held_out)
         self.histories: dict[str, list[Row]] = {}
-        self.pictures: dict[str, Sequence[Picture]] = {}
+        self.pictures: dict[str, list[dict[str, str]]] = _pictures_before(plan.out / FACTS)
 
     def run(self, facts: Mapping[str, Any]) -> Checkpoint:
         """Run every stage and write the checkpoint."""
@@ -228,6 +239,8 @@ class Training:
             devices=self.devices, watch=watch,
         )  # fmt: skip
         self.histories[stage.name] = state.history
+        if self.devices.is_main:
+            self._write_curves(last=True)
         return state
 
     def _share_encoding(self, task: Any) -> None:
@@ -263,26 +276,31 @@ class Training:
             with torch.autocast(
                 self.devices.device.type, torch.bfloat16, enabled=self.plan.precision == "bf16"
             ):
-                self.pictures[stage.name] = state.task.show(batch, torch.Generator().manual_seed(0))
+                pictures = state.task.show(batch, torch.Generator().manual_seed(0))
+            self.pictures[stage.name] = write_pictures(self.plan.out, stage.name, pictures)
             self._log(f"{stage.name} " + " ".join(f"{name} {value:.4g}" for name, value in row.items()))
-            self._write_page()
+            self._write_curves()
 
         return show
 
-    def _write_page(self) -> None:
+    def _write_curves(self, *, last: bool = False) -> None:
+        """Write what a page of the training is made from, and have it made when it is time."""
         facts = {
-            "model": self.recipe.model,
-            "preset": self.plan.preset,
-            "conditions": ", ".join(self.scaler.columns),
-            "images": f"{len(self.images)} to train on, {len(self.held_out)} held out",
-            "grid": " × ".join(map(str, self.grid.shape)),
+            "Model": f"{self.recipe.model}, preset {self.plan.preset}",
+            "Conditions": ", ".join(self.scaler.columns),
+            "Images": f"{len(self.images)} to train on, {len(self.held_out)} held out",
+            "Grid": " × ".join(map(str, self.grid.shape)),
         }
-        write_page(
-            self.plan.out / PAGE, title=f"Training of {self.recipe.model}", facts=facts,
-            histories=self.histories, pictures=self.pictures,
-        )  # fmt: skip
+        content = {
+            "model": self.recipe.model, "facts": facts,
+            "stages": {stage.name: stage.steps for stage in self.recipe.plans}, "pictures": self.pictures,
+        }  # fmt: skip
         rows = {stage: list(history) for stage, history in self.histories.items()}
-        write_text_atomic(self.plan.out / "curves.json", json.dumps(rows) + "\n")
+        write_text_atomic(self.plan.out / FACTS, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+        write_text_atomic(self.plan.out / CURVES, json.dumps(rows) + "\n")
+        if self.refresh is not None and (last or time.monotonic() - self.refreshed > PAGE_EVERY_S):
+            self.refresh(self.plan.out)
+            self.refreshed = time.monotonic()
 
     def _log(self, line: str) -> None:
         if self.devices.is_main:
@@ -290,6 +308,14 @@ class Training:
             path.parent.mkdir(parents=True, exist_ok=True)
             with path.open("a", encoding="utf-8") as stream:
                 stream.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {line}\n")
+
+
+def _pictures_before(path: Path) -> dict[str, list[dict[str, str]]]:
+    """Return the pictures that a killed training left."""
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8"))["pictures"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
 
 
 def clock(seconds: float) -> str:

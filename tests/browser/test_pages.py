@@ -14,7 +14,8 @@ from tests.browser.chromium import Browser
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser]
 
-NAMES = ("sound", "defective", "comparison", "check")
+NAMES = ("sound", "defective", "comparison", "check", "training", "audit")
+WITH_FIGURES = ("sound", "defective", "training", "audit")
 REPORTS = ("sound", "defective")
 WIDTHS = (360, 768, 1440)
 THEMES = ("light", "dark")
@@ -62,7 +63,7 @@ def test_pages_fit_without_errors_or_requests(
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-@pytest.mark.parametrize("name", REPORTS)
+@pytest.mark.parametrize("name", WITH_FIGURES)
 def test_figures_are_whole_and_readable(
     browser: Browser, pages: dict[str, Path], name: str, width: int
 ) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+import plausibrain as pb
 from plausibrain.catalogue import catalogue
 from plausibrain.help_layout import EXAMPLES
 
@@ -43,3 +44,13 @@ def test_the_command_line_is_described(site: Path) -> None:
     text = (site / "commands" / "index.html").read_text(encoding="utf-8")
     assert all(f"plausibrain {name}" in text for name in EXAMPLES)
     assert "--dry-run" in text
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_the_python_interface_is_described_from_its_docstrings(site: Path) -> None:
+    text = (site / "api" / "index.html").read_text(encoding="utf-8")
+    for name in pb.__all__:
+        owner = "analysis.settings" if name == "Settings" else "api"
+        assert f'id="plausibrain.{owner}.{name}"' in text, name
+    for word in ("Parameters", "Returns", "Raises", "n_resamples"):
+        assert word in text

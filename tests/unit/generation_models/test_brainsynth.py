@@ -134,8 +134,7 @@ def test_foreign_checkpoints_are_refused(checkpoint, tiny_checkpoint, tmp_path):
 def test_a_killed_training_ends_with_the_same_bits(tiny_training, tmp_path, monkeypatch):
     whole = tiny_training(tmp_path / "whole", model="brainsynth")
     assert set(whole.facts["stages"]) == {"autoencoder", "diffusion"}
-    page = (tmp_path / "whole" / "training.html").read_text()
-    assert page.count("data:image/png") >= 3
+    assert len(list((tmp_path / "whole" / "samples").glob("*.png"))) >= 3
 
     class KilledError(Exception):
         pass

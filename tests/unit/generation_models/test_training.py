@@ -22,6 +22,7 @@ from plausibrain.generation.training.loop import (
 )
 from plausibrain.generation.training.state import fresh_state, load_state, save_state
 from plausibrain.generation.training.task import Objective, Request, StagePlan
+from plausibrain.reports.training import write_training_page
 
 
 def same_weights(one, other) -> bool:
@@ -34,9 +35,10 @@ def test_one_command_trains_both_stages_and_describes_them(tiny_training, tmp_pa
     assert checkpoint.scaler.columns == ("sex", "age", "requested_ventricle_mm3", "requested_brain_mm3")
     assert checkpoint.facts["n_trained_on"] == 4
     assert set(checkpoint.facts["stages"]) == {"autoencoder", "diffusion"}
-    page = (tmp_path / "training.html").read_text()
-    assert page.count("<svg") >= 6  # l1, kl, perceptual, total, held-out numbers, diffusion
+    page = write_training_page(tmp_path).read_text()
+    assert page.count('class="panel"') >= 6  # l1, kl, perceptual, total, held-out numbers, diffusion
     assert page.count("data:image/png") >= 3
+    assert "Trained: autoencoder, 4 steps and diffusion, 4 steps" in page
     log = (tmp_path / "training.log").read_text()
     assert "autoencoder step 4/4" in log
     assert "diffusion step 4/4" in log

@@ -10,6 +10,7 @@ import pytest
 from plausibrain.cohorts.schemas import AUDIT_IMAGES
 from plausibrain.cohorts.tables import write_table
 from plausibrain.reports.audit_images import USUAL, write_image_audit_page
+from tests.unit.reports.page_parser import Page
 
 
 def row(
@@ -40,7 +41,17 @@ def page(tmp_path: Path) -> str:
     write_table(pd.DataFrame(rows), tmp_path / "audit_images.tsv", AUDIT_IMAGES)
     settings = {"command": "plausibrain audit --images --n 24", "date": "2026-01-01", "cores": 2}
     (tmp_path / "settings.json").write_text(json.dumps(settings), encoding="utf-8")
-    return write_image_audit_page(tmp_path).read_text(encoding="utf-8")
+    written = write_image_audit_page(tmp_path)
+    assert written.name == "audit_images.html"
+    return (tmp_path / "audit_images.md").read_text(encoding="utf-8")
+
+
+def test_the_html_page_opens_with_what_is_detected_and_marks_verdicts(page: str, tmp_path: Path) -> None:
+    parsed = Page.of((tmp_path / "audit_images.html").read_text(encoding="utf-8"))
+    assert parsed.problems == []
+    assert parsed.all("h1")[0].text == ("1 of 1 defects are detected by a question that is expected to do so")
+    marks = [e.text for e in parsed.elements if (e.attributes.get("class") or "").startswith("verdict ")]
+    assert marks == ["inconclusive", "pass", "not measured", "pass", "fail", "not measured"]
 
 
 def test_verdicts_stand_in_a_grid_and_declared_ones_are_bold(page: str) -> None:
