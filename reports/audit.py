@@ -12,6 +12,7 @@ from plausibrain.cohorts.schemas import AUDIT
 from plausibrain.cohorts.store import write_text_atomic
 from plausibrain.cohorts.tables import read_table
 from plausibrain.reports.document import Document, Part, Table, document_page
+from plausibrain.reports.formatting import percent
 from plausibrain.reports.line_charts import Line, line_charts
 
 WANTED_POWER = 0.8
@@ -82,7 +83,7 @@ def audit_document(table: pd.DataFrame, settings: dict[str, Any]) -> Document:
     answer = "No cohort without a defect was tried"
     if len(none):
         overall = none[none["question"] == 0].iloc[0]
-        answer = f"{overall.n_fail} of {overall.trials} cohorts without a defect fail: {_percent(overall)}"
+        answer = f"{overall.n_fail} of {overall.trials} cohorts without a defect fail: {_share(overall)}"
         parts.append(_false_alarm_part(none))
     parts += [_power_part(table)]
     n = int(table["subjects"].iloc[0])
@@ -111,8 +112,8 @@ def _detected(table: pd.DataFrame) -> str:
 def _false_alarm_part(none: pd.DataFrame) -> Part:
     rows = tuple(
         (
-            str(row.headline), str(row.question), str(row.n_fail), str(row.n_pass), str(row.n_inconclusive),
-            _percent(row),
+            _plain(row.headline), str(row.question), str(row.n_fail), str(row.n_pass),
+            str(row.n_inconclusive), _share(row),
         )
         for row in none[none["headline"] != ""].itertuples()
     )  # fmt: skip
@@ -140,7 +141,7 @@ def _power_part(table: pd.DataFrame) -> Part:
         "Smallest defect detected with 80 % power",
         ("Defect", "Severity", "Unit", "Question", "Power (95 % interval)"),
         tuple(
-            (str(row.label), _severity(row), str(row.unit), str(row.question), _percent(row))
+            (str(row.label), _severity(row), str(row.unit), str(row.question), _share(row))
             for row in smallest_seen(table).itertuples()
         ),
     )
@@ -148,7 +149,7 @@ def _power_part(table: pd.DataFrame) -> Part:
         "Every severity",
         ("Defect", "Severity", "Question", "Power (95 % interval)", "Headlines that failed"),
         tuple(
-            (str(row.label), f"{severity:g} {row.unit}", str(row.question), _percent(row), failures)
+            (str(row.label), f"{severity:g} {row.unit}", str(row.question), _share(row), _plain(failures))
             for severity, row, failures in _steps(table)
         ),
     )
@@ -169,6 +170,15 @@ def _steps(table: pd.DataFrame) -> Iterator[tuple[float, Any, str]]:
         failures = ", ".join(f"{row.headline} {row.share_fail:.0%}" for row in ordered.itertuples())
         for row in group[(group["headline"] == "") & (group["declared"] == 1)].itertuples():
             yield float(str(severity)), row, failures
+
+
+def _share(row: Any) -> str:
+    return f"{percent(row.share_fail)} ({percent(row.ci_low)} to {percent(row.ci_high)})"
+
+
+def _plain(names: object) -> str:
+    """Write names of headlines, and shares behind them, as text."""
+    return str(names).replace("_", " ").replace("%", " %")
 
 
 def _head(table: pd.DataFrame, settings: dict[str, Any]) -> Iterator[str]:

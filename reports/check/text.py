@@ -154,7 +154,7 @@ def _plain_row(row: Row) -> list[str]:
 
 
 def tally(result: CheckResult) -> str:
-    """Count the outcomes of a check in one line: ``8 failed, 0 missing, 1 inconclusive, …``."""
+    """Count the outcomes of a check in one line: ``8 failed, 1 inconclusive, 0 improved, …``."""
     counts = {
         "failed": result.count("fail"),
         "missing": result.count("missing"),
@@ -164,7 +164,8 @@ def tally(result: CheckResult) -> str:
         "watched": result.count("watched"),
         "skipped": result.count("left out"),
     }
-    return ", ".join(f"{n} {name}" for name, n in counts.items())
+    rare = ("missing", "watched")
+    return ", ".join(f"{n} {name}" for name, n in counts.items() if n or name not in rare)
 
 
 def culprit_sentence(result: CheckResult) -> str:

@@ -33,6 +33,11 @@ OVERFLOWING = """[...document.querySelectorAll('body *')].filter(e => {
 SCROLLING = """[...document.querySelectorAll('.scroller')].filter(e => e.checkVisibility()
   && e.scrollWidth > e.clientWidth + 1)
   .map(e => (e.closest('figure, section') || e).id)"""
+#: Text that is squeezed into a column of letters.
+SQUEEZED = """[...document.querySelectorAll('th, td, caption, p, dd, li, h1, h2, h3')]
+  .filter(e => e.checkVisibility() && !e.closest('.visually-hidden, svg') && e.textContent.trim().length > 14)
+  .filter(e => { const box = e.getBoundingClientRect(); return box.width > 1 && box.width < 60
+    && box.height > 60; }).map(e => e.tagName + ' ' + e.textContent.trim().slice(0, 40))"""
 TEXT_PX = """Math.min(...[...document.querySelectorAll('.panels svg')].filter(s => s.checkVisibility())
   .flatMap(s => [...s.querySelectorAll('text')].map(t =>
     parseFloat(getComputedStyle(t).fontSize) * s.clientWidth / s.viewBox.baseVal.width)))"""
@@ -58,6 +63,7 @@ def test_pages_fit_without_errors_or_requests(
     browser.evaluate(OPEN_ALL)
     assert browser.evaluate("document.documentElement.scrollWidth <= innerWidth")
     assert browser.evaluate(SCROLLING) == []
+    assert browser.evaluate(SQUEEZED) == []
     assert browser.errors == []
     assert browser.requests == []
 
