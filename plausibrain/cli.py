@@ -227,6 +227,7 @@ def run(
         n_processes,
         name_value_pairs,
         paths_of,
+        uses_gpu,
     )
     from plausibrain.forecast import forecast
     from plausibrain.pipeline import run as run_pipeline
@@ -256,7 +257,8 @@ def run(
     )
     require_same_or_overwrite(plan, overwrite=overwrite)
     if dry_run:
-        cost = forecast(plan, n_processes=n_processes(processes, device))
+        n, gpu = n_processes(processes, "cpu"), uses_gpu(device)
+        cost = forecast(plan, n_processes=min(n, 2) if gpu and processes <= 0 else n, gpu=gpu)
         _show(as_json, cost.text, **cost.as_dict())
         return
     if sbatch:

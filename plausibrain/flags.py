@@ -169,6 +169,13 @@ def n_processes(n: int, device: str) -> int:
     return min(2, most) if choose_device(device).startswith("cuda") else most
 
 
+def uses_gpu(device: str) -> bool:
+    """Tell whether a device is a GPU: one that is named, even if this machine has none, or one that is here."""
+    from plausibrain.cohorts.arithmetic import choose_device
+
+    return device.startswith("cuda") or choose_device(device).startswith("cuda")
+
+
 def numbers(text: str, flag: str) -> tuple[float, ...]:
     """Return the numbers of a flag such as ``10,40,80``; none of an empty one.
 

@@ -3,12 +3,15 @@
 Rates are those of the package's own pages: an image of 2 mm takes 3.46 s of one core to segment, 0.14 s to
 measure and 0.73 s to extract features from (``docs/benchmarks.md``, the demo); a sample of the latent
 diffusion takes 15 s (``docs/models.md``). Networks and measures work voxel by voxel, so an image of 1 mm
-takes eight times as long. Machines differ by a factor of two either way and a GPU is many times faster: a
-forecast is an order of magnitude.
+takes eight times as long. On a GPU the processor keeps what is not done by networks, 35 % of a segmentation
+(``python -m benchmarks.network_share``). A pass of the network takes at most as long as a step of its
+training, 40 ms (``docs/segmenter.md``), and a sample of the latent diffusion at most as long as one of the
+published size, 1.15 s (``docs/gpu.md``). Machines differ by a factor of two either way: a forecast is an order
+of magnitude.
 """
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +25,8 @@ COARSE_SEGMENTER = "_2mm"
 #: Seconds of one core for an image of 2 mm, and how much larger a head of 1 mm is.
 SEGMENT_SECONDS, MEASURE_SECONDS, FINE_FACTOR = 3.46, 0.14 + 0.73, 8.0
 SAMPLE_SECONDS = 15.0
+#: On a data-centre GPU, and the part of a segmentation that networks take on a CPU.
+GPU_SEGMENT_SECONDS, GPU_SAMPLE_SECONDS, NETWORK_SHARE = 0.04, 1.15, 0.65
 #: Label maps, measures and features, and a sampled image, of 2 mm and compressed.
 MEASURED_BYTES, SAMPLED_BYTES = 0.25e6, 1.0e6
 #: Analysis and report with 2,000 resamples, and the run folder, by itself.
@@ -30,12 +35,13 @@ ANALYSIS_SECONDS, REPORT_BYTES = 45.0, 8e6
 
 @dataclass(frozen=True)
 class Step:
-    """One step of a run: how many images, seconds of one core, bytes on disk."""
+    """One step of a run: how many images, seconds of one core, bytes on disk, seconds of a GPU."""
 
     name: str
     images: int
     core_seconds: float
     bytes: float
+    gpu_seconds: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -44,11 +50,12 @@ class Forecast:
 
     steps: tuple[Step, ...]
     n_processes: int
+    gpu: bool = False
 
     @property
     def seconds(self) -> float:
-        """Time on the clock: images are shared among processes, the analysis is not."""
-        parts = (s.core_seconds / (self.n_processes if s.images else 1) for s in self.steps)
+        """Time on the clock: images are shared among processes, the analysis and the GPU are not."""
+        parts = (s.core_seconds / (self.n_processes if s.images else 1) + s.gpu_seconds for s in self.steps)
         return float(sum(parts))
 
     @property
@@ -59,26 +66,29 @@ class Forecast:
     @property
     def text(self) -> str:
         """The forecast in lines."""
-        lines = [f"{'step':<30} {'images':>8} {'one core':>14} {'disk':>9}"]
-        lines += [
-            f"{s.name:<30} {s.images or '':>8} {clock(s.core_seconds):>14} {_size(s.bytes):>9}"
-            for s in self.steps
-        ]
+        head = f" {'GPU':>9}" if self.gpu else ""
+        lines = [f"{'step':<30} {'images':>8} {'one core':>14} {'disk':>9}{head}"]
+        for s in self.steps:
+            gpu = f" {clock(s.gpu_seconds) if s.gpu_seconds else '':>9}" if self.gpu else ""
+            numbers = f"{s.images or '':>8} {clock(s.core_seconds):>14} {_size(s.bytes):>9}{gpu}"
+            lines.append(f"{s.name:<30} {numbers}".rstrip())
+        where = "and one GPU" if self.gpu else "on CPU"
         processes = f"{self.n_processes} process{'es' if self.n_processes > 1 else ''}"
         return "\n".join(
-            [*lines, "", f"About {clock(self.seconds)} with {processes} on CPU, {_size(self.bytes)} of disk. "
-             "Rates are of the order of magnitude. Nothing was written."]
+            [*lines, "", f"About {clock(self.seconds)} with {processes} {where}, {_size(self.bytes)} of "
+             "disk. Rates are of the order of magnitude. Nothing was written."]
         )  # fmt: skip
 
     def as_dict(self) -> dict[str, Any]:
         """Return the forecast for JSON."""
         steps = [asdict(step) for step in self.steps]
         return {
-            "steps": steps, "n_processes": self.n_processes, "seconds": self.seconds, "bytes": self.bytes,
+            "steps": steps, "n_processes": self.n_processes, "gpu": self.gpu, "seconds": self.seconds,
+            "bytes": self.bytes,
         }  # fmt: skip
 
 
-def forecast(config: RunConfig, *, n_processes: int) -> Forecast:
+def forecast(config: RunConfig, *, n_processes: int, gpu: bool = False) -> Forecast:
     """Read the cohorts of a run, which also checks them, and say what the run will cost.
 
     Parameters
@@ -86,13 +96,25 @@ def forecast(config: RunConfig, *, n_processes: int) -> Forecast:
     config : RunConfig
     n_processes : int
         Processes that work on images.
+    gpu : bool
+        Whether networks run on a GPU.
 
     Raises
     ------
     DataError
         When a cohort cannot be read.
     """
-    return Forecast(tuple(_steps(config)), n_processes)
+    return Forecast(tuple(map(_on_gpu, _steps(config)) if gpu else _steps(config)), n_processes, gpu)
+
+
+def _on_gpu(step: Step) -> Step:
+    """Move what networks do from the processor to a GPU."""
+    if step.name.startswith("sample"):
+        return replace(step, core_seconds=0.0, gpu_seconds=step.images * GPU_SAMPLE_SECONDS)
+    if step.name.startswith("segment"):
+        seconds = GPU_SEGMENT_SECONDS * step.core_seconds / SEGMENT_SECONDS
+        return replace(step, core_seconds=step.core_seconds * (1 - NETWORK_SHARE), gpu_seconds=seconds)
+    return step
 
 
 def _steps(config: RunConfig) -> Iterator[Step]:

@@ -10,6 +10,7 @@ from plausibrain.cohorts.cohort import write_cohort
 from plausibrain.cohorts.errors import DataError
 from plausibrain.config import RunConfig
 from plausibrain.finished_run import differences, finished_run, require_same_or_overwrite
+from plausibrain.flags import uses_gpu
 from plausibrain.forecast import ANALYSIS_SECONDS, forecast
 from plausibrain.provenance import describe_cohort
 from tests.unit.analysis.factory import normal_cohort
@@ -98,3 +99,26 @@ def test_a_run_with_a_generator_may_be_repeated(config: RunConfig) -> None:
     other = RunConfig.model_validate(asked.model_dump() | {"generator": {"model": "ldm", "n": 11}})
     with pytest.raises(DataError, match="generator"):
         require_same_or_overwrite(other, overwrite=False)
+
+
+def test_a_forecast_for_a_gpu_moves_the_networks_there(config: RunConfig) -> None:
+    fields = config.model_dump() | {"generated": None, "generator": {"model": "ldm", "n": 100}}
+    planned = RunConfig.model_validate(fields)
+    plain, fast = (forecast(planned, n_processes=1, gpu=gpu) for gpu in (False, True))
+    steps = {step.name.split()[0]: (step, other) for step, other in zip(plain.steps, fast.steps, strict=True)}
+    sample, on_gpu = steps["sample"]
+    assert on_gpu.core_seconds == 0
+    assert 0 < on_gpu.gpu_seconds < sample.core_seconds
+    segment, on_gpu = steps["segment"]
+    assert 0 < on_gpu.core_seconds < segment.core_seconds
+    assert steps["measure"][0] == steps["measure"][1]
+    assert fast.seconds < plain.seconds / 3
+    assert fast.seconds == pytest.approx(sum(s.core_seconds + s.gpu_seconds for s in fast.steps))
+    assert "and one GPU" in fast.text
+    assert "GPU" not in plain.text
+    assert fast.as_dict()["gpu"] is True
+
+
+def test_a_gpu_that_is_named_is_forecast_where_there_is_none() -> None:
+    assert uses_gpu("cuda:1")
+    assert not uses_gpu("cpu")
