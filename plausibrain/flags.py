@@ -170,7 +170,7 @@ def n_processes(n: int, device: str) -> int:
 
 
 def uses_gpu(device: str) -> bool:
-    """Tell whether a device is a GPU: one that is named, even if this machine has none, or one that is here."""
+    """Tell whether a device is a GPU: one that is named, even if there is none here, or one that is here."""
     from plausibrain.cohorts.arithmetic import choose_device
 
     return device.startswith("cuda") or choose_device(device).startswith("cuda")

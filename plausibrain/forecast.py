@@ -6,8 +6,8 @@ diffusion takes 15 s (``docs/models.md``). Networks and measures work voxel by v
 takes eight times as long. On a GPU the processor keeps what is not done by networks, 35 % of a segmentation
 (``python -m benchmarks.network_share``). A pass of the network takes at most as long as a step of its
 training, 40 ms (``docs/segmenter.md``), and a sample of the latent diffusion at most as long as one of the
-published size, 1.15 s (``docs/gpu.md``). Machines differ by a factor of two either way: a forecast is an order
-of magnitude.
+published size, 1.15 s (``docs/gpu.md``). Machines differ by a factor of two either way: a forecast is an
+order of magnitude.
 """
 
 from collections.abc import Iterator
