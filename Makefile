@@ -8,7 +8,7 @@ demo: .venv/installed
 	$(BIN)/plausibrain demo --out demo
 
 test: .venv/tested-tools lint imports types
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest -n auto --dist worksteal
 
 setup: .venv/tested-tools
 
@@ -33,7 +33,7 @@ types: .venv/tested-tools
 	$(BIN)/mypy
 
 quick: .venv/tested-tools
-	$(BIN)/python -m pytest -n auto -m "not slow"
+	$(BIN)/python -m pytest -n auto --dist worksteal -m "not slow"
 
 format: .venv/tested-tools
 	$(BIN)/ruff format .

@@ -28,7 +28,7 @@ def subjects_hash(subjects: np.ndarray) -> str:
     subjects : ndarray of str, (n,)
         Subject id of each row.
     """
-    text = "\n".join(sorted({str(p) for p in subjects}))
+    text = "\n".join(sorted({str(p) for p in np.asarray(subjects).tolist()}))
     return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -32,6 +32,13 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
+@pytest.fixture
+def without_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave figures out of reports: half the time of a quick run, where a test reads tables and words."""
+    monkeypatch.setattr("plausibrain.reports.report.figures_of", lambda *_: [])
+    monkeypatch.setattr("plausibrain.reports.report.write_figures", lambda *_, **__: [])
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo) -> Iterator[None]:
     """Turn every skip into a failure when PLAUSIBRAIN_REQUIRE_ALL=1, but for the want of a browser."""

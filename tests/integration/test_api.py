@@ -82,6 +82,7 @@ def test_results_are_tables(result: pb.Result) -> None:
         result.plot("size_forrest")
 
 
+@pytest.mark.usefixtures("without_figures")
 def test_a_saved_result_is_the_same_and_is_compared_and_checked(result: pb.Result, tmp_path: Path) -> None:
     page = result.save(tmp_path / "run")
     assert page.is_file()

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from plausibrain.analysis.settings import Settings
 from tests.integration.conftest import Command
 
 ALL_TABLES = (
@@ -40,10 +41,13 @@ def test_run_writes_page_scorecard_and_tables(run_folder: Path) -> None:
         assert (run_folder / "tables" / f"{name}.json").exists(), "every table has a data dictionary"
 
 
-def test_same_configuration_gives_the_same_numbers(
+@pytest.mark.usefixtures("without_figures")
+def test_same_configuration_gives_the_same_numbers_and_json_is_the_scorecard(
     run_folder: Path, tables: dict[str, Path], tmp_path: Path, command: Command
 ) -> None:
-    assert command("run", tables["config"], "--out", tmp_path / "again", "--quiet").code == 0
+    outcome = command("run", tables["config"], "--out", tmp_path / "again", "--quiet", "--json")
+    assert outcome.code == 0
+    assert json.loads(outcome.out) == json.loads((tmp_path / "again" / "scorecard.json").read_text())
     for name in ("results", "draws", "null_draws"):
         first = (run_folder / "tables" / f"{name}.tsv").read_bytes()
         assert first == (tmp_path / "again" / "tables" / f"{name}.tsv").read_bytes()
@@ -55,6 +59,7 @@ def test_report_is_redrawn_from_tables_alone(run_folder: Path, tmp_path: Path, c
     assert (tmp_path / "page.html").read_bytes() == (run_folder / "report.html").read_bytes()
 
 
+@pytest.mark.usefixtures("without_figures")
 def test_compare_and_check(
     run_folder: Path, tables: dict[str, Path], tmp_path: Path, command: Command
 ) -> None:
@@ -71,6 +76,7 @@ def test_compare_and_check(
     assert (tmp_path / "check" / "check.xml").exists()
 
 
+@pytest.mark.usefixtures("without_figures")
 def test_other_settings_are_another_protocol(
     run_folder: Path, tables: dict[str, Path], tmp_path: Path, command: Command
 ) -> None:
@@ -80,11 +86,7 @@ def test_other_settings_are_another_protocol(
     assert "settings.seed" in outcome.err
 
 
-def test_json_output_is_the_scorecard(tables: dict[str, Path], tmp_path: Path, command: Command) -> None:
-    outcome = command("run", tables["config"], "--out", tmp_path / "r", "--quiet", "--json")
-    assert json.loads(outcome.out) == json.loads((tmp_path / "r" / "scorecard.json").read_text())
-
-
+@pytest.mark.usefixtures("without_figures")
 def test_a_killed_run_leaves_no_half_file_and_repeats_cleanly(
     tables: dict[str, Path], tmp_path: Path, command: Command
 ) -> None:
@@ -105,7 +107,10 @@ def test_a_killed_run_leaves_no_half_file_and_repeats_cleanly(
 
 
 @pytest.mark.slow
-def test_demo(tmp_path: Path, command: Command) -> None:
+@pytest.mark.usefixtures("without_figures")
+def test_demo(tmp_path: Path, command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = Settings(n_resamples=300, n_splits=40, wasabi_repeats=10)
+    monkeypatch.setattr("plausibrain.demo.Settings", lambda: settings)
     outcome = command("demo", "--tables", "--out", tmp_path / "demo", "--n", "200", "--quiet")
     assert outcome.code == 0
     assert "comparison:" in outcome.out

@@ -5,15 +5,19 @@ Numbered as in the survey of peers the project was planned with: 5, 7, 8, 9 and 
 
 import re
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from plausibrain.analysis.analyse import analyse, judge
 from plausibrain.analysis.evaluate import Pairs, evaluate_headline
 from plausibrain.analysis.joint_design import build_frame
+from plausibrain.analysis.quantities import all_estimates
 from plausibrain.analysis.registry import all_headlines
+from plausibrain.analysis.results import COLUMNS
 from plausibrain.analysis.sample import prepare_samples
 from plausibrain.analysis.settings import Settings
 from plausibrain.analysis.transport import assignment_cost
@@ -25,14 +29,26 @@ from plausibrain.generation.injection import inject
 ROOT = Path(__file__).parents[2]
 SETTINGS = Settings(n_resamples=300, n_splits=40, wasabi_repeats=20)
 REFERENCE, GENERATED = table_cohort(120, seed=1, name="r"), table_cohort(110, seed=2, name="g")
+WASABI = next(p for p in all_headlines() if p.name == "wasabi")
 
 
 def headlines(card):
     return {h["name"]: h for question in card["questions"] for h in question["headlines"]}
 
 
-def judged_wasabi(generated: Cohort) -> dict[str, object]:
-    return headlines(judge(REFERENCE, generated, SETTINGS))["wasabi"]
+def pairs_of(generated: Cohort) -> Pairs:
+    return Pairs.of(build_frame(prepare_samples(REFERENCE, generated, min_subjects=10), SETTINGS))
+
+
+def rows_of_wasabi(pairs: Pairs) -> pd.DataFrame:
+    """Return the rows of the table of results that belong to the published distance."""
+    plugin = next(p for p in all_estimates() if p.name == "wasabi_published")
+    return plugin(pairs).reindex(columns=COLUMNS)
+
+
+@cache
+def sound_rows() -> pd.DataFrame:
+    return rows_of_wasabi(pairs_of(GENERATED))
 
 
 def test_5_head_size_is_tested_and_d_has_interval_p_and_correction():
@@ -58,10 +74,9 @@ def test_5_head_size_is_tested_and_d_has_interval_p_and_correction():
 @pytest.mark.parametrize("n", [40, 110])
 def test_7_wasabi_works_below_500_subjects(n):
     """Published: 500 subjects are drawn without replacement from any cohort, which fails below 500."""
-    small = table_cohort(n, seed=4, name="g")
-    found = analyse(REFERENCE, small, SETTINGS)
-    assert headlines(found.scorecard)["wasabi"]["status"] == "ok"
-    rows = found.tables["results"].query("analysis == 'wasabi'")
+    pairs = pairs_of(table_cohort(n, seed=4, name="g"))
+    assert np.isfinite(evaluate_headline(WASABI, pairs).estimate)
+    rows = rows_of_wasabi(pairs)
     assert set(rows["quantity"]) == {"wasabi_published", "wasabi_plain"}
     assert (rows["n_generated"] <= n).all()
     assert np.isfinite(rows["estimate"].astype(float)).all()
@@ -93,10 +108,7 @@ def test_8_real_against_real_uses_disjoint_subjects():
 
 
 def test_8_the_null_of_a_run_is_that_of_a_fresh_cohort():
-    wasabi = next(p for p in all_headlines() if p.name == "wasabi")
-    found = evaluate_headline(
-        wasabi, Pairs.of(build_frame(prepare_samples(REFERENCE, GENERATED, min_subjects=10), SETTINGS))
-    )
+    found = evaluate_headline(WASABI, pairs_of(GENERATED))
     weights = Pairs.of(found.frame).null
     assert not (weights.reference.weights & weights.generated.weights).any()
     assert np.median(found.matched) == pytest.approx(np.median(found.null), rel=0.15)
@@ -107,39 +119,39 @@ def test_9_a_global_volume_bias_is_seen_where_the_published_rescaling_hides_it()
     # Every structure 15 % too large in heads of the right size.
     larger = GENERATED.volumes.drop(columns="TIV") * 1.15
     biased = replace(GENERATED, volumes=larger.assign(TIV=GENERATED.volumes["TIV"]))
-    clean, found = analyse(REFERENCE, GENERATED, SETTINGS), analyse(REFERENCE, biased, SETTINGS)
+    biased_rows = rows_of_wasabi(pairs_of(biased))
 
-    def estimate(result, quantity):
-        rows = result.tables["results"].query("analysis == 'wasabi' and quantity == @quantity")
-        return float(rows["estimate"].iloc[0]), float(rows["null_high"].iloc[0])
+    def estimate(rows, quantity):
+        row = rows[rows["quantity"] == quantity].iloc[0]
+        return float(row["estimate"]), float(row["null_high"])
 
     hidden, seen = (
-        estimate(found, q)[0] / estimate(clean, q)[0] for q in ("wasabi_published", "wasabi_plain")
+        estimate(biased_rows, q)[0] / estimate(sound_rows(), q)[0]
+        for q in ("wasabi_published", "wasabi_plain")
     )
     assert hidden == pytest.approx(1.0, abs=0.1)
     assert seen > 3
-    plain, null_high = estimate(found, "wasabi_plain")
+    plain, null_high = estimate(biased_rows, "wasabi_plain")
     assert plain > null_high
-    verdicts = {name: h["verdict"] for name, h in headlines(found.scorecard).items()}
+    verdicts = {name: h["verdict"] for name, h in headlines(judge(REFERENCE, biased, SETTINGS)).items()}
     assert [verdicts[name] for name in ("wasabi", "size_within", "size_worst")] == ["fail"] * 3
 
 
 def test_10_the_spread_over_subsamples_is_not_called_an_error():
     """Published: repeated subsamples without replacement are called bootstrap and their SD an error."""
-    rows = analyse(REFERENCE, GENERATED, SETTINGS).tables["results"].query("analysis == 'wasabi'")
+    rows = sound_rows()
     assert rows["ci_level"].isna().all()
     published = rows.query("quantity == 'wasabi_published'")["reason"].iloc[0]
     assert "not a confidence interval" in published
     text = (ROOT / "analysis" / "estimates" / "wasabi_published.py").read_text(encoding="utf-8").lower()
     for phrase in ("standard error", "bootstrap", "confidence interval"):
-        for found in re.finditer(re.escape(phrase), text):
-            assert "not a" in text[max(0, found.start() - 30) : found.start()], phrase
+        for match in re.finditer(re.escape(phrase), text):
+            assert "not a" in text[max(0, match.start() - 30) : match.start()], phrase
 
 
 @pytest.mark.slow
 def test_10_the_interval_of_wasabi_covers():
     """The interval is about what this n gives on average; 60 comparisons of two populations that differ."""
-    wasabi = next(p for p in all_headlines() if p.name == "wasabi")
     found = []
     for k in range(60):
         generated = inject(
@@ -149,7 +161,7 @@ def test_10_the_interval_of_wasabi_covers():
             prepare_samples(table_cohort(80, seed=600 + 2 * k, name="r"), generated, min_subjects=10),
             SETTINGS,
         )
-        h = evaluate_headline(wasabi, Pairs.of(frame))
+        h = evaluate_headline(WASABI, Pairs.of(frame))
         found.append((h.estimate, *h.interval(0.95)))
     estimate, low, high = np.array(found).T
     covered = np.mean((low <= estimate.mean()) & (estimate.mean() <= high))
