@@ -7,7 +7,7 @@ the networks that the architecture describes.
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from plausibrain.cohorts.errors import DataError
 from plausibrain.cohorts.store import Store, hash_file, write_atomic, write_text_atomic
 from plausibrain.cohorts.text_files import read_json
+from plausibrain.generation.architectures import CheckpointFile, check_part
 from plausibrain.generation.model import ImageGrid
 from plausibrain.generation.scaler import ConditionScaler
 
@@ -53,6 +54,37 @@ class Checkpoint:
     weights: Mapping[str, "Tensor"] = field(default_factory=dict)
     hash: str = ""
 
+    def build(self, make: Callable[[Mapping[str, Any]], Mapping[str, "nn.Module"]]) -> dict[str, "nn.Module"]:
+        """Return the networks of the architecture with these weights.
+
+        Shapes are compared before a network takes memory: the architecture is a claim of the file.
+
+        Parameters
+        ----------
+        make : callable
+            From an architecture to networks with fresh weights, by name.
+
+        Raises
+        ------
+        DataError
+            When the networks cannot be made, or the weights do not fit them.
+        """
+        import torch
+
+        with torch.device("meta"):
+            self._require_fit(make(self.architecture))
+        networks = dict(make(self.architecture))
+        self.load_into(networks)
+        return networks
+
+    def require_conditions(self, n: int) -> None:
+        """Raise a `DataError` unless ranges are stated for as many conditions as the networks expect."""
+        if n != len(self.scaler.columns):
+            raise DataError(
+                f"the networks of this {self.model} checkpoint expect {n} conditions, its ranges name "
+                f"{len(self.scaler.columns)}; copy or train it again"
+            )
+
     def load_into(self, networks: Mapping[str, "nn.Module"]) -> None:
         """Put the weights into networks; every name and shape must match.
 
@@ -66,16 +98,18 @@ class Checkpoint:
         DataError
             Lists what is missing, unexpected or of another shape.
         """
-        state = state_of(networks)
-        problems = _differences(state, self.weights)
+        self._require_fit(networks)
+        for name, network in networks.items():
+            network.load_state_dict(self.weights_of(name))
+            network.eval().requires_grad_(requires_grad=False)
+
+    def _require_fit(self, networks: Mapping[str, "nn.Module"]) -> None:
+        problems = _differences(state_of(networks), self.weights)
         if problems:
             raise DataError(
                 f"the weights do not fit the architecture of this {self.model} checkpoint: {problems}; "
                 "it was made by another version or put together by hand, train or fetch it again"
             )
-        for name, network in networks.items():
-            network.load_state_dict(self.weights_of(name))
-            network.eval().requires_grad_(requires_grad=False)
 
     def weights_of(self, network: str) -> dict[str, "Tensor"]:
         """Return the weights of one network by the names of its parameters; empty when it has none."""
@@ -183,12 +217,6 @@ def state_of(networks: Mapping[str, "nn.Module"]) -> dict[str, "Tensor"]:
     }
 
 
-_PARTS: dict[str, type] = {
-    "model": str, "architecture": dict, "grid": dict, "conditions": dict, "facts": dict,
-    "weights_sha256": str,
-}  # fmt: skip
-
-
 def _write_description(folder: Path, description: Mapping[str, Any]) -> None:
     write_text_atomic(folder / DESCRIPTION, json.dumps(description, indent=1, ensure_ascii=False) + "\n")
 
@@ -207,9 +235,7 @@ def _read_description(path: Path) -> dict[str, Any]:
         raise DataError(
             f"{path} has format {file_format}, this version reads {FORMAT}; install the version it needs"
         )
-    broken = [name for name, kind in _PARTS.items() if not isinstance(description.get(name), kind)]
-    if broken:
-        raise DataError(f"{path} lacks {', '.join(broken)}; copy or train the checkpoint again")
+    check_part(CheckpointFile, description, str(path))
     return description
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from torch import nn
 
 from plausibrain.cohorts.errors import DataError
+from plausibrain.generation.architectures import BrainSynthPart, check_part
 from plausibrain.generation.brainsynth.autoencoder import CodeAutoencoder
 from plausibrain.generation.brainsynth.transformer import CodeTransformer
 from plausibrain.generation.training.task import Request, StagePlan
@@ -153,9 +154,7 @@ def build_networks(architecture: Mapping[str, Any]) -> dict[str, nn.Module]:
     DataError
         When a part is missing or no such network exists.
     """
-    absent = [name for name in ("autoencoder", "transformer", "n_times") if name not in architecture]
-    if absent:
-        raise DataError(f"the architecture lacks {', '.join(absent)}; train or fetch the checkpoint again")
+    check_part(BrainSynthPart, architecture, "the architecture of this BrainSynth")
     try:
         return {
             "autoencoder": CodeAutoencoder(**architecture["autoencoder"]),

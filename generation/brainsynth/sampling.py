@@ -205,8 +205,8 @@ def from_checkpoint(checkpoint: Checkpoint, settings: Settings) -> BrainSynth:
     DataError
         When weights, architecture, grid and settings do not fit each other.
     """
-    networks = build_networks(checkpoint.architecture)
-    checkpoint.load_into(networks)
+    networks = checkpoint.build(build_networks)
+    checkpoint.require_conditions(int(checkpoint.architecture["transformer"]["n_conditions"]))
     for network in networks.values():
         network.to(settings.device)
     autoencoder = cast(CodeAutoencoder, networks["autoencoder"])

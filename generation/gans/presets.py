@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from plausibrain.cohorts.errors import DataError
+from plausibrain.generation.architectures import GeneratorPart, check_part
 from plausibrain.generation.networks.critic import Critic
 from plausibrain.generation.networks.volume_encoder import VolumeEncoder
 from plausibrain.generation.networks.volume_generator import VolumeGenerator
@@ -105,6 +106,7 @@ def architecture_of(preset: Preset, shape: Sequence[int], n_conditions: int) -> 
 
 def build_generator(architecture: Mapping[str, Any]) -> VolumeGenerator:
     """Return a generator with fresh weights; `DataError` when the architecture is none."""
+    check_part(GeneratorPart, architecture, "the architecture of this generator")
     try:
         return VolumeGenerator(**architecture)
     except (TypeError, ValueError, IndexError, RuntimeError) as error:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -80,8 +80,9 @@ def from_checkpoint(checkpoint: Checkpoint, *, truncation: float, device: str) -
     """
     if truncation < 0:
         raise DataError(f"expected a truncation of 0 or more, got {truncation}")
-    generator = build_generator(checkpoint.architecture)
-    checkpoint.load_into({"generator": generator})
+    networks = checkpoint.build(lambda architecture: {"generator": build_generator(architecture)})
+    generator = cast(VolumeGenerator, networks["generator"])
+    checkpoint.require_conditions(int(checkpoint.architecture["n_conditions"]))
     if generator.shape != checkpoint.grid.shape:
         raise DataError(
             f"the architecture makes {generator.shape} voxels, the grid of the checkpoint has "

@@ -5,7 +5,7 @@ from typing import Any
 
 from torch import nn
 
-from plausibrain.cohorts.errors import DataError
+from plausibrain.generation.architectures import LatentDiffusionPart, check_part
 from plausibrain.generation.ldm.networks import FoldedAutoencoder, LatentScale, build_unet
 from plausibrain.generation.ldm.schedule import Schedule
 
@@ -16,9 +16,9 @@ def build_networks(architecture: Mapping[str, Any]) -> dict[str, nn.Module]:
     Raises
     ------
     DataError
-        When a part is missing or no such network exists.
+        When a part is missing, of another type or size, or no such network exists.
     """
-    _require(architecture, ("fold", "autoencoder", "unet", "schedule"))
+    check_part(LatentDiffusionPart, architecture, "the architecture of this latent diffusion model")
     autoencoder = FoldedAutoencoder(architecture["autoencoder"], int(architecture["fold"]))
     unet, scale = build_unet(architecture["unet"]), LatentScale(autoencoder.latent_channels)
     return {"autoencoder": autoencoder, "unet": unet, "latents": scale}
@@ -26,14 +26,5 @@ def build_networks(architecture: Mapping[str, Any]) -> dict[str, nn.Module]:
 
 def build_schedule(architecture: Mapping[str, Any]) -> Schedule:
     """Return the noise schedule of an architecture; `DataError` when it is none."""
-    _require(architecture, ("schedule",))
-    try:
-        return Schedule(**architecture["schedule"])
-    except TypeError as error:
-        raise DataError(f"the noise schedule of the architecture cannot be read ({error})") from error
-
-
-def _require(architecture: Mapping[str, Any], parts: tuple[str, ...]) -> None:
-    absent = [name for name in parts if name not in architecture]
-    if absent:
-        raise DataError(f"the architecture lacks {', '.join(absent)}; train or fetch the checkpoint again")
+    check_part(LatentDiffusionPart, architecture, "the architecture of this latent diffusion model")
+    return Schedule(**architecture["schedule"])

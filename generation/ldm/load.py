@@ -18,8 +18,8 @@ def from_checkpoint(checkpoint: Checkpoint, settings: Settings) -> LatentDiffusi
     DataError
         When weights and architecture do not fit each other.
     """
-    networks = build_networks(checkpoint.architecture)
-    checkpoint.load_into(networks)
+    networks = checkpoint.build(build_networks)
+    checkpoint.require_conditions(int(checkpoint.architecture["unet"]["cross_attention_dim"]))
     for network in networks.values():
         network.to(settings.device)
     autoencoder = cast(FoldedAutoencoder, networks["autoencoder"])
