@@ -11,6 +11,7 @@ from typing import Any
 
 from plausibrain.cohorts.errors import DataError
 from plausibrain.cohorts.text_files import read_json
+from plausibrain.generation.architectures import AutoencoderPart, SchedulePart, UnetPart, check_part
 from plausibrain.generation.ldm.schedule import Schedule
 
 CONFIG = Path("configs") / "inference.json"
@@ -118,6 +119,8 @@ def read_config(folder: Path) -> BundleConfig:
     layout = _layout(sections["autoencoder_def"], path)
     autoencoder = _arguments(sections["autoencoder_def"], layout, "AutoencoderKL", _AUTOENCODER, path)
     unet = _arguments(sections["diffusion_def"], layout, "DiffusionModelUNet", _UNET, path)
+    check_part(AutoencoderPart, autoencoder, f"{path}: autoencoder_def")
+    check_part(UnetPart, unet, f"{path}: diffusion_def")
     return BundleConfig(layout, autoencoder, unet, _schedule(sections["scheduler"], path))
 
 
@@ -179,14 +182,19 @@ def _schedule(section: Mapping[str, Any], path: Path) -> Schedule:
     keys = {key for key, _ in SCHEDULES}
     key = next((name for name in values if name in keys), "schedule")
     _exactly(values, _SCHEDULER | {key}, "DDIMScheduler", path)
-    spacing = SCHEDULES.get((key, values[key]))
+    spacing = SCHEDULES.get((key, str(values[key])))
     if spacing is None or values["clip_sample"] is not False:
         choices = " or ".join(value for name, value in SCHEDULES if name == key)
         raise DataError(
             f"{path}: expected clip_sample false and {key} {choices}, found {values['clip_sample']!r} and "
             f"{values[key]!r}"
         )
-    return Schedule(values["num_train_timesteps"], values["beta_start"], values["beta_end"], spacing)
+    schedule = {
+        "n_steps": values["num_train_timesteps"], "beta_start": values["beta_start"],
+        "beta_end": values["beta_end"], "schedule": spacing,
+    }  # fmt: skip
+    check_part(SchedulePart, schedule, f"{path}: scheduler")
+    return Schedule(**schedule)
 
 
 def _constants(section: Mapping[str, Any], path: Path) -> dict[str, Any]:

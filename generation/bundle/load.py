@@ -12,10 +12,10 @@ from plausibrain.cohorts.errors import DataError
 from plausibrain.cohorts.requested_volumes import BRAIN_NORMALISED, VENTRICLE
 from plausibrain.cohorts.store import Store, hash_file
 from plausibrain.generation.bundle.layout import BundleConfig, find_bundle, read_config
-from plausibrain.generation.bundle.weights import load_strictly, read_weights
+from plausibrain.generation.bundle.weights import fitting_weights, load_strictly, read_weights
 from plausibrain.generation.ldm.decoding import decoder_for
 from plausibrain.generation.ldm.fast import speed_up
-from plausibrain.generation.ldm.networks import FoldedAutoencoder, build_unet
+from plausibrain.generation.ldm.networks import FoldedAutoencoder, build_autoencoder, build_unet
 from plausibrain.generation.ldm.sampling import LatentDiffusion, Settings
 from plausibrain.generation.model import ImageGrid
 from plausibrain.generation.scaler import ConditionScaler
@@ -61,11 +61,15 @@ def from_bundle(folder: Path, settings: Settings, *, raw: bool = False) -> Laten
     folder = find_bundle(folder)
     config = read_config(folder)
     _check_conditioning(config, folder)
-    autoencoder = FoldedAutoencoder(config.autoencoder)
-    unet = build_unet(config.unet)
     files = folder / config.layout.autoencoder, folder / config.layout.unet
-    for network, path in zip((autoencoder.network, unet), files, strict=True):
-        load_strictly(network, read_weights(path), path)
+    weights = [read_weights(path) for path in files]
+    with torch.device("meta"):  # sizes are a claim of the configuration: compared before they take memory
+        plans = build_autoencoder(config.autoencoder), build_unet(config.unet)
+    for plan, tensors, path in zip(plans, weights, files, strict=True):
+        fitting_weights(plan, tensors, path)
+    autoencoder, unet = FoldedAutoencoder(config.autoencoder), build_unet(config.unet)
+    for network, tensors, path in zip((autoencoder.network, unet), weights, files, strict=True):
+        load_strictly(network, tensors, path)
     for module in (autoencoder, unet):
         module.eval().requires_grad_(requires_grad=False).to(settings.device)
     sizes = tuple(size * autoencoder.stride for size in LATENT_SIZES)

@@ -50,11 +50,17 @@ def read_weights(path: Path) -> dict[str, Tensor]:
 
 
 def load_strictly(network: nn.Module, weights: Mapping[str, Tensor], path: Path) -> None:
-    """Load weights of either layout into a network of MONAI; every name and shape must match.
+    """Load weights of either layout into a network of MONAI; see `fitting_weights`."""
+    network.load_state_dict(fitting_weights(network, weights, path))
+
+
+def fitting_weights(network: nn.Module, weights: Mapping[str, Tensor], path: Path) -> dict[str, Tensor]:
+    """Return weights of either layout under the names of a network of MONAI; names and shapes must match.
 
     Parameters
     ----------
     network : Module
+        May lie on the device "meta", where it takes no memory.
     weights : mapping of str to Tensor
     path : Path
         Their file, for messages.
@@ -79,7 +85,7 @@ def load_strictly(network: nn.Module, weights: Mapping[str, Tensor], path: Path)
     details = "; ".join(f"{what}: {_listing(names)}" for what, names in problems.items() if names)
     if details:
         raise DataError(f"{path} does not fit the networks of the configuration; {details}")
-    network.load_state_dict(tensors)
+    return tensors
 
 
 def in_port_names(weights: Mapping[str, Tensor], state: Mapping[str, Any]) -> dict[str, Tensor]:
