@@ -16,12 +16,15 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from plausibrain.cohorts.errors import DataError, ToolError
+from plausibrain.cohorts.text_files import require_regular_file
 
 #: Keras adds this to the variance in batch norm; torch's default differs.
 _EPSILON = 1e-3
 _FEATURES = 24
 _LEVELS = 5
 _QC_LEVELS = 4
+#: In one array; the largest of the published networks has a tenth of it.
+_MOST_NUMBERS = 2**26
 
 
 def _convolution(n_in: int, n_out: int, size: int = 3) -> nn.Conv3d:
@@ -148,7 +151,7 @@ def read_keras_weights(path: Path) -> dict[str, np.ndarray]:
     ToolError
         When h5py is not installed.
     DataError
-        When the file is not HDF5.
+        When the file is not HDF5, or holds anything but numbers, or more in one array than any network.
     """
     try:
         import h5py
@@ -158,14 +161,18 @@ def read_keras_weights(path: Path) -> dict[str, np.ndarray]:
 
     def collect(name: str, item: Any) -> None:  # noqa: ANN401, RUF100
         if isinstance(item, h5py.Dataset) and not name.startswith("optimizer_weights"):
+            if item.dtype.kind not in "fiu" or item.size is None or item.size > _MOST_NUMBERS:
+                raise ValueError(f"{name} holds {item.size} values of type {item.dtype}")
             parts = name.removeprefix("model_weights/").split("/")
-            arrays["/".join((parts[-2], parts[-1].split(":")[0]))] = np.asarray(item)
+            arrays["/".join((*parts[-2:-1], parts[-1].split(":")[0]))] = np.asarray(item)
 
+    require_regular_file(path)
     try:
         with h5py.File(path, "r") as file:
             file.visititems(collect)
-    except OSError as error:
-        raise DataError(f"{path}: not a readable HDF5 file ({error}); download the network again") from error
+    except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise DataError(f"{path}: not a readable HDF5 file ({reason}); download the network again") from error
     return arrays
 
 

@@ -20,9 +20,10 @@ from scipy import ndimage
 from torch import Tensor, nn
 from torch.nn import functional
 
-from plausibrain.cohorts.errors import ToolError
+from plausibrain.cohorts.errors import DataError, ToolError
 from plausibrain.cohorts.store import hash_file
 from plausibrain.cohorts.structures import STRUCTURES, TIV, names, structure
+from plausibrain.cohorts.text_files import require_regular_file
 from plausibrain.cohorts.volumes import LabelMap, Volume, resample, to_canonical
 from plausibrain.evaluation.networks.half_resolution_unet import channels_last
 from plausibrain.evaluation.networks.synthseg_network import (
@@ -42,6 +43,7 @@ PARCELS = np.array(sorted({0} | {s.index for s in STRUCTURES if s.atlas == "dk"}
 _CONNECTING = 0.25
 _QC_SIDE = 224
 _MULTIPLE = 32
+_MOST_LABEL_BYTES = 2**16
 
 
 @dataclass(frozen=True)
@@ -151,15 +153,27 @@ def _per_channel(folder: Path, name: str) -> np.ndarray | None:
     """Return a value per channel from an array with one value per label of the released label list."""
     if not (folder / name).is_file():
         return None
-    values = np.load(folder / name)
+    values = _whole_numbers(folder / name)
     list_path = folder / "synthseg_segmentation_labels_2.0.npy"
-    labels = np.load(list_path) if list_path.is_file() else LABELS
+    labels = _whole_numbers(list_path) if list_path.is_file() else LABELS
     _, first = np.unique(labels, return_index=True)
     if len(values) != len(labels) or len(first) != len(LABELS):
         raise ToolError(
             f"{folder / name}: {len(values)} values for {len(labels)} labels; use files of one release"
         )
     return np.asarray(values[first])
+
+
+def _whole_numbers(path: Path) -> np.ndarray:
+    """Return the short list of whole numbers in an array file; `DataError` when it holds anything else."""
+    require_regular_file(path, max_bytes=_MOST_LABEL_BYTES)
+    try:
+        values = np.load(path, allow_pickle=False)
+    except (ValueError, OSError, EOFError, MemoryError) as error:
+        raise DataError(f"{path}: no readable array ({str(error)[:200]}); download it again") from error
+    if not isinstance(values, np.ndarray) or values.ndim != 1 or values.dtype.kind not in "iu":
+        raise DataError(f"{path}: expected one row of whole numbers; download it again")
+    return values
 
 
 def _prepare(image: Volume) -> Volume:
