@@ -170,15 +170,29 @@ def _pack(draws: pd.DataFrame) -> dict[str, Any]:
 
 
 def _unpack(archive: object, path: Path) -> pd.DataFrame:
+    parts = _check_archive(archive, path)
     try:
-        parts = PackedDraws.model_validate(archive)
         shape = (len(parts.draw), len(parts.columns))
         values = np.frombuffer(_inflate(parts.data, 4 * shape[0] * shape[1]), dtype="<f4").reshape(shape)
-    except (ValidationError, ValueError, zlib.error, binascii.Error) as error:
+        if len(set(parts.draw)) < shape[0] or len(set(parts.columns)) < shape[1]:
+            raise ValueError("a resample or a headline stands twice")
+    except (ValueError, zlib.error, binascii.Error) as error:
         raise DataError(
             f"{path}: its bootstrap resamples cannot be read ({error}); write the baseline again"
         ) from None
     return pd.DataFrame(values.astype(np.float64), index=list(parts.draw), columns=list(parts.columns))
+
+
+def _check_archive(archive: object, path: Path) -> PackedDraws:
+    try:
+        return PackedDraws.model_validate(archive)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise DataError(
+            f"{path}: its bootstrap resamples cannot be read (draws.{place}: {first['msg'].lower()}, got "
+            f"{shown(first['input'])}); write the baseline again"
+        ) from None
 
 
 def _inflate(data: str, n_bytes: int) -> bytes:

@@ -11,6 +11,7 @@ from plausibrain.cohorts.errors import DataError
 from plausibrain.cohorts.schemas import SCHEMAS
 from plausibrain.cohorts.tables import read_table
 from plausibrain.cohorts.text_files import read_json
+from plausibrain.reports.run_files import RecordFile, ScorecardFile, check_file
 
 SCORECARD_SCHEMA = 2
 N_QUESTIONS = 10
@@ -82,7 +83,9 @@ def read_run(path: Path) -> Run:
         raise DataError(_no_run(path))
     scorecard = _read_json(path / "scorecard.json")
     _check_scorecard(scorecard, path / "scorecard.json")
-    run = Run(path, _read_json(path / "run.json"), scorecard)
+    record = _read_json(path / "run.json")
+    check_file(RecordFile, record, path / "run.json")
+    run = Run(path, record, scorecard)
     for name in REQUIRED_TABLES:
         run.table(name)
     return run
@@ -126,10 +129,7 @@ def _check_scorecard(scorecard: Mapping[str, Any], path: Path) -> None:
         raise DataError(
             f"expected {N_QUESTIONS} questions in {path}, but it has {count}; run the analysis again"
         )
-    for question in questions:
-        gaps = [key for key in ("number", "name", "verdict", "headlines") if key not in question]
-        if gaps:
-            raise DataError(f"a question in {path} lacks {', '.join(gaps)}; run the analysis again")
+    check_file(ScorecardFile, scorecard, path)
 
 
 def _read_table(folder: Path, name: str) -> pd.DataFrame:

@@ -322,8 +322,8 @@ def changed(folder, target, **changes):
     ("changes", "message"),
     [
         ({"architecture": {"channels": [8, 16]}}, "do not fit the architecture"),
-        ({"architecture": {"channels": []}}, "none that a generator can have"),
-        ({"architecture": {"surprise": 1}}, "none that a generator can have"),
+        ({"architecture": {"channels": []}}, "the architecture of this generator"),
+        ({"architecture": {"surprise": 1}}, "the architecture of this generator"),
         ({"grid": {"shape": [SIDE, SIDE, 14]}}, r"makes \(12, 12, 12\) voxels, the grid .* \(12, 12, 14\)"),
     ],
 )

@@ -61,7 +61,7 @@ def test_question_without_verdict_is_refused(copy: Path) -> None:
     card = json.loads((copy / "scorecard.json").read_text(encoding="utf-8"))
     del card["questions"][3]["verdict"]
     edit_scorecard(copy, **card)
-    with pytest.raises(DataError, match="lacks verdict"):
+    with pytest.raises(DataError, match="verdict: field required"):
         read_run(copy)
 
 
