@@ -216,8 +216,9 @@ def check_part(kind: type[BaseModel], data: object, where: str) -> None:
         kind.model_validate(dict(data) if isinstance(data, Mapping) else data)
     except ValidationError as error:
         first: Any = error.errors(include_url=False)[0]
-        place = ".".join(str(part) for part in first["loc"] if "[" not in str(part))
+        field = ".".join(str(part) for part in first["loc"] if "[" not in str(part))
+        place = f"{field}: " if field else ""
+        problem = first["msg"].removeprefix("Value error, ").lower()
         raise DataError(
-            f"{where}: {place + ': ' if place else ''}{first['msg'].lower()} (got {shown(first['input'])}); "
-            "train, fetch or copy it again"
+            f"{where}: {place}{problem} (got {shown(first['input'])}); train, fetch or copy it again"
         ) from None
