@@ -13,6 +13,8 @@ import platform
 import time
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -32,7 +34,7 @@ from plausibrain.generation.injection import inject
 CODING = "1=M,0=F"
 NAMES = ("brain_age", "brain_age_error", "sex_accuracy", "conditioning_age", "utility_only", "utility_added")
 SETTINGS = Settings(n_resamples=300, n_splits=40)
-#: Verdicts of these headlines do not look at splits, which take half of the time.
+#: Verdicts of these headlines do not look at splits, which take half of the time; see `trial_row`.
 QUICK = Settings(n_resamples=300, n_splits=20)
 N, N_BEST = 200, 4000
 DEFECTS = (
@@ -50,17 +52,18 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("--trials", type=int, default=60, help="Comparisons without a defect.")
     parser.add_argument("--power", type=int, default=20, help="Comparisons with each defect.")
+    parser.add_argument("--workers", type=int, default=1, help="Processes; no number depends on it.")
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
     lines = []
-    for line in page(options.data / "tables", options.trials, options.power):
+    for line in page(options.data / "tables", options.trials, options.power, options.workers):
         print(line, flush=True)
         lines.append(line)
     if options.out:
         options.out.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def page(tables: Path, trials: int, power: int) -> Iterator[str]:
+def page(tables: Path, trials: int, power: int, workers: int = 1) -> Iterator[str]:
     """Yield the lines of the page."""
     yield HEADER.format(
         command=f"python -m benchmarks.brain_age DATA --trials {trials} --power {power} --out docs/brain_age.md",
@@ -73,7 +76,7 @@ def page(tables: Path, trials: int, power: int) -> Iterator[str]:
     visits = [read_cohort(tables / f"NIMH_controls_v{i}.csv", sex_coding=CODING) for i in (1, 2)]
     yield from retest_section(*visits)
     yield from real_section(fcon, ixi, read_cohort(tables / "brainldm_synthseg.csv", name="Brain LDM"))
-    yield from simulated_section(trials, power)
+    yield from simulated_section(trials, power, workers)
 
 
 def complete(cohort: Cohort) -> tuple[np.ndarray, np.ndarray, np.ndarray, pd.DataFrame]:
@@ -230,7 +233,7 @@ def headline_rows(pairs: Pairs) -> Iterator[str]:
         yield f"| {plugin.label} | {h.estimate:.2f} {plugin.unit} | {low:.2f} to {high:.2f} | {np.nanmedian(h.null):.2f} | {verdict} |"
 
 
-def simulated_section(trials: int, power: int) -> Iterator[str]:
+def simulated_section(trials: int, power: int, workers: int) -> Iterator[str]:
     """Yield false alarms without a defect and power with each."""
     yield f"## Simulated cohorts: {N} reference and {N} generated subjects\n"
     yield from best_section()
@@ -244,22 +247,28 @@ def simulated_section(trials: int, power: int) -> Iterator[str]:
         + " | truth in the interval |\n|---|---|---|"
         + "---|" * (len(NAMES) + 1)
     )
+    cells = [("none", 0.0, trials), *((name, severity, power) for name, severity in DEFECTS)]
+    seconds = 0.0
+    with ProcessPoolExecutor(workers) as pool:
+        for line, own_seconds in pool.map(trial_row, *zip(*cells, strict=True)):
+            seconds += own_seconds
+            yield line
+    yield (
+        f"\n{seconds / sum(n for _, _, n in cells):.1f} s of one core per comparison for these {len(NAMES)} headlines ({QUICK.n_resamples} resamples; splits of "
+        "the reference, which decide none of these verdicts, are left out)."
+    )
+
+
+def trial_row(defect: str, severity: float, trials: int) -> tuple[str, float]:
+    """Judge some comparisons with one defect; return the row and the processor seconds it took."""
     start = time.process_time()
-    yield trial_row("none", 0.0, trials)
-    seconds = (time.process_time() - start) / trials
-    for name, severity in DEFECTS:
-        yield trial_row(name, severity, power)
-    yield f"\n{seconds:.1f} s of one core per comparison for these {len(NAMES)} headlines ({QUICK.n_resamples} resamples, {QUICK.n_splits} splits, which decide no verdict of these)."
-
-
-def trial_row(defect: str, severity: float, trials: int) -> str:
-    """Judge some comparisons with one defect."""
     estimates: dict[str, list[float]] = {name: [] for name in NAMES}
     fails: Counter[str] = Counter()
     truth = 1 - severity if defect in ("none", "flat_ageing") else None
     covered = 0
     for k in range(trials):
         pairs = pairs_of(*simulated(defect, severity, k), QUICK)
+        pairs = replace(pairs, null=pairs.null.first(1), matched=pairs.matched.first(1))
         for plugin in judged():
             h = evaluate_headline(plugin, pairs)
             estimates[plugin.name].append(h.estimate)
@@ -272,7 +281,8 @@ def trial_row(defect: str, severity: float, trials: int) -> str:
         for p in judged()
     ]
     coverage = "" if truth is None else f"{truth:g}: {covered} of {trials}"
-    return f"| {defect} | {severity:g} | {trials} | " + " | ".join(cells) + f" | {coverage} |"
+    row = f"| {defect} | {severity:g} | {trials} | " + " | ".join(cells) + f" | {coverage} |"
+    return row, time.process_time() - start
 
 
 def simulated(defect: str, severity: float, k: int) -> tuple[Cohort, Cohort]:

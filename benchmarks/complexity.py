@@ -25,6 +25,7 @@ from plausibrain.analysis.pair import Pair
 from plausibrain.analysis.sample import prepare_samples
 from plausibrain.analysis.settings import Settings
 from plausibrain.cohorts.cohort import Cohort
+from plausibrain.cohorts.errors import DataError
 from plausibrain.cohorts.lobes import lobe_of
 from plausibrain.cohorts.typical_geometry import typical_geometry
 from plausibrain.generation.demo_cohorts import table_cohort
@@ -73,6 +74,14 @@ def page(trials: int, power: int) -> Iterator[str]:
     yield f"\n{(time.process_time() - start) / n:.2f} s of one core per comparison."
 
 
+def simulated(seed: int, name: str) -> Cohort:
+    """Return subjects with parcels; another seed where a head is larger than the simulator allows."""
+    try:
+        return with_simulated_parcels(table_cohort(N, seed=seed, name=name), seed=seed)
+    except DataError:
+        return simulated(seed + 10_000, name)
+
+
 def one_lobe(cohort: Cohort, k: int) -> Cohort:
     """Shrink all parcels of a lobe alike, another lobe in every comparison."""
     volumes = cohort.volumes.copy()
@@ -88,10 +97,7 @@ def row(defect: str, severity: float, trials: int, change: Callable[[Cohort, int
     geometry = typical_geometry()
     rhos, fails, passes = [], 0, 0
     for k in range(trials):
-        reference, generated = (
-            with_simulated_parcels(table_cohort(N, seed=9000 + 2 * k + i, name=name), seed=9000 + 2 * k + i)
-            for i, name in enumerate("rg")
-        )
+        reference, generated = (simulated(9000 + 2 * k + i, name) for i, name in enumerate("rg"))
         table = complexity_table(
             point_estimates(reference, change(generated, k)),
             geometry,

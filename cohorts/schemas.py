@@ -8,6 +8,7 @@ _STRUCTURE = Column("structure", "str", "FreeSurfer name, TIV, a region, or empt
 _STATUS = Column("status", "str", "ok, or why there is no value: excluded, not_applicable, failed")
 _REASON = Column("reason", "str", "In words, why the status is not ok")
 
+NETWORK_AGE, NETWORK_SEX = "network_age", "network_sex_score"
 SUBJECTS_COLUMNS = (
     _ID,
     Column("subject", "str", "Cluster: rows of one subject, or of one requested metadata row, share it"),
@@ -27,6 +28,8 @@ SUBJECTS_COLUMNS = (
         "Brain volume normalised for head size (tissue over TIV, times a standard head) asked for",
         "mm3",
     ),
+    Column(NETWORK_AGE, "float", "Age that a network trained on the reference sees in the image", "years"),
+    Column(NETWORK_SEX, "float", "Its score of sex, positive for men"),
 )
 SUBJECTS_OPTIONAL = tuple(column.name for column in SUBJECTS_COLUMNS[4:])
 

@@ -1,7 +1,7 @@
 """What one run is told: two cohorts, settings, a folder. The same from flags and from a YAML file."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
@@ -180,6 +180,10 @@ class ImageSettings(BaseModel):
     n_geometry : int
         Reference subjects in whose label maps the folding of the cortex is measured, where parcels are; 0
         takes the typical folding of the package.
+    age_network : {"auto", "on", "off"}
+        Whether a network of age and sex is trained on the images of the reference; ``auto`` with a GPU.
+    age_network_least : int
+        Fewest reference images for it.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -187,6 +191,8 @@ class ImageSettings(BaseModel):
     extractors: dict[str, dict[str, str | int | float]] = Field(default_factory=dict)
     n_pairs: int = Field(1000, ge=0)
     n_geometry: int = Field(10, ge=0)
+    age_network: Literal["auto", "on", "off"] = "auto"
+    age_network_least: int = Field(200, ge=40)
 
 
 class RunConfig(BaseModel):

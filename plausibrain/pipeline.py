@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
+from plausibrain.age_network import with_network_ages, with_network_input
 from plausibrain.analysis.analyse import Analysis, Progress, analyse
 from plausibrain.cohorts.cohort import Cohort
 from plausibrain.cohorts.errors import DataError
@@ -109,6 +110,7 @@ def run_cohorts(
     progress: Progress | None = None,
 ) -> Path:
     """Analyse two cohorts that are already in memory; see `run`."""
+    config = with_network_input(config, reference, device)
     work = Work(config.out, config.cache, config.images, n_processes, device, progress)
     sources = {
         "reference": reference, "generated": generated, "training": training, "independent": independent,
@@ -126,6 +128,10 @@ def run_cohorts(
 def _analyse(cohorts: Mapping[str, Cohort], config: RunConfig, work: Work) -> tuple[Analysis, dict[str, Any]]:
     start, progress = time.monotonic(), work.progress
     visit, quality, features = measure_images(cohorts, config, work)
+    features = with_network_ages(
+        features, config.images, (config.cache or config.out) / "network", device=work.device,
+        seed=config.settings.seed, progress=progress,
+    )  # fmt: skip
     independent = visit.cohorts.get("independent")
     reference, generated = features.reference, features.generated
     analysis = analyse(
@@ -196,8 +202,10 @@ def visit_share(
     """
     if config.generator is not None:
         raise DataError("a run that samples its images has no shares; use `generate --share` first")
+    cohorts = read_cohorts(config)
+    config = with_network_input(config, cohorts["reference"], device)
     work = Work(config.out, config.cache, config.images, n_processes, device, progress, share)
-    visit_cohorts(read_cohorts(config), work, segmenters=_segmenters(config))
+    visit_cohorts(cohorts, work, segmenters=_segmenters(config))
 
 
 def measure_run(config: RunConfig, *, n_processes: int, progress: Progress | None = None) -> None:
