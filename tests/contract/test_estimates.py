@@ -19,7 +19,7 @@ from plausibrain.analysis.results import COLUMNS
 from plausibrain.analysis.sample import prepare_samples
 from plausibrain.analysis.settings import Settings
 from plausibrain.cohorts.cohort import Cohort
-from plausibrain.cohorts.schemas import SCHEMAS
+from plausibrain.cohorts.schemas import NETWORK_AGE, NETWORK_SEX, SCHEMAS
 from plausibrain.cohorts.structures import STRUCTURES, find_structure
 from plausibrain.cohorts.tables import read_table, write_table
 from plausibrain.evaluation.diversity.pair_table import all_similarities
@@ -35,6 +35,17 @@ REFERENCE, GENERATED = (
 )
 INDEPENDENT = patients_and_controls(60, 4, years=6.0)
 REFERENCE = with_subjects(REFERENCE, site=[f"site {k % 3}" for k in range(130)])
+
+
+def with_network(cohort: Cohort, seed: int) -> Cohort:
+    """The cohort with ages and sexes that a network saw, roughly."""
+    rng, n = np.random.default_rng(seed), len(cohort)
+    ages = 0.8 * cohort.subjects["age"].astype(float) + rng.normal(10, 5, n)
+    scores = cohort.subjects["sex"].eq("M") - 0.5 + rng.normal(0, 0.5, n)
+    return with_subjects(cohort, **{NETWORK_AGE: ages, NETWORK_SEX: scores})
+
+
+REFERENCE, GENERATED = with_network(REFERENCE, 5), with_network(GENERATED, 6)
 TRAINING = with_images(table_cohort(90, seed=3, name="t"), 3)
 REFERENCES = known_references()
 KEY = ["question", "analysis", "quantity", "structure", "stratum", "headsize", "cohort"]
