@@ -89,7 +89,7 @@ class Browser:
             self.errors.append(" ".join(str(a.get("value")) for a in about["args"]))
         elif method == "Log.entryAdded" and about["entry"]["level"] == "error":
             self.errors.append(about["entry"]["text"])
-        elif method == "Network.requestWillBeSent":
+        elif method == "Network.requestWillBeSent" and not about["request"]["url"].startswith("data:"):
             self.requests.append(about["request"]["url"])
         elif method == "Page.loadEventFired":
             self.loaded = True
