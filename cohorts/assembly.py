@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from plausibrain.cohorts.cells import as_text
+from plausibrain.cohorts.column_meaning import columns_of
 from plausibrain.cohorts.data_dictionary import read_dictionary, stated_volume_unit
 from plausibrain.cohorts.errors import DataError
 from plausibrain.cohorts.identity import bids_name, file_stem, match_ids
@@ -101,7 +102,7 @@ def assemble(files: Locations, reading: Reading) -> Parts:
 
 def _read_one(path: Path, reading: Reading) -> tuple[_Table, list[Note]]:
     raw, notes = read_raw_table(path, encoding=reading.encoding, is_text=is_text_column)
-    columns = find_columns(raw.columns)
+    columns, _ = columns_of(raw, str(path))
     repeat_notes: tuple[Note, ...] = ()
     if "participant_id" in columns:
         raw, repeat_notes = resolve_repeats(raw, columns, source=str(path), repeats=reading.repeats)

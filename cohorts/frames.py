@@ -8,11 +8,11 @@ import pandas as pd
 
 from plausibrain.cohorts.assembly import mark_excluded
 from plausibrain.cohorts.cohort import Cohort
+from plausibrain.cohorts.column_meaning import columns_of
 from plausibrain.cohorts.errors import DataError
 from plausibrain.cohorts.identity import match_ids
 from plausibrain.cohorts.locations import image_stem
 from plausibrain.cohorts.notes import Note
-from plausibrain.cohorts.participant_columns import find_columns
 from plausibrain.cohorts.participants import parse_participants
 from plausibrain.cohorts.repeats import resolve_repeats
 from plausibrain.cohorts.volume_tables import split_volume_table
@@ -53,7 +53,7 @@ def cohort_from_frame(
     if not len(frame):
         raise DataError(f"{name}: the table has no rows; give one with at least one subject")
     raw = frame.reset_index(drop=True).rename(columns=str)
-    columns = find_columns(raw.columns)
+    columns, _ = columns_of(raw, name)
     notes: list[Note] = []
     if "participant_id" in columns:
         raw, repeat_notes = resolve_repeats(raw, columns, source=name, repeats=repeats)

@@ -10,10 +10,11 @@ import pandas as pd
 
 from plausibrain.cohorts.ages import parse_ages
 from plausibrain.cohorts.cells import as_text, checked_numbers
+from plausibrain.cohorts.column_meaning import columns_of
 from plausibrain.cohorts.errors import DataError
 from plausibrain.cohorts.identity import bids_name, file_stem, safe_id
 from plausibrain.cohorts.notes import Note
-from plausibrain.cohorts.participant_columns import SYNONYMS, find_columns
+from plausibrain.cohorts.participant_columns import SYNONYMS
 from plausibrain.cohorts.requested_volumes import REQUESTED_VOLUMES
 from plausibrain.cohorts.sexes import parse_sexes
 
@@ -57,9 +58,9 @@ def parse_participants(
     DataError
         For missing columns, unsafe or repeated ids, impossible ages, unknown codings, or when no row remains.
     """
-    columns = find_columns(raw.columns)
+    columns, decisions = columns_of(raw, source)
     _check_columns(columns, raw, source)
-    notes: list[Note] = []
+    notes: list[Note] = [*decisions]
     subjects = _identities(raw, columns, source)
     for prefix in ("", "requested_"):
         _add_age_and_sex(subjects, raw, columns, prefix, source, sex_coding, age_unit, notes)
