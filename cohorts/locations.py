@@ -7,17 +7,18 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from plausibrain.cohorts.errors import DataError
+from plausibrain.cohorts.errors import DataError, PlausibrainError
+from plausibrain.cohorts.parquet_tables import PARQUET, column_names
 from plausibrain.cohorts.structures import canonical_name
 from plausibrain.cohorts.text_files import require_regular_file
 
 IMAGE_ENDINGS = (".nii.gz", ".nii", ".mgz", ".mgh")
 _LONGEST_HEADER = 1_000_000
 _T1W = ("_T1w.nii.gz", "_T1w.nii")
-_TABLES = (".tsv", ".csv", ".txt")
+_TABLES = (".tsv", ".csv", ".txt", ".parquet")
 _ENTITIES = re.compile(r"[A-Za-z]+=[A-Za-z0-9]+(?:,[A-Za-z]+=[A-Za-z0-9]+)*")
 Tables = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
-_PARTICIPANTS = ("participants.tsv", "participants.csv")
+_PARTICIPANTS = ("participants.tsv", "participants.csv", "participants.parquet")
 
 
 @dataclass(frozen=True)
@@ -209,16 +210,20 @@ def _derived_volumes(folder: Path) -> tuple[Path, ...]:
 
 def _sibling_qc(volumes: tuple[Path, ...]) -> Path | None:
     """Return the table of quality scores beside the volumes, if there is one."""
-    names = ("qc.tsv", "qc.csv")
+    names = ("qc.tsv", "qc.csv", "qc.parquet")
     beside = (table.with_name(name) for table in volumes for name in names)
     return next((path for path in beside if path.is_file()), None)
 
 
+def _header_of(path: Path) -> list[str]:
+    with require_regular_file(path).open(encoding="utf-8-sig", newline="") as stream:
+        header = stream.readline(_LONGEST_HEADER)
+    return next(csv.reader([header], delimiter="\t" if "\t" in header else ","), [])
+
+
 def _names_structures(path: Path) -> bool:
     try:
-        with require_regular_file(path).open(encoding="utf-8-sig", newline="") as stream:
-            header = stream.readline(_LONGEST_HEADER)
-    except (OSError, UnicodeDecodeError, DataError):
+        names = column_names(path) if path.suffix.lower() == PARQUET else _header_of(path)
+    except (OSError, UnicodeDecodeError, PlausibrainError):
         return False
-    names = next(csv.reader([header], delimiter="\t" if "\t" in header else ","), [])
     return sum(canonical_name(name.strip().removeprefix("vol_")) is not None for name in names) >= 3

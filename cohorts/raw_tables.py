@@ -18,10 +18,10 @@ import pandas as pd
 from plausibrain.cohorts.cells import as_numbers
 from plausibrain.cohorts.errors import DataError
 from plausibrain.cohorts.notes import Note
+from plausibrain.cohorts.parquet_tables import MISSING_WORDS, PARQUET, read_parquet
 from plausibrain.cohorts.tables import EXACT_FLOATS
 from plausibrain.cohorts.text_files import require_regular_file
 
-MISSING_WORDS = ("", "n/a", "N/A", "NA", "na", "NaN", "nan", "NULL", "null", "None", "none", ".", "#N/A")
 _DELIMITERS = "\t,;|"
 _MAX_BYTES = 4_000_000_000
 _MAX_COLUMNS = 20_000
@@ -41,12 +41,12 @@ def read_raw_table(
     encoding: str | None = None,
     is_text: Callable[[str], bool] = lambda name: True,
 ) -> RawTable:
-    """Read a delimited text table.
+    """Read a table: delimited text, or Parquet where the file is called so.
 
     Parameters
     ----------
     path : path-like
-        Delimited by tabs, commas, semicolons, bars or spaces.
+        Delimited by tabs, commas, semicolons, bars or spaces; or ends in ``.parquet``.
     encoding : str or None
         Of the file; None means UTF-8, with or without byte-order mark.
     is_text : callable
@@ -62,8 +62,12 @@ def read_raw_table(
     ------
     DataError
         When the file is absent, empty, not text in this encoding, or its rows do not fit its header.
+    ToolError
+        For Parquet without pyarrow.
     """
     target = Path(path)
+    if target.suffix.lower() == PARQUET:
+        return _finished(*read_parquet(target, is_text), target)
     content = _decode(target, encoding)
     text = content.lstrip("\r\n")
     delimiter = _delimiter(text)
@@ -71,12 +75,17 @@ def read_raw_table(
     frame = _parse(text, delimiter, header, is_text, target)
     frame.index += content.count("\n", 0, len(content) - len(text))  # blank lines above the header
     frame, repeat_notes = _without_repeated_header(frame, header, is_text)
+    table = _finished(header, frame, target)
+    return table._replace(notes=(*repeat_notes, *table.notes))
+
+
+def _finished(header: list[str], frame: pd.DataFrame, path: Path) -> RawTable:
+    """Name the columns of a table with numbered ones; drop empty rows and columns, and repeated columns."""
     frame = frame[frame.notna().any(axis=1)]
     header, frame = _without_empty_ends(header, frame)
     if frame.empty:
-        raise DataError(f"{target}: has a header but no rows; give a table with at least one subject")
-    table = _without_repeated_columns(frame, header, target)
-    return table._replace(notes=(*repeat_notes, *table.notes))
+        raise DataError(f"{path}: has a header but no rows; give a table with at least one subject")
+    return _without_repeated_columns(frame, header, path)
 
 
 def _without_repeated_header(

@@ -230,9 +230,14 @@ def _format(path: Path) -> str:
         return "tsv"
     if path.suffix != ".parquet":
         raise DataError(f"{path}: a table ends in .tsv or .parquet")
-    if find_spec("pyarrow") is None:
-        raise ToolError(f"{path}: Parquet needs pyarrow; run `pip install pyarrow`, or use .tsv")
+    require_pyarrow(path)
     return "parquet"
+
+
+def require_pyarrow(path: Path) -> None:
+    """Raise what to do when a Parquet file is to be read or written and pyarrow is not installed."""
+    if find_spec("pyarrow") is None:
+        raise ToolError(f"{path}: Parquet needs pyarrow; run `pip install plausibrain[parquet]`, or use .tsv")
 
 
 def _check_names(names: Iterable[str], schema: Schema, path: Path) -> None:

@@ -164,9 +164,9 @@ def test_parquet_reads_back_exactly_or_says_what_to_install(tmp_path):
     )
     path = tmp_path / "a.parquet"
     if importlib.util.find_spec("pyarrow") is None:
-        with pytest.raises(ToolError, match="pip install pyarrow"):
+        with pytest.raises(ToolError, match=r"install plausibrain\[parquet"):
             write_table(table, path, MIXED)
-        with pytest.raises(ToolError, match="pip install pyarrow"):
+        with pytest.raises(ToolError, match=r"install plausibrain\[parquet"):
             read_table(path, MIXED)
     else:
         pd.testing.assert_frame_equal(
