@@ -9,7 +9,8 @@ import io
 import os
 import re
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -119,7 +120,7 @@ def _decode(path: Path, encoding: str | None) -> str:
         raise DataError(f"{path}: is not a text file; export the table as CSV or TSV")
     text = _text(content, encoding, path)
     text = text if "\n" in text else text.replace("\r", "\n")  # line ends of old Macs and some exports
-    if not text.strip():
+    if not text or text.isspace():
         raise DataError(f"{path}: is empty; give a table with a header and at least one row")
     return text
 
@@ -139,7 +140,8 @@ def _text(content: bytes, encoding: str | None, path: Path) -> str:
 
 def _delimiter(text: str) -> str:
     """Candidate that cuts header and first row alike, else the most frequent, else white space."""
-    lines = [re.sub(r'"[^"]*"', "", line) for line in text.splitlines()[:20] if line.strip()]
+    top = "".join(islice(_lines(text), 20))
+    lines = [re.sub(r'"[^"]*"', "", line) for line in top.splitlines()[:20] if line.strip()]
     header, row = lines[0], lines[min(1, len(lines) - 1)]
     best = max(_DELIMITERS, key=lambda d: (d in header and header.count(d) == row.count(d), header.count(d)))
     if best in header:
@@ -148,13 +150,22 @@ def _delimiter(text: str) -> str:
     return r"\s+" if len(widths) == 1 and widths != {1} else ","
 
 
+def _lines(text: str) -> Iterator[str]:
+    """Yield the lines of a text with their ends, without a copy of what is not asked for."""
+    start = 0
+    while start < len(text):
+        end = text.find("\n", start) + 1 or len(text)
+        yield text[start:end]
+        start = end
+
+
 def _header(text: str, delimiter: str, path: Path) -> list[str]:
-    first = text.partition("\n")[0]
+    first = next(_lines(text))
     if first.count(delimiter) > 10 * _MAX_COLUMNS:
         raise DataError(f"{path}: its first line has over {10 * _MAX_COLUMNS:,} columns; check the file")
     if delimiter == r"\s+":
-        return text.strip().partition("\n")[0].split()
-    header = [name.strip() for name in next(csv.reader(io.StringIO(text), delimiter=delimiter))]
+        return next(line for line in _lines(text) if line.strip()).split()
+    header = [name.strip() for name in next(csv.reader(_lines(text), delimiter=delimiter))]
     if len(header) > _MAX_COLUMNS:
         raise DataError(
             f"{path}: its first line has {len(header):,} columns, at most {_MAX_COLUMNS:,} are read"
@@ -172,7 +183,8 @@ def _parse(
         with warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)
             frame = pd.read_csv(
-                io.StringIO(text),
+                io.BytesIO(text.encode()),  # a StringIO takes four bytes a character
+                encoding="utf-8",
                 sep=delimiter,
                 header=None,
                 names=list(range(len(header))),

@@ -205,6 +205,13 @@ def run(
         str | None,
         typer.Option(help="none, share, pooled_residual or covariate (default: covariate)."),
     ] = None,
+    tables: Annotated[
+        str | None, typer.Option(help="Form of the tables of the run: tsv or parquet (default: tsv).")
+    ] = None,
+    keep_labels: Annotated[
+        str | None,
+        typer.Option(help="Label maps to keep: none, sample (those shown) or all (default: all)."),
+    ] = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace a finished run with another protocol or inputs.")
     ] = False,
@@ -253,8 +260,9 @@ def run(
     sampling = {"model": generator, "checkpoint": checkpoint, "conditions": conditions, "n": n_images,
              "options": name_value_pairs(generator_option or ()) or None}  # fmt: skip
     plan = config_from_flags(
-        config, sources, settings, out=out, name=name, noise=noise, cache=cache, generator=sampling
-    )
+        config, sources, settings, out=out, name=name, noise=noise, cache=cache, generator=sampling,
+        storage={"tables": tables, "keep_labels": keep_labels},
+    )  # fmt: skip
     require_same_or_overwrite(plan, overwrite=overwrite)
     if dry_run:
         n, gpu = n_processes(processes, "cpu"), uses_gpu(device)
@@ -615,6 +623,22 @@ def status(
 
     state = run_status(folder)
     print(json.dumps(asdict(state), indent=1, ensure_ascii=False) if as_json else status_text(folder, state))
+
+
+@app.command()
+def verify(
+    folder: Annotated[Path, typer.Argument(help="Folder of a finished run.")],
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Hash inputs and results of a run again: exit code 0 when all are the same, 2 when not."""
+    from plausibrain.verification import verify as verify_run
+
+    n_files, problems = verify_run(folder)
+    said = problems or [f"{folder}: all {n_files} files are the same as when the run ended"]
+    _show(as_json, "\n".join(said), files=n_files, problems=problems)
+    if problems:
+        raise typer.Exit(2)
 
 
 @app.command()

@@ -20,7 +20,7 @@ from plausibrain.cohorts.errors import DataError, MeasurementError
 from plausibrain.cohorts.processes import spread
 from plausibrain.cohorts.schemas import COMPLEXITY, GEOMETRY, RESULTS
 from plausibrain.cohorts.store import Store, hash_file
-from plausibrain.cohorts.tables import read_table, write_table
+from plausibrain.cohorts.tables import read_table, stored_table, write_table
 from plausibrain.cohorts.typical_geometry import typical_geometry
 from plausibrain.image_files import image_and_label_files, results_folder
 
@@ -67,9 +67,9 @@ def complexity(
     DataError
         When there is no run, no label map, or no parcel in them.
     """
-    if not (run / "tables" / "results.tsv").is_file():
+    if not stored_table(run / "tables", "results").is_file():
         raise DataError(f"{run}: no tables/results.tsv; this is no run folder")
-    results = read_table(run / "tables" / "results.tsv", RESULTS)
+    results = read_table(stored_table(run / "tables", "results"), RESULTS)
     if labels.is_file():
         geometry = read_table(labels, GEOMETRY)
     else:

@@ -217,6 +217,11 @@ class RunConfig(BaseModel):
     cache : Path or None
         Folder that several runs share: what was computed of an image there is not computed again. None keeps
         results in the run folder.
+    tables : {"tsv", "parquet"}
+        Form of the tables of the run; Parquet is a tenth as large and as slow where cohorts are large.
+    keep_labels : {"none", "sample", "all"}
+        Which label maps stay in the run folder when the report is written; `sample` are those of the images
+        that the report shows. A run that is repeated without them segments anew.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -231,6 +236,8 @@ class RunConfig(BaseModel):
     settings: Settings = Field(default_factory=Settings)
     images: ImageSettings = Field(default_factory=ImageSettings)
     cache: Path | None = None
+    tables: Literal["tsv", "parquet"] = "tsv"
+    keep_labels: Literal["none", "sample", "all"] = "all"
 
     @model_validator(mode="after")
     def _one_generated_cohort(self) -> "RunConfig":

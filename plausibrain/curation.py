@@ -8,7 +8,7 @@ import pandas as pd
 
 from plausibrain.cohorts.errors import DataError
 from plausibrain.cohorts.schemas import CASES, CURATION, PLAUSIBILITY, SUBJECTS
-from plausibrain.cohorts.tables import read_table, write_table
+from plausibrain.cohorts.tables import read_table, stored_table, write_table
 
 GENERATED, QUALITY = "generated", 7
 
@@ -48,11 +48,11 @@ def curate(run: Path, out: Path, *, keep: float) -> str:
 def curated(run: Path, *, keep: float) -> pd.DataFrame:
     """Return the generated subjects of a run by plausibility; see `curate`."""
     tables = run / "tables"
-    if not (tables / "plausibility.tsv").is_file():
+    if not stored_table(tables, "plausibility").is_file():
         raise DataError(f"{run}: no tables/plausibility.tsv; repeat `plausibrain run` with this version")
-    table = _of_generated(read_table(tables / "plausibility.tsv", PLAUSIBILITY))
-    subjects = _of_generated(read_table(tables / "subjects.tsv", SUBJECTS))
-    cases = _of_generated(read_table(tables / "cases.tsv", CASES))
+    table = _of_generated(read_table(stored_table(tables, "plausibility"), PLAUSIBILITY))
+    subjects = _of_generated(read_table(stored_table(tables, "subjects"), SUBJECTS))
+    cases = _of_generated(read_table(stored_table(tables, "cases"), CASES))
     quality = cases[cases["question"] == QUALITY].rename(
         columns={"score": "quality_score", "about": "quality_about"}
     )

@@ -29,6 +29,7 @@ def config_from_flags(
     noise: Path | None,
     generator: Mapping[str, Any] | None = None,
     cache: Path | None = None,
+    storage: Mapping[str, Any] | None = None,
 ) -> RunConfig:
     """Return the configuration of `plausibrain run`; flags go before the file.
 
@@ -54,7 +55,7 @@ def config_from_flags(
     base["settings"] = (base.get("settings") or {}) | _set_values(settings)
     if noise is not None:
         base["settings"]["noise"] = read_noise(noise)
-    base |= _set_values({"out": out, "name": name, "cache": cache})
+    base |= _set_values({"out": out, "name": name, "cache": cache, **(storage or {})})
     if "out" not in base:
         raise DataError("no run folder: give --out FOLDER, or a YAML file with a field 'out'")
     try:

@@ -6,7 +6,18 @@ from typing import Any
 from typer.core import TyperGroup
 
 COMMANDS: Mapping[str, Sequence[str]] = {
-    "Judge": ("run", "status", "compare", "check", "baseline", "report", "curate", "complexity", "demo"),
+    "Judge": (
+        "run",
+        "status",
+        "verify",
+        "compare",
+        "check",
+        "baseline",
+        "report",
+        "curate",
+        "complexity",
+        "demo",
+    ),
     "Images": ("generate", "conditions", "sweep", "import", "segment", "prepare"),
     "Models": ("train", "fetch"),
     "Plan and trust": ("plan", "noise", "audit", "metrics", "doctor"),
@@ -52,6 +63,7 @@ EXAMPLES: Mapping[str, Sequence[str]] = {
         "plausibrain run --reference bids/ --generator ldm --n-images 100 --out runs/ldm",
     ),
     "status": ("plausibrain status runs/a",),
+    "verify": ("plausibrain verify runs/a",),
     "compare": ("plausibrain compare runs/a runs/b --out runs/a_or_b",),
     "check": ("plausibrain check runs/new --baseline baseline.json --out check",),
     "baseline": ("plausibrain baseline runs/released --out baseline.json",),

@@ -55,6 +55,17 @@ class Visited:
     records: "dict[str, Records]" = field(default_factory=dict)
     voxel_mm: float = 1.0
 
+    @property
+    def image_hashes(self) -> dict[Path, str]:
+        """SHA-256 of every image that was opened and could be read."""
+        hashes = {}
+        for role, records in self.records.items():
+            images = self.cohorts[role].images or ()
+            for row, record in records.items():
+                if record.hashes is not None and row < len(images) and (path := images[row]) is not None:
+                    hashes[path] = record.hashes[0]
+        return hashes
+
 
 @dataclass(frozen=True)
 class Work:

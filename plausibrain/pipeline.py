@@ -5,7 +5,7 @@ import json
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 from threadpoolctl import threadpool_limits
@@ -25,12 +25,14 @@ from plausibrain.features import Features, extract_features
 from plausibrain.generator_run import sample_and_measure
 from plausibrain.image_work import ChosenSegmenter, Visited, Work, visit_cohorts
 from plausibrain.imaging import DEFAULT_SEGMENTER
+from plausibrain.label_storage import drop_labels
 from plausibrain.provenance import METRIC_VERSION, describe_cohort, fingerprint, hardware, versions
 from plausibrain.quality import Quality, measure_quality
 from plausibrain.reports.report import write_report
 from plausibrain.run_status import Manifest
 from plausibrain.shares import Share
 from plausibrain.slices import write_slices
+from plausibrain.verification import input_checksums, output_checksums, write_image_checksums
 
 ROLES = ("reference", "generated", "training", "independent")
 #: Figures that every run writes; `plausibrain report` adds PNG and PDF, which take most of the time.
@@ -117,15 +119,21 @@ def run_cohorts(
     }  # fmt: skip
     cohorts = {role: cohort for role, cohort in sources.items() if cohort is not None}
     with locked_folder(config.out) as folder:
-        analysis, record = _analyse(cohorts, config, work)
+        inputs = input_checksums(config)
+        analysis, record, hashes = _analyse(cohorts, config, work)
         folder.require()
-        write_run_folder(config.out, analysis, record)
+        write_image_checksums(config.out, hashes)
+        record["checksums"] = {"inputs": inputs}
+        write_run_folder(config.out, analysis, record, form=config.tables)
         page = write_report(config.out, progress=progress, formats=QUICK_FORMATS)
+        drop_labels(config.out, config.keep_labels, analysis.tables["slices"])
         work.manifest.end()
         return page
 
 
-def _analyse(cohorts: Mapping[str, Cohort], config: RunConfig, work: Work) -> tuple[Analysis, dict[str, Any]]:
+def _analyse(
+    cohorts: Mapping[str, Cohort], config: RunConfig, work: Work
+) -> tuple[Analysis, dict[str, Any], dict[Path, str]]:
     start, progress = time.monotonic(), work.progress
     visit, quality, features = measure_images(cohorts, config, work)
     features = with_network_ages(
@@ -159,7 +167,7 @@ def _analyse(cohorts: Mapping[str, Cohort], config: RunConfig, work: Work) -> tu
         analysis, reference, generated, name=config.name or generated.name, seconds=time.monotonic() - start,
         config=config.model_dump(mode="json"),
     )  # fmt: skip
-    return analysis, record
+    return analysis, record, visit.image_hashes
 
 
 def measure_images(
@@ -222,27 +230,38 @@ def report_run(config: RunConfig) -> Path:
         return run(config)
 
 
-def write_run_folder(folder: Path, analysis: Analysis, record: dict[str, Any]) -> None:
+def write_run_folder(
+    folder: Path, analysis: Analysis, record: dict[str, Any], *, form: Literal["tsv", "parquet"] = "tsv"
+) -> None:
     """Write `run.json`, `scorecard.json` and the tables of one run, each atomically.
 
     Temporary files of processes that were killed are removed first.
     """
     names = {key: record[key] for key in ("name", "fingerprint", "reference", "generated")}
-    write_tables(folder, analysis.tables, {**names, **analysis.scorecard}, record)
+    write_tables(folder, analysis.tables, {**names, **analysis.scorecard}, record, form=form)
 
 
 def write_tables(
-    folder: Path, tables: dict[str, pd.DataFrame], scorecard: dict[str, Any], record: dict[str, Any]
+    folder: Path,
+    tables: dict[str, pd.DataFrame],
+    scorecard: dict[str, Any],
+    record: dict[str, Any],
+    *,
+    form: Literal["tsv", "parquet"] = "tsv",
 ) -> None:
     """Write the parts of a run folder; see `write_run_folder`."""
     Store(folder).sweep()
+    files = [folder / "scorecard.json"]
     for name, table in tables.items():
-        if name in OPTIONAL_TABLES and not len(table):
-            (folder / "tables" / f"{name}.tsv").unlink(missing_ok=True)
-            continue
-        write_table(table, folder / "tables" / f"{name}.tsv", SCHEMAS[name])
+        is_absent = name in OPTIONAL_TABLES and not len(table)
+        for other in ("tsv", "parquet"):
+            if is_absent or other != form:
+                (folder / "tables" / f"{name}.{other}").unlink(missing_ok=True)
+        if not is_absent:
+            files.append(write_table(table, folder / "tables" / f"{name}.{form}", SCHEMAS[name]))
     _write_json(folder / "scorecard.json", scorecard)
-    _write_json(folder / "run.json", record)
+    checksums = {**record.get("checksums", {}), "outputs": output_checksums(folder, files)}
+    _write_json(folder / "run.json", {**record, "checksums": checksums})
 
 
 def record_of(

@@ -21,7 +21,7 @@ from pydantic import BaseModel, ValidationError
 from plausibrain.cohorts.errors import DataError
 from plausibrain.cohorts.schemas import DRAWS
 from plausibrain.cohorts.store import write_text_atomic
-from plausibrain.cohorts.tables import read_table
+from plausibrain.cohorts.tables import read_table, stored_table
 from plausibrain.cohorts.text_files import read_json, shown
 from plausibrain.reports.baseline_snapshot import Facts, Snapshot
 from plausibrain.reports.compare.structures import structure_headlines
@@ -118,7 +118,7 @@ def _read_run(folder: Path) -> Snapshot:
         },
         folder / "scorecard.json",
     )
-    draws = read_table(folder / "tables" / "draws.tsv", DRAWS)
+    draws = read_table(stored_table(folder / "tables", "draws"), DRAWS)
     return Snapshot(facts=facts, source=folder, draws=draws.set_index("draw"))
 
 

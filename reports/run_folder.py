@@ -9,7 +9,7 @@ import pandas as pd
 
 from plausibrain.cohorts.errors import DataError
 from plausibrain.cohorts.schemas import SCHEMAS
-from plausibrain.cohorts.tables import read_table
+from plausibrain.cohorts.tables import read_table, stored_table
 from plausibrain.cohorts.text_files import read_json
 from plausibrain.reports.run_files import RecordFile, ScorecardFile, check_file
 
@@ -135,13 +135,13 @@ def _check_scorecard(scorecard: Mapping[str, Any], path: Path) -> None:
 def _read_table(folder: Path, name: str) -> pd.DataFrame:
     """Read one table; text that is missing becomes empty text, because a page shows both alike."""
     schema = SCHEMAS[name]
-    paths = [path for suffix in ("tsv", "parquet") if (path := folder / f"{name}.{suffix}").is_file()]
-    if not paths:
+    path = stored_table(folder, name)
+    if not path.is_file():
         if name in REQUIRED_TABLES:
             raise DataError(
                 f"expected the table {folder / name}.tsv, but there is none; run the analysis again"
             )
         return schema.empty()
-    table = read_table(paths[0], schema)
+    table = read_table(path, schema)
     texts = [column.name for column in schema.columns if column.dtype == "str" and column.name in table]
     return table.assign(**{column: table[column].astype(object).fillna("").astype("str") for column in texts})
