@@ -6,7 +6,7 @@ replicates, so one function serves the estimate, the bootstrap and the split-hal
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -148,7 +148,7 @@ class Pair:
     generated: Weighted
     kind: Kind
     full: "Pair | None" = None
-    cache: dict[object, np.ndarray] = field(default_factory=dict, repr=False, compare=False)
+    cache: dict[object, Any] = field(default_factory=dict, repr=False, compare=False)
 
     def side(self, role: Role) -> Weighted:
         """Return one of the two cohorts."""
@@ -163,8 +163,12 @@ class Pair:
         """Return the pair of the first `most` replicates."""
         if self.n_replicates <= most:
             return self
-        first, second = (Weighted(w.arrays, w.weights[:most]) for w in (self.reference, self.generated))
-        return Pair(self.frame, first, second, self.kind, self.full)
+        key = ("first", most)
+        if key not in self.cache:
+            first, second = (Weighted(w.arrays, w.weights[:most]) for w in (self.reference, self.generated))
+            self.cache[key] = Pair(self.frame, first, second, self.kind, self.full)
+        part: Pair = self.cache[key]
+        return part
 
     @property
     def noise_copies(self) -> float:

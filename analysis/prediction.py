@@ -24,19 +24,21 @@ Predictor = Callable[[np.ndarray], np.ndarray]
 N_FOLDS, N_INNER_FOLDS = 5, 3
 #: A model is trained on at most this many rows: kernels cost the cube of it, and errors fall slowly beyond.
 MOST_TRAINING = 500
+#: In cohorts with more rows all candidates are linear: 500 splits of 100,000 rows take a kernel hours.
+MOST_KERNEL_ROWS = 20_000
 RIDGE_PENALTIES = (1.0, 10.0, 30.0, 100.0, 300.0)
 SVR_COSTS = (10.0, 100.0)
 TUBE_YEARS = 1.0
 
 
-def candidates(target: Target) -> dict[str, BaseEstimator]:
+def candidates(target: Target, *, kernels: bool = True) -> dict[str, BaseEstimator]:
     """Return the models that inner folds choose from, by name.
 
     Ridge regression, for sex on balanced classes coded -1 and 1; for age also support vectors with a Gaussian
-    kernel. All expect volumes in standard deviations of the reference.
+    kernel, unless `kernels` is False. All expect volumes in standard deviations of the reference.
     """
     models = {f"ridge {penalty:g}": Ridge(alpha=penalty) for penalty in RIDGE_PENALTIES}
-    if target == "sex":
+    if target == "sex" or not kernels:
         return models
     vectors = {f"support vectors {cost:g}": SVR(C=cost, epsilon=TUBE_YEARS) for cost in SVR_COSTS}
     return models | vectors
@@ -103,6 +105,27 @@ def fold_numbers(
     return fold[clusters.row_of]
 
 
+@dataclass(frozen=True)
+class Linear:
+    """A linear predictor; those of all folds need one pass over a large cohort."""
+
+    coefficients: np.ndarray
+    intercept: float
+
+    def __call__(self, values: np.ndarray) -> np.ndarray:
+        """Return predictions of rows (n, f), (n,)."""
+        return np.asarray(values @ self.coefficients + self.intercept)
+
+
+def _predicted(models: list[Predictor], values: np.ndarray) -> np.ndarray:
+    """Return what every model predicts, (k, n)."""
+    linear = [model for model in models if isinstance(model, Linear)]
+    if len(linear) < len(models):
+        return np.array([model(values) for model in models])
+    together = np.column_stack([model.coefficients for model in linear])
+    return np.ascontiguousarray((values @ together + [model.intercept for model in linear]).T)
+
+
 def predictions(frame: Frame, target: Target, members: np.ndarray) -> Predictions:
     """Return the predictions of models trained on some rows of the reference.
 
@@ -114,23 +137,41 @@ def predictions(frame: Frame, target: Target, members: np.ndarray) -> Prediction
         Rows of the reference that are trained on, in turn without each fold.
     """
     key = ("prediction", target, members.tobytes())
-    if key not in frame.cache:
-        frame.cache[key] = _cross_fitted(frame, target, members)
-    result: Predictions = frame.cache[key]
+    if key in frame.cache:
+        earlier: Predictions = frame.cache[key]
+        return earlier
+    result = _cross_fitted(frame, target, members)
+    if is_small(frame):
+        frame.cache[key] = result
     return result
 
 
+def is_small(frame: Frame) -> bool:
+    """Whether predictions of all rows are kept for every split, and kernels are quick enough."""
+    return max(len(frame.reference.sample), len(frame.generated.sample)) <= MOST_KERNEL_ROWS
+
+
 def _cross_fitted(frame: Frame, target: Target, members: np.ndarray) -> Predictions:
-    x = [p.outcomes for p in (frame.reference, frame.generated)]
-    fold, y = folds_of(frame, members), target_values(target, frame.reference)
-    names = chosen_models(frame, target)
-    rows = [
-        _training_rows(frame.reference, members & (fold != k), frame.settings.seed) for k in range(N_FOLDS)
-    ]
-    models = [trained(target, names[k], x[0][train], y[train]) for k, train in enumerate(rows)]
-    by_model = [np.array([model(values) for model in models]) for values in x]
+    fold, models = _models(frame, target, members)
+    by_model = [_predicted(models, p.outcomes) for p in (frame.reference, frame.generated)]
     held_out = np.where(members, by_model[0][fold, np.arange(len(fold))], np.nan)
     return Predictions(fold, held_out, by_model[0], by_model[1])
+
+
+def _models(frame: Frame, target: Target, members: np.ndarray) -> tuple[np.ndarray, list[Predictor]]:
+    """Return the fold of every row of the reference, and the model that has not seen each fold."""
+    key = ("models", target, members.tobytes())
+    if key not in frame.cache:
+        fold, y = folds_of(frame, members), target_values(target, frame.reference)
+        names, x = chosen_models(frame, target), frame.reference.outcomes
+        rows = [
+            _training_rows(frame.reference, members & (fold != k), frame.settings.seed)
+            for k in range(N_FOLDS)
+        ]
+        models = [trained(target, names[k], x[train], y[train]) for k, train in enumerate(rows)]
+        frame.cache[key] = fold.astype(np.int8), models
+    pair: tuple[np.ndarray, list[Predictor]] = frame.cache[key]
+    return pair
 
 
 def _training_rows(arrays: CohortArrays, mask: np.ndarray, seed: int) -> np.ndarray:
@@ -166,10 +207,13 @@ def _chosen(frame: Frame, target: Target, rows: np.ndarray) -> str:
         frame.reference.outcomes[rows],
         target_values(target, frame.reference)[rows],
         frame.reference.clusters.row_of[rows],
+        kernels=is_small(frame),
     )
 
 
-def chosen_by_inner_folds(target: Target, x: np.ndarray, y: np.ndarray, subject: np.ndarray) -> str:
+def chosen_by_inner_folds(
+    target: Target, x: np.ndarray, y: np.ndarray, subject: np.ndarray, *, kernels: bool = True
+) -> str:
     """Return the candidate with the smallest error (for sex: highest balanced accuracy) in inner folds.
 
     Parameters
@@ -179,11 +223,13 @@ def chosen_by_inner_folds(target: Target, x: np.ndarray, y: np.ndarray, subject:
     y : ndarray, (n,)
     subject : ndarray, (n,)
         Rows of one subject stay in one fold.
+    kernels : bool
+        As in `candidates`.
     """
     n_folds = min(N_INNER_FOLDS, len(np.unique(subject)))
     folds = list(GroupKFold(n_folds, shuffle=True, random_state=0).split(x, y, subject))
     losses = {}
-    for name in candidates(target):
+    for name in candidates(target, kernels=kernels):
         prediction = np.empty(len(y))
         for train, test in folds:
             prediction[test] = trained(target, name, x[train], y[train])(x[test])
@@ -222,7 +268,7 @@ def _ridge(x: np.ndarray, y: np.ndarray, weights: np.ndarray, penalty: float) ->
     beta = ridge_regression(
         x - centre, y - mean, penalty, sample_weight=weights, solver="cholesky", check_input=False
     )
-    return lambda values: mean + (values - centre) @ beta
+    return Linear(beta, float(mean - centre @ beta))
 
 
 @dataclass(frozen=True)

@@ -36,10 +36,22 @@ def bilateral_difference(pair: Pair, *, residual: bool) -> np.ndarray:
     residual : bool
         Regress head size out first.
     """
-    scale = average_sides(pair.frame.reference.sample.volumes, pair.frame.structures)
-    center, sd = scale.mean(axis=0), scale.std(axis=0)
-    sides = [_moments(side, center, np.where(sd > 0, sd, 1.0)) for side in (pair.reference, pair.generated)]
-    return cohens_d(*sides, headsize=pair.frame.columns.index("tiv") if residual else None)
+    reference, generated = _both_moments(pair)
+    at = pair.frame.columns.index("tiv") if residual else None
+    return cohens_d(reference, generated, headsize=at)
+
+
+def _both_moments(pair: Pair) -> tuple[Moments, Moments]:
+    """Return the moments of both cohorts, which are the same whatever is asked of them."""
+    key = "bilateral moments"
+    if key not in pair.cache:
+        scale = average_sides(pair.frame.reference.sample.volumes, pair.frame.structures)
+        center, sd = scale.mean(axis=0), scale.std(axis=0)
+        pair.cache[key] = tuple(
+            _moments(side, center, np.where(sd > 0, sd, 1.0)) for side in (pair.reference, pair.generated)
+        )
+    both: tuple[Moments, Moments] = pair.cache[key]
+    return both
 
 
 def _moments(side: Weighted, center: np.ndarray, sd: np.ndarray) -> Moments:

@@ -9,6 +9,7 @@ import numpy as np
 
 from plausibrain.analysis.joint_design import CohortArrays, Frame
 from plausibrain.analysis.pair import ROLES, Pair, Role
+from plausibrain.analysis.regression import Moments
 from plausibrain.analysis.sample import Sample
 from plausibrain.analysis.settings import HeadSize
 
@@ -94,7 +95,10 @@ def _stratum(pair: Pair, role: Role, headsize: HeadSize, rows: np.ndarray) -> np
     side, regression = pair.side(role), pair.within(role, headsize)
     arrays, frame = side.arrays, pair.frame
     outcomes = arrays.shares if headsize == "share" and arrays.shares is not None else arrays.outcomes
-    m = side.moments_of(arrays.design[rows], outcomes[rows], rows)
+    key = ("moments of a stratum", role, headsize == "share", int(rows[0]))  # strata share no row
+    if key not in pair.cache:
+        pair.cache[key] = side.moments_of(arrays.design[rows], outcomes[rows], rows)
+    m: Moments = pair.cache[key]
     if headsize == "pooled_residual":
         m = m.without_linear(pair.pooled_headsize_slope, column=frame.columns.index("tiv"))
     m = m.select(frame.model(tiv=headsize == "covariate"))

@@ -81,8 +81,10 @@ def _of_structure(pg: Any, frame: Frame, both: list[pd.DataFrame], name: str) ->
     larger = float(pg.compute_effsize(generated, reference, eftype="CLES"))
     yield common | {"quantity": "common_language", "unit": "share", "cohort": "generated",
                    "estimate": larger, "p": np.nan}  # fmt: skip
-    table = pd.concat([rows.assign(**{COHORT: float(k)}) for k, rows in enumerate(both)], ignore_index=True)
-    covariates = [c for c in ("age", "male", "TIV") if c in table and c != name and np.ptp(table[c]) > 0]
+    others = [c for c in ("age", "male", "TIV") if c in both[0] and c != name]
+    parts = [rows[[name, *others]].assign(**{COHORT: float(k)}) for k, rows in enumerate(both)]
+    table = pd.concat(parts, ignore_index=True)
+    covariates = [c for c in others if np.ptp(table[c]) > 0]
     if not covariates:
         return
     partial = pg.partial_corr(table.rename(columns={name: VOLUME}), x=COHORT, y=VOLUME, covar=covariates)
