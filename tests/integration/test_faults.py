@@ -1,10 +1,12 @@
 """What may go wrong while a cohort is measured ends in a sentence or a row, never in a wrong table."""
 
 import errno
+import multiprocessing
 import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -15,9 +17,11 @@ import torch
 from plausibrain.cohorts.cohort import Cohort
 from plausibrain.cohorts.errors import DataError
 from plausibrain.cohorts.folder_lock import locked_folder
+from plausibrain.cohorts.store import Store
 from plausibrain.cohorts.volumes import write_label_map, write_volume
 from plausibrain.config import RunConfig, Source
 from plausibrain.evaluation import open_image
+from plausibrain.evaluation.image_job import Segmenting, Steps, visit_images
 from plausibrain.evaluation.segment_cohort import segment_cohort
 from plausibrain.imaging import segment
 from plausibrain.pipeline import run
@@ -84,6 +88,60 @@ def test_memory_that_does_not_suffice_is_the_failure_of_one_image(cohort, tmp_pa
     assert result.table["reason"].iloc[1].startswith("MemoryError")
     assert tried.count("sub-1_T1w.nii.gz") == 2, "tried again once"
     assert result.cohort.subjects["reason"].iloc[1].startswith("segmentation: MemoryError")
+
+
+def test_a_corrupt_image_among_good_ones_is_one_row(cohort, tmp_path):
+    bad = cohort.images[1]
+    bad.write_bytes(bad.read_bytes()[: bad.stat().st_size // 2])  # a copy that was cut off
+    result = segment_cohort(
+        cohort, out=tmp_path / "store", segmenter="precomputed", options=options(tmp_path)
+    )
+    assert list(result.table["status"]) == ["ok", "failed", "ok"]
+    assert bad.name in result.table["reason"].iloc[1]
+    assert result.cohort.volumes.notna().all(axis=1).tolist() == [True, False, True]
+
+
+def _visit(images: tuple[Path, ...], labels: str, store: Path) -> None:
+    steps = Steps(Segmenting("precomputed", {"labels": labels}, store))
+    for _ in visit_images(images, [None] * len(images), steps):
+        pass
+
+
+def test_killed_at_random_moments_and_resumed_nothing_is_done_twice(cohort, tmp_path):
+    """Killed as the kernel kills for want of memory; a fork, so that no import takes the time."""
+    images, labels, rng = cohort.images * 1, options(tmp_path)["labels"], np.random.default_rng(0)
+    began = time.perf_counter()
+    _visit(images, labels, tmp_path / "whole")
+    whole_seconds = time.perf_counter() - began
+    fork, finished = multiprocessing.get_context("fork"), {}
+    for moment in rng.uniform(0, whole_seconds, 5):
+        child = fork.Process(target=_visit, args=(images, labels, tmp_path / "killed"))
+        child.start()
+        child.join(moment)
+        child.kill()
+        child.join()
+        assert all(path.stat().st_mtime_ns == when for path, when in finished.items())
+        finished |= {path: path.stat().st_mtime_ns for path in _entries(tmp_path / "killed")}
+    _visit(images, labels, tmp_path / "killed")
+    assert all(path.stat().st_mtime_ns == when for path, when in finished.items())
+    assert _names(tmp_path / "killed") == _names(tmp_path / "whole")
+    for path in _entries(tmp_path / "whole"):
+        if path.name.endswith(".nii.gz"):
+            assert (
+                path.read_bytes() == (tmp_path / "killed" / path.relative_to(tmp_path / "whole")).read_bytes()
+            )
+    Store(tmp_path / "killed").sweep()
+    assert not list((tmp_path / "killed").rglob(".tmp-*"))
+
+
+def _entries(store: Path) -> list[Path]:
+    """Finished results: the numbers, and the label maps that have numbers beside them."""
+    numbers = [path for path in store.rglob("*.json") if ".tmp-" not in path.name]
+    return [*numbers, *(path.with_name(f"{path.stem}.nii.gz") for path in numbers)]
+
+
+def _names(store: Path) -> set[str]:
+    return {path.name for path in _entries(store)}
 
 
 def test_a_folder_deleted_meanwhile_is_an_error(cohort, tmp_path):

@@ -1,16 +1,22 @@
 """From tables to a page, a comparison and a check, through the command line."""
 
+import errno
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from plausibrain.analysis.settings import Settings
+from plausibrain.api import load_run
+from plausibrain.cohorts.errors import DataError
+from plausibrain.verification import verify
 from tests.integration.conftest import Command
 
 ALL_TABLES = (
@@ -45,12 +51,85 @@ def test_run_writes_page_scorecard_and_tables(run_folder: Path) -> None:
 def test_same_configuration_gives_the_same_numbers_and_json_is_the_scorecard(
     run_folder: Path, tables: dict[str, Path], tmp_path: Path, command: Command
 ) -> None:
-    outcome = command("run", tables["config"], "--out", tmp_path / "again", "--quiet", "--json")
+    pytest.importorskip("pyarrow")
+    again = tmp_path / "again"
+    outcome = command("run", tables["config"], "--out", again, "--tables", "parquet", "--quiet", "--json")
     assert outcome.code == 0
-    assert json.loads(outcome.out) == json.loads((tmp_path / "again" / "scorecard.json").read_text())
-    for name in ("results", "draws", "null_draws"):
-        first = (run_folder / "tables" / f"{name}.tsv").read_bytes()
-        assert first == (tmp_path / "again" / "tables" / f"{name}.tsv").read_bytes()
+    assert json.loads(outcome.out) == json.loads((again / "scorecard.json").read_text())
+    assert not list((again / "tables").glob("*.tsv"))
+    one, other = load_run(run_folder), load_run(again)
+    assert set(other.tables) == set(one.tables)
+    for name in ("results", "draws", "null_draws", "volumes"):
+        pd.testing.assert_frame_equal(other.tables[name], one.tables[name], check_exact=True)
+    assert command("check", again, "--baseline", run_folder).code in (0, 3)
+    assert command("verify", again).code == 0
+
+
+def test_verify_names_every_file_that_changed(run_folder: Path, tmp_path: Path, command: Command) -> None:
+    folder = tmp_path / "copy"
+    shutil.copytree(run_folder, folder)
+    whole = command("verify", folder, "--json")
+    assert whole.code == 0
+    assert json.loads(whole.out)["problems"] == []
+    results = folder / "tables" / "results.tsv"
+    results.write_text(results.read_text(encoding="utf-8").replace("0.", "1.", 1), encoding="utf-8")
+    (folder / "scorecard.json").unlink()
+    changed = command("verify", folder)
+    assert changed.code == 2
+    assert sorted(changed.out.splitlines()) == [
+        f"{folder / 'scorecard.json'}: this result is missing",
+        f"{results}: this result is not the same as when the run ended",
+    ]
+
+
+def test_verify_hashes_inputs_and_stays_in_the_folder(run_folder: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "copy"
+    folder.mkdir()
+    source = tmp_path / "input.csv"
+    source.write_text("changed")
+    record = json.loads((run_folder / "run.json").read_text(encoding="utf-8"))
+    assert len(record["checksums"]["inputs"]) == 2
+    record["checksums"] = {"inputs": {str(source): "0" * 64}, "outputs": {}}
+    (folder / "run.json").write_text(json.dumps(record))
+    assert verify(folder) == (1, [f"{source}: this input is not the same as when the run ended"])
+    record["checksums"] = {"outputs": {"../input.csv": "0" * 64}}
+    (folder / "run.json").write_text(json.dumps(record))
+    with pytest.raises(DataError, match="lies outside the folder"):
+        verify(folder)
+    del record["checksums"]
+    (folder / "run.json").write_text(json.dumps(record))
+    with pytest.raises(DataError, match="lists no checksums"):
+        verify(folder)
+
+
+@pytest.mark.usefixtures("without_figures")
+@pytest.mark.parametrize(("problem", "nth"), [(errno.ENOSPC, 4), (errno.EROFS, 1)])
+def test_a_page_that_cannot_be_written_is_one_sentence(
+    run_folder: Path,
+    tmp_path: Path,
+    command: Command,
+    monkeypatch: pytest.MonkeyPatch,
+    problem: int,
+    nth: int,
+) -> None:
+    """The disk is full, or read-only, when the report is written: exit code 2, and no half file stays."""
+    folder = tmp_path / "copy"
+    shutil.copytree(run_folder, folder)
+    real, calls = os.fsync, []
+
+    def fail(descriptor: int) -> None:
+        calls.append(descriptor)
+        if len(calls) == nth:
+            raise OSError(problem, os.strerror(problem))
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fail)
+    outcome = command("report", folder, "--quiet")
+    assert outcome.code == 2, outcome.err
+    (sentence,) = outcome.err.strip().splitlines()
+    assert os.strerror(problem) in sentence
+    assert not list(folder.rglob(".tmp-*"))
+    assert command("verify", folder).code == 0, "what was finished is as it was"
 
 
 def test_report_is_redrawn_from_tables_alone(run_folder: Path, tmp_path: Path, command: Command) -> None:
