@@ -104,6 +104,11 @@ def analyse(
         results.append(estimate(pairs))
     tell("done", steps, steps)
     scorecard = build_scorecard(headlines, describe_design(frame), settings)
+    from_pairs = {
+        "curves": report_tables.curve_table(pairs), "dose": dose_table(pairs),
+        "nearest": nearest_table(pairs.full),
+    }  # fmt: skip
+    del pairs  # the weights of all replicates are most of the memory of a large run
     tables = {
         "subjects": _subjects(samples, reference, generated),
         "volumes": report_tables.volumes_table(frame),
@@ -111,11 +116,11 @@ def analyse(
         "draws": report_tables.draws_table(headlines),
         "null_draws": report_tables.null_draws_table(headlines),
         "balance": report_tables.balance_table(samples.reference, samples.generated),
-        "curves": report_tables.curve_table(pairs),
+        "curves": from_pairs["curves"],
         "correlations": report_tables.correlation_table(frame),
-        "dose": dose_table(pairs),
+        "dose": from_pairs["dose"],
         "pairs": _pairs_of_images(samples),
-        "nearest": nearest_table(pairs.full),
+        "nearest": from_pairs["nearest"],
         "cases": case_table(frame),
         "plausibility": plausibility_table(frame),
         "notes": _notes(frame, samples, reference, generated),

@@ -306,7 +306,22 @@ def blocks(pair: Pair, target: Target) -> Iterator[Block]:
         sides = both if everything else (both[0].replicate(b), both[1].replicate(b))
         weights = sides[0].weights
         members = np.ones(weights.shape[1], dtype=bool) if everything else weights[0] > 0
-        result = predictions(frame, target, members)
-        other = result.reference if pair.generated.arrays is frame.reference else result.generated
-        rows = (ALL, ALL) if everything else (sides[0].present, sides[1].present)
-        yield Block(result.held_out[None, rows[0]], other[:, rows[1]], result.fold[rows[0]], rows, sides)
+        if everything or is_small(frame):
+            result = predictions(frame, target, members)
+            other = result.reference if pair.generated.arrays is frame.reference else result.generated
+            rows = (ALL, ALL) if everything else (sides[0].present, sides[1].present)
+            yield Block(result.held_out[None, rows[0]], other[:, rows[1]], result.fold[rows[0]], rows, sides)
+        else:
+            yield _block_of_some(frame, target, sides)
+
+
+def _block_of_some(frame: Frame, target: Target, sides: tuple[Weighted, Weighted]) -> Block:
+    """Return the predictions of one replicate of large cohorts, for no rows but its own."""
+    fold, models = _models(frame, target, sides[0].weights[0] > 0)
+    rows = sides[0].present, sides[1].present
+    held_out = np.empty(len(rows[0]))
+    for k, model in enumerate(models):
+        own = fold[rows[0]] == k
+        held_out[own] = model(frame.reference.outcomes[rows[0][own]])
+    other = _predicted(models, sides[1].arrays.outcomes[rows[1]])
+    return Block(held_out[None], other, fold[rows[0]], rows, sides)

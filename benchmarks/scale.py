@@ -1,6 +1,12 @@
 """Many tiny volumes through the job of an image: overhead beside the work, memory, and what a second run costs.
 
     python -m benchmarks.scale --n 500
+    python -m benchmarks.scale --tables 100000 [--form parquet]
+    python -m benchmarks.scale --kills 20 --n 200
+    python -m benchmarks.scale --executors --n 60
+
+The second reports on two large tables; the third kills the work at random moments and resumes it; the fourth
+visits the same images in one process, in two, and on a Dask cluster of two workers.
 
 The volumes are phantoms of 6 mm with label maps, so that almost nothing but the overhead is left. Times are
 seconds of the processor, which other work on the machine does not change much.
@@ -17,6 +23,8 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.machine import machine_line
+from benchmarks.scale_faults import executor_lines, kill_lines
+from benchmarks.scale_tables import table_lines
 from plausibrain.cohorts.structures import names, structure
 from plausibrain.cohorts.volumes import LabelMap, Volume, write_label_map, write_volume
 from plausibrain.evaluation.image_job import Segmenting, Steps, visit_images
@@ -66,11 +74,23 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--n", type=int, default=500)
     parser.add_argument("--profile", action="store_true")
+    parser.add_argument("--tables", type=int, default=0, help="Rows of each table, instead of images.")
+    parser.add_argument("--form", choices=("tsv", "parquet"), default="tsv")
+    parser.add_argument("--kills", type=int, default=0, help="How often the work is killed.")
+    parser.add_argument("--executors", action="store_true")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
+        print(machine_line())
+        if args.tables:
+            print(*table_lines(folder, args.tables, args.form), sep="\n")
+            return
         paths = write_heads(folder / "heads", args.n)
-        print(f"{args.n} volumes of {SHAPE}; {machine_line()}")
+        if args.kills or args.executors:
+            lines = kill_lines(paths, folder, args.kills) if args.kills else executor_lines(paths, folder)
+            print(*lines, sep="\n")
+            return
+        print(f"{args.n} volumes of {SHAPE}")
         for run in ("first", "second"):
             profile = cProfile.Profile()
             if args.profile:

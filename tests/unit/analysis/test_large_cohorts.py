@@ -3,8 +3,11 @@
 import numpy as np
 import pytest
 
+from plausibrain.analysis import prediction
 from plausibrain.analysis import strata as strata_module
+from plausibrain.analysis.brain_age import accuracy_difference, standardised_gap
 from plausibrain.analysis.pair import ROLES, Weighted
+from plausibrain.analysis.prediction import chosen_models
 from plausibrain.analysis.regression import moments
 from plausibrain.analysis.settings import Rules, Settings
 from plausibrain.analysis.strata import Strata, restrict, shared_strata
@@ -94,6 +97,21 @@ def test_strata_as_sums_of_cells_are_the_strata(monkeypatch):
         )
         names.append(name)
     assert {"F", "M", "20-29", "F 30-39"} <= set(names)
+
+
+@pytest.mark.parametrize("quantity", [standardised_gap, accuracy_difference])
+def test_predictions_of_large_cohorts_are_made_for_the_rows_of_a_split(monkeypatch, quantity):
+    few = [getattr(WHOLE, kind).first(3) for kind in ("halves", "null", "matched")]
+    slow = [quantity(pair) for pair in few]
+    WHOLE.full.frame.cache.clear()
+    chosen_models(WHOLE.full.frame, "age")  # a large cohort has no kernels to choose from
+    monkeypatch.setattr(prediction, "MOST_KERNEL_ROWS", 10)
+    for pair, expected in zip(few, slow, strict=True):
+        np.testing.assert_allclose(quantity(pair), expected, rtol=1e-9)
+
+
+def test_large_cohorts_choose_among_linear_models():
+    assert {name.split()[0] for name in prediction.candidates("age", kernels=False)} == {"ridge"}
 
 
 def test_the_number_of_groups_is_part_of_the_protocol():

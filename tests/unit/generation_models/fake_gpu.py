@@ -1,4 +1,4 @@
-"""Run every recipe and sampler on a GPU that is not there, in a process of its own, and print what failed.
+"""Run recipes, samplers and the segmentation on a GPU that is not there, and print what failed.
 
     python -m tests.unit.generation_models.fake_gpu
 
@@ -11,6 +11,7 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -161,6 +162,34 @@ def sample_latents(recipe: Any, finished: dict[str, Any], conditions: Any) -> No
             raise RuntimeError(f"an image on {image.device}")
 
 
+def segmentations() -> Iterator[tuple[str, Callable[[], None]]]:
+    """Yield the segmentation of an image at both resolutions with what runs it: from voxels to posteriors."""
+    from plausibrain.evaluation.inference import predict
+    from plausibrain.evaluation.networks.half_resolution_unet import HalfResolutionUNet
+    from plausibrain.evaluation.quality_score import winning_channel
+    from plausibrain.evaluation.segmenters import synthseg_style
+
+    def segment(*, fine: bool) -> None:
+        network = HalfResolutionUNet((4, 6, 8, 8), 2).eval()
+        for module in network.modules():
+            for name, value in module._parameters.items():
+                if value is not None:
+                    module._parameters[name] = torch.nn.Parameter(value.detach().to(DEVICE))
+        data, shifts = torch.rand(SHAPE).to(DEVICE), torch.zeros(19)
+        with torch.no_grad():
+            structures, left = predict(network, data, fine=fine, shifts=shifts)
+            if {structures.device.type, left.device.type, winning_channel(structures).device.type} != {"gpu"}:
+                raise RuntimeError("a posterior left the device")
+            synthseg_style.left_of_plane = lambda left, where: left  # where the plane lies is a number
+            posteriors, both = synthseg_style.predict_both_ways(network, data, 1.0, fine=fine, shifts=shifts)
+            there = {x.device.type for x in (posteriors.structures, posteriors.left, *both)}
+            if there != {"cpu"}:
+                raise RuntimeError(f"results on {there}")
+
+    yield "segmentation 1 mm", lambda: segment(fine=True)
+    yield "segmentation 2 mm", lambda: segment(fine=False)
+
+
 def main() -> int:
     """Return how many failed."""
     backend_registration._setup_privateuseone_for_python_backend("gpu", backend_module=Backend())
@@ -171,15 +200,15 @@ def main() -> int:
             torch.rand(2).to(DEVICE) + torch.rand(2)
         except RuntimeError as error:
             print(f"mixed on purpose: {error}")
-        for model in ("ldm", "brainsynth", "vae_gan", "lsgan"):
-            for name, work in stages(model):
-                try:
-                    work()
-                    print(f"{name}: ok")
-                except Exception as error:
-                    failed += 1
-                    print(f"{name}: {type(error).__name__}: {str(error).splitlines()[0]}")
-                    traceback.print_exc()
+        models = (stages(model) for model in ("ldm", "brainsynth", "vae_gan", "lsgan"))
+        for name, work in chain(*models, segmentations()):
+            try:
+                work()
+                print(f"{name}: ok")
+            except Exception as error:
+                failed += 1
+                print(f"{name}: {type(error).__name__}: {str(error).splitlines()[0]}")
+                traceback.print_exc()
     return failed
 
 

@@ -1,4 +1,4 @@
-"""Every recipe and sampler keeps its tensors on one device; `fake_gpu` runs them without a GPU."""
+"""Recipes, samplers and the segmentation keep tensors on one device; `fake_gpu` runs them without a GPU."""
 
 import os
 import subprocess
@@ -16,6 +16,7 @@ RUNS = [
         "brainsynth": ("autoencoder", "diffusion", "samples"),
         "vae_gan": ("adversarial", "samples"),
         "lsgan": ("adversarial", "samples"),
+        "segmentation": ("1 mm", "2 mm"),
     }.items()
     for stage in stages
 ]
