@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from scipy.stats import norm
+from scipy.stats import t as student
 
 from plausibrain.analysis.applicability import missing_capability
 from plausibrain.analysis.joint_design import Frame
@@ -95,9 +96,19 @@ class Headline:
         return max(float(low), bound_low), min(float(high), bound_high)
 
     def _central(self, level: float) -> tuple[float, float]:
+        if self.plugin.lognormal:
+            return self._lognormal(level)
         tail = (1 - level) / 2
         low, high = column_quantiles(self.draws, [tail, 1 - tail])
         return float(low), float(high)
+
+    def _lognormal(self, level: float) -> tuple[float, float]:
+        """Return t quantiles times the standard deviation of the logarithm, as for structures of a map."""
+        positive = self.draws[self.draws > 0]  # not those without number either
+        smaller = min(len(self.frame.reference.clusters), len(self.frame.generated.clusters))
+        freedom = max(smaller - len(self.frame.columns), 3)
+        arm = float(student.ppf((1 + level) / 2, freedom) * np.log(positive).std()) if len(positive) else 0.0
+        return self.estimate * math.exp(-arm), self.estimate * math.exp(arm)
 
     def _normal(self, level: float) -> tuple[float, float]:
         """Stretch both arms of the 95 % interval, so that a skewed estimate keeps its skew."""

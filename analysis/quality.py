@@ -4,6 +4,7 @@ import numpy as np
 
 from plausibrain.analysis.pair import ROLES, Pair, Role
 from plausibrain.analysis.regression import Fit, Moments, fit, with_group
+from plausibrain.analysis.spread_ratio import unshrunk
 
 #: Share of real images that count as usual.
 USUAL = 0.95
@@ -24,7 +25,14 @@ def quality_difference(pair: Pair) -> np.ndarray:
 
 def log_spread_ratio(pair: Pair) -> np.ndarray:
     """Return the logarithm of the ratio of standard deviations among comparable subjects, (B, k)."""
-    variances = [_within(pair, role).variance for role in ROLES]
+    variances = []
+    for role in ROLES:
+        variance = _within(pair, role).variance
+        if pair.kind == "bootstrap":
+            variance = unshrunk(
+                variance, len(pair.side(role).arrays.clusters), len(pair.frame.model(tiv=False))
+            )
+        variances.append(variance)
     with np.errstate(divide="ignore", invalid="ignore"):
         return 0.5 * np.log(variances[1] / variances[0])
 

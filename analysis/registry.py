@@ -53,6 +53,10 @@ class HeadlinePlugin(Plugin):
         The number comes from how many rows there are, not from the rows: replicates are drawn from counts.
     logarithmic : bool
         The number is a ratio; its loss in comparisons is the absolute logarithm.
+    lognormal : bool
+        The interval is that of a normally distributed logarithm. Of a ratio of standard deviations it covers
+        better than quantiles of resamples: these are skewed as the estimate is, an interval should be skewed
+        the other way.
     assumes : tuple of str
         What the requests behind the cohort must be like (`plausibrain.analysis.design`) for a verdict.
     percent : bool
@@ -79,6 +83,7 @@ class HeadlinePlugin(Plugin):
     fixed_scores: bool = False
     from_counts: bool = False
     logarithmic: bool = False
+    lognormal: bool = False
     assumes: tuple[str, ...] = ()
     percent: bool = False
     which: Callable[[Pair], str] | None = None

@@ -24,6 +24,7 @@ from plausibrain.analysis.registry import headline
     "reference",
     needs=("image quality",),
     logarithmic=True,
+    lognormal=True,
     assumes=("shared ages",),
     bounds=(0.0, np.inf),
 )

@@ -23,6 +23,7 @@ from plausibrain.analysis.spread_ratio import log_sd_ratio
     "same)",
     needs=("head size",),
     logarithmic=True,
+    lognormal=True,
     bounds=(0.0, np.inf),
     assumes=("shared ages",),
 )

@@ -23,6 +23,7 @@ from plausibrain.analysis.spread_ratio import log_sd_ratio
     sentence="The standard deviation of a typical structure is {estimate} of that in the reference (1 = "
     "the same)",
     logarithmic=True,
+    lognormal=True,
     assumes=("shared ages", "joint"),
     bounds=(0.0, np.inf),
 )

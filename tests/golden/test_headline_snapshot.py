@@ -22,6 +22,7 @@ SINGLE = {
 CHANGED: dict[str, str] = {
     "classifier": "its margin had one side: an area of .15 is as suspicious as .85",
     "covariation": "its noise term took volumes for normal",
+    "quality_spread": "its interval had the skew of the estimate and the level of shrunk residuals",
     "spread_head": "it depended on the mix of sexes and ages",
     "spread_structures": "it depended on the mix of sexes and ages",
 }
