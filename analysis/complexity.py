@@ -104,9 +104,9 @@ def _association(both: pd.DataFrame, measure: str, settings: Settings) -> dict[s
     result = permuted_correlation(x, y, lobes, seed=settings.seed)
     if not np.isfinite(result["rho"]):
         return nothing | {"reason": "all parcels have the same error or the same complexity"}
-    shown = rank_interval(result["rho"], len(lobes), settings.confidence)
+    bounds = rank_interval(result["rho"], len(lobes), settings.confidence)
     inner = rank_interval(result["rho"], len(lobes), 1 - 2 * settings.alpha)
-    ends = dict(zip(("ci_low", "ci_high", "pass_low", "pass_high"), (*shown, *inner), strict=True))
+    ends = dict(zip(("ci_low", "ci_high", "pass_low", "pass_high"), (*bounds, *inner), strict=True))
     return nothing | result | ends | {"reason": ""}
 
 

@@ -142,8 +142,8 @@ def _width(p: int, s: int) -> int:
 def _products(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Return all products of design (n, p) and outcomes (n, s) that moments are sums of, (n, width)."""
     upper = np.triu_indices(x.shape[1])
-    crossed = (x[:, :, None] * y[:, None, :]).reshape(len(x), -1)  # (n, p * s)
-    return np.concatenate([x[:, upper[0]] * x[:, upper[1]], crossed, y * y], axis=1)
+    cross = (x[:, :, None] * y[:, None, :]).reshape(len(x), -1)  # (n, p * s)
+    return np.concatenate([x[:, upper[0]] * x[:, upper[1]], cross, y * y], axis=1)
 
 
 def _unpack(total: np.ndarray, p: int, s: int, n: np.ndarray) -> Moments:

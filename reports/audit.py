@@ -103,10 +103,10 @@ def _detected(table: pd.DataFrame) -> str:
     smallest = smallest_seen(table)
     if smallest.empty:
         return "No defect was injected."
-    missed = smallest[~np.isfinite(smallest["severity"].astype(float))]
-    seen = len(smallest) - len(missed)
-    text = f"{seen} of {len(smallest)} defects are detected with at least 80 % power at some severity."
-    return text if missed.empty else f"{text} Not detected: {', '.join(missed['label'])}."
+    failures = smallest[~np.isfinite(smallest["severity"].astype(float))]
+    n_detected = len(smallest) - len(failures)
+    text = f"{n_detected} of {len(smallest)} defects are detected with at least 80 % power at some severity."
+    return text if failures.empty else f"{text} Not detected: {', '.join(failures['label'])}."
 
 
 def _false_alarm_part(none: pd.DataFrame) -> Part:
@@ -166,8 +166,8 @@ def _steps(table: pd.DataFrame) -> Iterator[tuple[float, Any, str]]:
         if defect == NO_DEFECT:
             continue
         headlines = group[(group["headline"] != "") & (group["n_fail"] > 0)]
-        ordered = headlines.sort_values("share_fail", ascending=False)
-        failures = ", ".join(f"{row.headline} {row.share_fail:.0%}" for row in ordered.itertuples())
+        ranking = headlines.sort_values("share_fail", ascending=False)
+        failures = ", ".join(f"{row.headline} {row.share_fail:.0%}" for row in ranking.itertuples())
         for row in group[(group["headline"] == "") & (group["declared"] == 1)].itertuples():
             yield float(str(severity)), row, failures
 

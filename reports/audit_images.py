@@ -67,8 +67,8 @@ def _verdict_part(table: pd.DataFrame) -> Part:
     rows = []
     for defect, group in questions.groupby("defect", sort=False):
         for row in group.sort_values("question").itertuples():
-            expected = "expected" if row.declared else ""
-            rows.append((_named_defect(str(defect), row), str(row.question), str(row.verdict), expected))
+            note = "expected" if row.declared else ""
+            rows.append((_named_defect(str(defect), row), str(row.question), str(row.verdict), note))
     title = "Verdict of every question on every defect"
     columns = ("Defect", "Question", "Verdict", "To be detected here")
     return Part("verdicts", "Verdicts", tables=(Table(title, columns, tuple(rows)),))

@@ -46,11 +46,11 @@ def training_document(folder: Path) -> Document:
     """Return the page of a training as a document."""
     facts, curves = (_read(folder / name) for name in (FACTS, CURVES))
     stages = list(facts.get("stages") or curves)
-    done = [stage for stage in stages if curves.get(stage)]
+    stages_with_rows = [stage for stage in stages if curves.get(stage)]
     return Document(
         kind=f"training of {facts.get('model', 'a model')}",
         answer=_answer(stages, curves, facts),
-        summary=" ".join(filter(None, (_progress(stage, curves[stage]) for stage in done)))
+        summary=" ".join(filter(None, (_progress(stage, curves[stage]) for stage in stages_with_rows)))
         or "No held-out number has been computed yet.",
         facts=tuple((str(name), str(text)) for name, text in (facts.get("facts") or {}).items()),
         parts=tuple(
@@ -75,10 +75,10 @@ def _read(path: Path) -> dict[str, Any]:
 def _answer(stages: Sequence[str], curves: Mapping[str, Sequence[Row]], facts: Mapping[str, Any]) -> str:
     """Say how far the training is."""
     steps = facts.get("stages") or {}
-    ended = [stage for stage in stages if curves.get(stage) and curves[stage][-1]["step"] >= steps[stage]]
-    if len(ended) == len(stages):
+    complete = [stage for stage in stages if curves.get(stage) and curves[stage][-1]["step"] >= steps[stage]]
+    if len(complete) == len(stages):
         return f"Trained: {listing([f'{stage}, {count(steps[stage])} steps' for stage in stages])}"
-    running = next(stage for stage in stages if stage not in ended)
+    running = next(stage for stage in stages if stage not in complete)
     step = curves[running][-1]["step"] if curves.get(running) else 0
     return f"In training: {running} at step {count(step)} of {count(steps[running])}"
 

@@ -150,7 +150,7 @@ def lede(comparison: Comparison) -> str:
         if names
     ]
     measured = [group for group in comparison.groups if group.judged]
-    unjudged = [group.name for group in comparison.groups if group.compared and not group.judged]
+    not_judged = [group.name for group in comparison.groups if group.compared and not group.judged]
     partly = [group for group in measured if group.winner is None and not group.mixed and _beaten(group)]
     mixed_names = [group.name for group in measured if group.winner is None and group.mixed]
     contests = [*mixed_names, *(group.name for group in partly)]
@@ -159,8 +159,8 @@ def lede(comparison: Comparison) -> str:
     parts += [f"On “{group.name}”: {_order(comparison, group)} {words}".strip() + "." for group in partly]
     parts += [f"Mixed on {listing(_quoted(mixed_names))}."] if mixed_names else []
     withheld = (
-        f"Not judged, because the requests do not support it: {listing(_quoted(unjudged))}."
-        if unjudged
+        f"Not judged, because the requests do not support it: {listing(_quoted(not_judged))}."
+        if not_judged
         else ""
     )
     if measured and len(still) == len(measured):

@@ -43,16 +43,16 @@ def shared_pictures(runs: Sequence[Run], names: Sequence[str]) -> SliceGroup | N
     tables = [_generated(run) for run in runs]
     rows, left = list[tuple[Slice, ...]](), BUDGET_BYTES
     for request in _common(tables)[:N_REQUESTS]:
-        chosen = [table.loc[[request]].iloc[0] for table in tables]
-        left -= sum(len(picture_bytes(run, row.file)) for run, row in zip(runs, chosen, strict=True))
+        examples = [table.loc[[request]].iloc[0] for table in tables]
+        left -= sum(len(picture_bytes(run, row.file)) for run, row in zip(runs, examples, strict=True))
         if left < 0:
             break
         rows.append(
             (
-                *_neighbour(runs[0], chosen[0]),
+                *_neighbour(runs[0], examples[0]),
                 *(
                     picture_of(run, row, f"{name}: {subject_text(row)}")
-                    for run, row, name in zip(runs, chosen, names, strict=True)
+                    for run, row, name in zip(runs, examples, names, strict=True)
                 ),
             )
         )
@@ -75,7 +75,7 @@ def _common(tables: Sequence[pd.DataFrame]) -> list[str]:
     ]
 
 
-def _neighbour(run: Run, chosen: pd.Series) -> tuple[Slice, ...]:
+def _neighbour(run: Run, example: pd.Series) -> tuple[Slice, ...]:
     table = run.table("slices")
-    beside = table[(table.pair == chosen.pair) & (table.cohort == "reference")]
+    beside = table[(table.pair == example.pair) & (table.cohort == "reference")]
     return tuple(picture_of(run, row, subject_text(row)) for _, row in beside.head(1).iterrows())

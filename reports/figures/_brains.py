@@ -101,16 +101,14 @@ def paint_brains(
     colours : str
         Of matplotlib's colour maps.
     """
-    painted = _colours(table, norm, colours)
+    rgba = _colours(table, norm, colours)
     planes = LOBE_PLANES if by_lobe else PLANES
     cuts = [plane(axis, structures, by_lobe=by_lobe) for axis, structures, _ in planes]
     left, height = 0.0, max(labels.shape[0] for labels in cuts)
     for labels, (_, _, title) in zip(cuts, planes, strict=True):
         high, wide = labels.shape
         low = (height - high) / 2
-        ax.imshow(
-            _picture(labels, painted), extent=(left, left + wide, low, low + high), interpolation="none"
-        )
+        ax.imshow(_picture(labels, rgba), extent=(left, left + wide, low, low + high), interpolation="none")
         ax.text(left + wide / 2, height + 4, title, ha="center", va="bottom", color=INK_2)
         left += wide + GAP_MM
     ax.set(xlim=(0, left - GAP_MM), ylim=(0, height + 4))
