@@ -1,7 +1,7 @@
 """What an analysis may be told: every number that changes a verdict stands here."""
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -9,6 +9,10 @@ from plausibrain.analysis.weights import MOST_UNITS
 
 HeadSize = Literal["none", "share", "pooled_residual", "covariate"]
 SiteModel = Literal["none", "factor", "random"]
+
+
+#: Measurement noise of a structure, in standard deviations between subjects.
+NoiseSize = Annotated[float, Field(ge=0, le=2, allow_inf_nan=False)]
 
 
 class Rules(BaseModel):
@@ -167,30 +171,30 @@ class Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     margin: float = Field(0.2, gt=0, le=2)
-    noise: Mapping[str, float] = Field(default_factory=dict)
-    spread_margin: float = Field(1.25, gt=1)
-    recovery_margin: float = Field(1.33, gt=1)
+    noise: Mapping[str, NoiseSize] = Field(default_factory=dict)
+    spread_margin: float = Field(1.25, gt=1, le=100)
+    recovery_margin: float = Field(1.33, gt=1, le=100)
     share_margin: float = Field(0.1, gt=0, lt=1)
     quality_margin: float = Field(0.5, gt=0, le=3)
     conditioning_margin: float = Field(0.2, gt=0, lt=1)
     exclusion_margin: float = Field(0.05, gt=0, lt=1)
     similarity_margin: float = Field(0.02, gt=0, lt=1)
-    copies_margin: float = Field(2.0, ge=1)
+    copies_margin: float = Field(2.0, ge=1, le=1000)
     missing_margin: float = Field(0.5, gt=0, lt=1)
     identical_margin: float = Field(0.01, gt=0, lt=1)
     utility_margin: float = Field(0.1, gt=0, lt=1)
     alpha: float = Field(0.05, gt=0, lt=0.5)
     confidence: float = Field(0.95, gt=0.5, lt=1)
-    n_resamples: int = Field(2000, ge=100)
-    n_splits: int = Field(200, ge=20)
+    n_resamples: int = Field(2000, ge=100, le=100_000)
+    n_splits: int = Field(200, ge=20, le=10_000)
     headsize: HeadSize = "covariate"
     site: SiteModel = "none"
     min_subjects: int = Field(10, ge=4)
     min_stratum: int = Field(15, ge=4)
-    max_pairwise: int = Field(2000, ge=50)
-    wasabi_n: int = Field(500, ge=10)
-    wasabi_repeats: int = Field(100, ge=10)
-    seed: int = 0
+    max_pairwise: int = Field(2000, ge=50, le=100_000)
+    wasabi_n: int = Field(500, ge=10, le=1_000_000)
+    wasabi_repeats: int = Field(100, ge=10, le=10_000)
+    seed: int = Field(0, ge=0, lt=2**53)
     rules: Rules = Field(default_factory=Rules)
 
     def margin_of(self, structure: str) -> float:

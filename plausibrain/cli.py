@@ -227,6 +227,7 @@ def run(
 ) -> None:
     """Compare a generated cohort with a reference cohort and write a report."""
     from plausibrain.executors import executor_of
+    from plausibrain.features import check_extractors
     from plausibrain.finished_run import require_same_or_overwrite
     from plausibrain.flags import (
         config_from_flags,
@@ -265,6 +266,8 @@ def run(
     )  # fmt: skip
     require_same_or_overwrite(plan, overwrite=overwrite)
     if dry_run:
+        if plan.images.extractors:
+            check_extractors(plan.images)
         n, gpu = n_processes(processes, "cpu"), uses_gpu(device)
         cost = forecast(plan, n_processes=min(n, 2) if gpu and processes <= 0 else n, gpu=gpu)
         _show(as_json, cost.text, **cost.as_dict())

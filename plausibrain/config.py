@@ -163,7 +163,7 @@ class Generator(BaseModel):
     checkpoint: Path | None = None
     conditions: Path | None = None
     n: int | None = Field(None, ge=1)
-    seed: int = Field(0, ge=0)
+    seed: int = Field(0, ge=0, lt=2**53)
     options: dict[str, str] = Field(default_factory=dict)
 
 
@@ -189,8 +189,8 @@ class ImageSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     extractors: dict[str, dict[str, str | int | float]] = Field(default_factory=dict)
-    n_pairs: int = Field(1000, ge=0)
-    n_geometry: int = Field(10, ge=0)
+    n_pairs: int = Field(1000, ge=0, le=10_000_000)
+    n_geometry: int = Field(10, ge=0, le=100_000)
     age_network: Literal["auto", "on", "off"] = "auto"
     age_network_least: int = Field(200, ge=40)
 

@@ -83,10 +83,7 @@ def extract_features(
         The cohorts as they are when one of the two has no images with label maps.
     """
     settings = settings or ImageSettings()
-    if settings.extractors:  # a wrong name is told for cohorts without images as well
-        from plausibrain.evaluation.extract_image import named_extractors
-
-        named_extractors(extractor_names(settings), settings.extractors, voxel_mm)
+    check_extractors(settings, voxel_mm)  # a wrong name is told for cohorts without images as well
     cohorts = {"reference": reference, "generated": generated}
     files = {role: image_and_label_files(c, out / "segmented" / role) for role, c in cohorts.items()}
     if not all(files.values()):
@@ -189,6 +186,14 @@ class _Work:
     def _tell(self, what: str, n_done: int, of: int) -> None:
         if self.progress is not None:
             self.progress(what, n_done, of)
+
+
+def check_extractors(settings: ImageSettings, voxel_mm: float = 1.0) -> None:
+    """Raise a `DataError` for an extractor or an option of one that does not exist."""
+    if settings.extractors:
+        from plausibrain.evaluation.extract_image import named_extractors
+
+        named_extractors(extractor_names(settings), settings.extractors, voxel_mm)
 
 
 def extractor_names(settings: ImageSettings) -> list[str]:

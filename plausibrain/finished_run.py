@@ -26,6 +26,8 @@ def require_same_or_overwrite(config: RunConfig, *, overwrite: bool) -> None:
     DataError
         Naming what differs, and the ways out.
     """
+    if config.out.exists() and not config.out.is_dir():
+        raise DataError(f"{config.out} is a file; give a folder for the run with --out")
     record = finished_run(config.out)
     if record is None or overwrite:
         return
@@ -52,7 +54,8 @@ def differences(record: dict[str, Any], config: RunConfig) -> list[str]:
     Of an input with volumes the content is compared, of one with images its place, because its content is
     known only when it is measured.
     """
-    plan, before = config.model_dump(mode="json"), record.get("config") or {}
+    plan, before = config.model_dump(mode="json"), record.get("config")
+    before = before if isinstance(before, dict) else {}
     changes = []
     for role in ("reference", "generated"):
         if _input(before.get(role)) != _input(plan.get(role)) or _has_changed(record, config, role):
@@ -60,8 +63,13 @@ def differences(record: dict[str, Any], config: RunConfig) -> list[str]:
     return changes + [name for name in DECISIVE if before.get(name) != plan.get(name)]
 
 
-def _input(source: dict[str, Any] | None) -> dict[str, Any] | None:
-    return None if source is None else {key: value for key, value in source.items() if key != "name"}
+def _input(source: object) -> dict[str, Any] | None:
+    """Return a source without its name; a record is a file, and may hold anything."""
+    return (
+        None
+        if not isinstance(source, dict)
+        else {key: value for key, value in source.items() if key != "name"}
+    )
 
 
 def _has_changed(record: dict[str, Any], config: RunConfig, role: str) -> bool:
@@ -71,5 +79,7 @@ def _has_changed(record: dict[str, Any], config: RunConfig, role: str) -> bool:
     cohort: Cohort = source.read(role)
     if cohort.volumes is None:
         return False
-    before, now = record.get(role) or {}, describe_cohort(cohort)
+    before, now = record.get(role), describe_cohort(cohort)
+    if not isinstance(before, dict):
+        return True
     return any(before.get(key) != now[key] for key in IDENTITY)

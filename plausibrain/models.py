@@ -285,4 +285,5 @@ def _as(parameter: inspect.Parameter, value: str) -> Any:
     try:
         return kind(value) if kind in (int, float) else value
     except ValueError as error:
-        raise DataError(f"option {parameter.name}={value}: expected a {kind.__name__}") from error
+        what = {int: "a whole number", float: "a number"}.get(kind, "another value")
+        raise DataError(f"option {parameter.name}={value}: expected {what}") from error

@@ -193,6 +193,45 @@ def test_a_segmentation_that_measured_nothing_is_no_success(place: Path, command
     assert (place / "out" / "segmentation.tsv").is_file()
 
 
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ("settings: {seed: -1}", "settings.seed"),
+        ("settings: {n_resamples: 1000000000000}", "settings.n_resamples"),
+        ("settings: {n_splits: 1000000000000}", "settings.n_splits"),
+        ("settings: {wasabi_repeats: 1000000000000}", "settings.wasabi_repeats"),
+        ("settings: {max_pairwise: 1000000000000}", "settings.max_pairwise"),
+        ("settings: {noise: {Left-Hippocampus: .nan}}", "settings.noise"),
+        ("settings: {noise: {Left-Hippocampus: -1}}", "settings.noise"),
+        ("settings: {spread_margin: .inf}", "settings.spread_margin"),
+        ("images: {n_pairs: 1000000000000}", "images.n_pairs"),
+        ("images: {extractors: {nobody: {}}}", "nobody"),
+        ("out: table.csv", "table.csv is a file"),
+    ],
+)
+def test_values_that_no_run_can_have_are_refused_before_any_work(
+    change: str, field: str, place: Path, command: Command
+) -> None:
+    name = change.split(":")[0]
+    sound = "".join(f"{line}\n" for line in CONFIG.decode().splitlines() if not line.startswith(name))
+    (place / "c.yaml").write_text(f"{sound}{change}\n")
+    outcome = command("run", "c.yaml", "--dry-run")
+    one_sentence(outcome, change)
+    assert outcome.code == 2
+    assert field in outcome.err
+
+
+@pytest.mark.parametrize("record", ['{"config": []}', '{"config": {"reference": 3}, "reference": []}', "[]"])
+def test_a_damaged_record_of_a_finished_run_is_another_run(
+    record: str, place: Path, command: Command
+) -> None:
+    (place / "c.yaml").write_bytes(CONFIG)
+    (place / "run").mkdir()
+    (place / "run" / "run.json").write_text(record)
+    (place / "run" / "scorecard.json").write_text("{}")
+    one_sentence(command("run", "c.yaml", "--dry-run"), record)
+
+
 def test_an_unknown_extractor_is_told_for_tables_too(place: Path, command: Command) -> None:
     (place / "c.yaml").write_bytes(CONFIG.replace(b"{n_pairs: 0}", b"{extractors: {nobody: {}}}"))
     outcome = command("run", "c.yaml")
