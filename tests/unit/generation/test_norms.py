@@ -6,7 +6,7 @@ import pytest
 
 from plausibrain.cohorts.errors import DataError
 from plausibrain.cohorts.structures import canonical_name
-from plausibrain.generation.demo_cohorts import asked_cohort
+from plausibrain.generation.demo_cohorts import HEADS_MM3, asked_cohort, table_cohort
 from plausibrain.generation.norm_tables import age_factor, expected_volume, norm_tables
 from plausibrain.generation.norms import (
     LATERAL_VENTRICLES,
@@ -155,3 +155,9 @@ def test_volumes_that_are_asked_for_become_the_cohorts():
     assert asked[0] == pytest.approx(9e4)
     assert asked[1] == pytest.approx(cohort.volumes[list(LATERAL_VENTRICLES)].sum(axis=1)[1])
     assert list(cohort.subjects["drawn_as"]) == ["3:0", "3:1"]
+
+
+def test_a_rare_head_that_nobody_requested_stops_no_cohort():
+    """Subject 50 of this seed has the largest head of some 350,000 subjects."""
+    heads = table_cohort(51, seed=901_215, name="rare").volumes["TIV"]
+    assert heads.max() > HEADS_MM3[1]
