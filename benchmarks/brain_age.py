@@ -8,14 +8,15 @@ DATA is a folder with `tables/fcon1000.csv`, `ixi_synthseg.csv`, `brainldm_synth
 
 import argparse
 import datetime
+import json
 import os
 import platform
 import time
-from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -28,13 +29,14 @@ from plausibrain.analysis.registry import HeadlinePlugin, all_headlines
 from plausibrain.analysis.sample import prepare_samples
 from plausibrain.analysis.settings import Settings
 from plausibrain.cohorts.cohort import Cohort, read_cohort
+from plausibrain.cohorts.store import Store
 from plausibrain.generation.demo_cohorts import table_cohort
 from plausibrain.generation.injection import inject
 
 CODING = "1=M,0=F"
 NAMES = ("brain_age", "brain_age_error", "sex_accuracy", "conditioning_age", "utility_only", "utility_added")
 SETTINGS = Settings(n_resamples=300, n_splits=40)
-#: Verdicts of these headlines do not look at splits, which take half of the time; see `trial_row`.
+#: Verdicts of these headlines do not look at splits, which take half of the time; see `trial`.
 QUICK = Settings(n_resamples=300, n_splits=20)
 N, N_BEST = 200, 4000
 DEFECTS = (
@@ -53,17 +55,18 @@ def main() -> None:
     parser.add_argument("--trials", type=int, default=60, help="Comparisons without a defect.")
     parser.add_argument("--power", type=int, default=20, help="Comparisons with each defect.")
     parser.add_argument("--workers", type=int, default=1, help="Processes; no number depends on it.")
+    parser.add_argument("--store", type=Path, help="Folder that keeps every comparison, to go on later.")
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
     lines = []
-    for line in page(options.data / "tables", options.trials, options.power, options.workers):
+    for line in page(options.data / "tables", options.trials, options.power, options.workers, options.store):
         print(line, flush=True)
         lines.append(line)
     if options.out:
         options.out.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def page(tables: Path, trials: int, power: int, workers: int = 1) -> Iterator[str]:
+def page(tables: Path, trials: int, power: int, workers: int = 1, store: Path | None = None) -> Iterator[str]:
     """Yield the lines of the page."""
     yield HEADER.format(
         command=f"python -m benchmarks.brain_age DATA --trials {trials} --power {power} --out docs/brain_age.md",
@@ -76,7 +79,7 @@ def page(tables: Path, trials: int, power: int, workers: int = 1) -> Iterator[st
     visits = [read_cohort(tables / f"NIMH_controls_v{i}.csv", sex_coding=CODING) for i in (1, 2)]
     yield from retest_section(*visits)
     yield from real_section(fcon, ixi, read_cohort(tables / "brainldm_synthseg.csv", name="Brain LDM"))
-    yield from simulated_section(trials, power, workers)
+    yield from simulated_section(trials, power, workers, store)
 
 
 def complete(cohort: Cohort) -> tuple[np.ndarray, np.ndarray, np.ndarray, pd.DataFrame]:
@@ -233,13 +236,13 @@ def headline_rows(pairs: Pairs) -> Iterator[str]:
         yield f"| {plugin.label} | {h.estimate:.2f} {plugin.unit} | {low:.2f} to {high:.2f} | {np.nanmedian(h.null):.2f} | {verdict} |"
 
 
-def simulated_section(trials: int, power: int, workers: int) -> Iterator[str]:
+def simulated_section(trials: int, power: int, workers: int, store: Path | None) -> Iterator[str]:
     """Yield false alarms without a defect and power with each."""
     yield f"## Simulated cohorts: {N} reference and {N} generated subjects\n"
     yield from best_section()
     yield (
         "Reference and generated subjects are independent draws from the population model. *Fail* after Bonferroni's correction for 40 headlines "
-        "(a scorecard has about as many; Holm's procedure is never stricter). Mean (standard deviation) of the estimates, and how many comparisons *fail*. The last column is about *Age, predicted per requested*, where its truth is known.\n"
+        "(a scorecard has about as many; Holm's procedure is never stricter). Mean (standard deviation) of the estimates, and how many of the trials *fail*. The last column is about *Age, predicted per requested*, where its truth is known.\n"
     )
     yield (
         "| defect | severity | trials | "
@@ -248,41 +251,53 @@ def simulated_section(trials: int, power: int, workers: int) -> Iterator[str]:
         + "---|" * (len(NAMES) + 1)
     )
     cells = [("none", 0.0, trials), *((name, severity, power) for name, severity in DEFECTS)]
-    seconds = 0.0
+    jobs = [(*cell[:2], k, store) for k in range(max(trials, power)) for cell in cells if k < cell[2]]
     with ProcessPoolExecutor(workers) as pool:
-        for line, own_seconds in pool.map(trial_row, *zip(*cells, strict=True)):
-            seconds += own_seconds
-            yield line
+        results = list(pool.map(trial, *zip(*jobs, strict=True)))
+    for name, severity, _ in cells:
+        yield row_of(
+            name, severity, [r for job, r in zip(jobs, results, strict=True) if job[:2] == (name, severity)]
+        )
     yield (
-        f"\n{seconds / sum(n for _, _, n in cells):.1f} s of one core per comparison for these {len(NAMES)} headlines ({QUICK.n_resamples} resamples; splits of "
+        f"\n{np.mean([r['seconds'] for r in results]):.1f} s of one core per comparison for these {len(NAMES)} headlines ({QUICK.n_resamples} resamples; splits of "
         "the reference, which decide none of these verdicts, are left out)."
     )
 
 
-def trial_row(defect: str, severity: float, trials: int) -> tuple[str, float]:
-    """Judge some comparisons with one defect; return the row and the processor seconds it took."""
+def trial(defect: str, severity: float, k: int, store: Path | None) -> dict[str, Any]:
+    """Judge one comparison, or read what an earlier run stored of it."""
+    key = Store.key("brain age", defect, severity, k, N, QUICK.model_dump_json())
+    file = Store(store).get(key, ".json") if store is not None else None
+    if file is not None:
+        content: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        return content
     start = time.process_time()
-    estimates: dict[str, list[float]] = {name: [] for name in NAMES}
-    fails: Counter[str] = Counter()
-    truth = 1 - severity if defect in ("none", "flat_ageing") else None
-    covered = 0
-    for k in range(trials):
-        pairs = pairs_of(*simulated(defect, severity, k), QUICK)
-        pairs = replace(pairs, null=pairs.null.first(1), matched=pairs.matched.first(1))
-        for plugin in judged():
-            h = evaluate_headline(plugin, pairs)
-            estimates[plugin.name].append(h.estimate)
-            fails[plugin.name] += h.verdict(SETTINGS.alpha, 40) == "fail"
-            if plugin.name == "conditioning_age" and truth is not None:
-                low, high = h.interval(0.95)
-                covered += low <= truth <= high
-    cells = [
-        f"{np.mean(estimates[p.name]):.2f} ({np.std(estimates[p.name]):.2f}), {fails[p.name]} of {trials}"
-        for p in judged()
-    ]
-    coverage = "" if truth is None else f"{truth:g}: {covered} of {trials}"
-    row = f"| {defect} | {severity:g} | {trials} | " + " | ".join(cells) + f" | {coverage} |"
-    return row, time.process_time() - start
+    pairs = pairs_of(*simulated(defect, severity, k), QUICK)
+    pairs = replace(pairs, null=pairs.null.first(1), matched=pairs.matched.first(1))
+    result: dict[str, Any] = {}
+    for plugin in judged():
+        h = evaluate_headline(plugin, pairs)
+        result[plugin.name] = [h.estimate, h.verdict(SETTINGS.alpha, 40), *h.interval(0.95)]
+    result["seconds"] = time.process_time() - start
+    if store is not None:
+        Store(store).put_text(key, ".json", json.dumps(result))
+    return result
+
+
+def row_of(defect: str, severity: float, results: Sequence[Mapping[str, Any]]) -> str:
+    """Return the row of comparisons with one defect."""
+    n = len(results)
+    cells = []
+    for plugin in judged():
+        estimates = [r[plugin.name][0] for r in results]
+        fails = sum(r[plugin.name][1] == "fail" for r in results)
+        cells.append(f"{np.mean(estimates):.2f} ({np.std(estimates):.2f}), {fails}")
+    coverage = ""
+    if defect in ("none", "flat_ageing"):
+        truth = 1 - severity
+        hits = sum(low <= truth <= high for _, _, low, high in (r["conditioning_age"] for r in results))
+        coverage = f"{truth:g}: {hits}"
+    return f"| {defect} | {severity:g} | {n} | " + " | ".join(cells) + f" | {coverage} |"
 
 
 def simulated(defect: str, severity: float, k: int) -> tuple[Cohort, Cohort]:
