@@ -137,7 +137,7 @@ Printed by `{command}` on {date} ({cores} cores, Python {python}).
 
 The section *Cortical complexity* of a report asks whether the size of errors (difference of volumes, of age effects and of sex effects, each parcel of
 Desikan and Killiany) goes with how folded a parcel is: fractal dimension by box counting, and local gyrification, the surface over a smooth envelope
-(`evaluation/cortical_geometry.py`). Both come from up to ten label maps of the reference (`images.n_geometry`), or, where it has none, from the mean of ten
+(`evaluation/cortical_geometry.py`). Both come from up to five label maps of the reference (`images.n_geometry`), or, where it has none, from the mean of ten
 label maps that comes with the package (`cohorts/typical_geometry.tsv`). The p value of a rank correlation is by permutation of regions
 within their lobe, the same in both hemispheres: what a lobe has in common, and what left and right have in common, is no evidence. Spin tests need surfaces,
 which volumes do not give; surrogates with a matched variogram need distances along the cortex. Neighbours within a lobe still count as exchangeable, so a small p

@@ -190,9 +190,9 @@ class ImageSettings(BaseModel):
 
     extractors: dict[str, dict[str, str | int | float]] = Field(default_factory=dict)
     n_pairs: int = Field(1000, ge=0, le=10_000_000)
-    n_geometry: int = Field(10, ge=0, le=100_000)
+    n_geometry: int = Field(5, ge=0, le=100_000)
     age_network: Literal["auto", "on", "off"] = "auto"
-    age_network_least: int = Field(200, ge=40)
+    age_network_least: int = Field(200, ge=40, le=100_000)
 
 
 class RunConfig(BaseModel):

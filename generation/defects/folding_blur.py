@@ -32,7 +32,7 @@ def folding_blur(
         Same grid; cortex as one label on each side, or as Desikan-Killiany parcels.
     severity : float
         Standard deviation of the Gaussian, mm, where the cortex is most folded; elsewhere less of it is mixed
-        in, and none in deep structures and smooth surfaces far from cortex.
+        in, and none far from cortex.
     rng : numpy.random.Generator
         Not used: the same blur in everybody.
 
