@@ -10,9 +10,11 @@ import datetime
 import os
 import platform
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -34,6 +36,7 @@ from plausibrain.generation.parcels import with_simulated_parcels
 
 SETTINGS = Settings(n_resamples=100, n_splits=20)
 N = 200
+ONE_LOBE, LOSS = "one lobe lost", "complexity_dependent_loss"
 SEVERITIES = (0.05, 0.1, 0.2)
 
 
@@ -44,17 +47,18 @@ def main() -> None:
     )
     parser.add_argument("--trials", type=int, default=200, help="Comparisons without a defect.")
     parser.add_argument("--power", type=int, default=40, help="Comparisons with each defect.")
+    parser.add_argument("--workers", type=int, default=1, help="Processes; no number depends on it.")
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
     lines = []
-    for line in page(options.trials, options.power):
+    for line in page(options.trials, options.power, options.workers):
         print(line, flush=True)
         lines.append(line)
     if options.out:
         options.out.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def page(trials: int, power: int) -> Iterator[str]:
+def page(trials: int, power: int, workers: int = 1) -> Iterator[str]:
     """Yield the lines of the page."""
     yield HEADER.format(
         command=f"python -m benchmarks.complexity --trials {trials} --power {power} --out docs/complexity.md",
@@ -62,16 +66,57 @@ def page(trials: int, power: int) -> Iterator[str]:
         n=N, margin=SETTINGS.rules.complexity_margin,
     )  # fmt: skip
     yield "| defect | severity | comparisons | ρ with fractal dimension | ρ with gyrification | section fails | section passes |\n|---|---|---|---|---|---|---|"
-    start = time.process_time()
-    yield row("none", 0.0, trials, lambda cohort, k: cohort)
-    yield row("one lobe lost", 0.1, power, one_lobe)
-    for severity in SEVERITIES:
+    cells = [
+        ("none", 0.0, trials),
+        (ONE_LOBE, 0.1, power),
+        *((LOSS, severity, power) for severity in SEVERITIES),
+    ]
+    jobs = [(name, severity, k) for name, severity, n in cells for k in range(n)]
+    with ProcessPoolExecutor(workers) as pool:
+        results = list(pool.map(trial, *zip(*jobs, strict=True)))
+    for name, severity, _ in cells:
         yield row(
-            "complexity_dependent_loss", severity, power,
-            lambda cohort, k, s=severity: inject("complexity_dependent_loss", cohort, severity=s, seed=k),
-        )  # fmt: skip
-    n = trials + power * (1 + len(SEVERITIES))
-    yield f"\n{(time.process_time() - start) / n:.2f} s of one core per comparison."
+            name, severity, [r for job, r in zip(jobs, results, strict=True) if job[:2] == (name, severity)]
+        )
+    yield f"\n{np.mean([r.seconds for r in results]):.2f} s of one core per comparison."
+
+
+class Trial(NamedTuple):
+    """Correlations with the difference of volumes, whether a row failed, whether all passed, and the time."""
+
+    rhos: list[float]
+    fails: bool
+    passes: bool
+    seconds: float
+
+
+def trial(defect: str, severity: float, k: int) -> Trial:
+    """Judge one comparison."""
+    start = time.process_time()
+    reference, generated = (simulated(9000 + 2 * k + i, name) for i, name in enumerate("rg"))
+    if defect == ONE_LOBE:
+        generated = one_lobe(generated, k)
+    elif severity:
+        generated = inject(defect, generated, severity=severity, seed=k)
+    table = complexity_table(
+        point_estimates(reference, generated), typical_geometry(), headsize="covariate", settings=SETTINGS
+    )
+    return Trial(
+        table.loc[table["error"] == "adjusted_d", "rho"].tolist(),
+        bool((table["verdict"] == "fail").any()),
+        bool((table["verdict"] == "pass").all()),
+        time.process_time() - start,
+    )
+
+
+def row(defect: str, severity: float, results: Sequence[Trial]) -> str:
+    """Return the row of comparisons with one defect."""
+    rhos = np.array([r.rhos for r in results])
+    cells = " | ".join(
+        f"{m:+.2f} ({s:.2f})" for m, s in zip(rhos.mean(axis=0), rhos.std(axis=0), strict=True)
+    )
+    fails, passes = sum(r.fails for r in results), sum(r.passes for r in results)
+    return f"| {defect} | {severity:g} | {len(results)} | {cells} | {fails} | {passes} |"
 
 
 def simulated(seed: int, name: str) -> Cohort:
@@ -90,26 +135,6 @@ def one_lobe(cohort: Cohort, k: int) -> Cohort:
     members = [name for name in parcels if lobe_of(name) == lobes[k % len(lobes)]]
     volumes[members] *= 0.9
     return replace(cohort, volumes=volumes)
-
-
-def row(defect: str, severity: float, trials: int, change: Callable[[Cohort, int], Cohort]) -> str:
-    """Judge some comparisons with one defect."""
-    geometry = typical_geometry()
-    rhos, fails, passes = [], 0, 0
-    for k in range(trials):
-        reference, generated = (simulated(9000 + 2 * k + i, name) for i, name in enumerate("rg"))
-        table = complexity_table(
-            point_estimates(reference, change(generated, k)),
-            geometry,
-            headsize="covariate",
-            settings=SETTINGS,
-        )
-        rhos.append(table.loc[table["error"] == "adjusted_d", "rho"].tolist())
-        fails += (table["verdict"] == "fail").any()
-        passes += (table["verdict"] == "pass").all()
-    mean, sd = np.mean(rhos, axis=0), np.std(rhos, axis=0)
-    cells = " | ".join(f"{m:+.2f} ({s:.2f})" for m, s in zip(mean, sd, strict=True))
-    return f"| {defect} | {severity:g} | {trials} | {cells} | {fails} of {trials} | {passes} of {trials} |"
 
 
 def point_estimates(reference: Cohort, generated: Cohort) -> pd.DataFrame:

@@ -133,3 +133,19 @@ def test_cohorts_without_label_maps_are_refused(tmp_path):
     )
     with pytest.raises(DataError, match="no label maps"):
         mean_geometry(Cohort(name="c", subjects=subjects, source=tmp_path), folder=tmp_path, most=1)
+
+
+def test_runs_measure_the_label_maps_of_their_reference(tmp_path):
+    data = np.zeros((20, 20, 20))
+    data[5:15, 5:15, 5:13] = 2
+    data[5:15, 5:15, 13:15] = structure("ctx-lh-precuneus").index
+    path = tmp_path / "a_dseg.nii.gz"
+    write_label_map(LabelMap(data, np.eye(4)), path)
+    cohort = Cohort(name="c", subjects=one_subject(), images=(path,), labels=(path,), source=tmp_path)
+    results = read_table(run_with(tmp_path, np.arange(68.0)) / "tables" / "results.tsv", RESULTS)
+    run = {"out": tmp_path, "cache": None, "settings": Settings()}
+    geometry, table = complexity_of_run(results, cohort, most=3, **run)
+    assert geometry["source"].tolist() == ["reference"]
+    assert set(table["verdict"]) == {"not measured"}  # one parcel
+    none, _ = complexity_of_run(results, cohort, most=0, **run)
+    assert set(none["source"]) == {"typical"}
