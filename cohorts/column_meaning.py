@@ -77,11 +77,11 @@ def _choose_session(table: pd.DataFrame, columns: dict[str, str]) -> list[Note]:
     if not ids.duplicated().any() or not candidates:
         return []
     tells = [name for name in candidates if not _repeat_with(ids, as_text(table[name]))]
-    named = columns.get("session")
-    if not tells or named in tells:
+    header = columns.get("session")
+    if not tells or header in tells:
         return []
     columns["session"] = tells[0]
-    instead = f"; {named!r} does not" if named else ""
+    instead = f"; {header!r} does not" if header else ""
     message = f"{tells[0]!r} is read as the session, because it tells rows of one id apart{instead}"
     return [Note("coerced", tells[0], 1, "", message)]
 

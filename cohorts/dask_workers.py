@@ -35,7 +35,7 @@ class DaskWorkers(Workers):
     @property
     def n(self) -> int:
         """Processes that the cluster has now, at least one: jobs wait for those that it still starts."""
-        return max(1, len(self._known()))
+        return max(1, len(self._nodes()))
 
     def has_died(self, error: BaseException | None) -> bool:
         """Return whether the process that worked on a job, or held its result, ended before it was fetched.
@@ -54,17 +54,17 @@ class DaskWorkers(Workers):
             self._executor.shutdown(wait=wait_for_jobs)
             self._executor = None
 
-    def _known(self) -> dict[str, Any]:
-        known = self.client.scheduler_info(n_workers=-1).get("workers")
-        if known is None:
+    def _nodes(self) -> dict[str, Any]:
+        workers = self.client.scheduler_info(n_workers=-1).get("workers")
+        if workers is None:
             raise _lost("no answer")
-        return dict(known)
+        return dict(workers)
 
     def _started(self) -> Executor:
-        several = [address for address, worker in self._known().items() if worker["nthreads"] > 1]
+        several = [address for address, worker in self._nodes().items() if worker["nthreads"] > 1]
         if several:
             raise DataError(
-                f"worker {several[0]} works on {self._known()[several[0]]['nthreads']} images at once in one "
+                f"worker {several[0]} works on {self._nodes()[several[0]]['nthreads']} images at once in one "
                 "process; start workers with --nthreads 1, because an image sets the threads of its process"
             )
         executor: Executor = self.client.get_executor(pure=False)

@@ -90,23 +90,23 @@ def processes_here(*, memory_gb: float) -> int:
     return max(1, min(cores, int(gigabytes / memory_gb)))
 
 
-_kept: ContextVar[Workers | None] = ContextVar("_kept", default=None)
+_shared: ContextVar[Workers | None] = ContextVar("_shared", default=None)
 
 
 def workers_elsewhere() -> int:
     """Return how many processes of a cluster the jobs of this block go to; 0 where there is no cluster."""
-    kept = _kept.get()
-    return kept.n if kept is not None and kept.elsewhere else 0
+    workers = _shared.get()
+    return workers.n if workers is not None and workers.elsewhere else 0
 
 
 @contextmanager
 def kept_workers(workers: Workers) -> Iterator[None]:
     """Let every `spread` in the block use these workers, however many processes it asks for."""
-    token = _kept.set(workers)
+    token = _shared.set(workers)
     try:
         yield
     finally:
-        _kept.reset(token)
+        _shared.reset(token)
         workers.close()
 
 
@@ -159,19 +159,19 @@ def spread(
         Of the work, at once: a setting, a program or a disk that every job meets.
     """
     attempt: Callable[[Job], Result | Failed] = work if failure is None else partial(twice, work)
-    kept = _kept.get()
-    if (n_processes <= 1 or len(jobs) <= 1) and not (kept and kept.elsewhere):
+    running = _shared.get()
+    if (n_processes <= 1 or len(jobs) <= 1) and not (running and running.elsewhere):
         for job in jobs:
-            yield job, _settled(attempt(job), job, failure)
+            yield job, _settle(attempt(job), job, failure)
         return
-    workers = kept or Workers(min(n_processes, len(jobs)))
+    workers = running or Workers(min(n_processes, len(jobs)))
     try:
         yield from _UnderWay(workers, attempt, failure).results(jobs)
     except BaseException:
-        if workers is not kept:
+        if workers is not running:
             workers.close(wait_for_jobs=False)
         raise
-    if workers is not kept:
+    if workers is not running:
         workers.close()
 
 
@@ -195,23 +195,23 @@ class _UnderWay(Generic[Job, Result]):
                     self.running[self.workers.submit(self.work, job)] = job
                 if not self.running:
                     return
-                yield from self._finished()
+                yield from self._take_finished()
         finally:
             for future in self.running:
                 future.cancel()
 
-    def _finished(self) -> Iterator[tuple[Job, Result]]:
+    def _take_finished(self) -> Iterator[tuple[Job, Result]]:
         """Yield what has finished; when a process died, every job under way, those without a result alone."""
-        done, _ = wait(self.running, return_when=FIRST_COMPLETED)
-        if any(self.workers.has_died(future.exception()) for future in done):
-            done, _ = wait(self.running)
+        futures, _ = wait(self.running, return_when=FIRST_COMPLETED)
+        if any(self.workers.has_died(future.exception()) for future in futures):
+            futures, _ = wait(self.running)
         suspects = []
-        for future in sorted(done, key=list(self.running).index):
+        for future in sorted(futures, key=list(self.running).index):
             job = self.running.pop(future)
             if self.workers.has_died(future.exception()):
                 suspects.append(job)
             else:
-                yield job, _settled(future.result(), job, self.failure)
+                yield job, _settle(future.result(), job, self.failure)
         if suspects:
             self.workers.replace()
         for job in suspects:
@@ -223,7 +223,7 @@ class _UnderWay(Generic[Job, Result]):
             future = self.workers.submit(self.work, job)
             error = future.exception()
             if not self.workers.has_died(error):
-                return _settled(future.result(), job, self.failure)
+                return _settle(future.result(), job, self.failure)
             self.workers.replace()
         if self.failure is None:
             raise _died() from error
@@ -245,11 +245,11 @@ def twice(work: Callable[[Job], Result], job: Job) -> Result | Failed:
         except (PlausibrainError, OSError):
             raise
         except Exception as error:
-            failed = Failed(reason_of(error))
-    return failed
+            failure = Failed(reason_of(error))
+    return failure
 
 
-def _settled(result: Result | Failed, job: Job, failure: Callable[[Job, str], Result] | None) -> Result:
+def _settle(result: Result | Failed, job: Job, failure: Callable[[Job, str], Result] | None) -> Result:
     if not isinstance(result, Failed):
         return result
     if failure is None:
@@ -265,10 +265,10 @@ def reason_of(error: BaseException) -> str:
     >>> reason_of(MemoryError())
     'MemoryError'
     """
-    said = (str(error).splitlines() or [""])[0]
+    message = (str(error).splitlines() or [""])[0]
     frames = traceback.extract_tb(error.__traceback__)
     place = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
-    return f"{type(error).__name__}{': ' + said if said else ''}{place}"
+    return f"{type(error).__name__}{': ' + message if message else ''}{place}"
 
 
 def _end_with_parent() -> None:

@@ -147,11 +147,11 @@ def step_of(
 
 def augmented(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Return images each moved a little, and mirrored half of the time."""
-    moved = np.empty_like(images)
+    copies = np.empty_like(images)
     for i, image in enumerate(images):
         shift = rng.integers(-SHIFT, SHIFT + 1, size=3)
-        moved[i] = np.roll(image[::-1] if rng.random() < 0.5 else image, shift, axis=(0, 1, 2))
-    return moved
+        copies[i] = np.roll(image[::-1] if rng.random() < 0.5 else image, shift, axis=(0, 1, 2))
+    return copies
 
 
 @torch.no_grad()

@@ -140,10 +140,10 @@ class Run:
         Of the command line.
     """
 
-    def __init__(self, given: argparse.Namespace) -> None:
-        self.given, self.began = given, time.monotonic()
-        self.end = self.began + given.seconds
-        self.out: Path = given.state / given.model
+    def __init__(self, arguments: argparse.Namespace) -> None:
+        self.given, self.began = arguments, time.monotonic()
+        self.end = self.began + arguments.seconds
+        self.out: Path = arguments.state / arguments.model
         self.out.mkdir(parents=True, exist_ok=True)
         self.grid = preset_grid("2mm")
         subjects = self.table()
@@ -152,16 +152,16 @@ class Run:
         chunks = range(len(subjects) // CHUNK)
         self.images = self.growing(chunks[HELD_OUT_CHUNKS:], conditions)
         self.held_out = self.growing(chunks[:HELD_OUT_CHUNKS], conditions)
-        options = dict(text.split("=", 1) for text in given.option)
-        for stage, seconds in (text.split("=") for text in given.stage_seconds):
+        options = dict(text.split("=", 1) for text in arguments.option)
+        for stage, seconds in (text.split("=") for text in arguments.stage_seconds):
             options[f"{stage}.seconds"] = str(self.rest(stage)) if seconds == "rest" else seconds
-        recipe_of = find_model(given.model).recipe
+        recipe_of = find_model(arguments.model).recipe
         if recipe_of is None:
-            raise DataError(f"model {given.model!r} cannot be trained here")
+            raise DataError(f"model {arguments.model!r} cannot be trained here")
         self.recipe = recipe_of(
-            Request(given.preset, self.grid.shape, len(CONDITIONS), given.seed, options=options)
+            Request(arguments.preset, self.grid.shape, len(CONDITIONS), arguments.seed, options=options)
         )
-        self.devices = Devices(given.device)
+        self.devices = Devices(arguments.device)
         self.facts: dict[str, Any] = {}
 
     def rest(self, stage: str) -> float:

@@ -45,8 +45,8 @@ def folding_blur(
         return image, labels
     sizes = image.voxel_size_mm
     weight = folding(labels, sizes)
-    blurred = gaussian_filter(image.data, [severity / size for size in sizes])
-    return Volume(image.data + weight * (blurred - image.data), image.affine), labels
+    blur = gaussian_filter(image.data, [severity / size for size in sizes])
+    return Volume(image.data + weight * (blur - image.data), image.affine), labels
 
 
 def folding(labels: LabelMap, sizes: tuple[float, ...]) -> np.ndarray:

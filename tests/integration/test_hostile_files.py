@@ -8,6 +8,7 @@ import json
 import os
 import random
 from collections.abc import Callable
+from importlib.resources import files
 from pathlib import Path
 
 import nibabel as nib
@@ -15,6 +16,8 @@ import numpy as np
 import pytest
 import torch
 
+from plausibrain.cohorts.errors import DataError
+from plausibrain.generation.models.ldm import ldm
 from tests.integration.conftest import Command
 
 N_DAMAGES = 6
@@ -230,6 +233,40 @@ def test_a_damaged_record_of_a_finished_run_is_another_run(
     (place / "run" / "run.json").write_text(record)
     (place / "run" / "scorecard.json").write_text("{}")
     one_sentence(command("run", "c.yaml", "--dry-run"), record)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"threads": 100_000}, "1 to 1024 threads"),
+        ({"threads": -1}, "1 to 1024 threads"),
+        ({"batch_size": 0}, "at least 1 sample"),
+        ({"precision": "evil"}, "expected one of"),
+    ],
+)
+def test_options_of_a_model_have_limits(options: dict[str, object], words: str) -> None:
+    with pytest.raises(DataError, match=words):
+        ldm(files("plausibrain.generation") / "checkpoints" / "ldm", **options)
+
+
+def test_a_device_that_does_not_exist_is_one_sentence(place: Path, command: Command) -> None:
+    outcome = command(
+        "generate", "--model", "ldm", "--conditions", "table.csv", "--out", "g", "--option", "device=evil"
+    )  # fmt: skip
+    one_sentence(outcome, "device=evil")
+    assert "device 'evil': expected auto, cpu, cuda" in outcome.err
+
+
+def test_a_table_that_may_not_be_read_is_named(
+    place: Path, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path) -> bytes:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "read_bytes", refuse)  # the superuser may read everything
+    outcome = command(*KINDS["table.csv"][1])
+    one_sentence(outcome, "permission")
+    assert "table.csv: cannot be read (Permission denied)" in outcome.err
 
 
 def test_an_unknown_extractor_is_told_for_tables_too(place: Path, command: Command) -> None:

@@ -124,7 +124,7 @@ def test_few_jobs_are_under_way_however_many_there_are(monkeypatch) -> None:
 
     jobs, most = range(40), 0
     with kept_processes(2):
-        kept = processes._kept.get()
+        kept = processes._shared.get()
         given = iter(spread(square, jobs, 2))
         taken = []
         monkeypatch.setattr(kept, "submit", lambda *a, submit=kept.submit: (taken.append(1), submit(*a))[1])

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[3]
-FOLDERS = ("analysis", "reports")
+FOLDERS = ("analysis", "cohorts", "evaluation", "generation", "makers", "plausibrain", "reports")
 # fmt: off
 PARTICIPLES = frozenset({
     "asked", "chosen", "done", "drawn", "found", "given", "held", "kept", "known", "lost", "made",
