@@ -6,7 +6,12 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from plausibrain.reports import formatting
 from plausibrain.reports.strip import as_judged, at_equal_n, failing_structure, strip
-from plausibrain.reports.structure_names import structure_label
+from plausibrain.reports.structure_names import in_words, structure_label
+
+
+def typographic(text: str) -> str:
+    """Write a sentence with true minus signs, spaces that do not break, and structures in words."""
+    return formatting.typographic(in_words(text))
 
 
 @cache
@@ -37,7 +42,7 @@ def environment() -> Environment:
         formatting.percent,
         formatting.listing,
         formatting.bound,
-        formatting.typographic,
+        typographic,
         formatting.as_sentence,
         formatting.first_sentence,
         formatting.plain_answer,

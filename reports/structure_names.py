@@ -1,5 +1,6 @@
 """How a page calls a structure, and in which group and order it stands."""
 
+import re
 from functools import cache
 
 import pandas as pd
@@ -102,6 +103,28 @@ def side(name: str) -> str:
 def structure_label(name: str) -> str:
     """Name a structure as a reader would: ``Left-Hippocampus`` -> ``Hippocampus, left``."""
     return f"{region_label(name)}, {side(name)}" if side(name) else region_label(name)
+
+
+_HYPHENATED = sorted((s.name for s in STRUCTURES if "-" in s.name), key=len, reverse=True)
+_NAMED = re.compile(rf"(?<![\w-])(?:{'|'.join(map(re.escape, _HYPHENATED))})(?![\w-])")
+
+
+def in_words(text: str) -> str:
+    """Write the structures that a sentence names as a reader would.
+
+    Examples
+    --------
+    >>> in_words("Largest bias: Left-Hippocampus, too small. Brain-Stem: 0.1 SD.")
+    'Largest bias: left hippocampus, too small. Brain stem: 0.1 SD.'
+    """
+    return _NAMED.sub(_inline, text)
+
+
+def _inline(match: re.Match[str]) -> str:
+    region = region_label(match[0])
+    words = f"{side(match[0])} {region[0].lower()}{region[1:]}".strip()
+    begins = match.string[: match.start()].rstrip()[-1:] in ("", ".", "!", "?")
+    return words[0].upper() + words[1:] if begins else words
 
 
 @cache

@@ -3,13 +3,15 @@
 import pandas as pd
 import pytest
 
-from plausibrain.cohorts.structures import TIV, names
+from plausibrain.cohorts.structures import STRUCTURES, TIV, names
 from plausibrain.reports.structure_names import (
     CORTEX,
     GROUPS,
     OTHER,
     WHOLE,
     group,
+    in_words,
+    region_label,
     sort_by_structure,
     structure_label,
 )
@@ -47,3 +49,14 @@ def test_left_and_right_stand_together_after_head_size() -> None:
     assert list(sort_by_structure(table).structure) == [
         TIV, "Left-Caudate", "Right-Caudate", "Left-Hippocampus", "Quux",
     ]  # fmt: skip
+
+
+def test_sentences_name_structures_in_words() -> None:
+    for structure in STRUCTURES:
+        if "-" in structure.name:
+            text = in_words(f"The largest bias is that of {structure.name}, 0.4 SD. {structure.name} fails.")
+            assert structure.name not in text
+            assert text.startswith("The largest bias is that of ")
+            assert region_label(structure.name)[1:] in text
+            assert ". " + text.split(". ")[1][0].upper() in text
+    assert in_words("sub-Left-Hippocampus-01") == "sub-Left-Hippocampus-01", "an id stays as it is"
