@@ -7,16 +7,25 @@ behind a command (fewer steps, fewer images) stands beside it here.
 import json
 import re
 import shlex
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 import typer
+from scipy.ndimage import affine_transform
 
 from plausibrain.cli import app
 from plausibrain.cohorts.cohort import read_cohort
+from plausibrain.cohorts.volumes import LabelMap, Volume, read_label_map
+from plausibrain.evaluation import extraction
+from plausibrain.evaluation.segmentation import Segmentation
+from plausibrain.evaluation.segmenters import synthseg_style, synthseg_style_2mm
+from plausibrain.evaluation.segmenters.precomputed import measure_label_map
 from plausibrain.generation.demo_cohorts import table_cohort
+from plausibrain.generation.ldm import training as ldm_training
 from plausibrain.generation.sample_cohort import seed_of
 from plausibrain.generation.simulator.cohort import simulate_cohort
 from plausibrain.generation.simulator.subject import Grid
@@ -113,6 +122,7 @@ def run_documented(command: Command) -> Callable[..., str]:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("without_figures")
 def test_the_readme_runs_as_it_is_typed(here: Path, run_documented: Callable[..., str]) -> None:
     for name, seed in (("ixi_synthseg.csv", 1), ("model_a.csv", 2), ("model_b.csv", 3)):
         table = plain_table(60, seed)
@@ -133,7 +143,31 @@ def test_the_readme_runs_as_it_is_typed(here: Path, run_documented: Callable[...
         assert Path(page).is_file(), page
 
 
+@pytest.fixture
+def by_place(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the mask of the first scan answer for the network, with other gaps for every image.
+
+    What the network answers is tested elsewhere and takes minutes here; the files are those of a real run.
+    """
+
+    def segment_at(image: Volume, answer_mm: int, *, name: str, **_: object) -> Segmentation:
+        mask = read_label_map(here / "masks" / "sub-00000_T1w.nii.gz")
+        place = np.linalg.inv(mask.affine) @ image.affine
+        labels = affine_transform(mask.data, place, output_shape=image.shape, order=0)
+        rng = np.random.default_rng(zlib.crc32(np.ascontiguousarray(image.data).tobytes()))
+        present = 1 - 0.06 * rng.random(labels.max() + 1)
+        data = np.where(rng.random(labels.shape) < present[labels], labels, 0)
+        labels = LabelMap(data, image.affine)
+        return Segmentation(labels, measure_label_map(labels), segmenter=name, version=f"{answer_mm} mm")
+
+    for module in (synthseg_style, synthseg_style_2mm):
+        monkeypatch.setattr(module, "segment_at", segment_at)
+    monkeypatch.setattr(extraction, "default_extractors", lambda: ["low_resolution"])
+    monkeypatch.setattr(ldm_training, "SHOWN_STEPS", 2)
+
+
 @pytest.mark.slow
+@pytest.mark.usefixtures("by_place", "without_figures")
 def test_from_scans_to_a_model_and_its_report(
     here: Path, command: Command, run_documented: Callable[..., str]
 ) -> None:
@@ -148,13 +182,13 @@ def test_from_scans_to_a_model_and_its_report(
     # The label maps of the simulator stand in for a segmentation, which would take minutes.
     outcome = command(
         *documented("models.md", "plausibrain segment scans"), "--segmenter", "precomputed",
-        "--option", "labels=masks", "--quiet",
+        "--option", "labels=masks", "--processes", 1, "--quiet",
     )  # fmt: skip
     assert outcome.code == 0, outcome.err
     few = ("--steps", "autoencoder=1", "--steps", "diffusion=1", "--held-out", "1", "--quiet")
     run_documented("models.md", "plausibrain train --model ldm --cohort scans", *few)
     assert Path("checkpoint/weights.safetensors").is_file()
-    run = ("--n-images", N, "--generator-option", "steps=2", "--seed", 7, "--quiet", *QUICK)
+    run = ("--n-images", N, "--generator-option", "steps=2", "--seed", 7, "--processes", 1, "--quiet", *QUICK)
     start = "plausibrain run --reference scans --generator ldm"
     run_documented("models.md", start, *run)
     generated = read_cohort("run_real/generated", min_subjects=1)
