@@ -19,7 +19,7 @@ from tests.integration.conftest import Command
 from tests.integration.generators.writers import WRITERS
 from tests.unit.evaluation_segmenters.phantoms import make_image, make_labels
 
-MM, N = 4.0, 20
+MM, N = 4.0, 12
 STATES_AGES = ("monai_bundle", "brlp")
 
 
@@ -58,6 +58,7 @@ def labels(folder: Path, made: Path, preset: str, grid: dict[str, object]) -> Pa
     return folder / "maps"
 
 
+@pytest.mark.usefixtures("without_figures")
 @pytest.mark.parametrize("preset", WRITERS)
 def test_a_folder_of_a_generator_becomes_a_report(preset: str, tmp_path: Path, command: Command) -> None:
     write, needs_grid = WRITERS[preset]

@@ -1,5 +1,7 @@
 """A tiny trained latent diffusion model on invented images, made once."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -51,19 +53,38 @@ def prepared(tmp_path_factory) -> tuple[Path, ...]:
     return tuple(files)
 
 
-@pytest.fixture
-def tiny_training(monkeypatch, subjects, prepared):
-    """Return a function that trains the tiny preset with given changes to its plan."""
-    monkeypatch.setitem(preprocessing.PRESETS, "tiny", Preset(SHAPE, 20.0))
-    monkeypatch.setattr(training, "prepare_cohort", lambda *args, **kwargs: prepared)
-    monkeypatch.setattr(ldm_training, "SHOWN_STEPS", 2)
+Training = Callable[..., Checkpoint]
+
+
+@contextmanager
+def tiny_preset(subjects: pd.DataFrame, files: tuple[Path, ...]) -> Iterator[Training]:
+    """Give a function that trains the tiny preset with given changes to its plan."""
     cohort = Cohort("invented", subjects)
 
-    def run(out: Path, **changes) -> Checkpoint:
+    def run(out: Path, **changes: object) -> Checkpoint:
         plan = {"model": "ldm", "preset": "tiny", "grid": "tiny", "n_held_out": 1, "device": "cpu"} | changes
         return train(cohort, TrainingPlan(out=out, **plan))
 
-    return run
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(preprocessing.PRESETS, "tiny", Preset(SHAPE, 20.0))
+        patch.setattr(training, "prepare_cohort", lambda *args, **kwargs: files)
+        patch.setattr(ldm_training, "SHOWN_STEPS", 2)
+        yield run
+
+
+@pytest.fixture
+def tiny_training(subjects, prepared) -> Iterator[Training]:
+    """Return a function that trains the tiny preset with given changes to its plan."""
+    with tiny_preset(subjects, prepared) as run:
+        yield run
+
+
+@pytest.fixture(scope="session")
+def tiny_trained(subjects, prepared, tmp_path_factory) -> tuple[Path, Checkpoint]:
+    """Folder and checkpoint of one training of the tiny preset as it is; tests that change it copy it."""
+    folder = tmp_path_factory.mktemp("trained") / "whole"
+    with tiny_preset(subjects, prepared) as run:
+        return folder, run(folder)
 
 
 @pytest.fixture(scope="session")

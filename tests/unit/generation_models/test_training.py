@@ -1,6 +1,7 @@
 """A training is a function of its seed: killed and repeated, in micro-batches or not, it ends the same."""
 
 import json
+import shutil
 
 import pytest
 import torch
@@ -29,25 +30,27 @@ def same_weights(one, other) -> bool:
     return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
 
 
-def test_one_command_trains_both_stages_and_describes_them(tiny_training, tmp_path):
-    checkpoint = tiny_training(tmp_path)
+def test_one_command_trains_both_stages_and_describes_them(tiny_trained):
+    folder, checkpoint = tiny_trained
     assert checkpoint.model == "ldm"
     assert checkpoint.scaler.columns == ("sex", "age", "requested_ventricle_mm3", "requested_brain_mm3")
     assert checkpoint.facts["n_trained_on"] == 4
     assert set(checkpoint.facts["stages"]) == {"autoencoder", "diffusion"}
-    page = write_training_page(tmp_path).read_text()
+    page = write_training_page(folder).read_text()
     assert page.count('class="panel"') >= 6  # l1, kl, perceptual, total, held-out numbers, diffusion
     assert page.count("data:image/png") >= 3
     assert "Trained: autoencoder, 4 steps and diffusion, 4 steps" in page
-    log = (tmp_path / "training.log").read_text()
+    log = (folder / "training.log").read_text()
     assert "autoencoder step 4/4" in log
     assert "diffusion step 4/4" in log
-    assert [row["step"] for row in json.loads((tmp_path / "curves.json").read_text())["diffusion"]]
+    assert [row["step"] for row in json.loads((folder / "curves.json").read_text())["diffusion"]]
 
 
 @pytest.mark.parametrize("killed_after", [1, 3])
-def test_a_killed_training_ends_with_the_same_bits(killed_after, tiny_training, tmp_path, monkeypatch):
-    whole = tiny_training(tmp_path / "whole")
+def test_a_killed_training_ends_with_the_same_bits(
+    killed_after, tiny_trained, tiny_training, tmp_path, monkeypatch
+):
+    _, whole = tiny_trained
 
     class KilledError(Exception):
         pass
@@ -65,14 +68,15 @@ def test_a_killed_training_ends_with_the_same_bits(killed_after, tiny_training, 
     assert whole.hash == resumed.hash
 
 
-def test_repeating_a_finished_training_changes_nothing(tiny_training, tmp_path):
-    first = tiny_training(tmp_path)
-    assert same_weights(first.weights, tiny_training(tmp_path).weights)
+def test_repeating_a_finished_training_changes_nothing(tiny_trained, tiny_training, tmp_path):
+    folder, first = tiny_trained
+    shutil.copytree(folder, tmp_path / "copy")
+    assert same_weights(first.weights, tiny_training(tmp_path / "copy").weights)
 
 
-def test_another_seed_gives_other_weights(tiny_training, tmp_path):
-    one, other = tiny_training(tmp_path / "a"), tiny_training(tmp_path / "b", seed=1)
-    assert not same_weights(one.weights, other.weights)
+def test_another_seed_gives_other_weights(tiny_trained, tiny_training, tmp_path):
+    _, one = tiny_trained
+    assert not same_weights(one.weights, tiny_training(tmp_path, seed=1).weights)
 
 
 def test_a_folder_of_another_training_is_refused(tiny_training, tmp_path):
@@ -90,12 +94,12 @@ def test_a_training_can_be_lengthened_and_not_shortened(tiny_training, tmp_path)
         tiny_training(tmp_path, steps={"diffusion": 3})
 
 
-def test_a_truncated_state_is_refused(tiny_training, tmp_path):
-    tiny_training(tmp_path)
-    path = tmp_path / "states" / "autoencoder.pt"
+def test_a_truncated_state_is_refused(tiny_trained, tiny_training, tmp_path):
+    copy = shutil.copytree(tiny_trained[0], tmp_path / "copy")
+    path = copy / "states" / "autoencoder.pt"
     path.write_bytes(path.read_bytes()[:1000])
     with pytest.raises(DataError, match="no whole training state"):
-        tiny_training(tmp_path)
+        tiny_training(copy)
 
 
 def test_an_unknown_stage_or_model_is_refused(tiny_training, tmp_path):

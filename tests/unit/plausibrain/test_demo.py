@@ -1,6 +1,8 @@
 """The demo on images and the audit on images, at 4 mm and with exact labels in place of the network."""
 
 import json
+import shutil
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,33 +19,42 @@ from plausibrain.evaluation import extraction
 from plausibrain.image_audit import run_image_audit
 from tests.unit.plausibrain.simulated import VOXEL_MM, segment_by_truth
 
-N = 12
-QUICK = Settings(n_resamples=100, n_splits=20)
+N = 10
+QUICK = Settings(n_resamples=100, n_splits=20, wasabi_repeats=10)
 
 
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(simulated_images, "VOXEL_MM", VOXEL_MM)
-    monkeypatch.setattr(simulated_images, "segment", segment_by_truth)
-    monkeypatch.setattr(extraction, "default_extractors", lambda: ["low_resolution"])
-    for module in (simulated_images, demo, image_audit):
-        monkeypatch.setattr(module, "processes", lambda: 1)
+@pytest.fixture(scope="module", autouse=True)
+def quick() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(simulated_images, "VOXEL_MM", VOXEL_MM)
+        patch.setattr(simulated_images, "segment", segment_by_truth)
+        patch.setattr(extraction, "default_extractors", lambda: ["low_resolution"])
+        patch.setattr(demo, "Settings", lambda: QUICK)
+        patch.setattr(demo, "IMAGE_PAIRS", N)
+        patch.setattr(image_audit, "PAIRS_PER_SUBJECT", 1)
+        for module in (simulated_images, demo, image_audit):
+            patch.setattr(module, "processes", lambda: 1)
+        yield
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a demo; the audit has the same reference and the same subjects without a defect."""
+    folder = tmp_path_factory.mktemp("demo")
+    said: list[str] = []
+    assert run_demo(folder, n=N, quiet=True, say=said.append).is_file()
+    assert any(line.startswith("check of the defective") for line in said)
+    return folder
 
 
 def written(folder: Path, pattern: str) -> dict[Path, int]:
     return {path: path.stat().st_mtime_ns for path in folder.rglob(pattern)}
 
 
-def test_both_models_of_the_demo_have_the_same_images_for_other_requests(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(demo, "Settings", lambda: QUICK)
-    said: list[str] = []
-    page = run_demo(tmp_path, n=N, quiet=True, say=said.append)
-    assert page.is_file()
-    assert (tmp_path / "check" / "check.md").is_file() or said[-1].startswith("check")
+def test_both_models_of_the_demo_have_the_same_images_for_other_requests(finished: Path) -> None:
+    assert (finished / "check" / "check.md").is_file()
     subjects = {
-        name: pd.read_csv(tmp_path / "cohorts" / name / "participants.tsv", sep="\t").set_index(
+        name: pd.read_csv(finished / "cohorts" / name / "participants.tsv", sep="\t").set_index(
             "participant_id"
         )
         for name in ("sound", "defective")
@@ -51,24 +62,29 @@ def test_both_models_of_the_demo_have_the_same_images_for_other_requests(
     assert sorted(subjects["sound"]["age"]) == sorted(subjects["defective"]["age"])
     assert (subjects["sound"]["age"] != subjects["defective"]["age"]).any()
     tables = {
-        name: pd.read_csv(tmp_path / name / "tables" / "measures.tsv", sep="\t")
+        name: pd.read_csv(finished / name / "tables" / "measures.tsv", sep="\t")
         for name in ("sound", "defective")
     }
     pd.testing.assert_series_equal(tables["sound"]["value"], tables["defective"]["value"])
     cards = {
         name: {
             headline["name"]: headline["estimate"]
-            for question in json.loads((tmp_path / name / "scorecard.json").read_text())["questions"]
+            for question in json.loads((finished / name / "scorecard.json").read_text())["questions"]
             for headline in question["headlines"]
         }
         for name in ("sound", "defective")
     }
     assert cards["sound"]["image_distance"] == pytest.approx(cards["defective"]["image_distance"])
     assert cards["sound"]["conditioning_brain"] > 0.8 > cards["defective"]["conditioning_brain"]
-    images = written(tmp_path / "cohorts", "*.nii.gz")
+
+
+def test_a_repeated_demo_draws_nothing(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(demo, "report_run", lambda config: config.out / "report.html")
+    monkeypatch.setattr(demo, "compare_runs", lambda folders, out: out / "compare.html")
+    images = written(finished / "cohorts", "*.nii.gz")
     assert len(images) == 2 * 2 * N, "images and labels of two cohorts, none of the third"
-    run_demo(tmp_path, n=N, quiet=True, say=said.append)
-    assert written(tmp_path / "cohorts", "*.nii.gz") == images, "a repeated demo draws nothing"
+    run_demo(finished, n=N, quiet=True)
+    assert written(finished / "cohorts", "*.nii.gz") == images, "a repeated demo draws nothing"
 
 
 def refuse_blur(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -85,9 +101,12 @@ def refuse_blur(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(simulated_images, "segment", segment)
 
 
+@pytest.mark.usefixtures("without_figures")
 def test_the_audit_on_images_judges_every_kind_of_defect_and_resumes(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    for source, place in (("reference", "reference"), ("sound", "none")):
+        shutil.copytree(finished / "cohorts" / source, tmp_path / "cohorts" / place)
     told: list[str] = []
     only = ("regional_atrophy", "noise", "blur")
     refuse_blur(monkeypatch)
