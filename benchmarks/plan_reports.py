@@ -9,7 +9,7 @@ Every report evaluates its headlines, corrects over all of them by Holm's proced
 Cells take turns, so that a run that is stopped has as many reports in each, and a run that is repeated with
 the same log goes on where the last one stopped.
 
-Headlines about predicted ages and sexes and about downstream use take nine tenths of the time of a report. They
+Headlines about predicted ages and sexes and about downstream use take two thirds of the time of a report. They
 stand in Holm's correction as tests that do not fail and are computed only for the first `--whole` reports of
 every cell, which must come out alike.
 """
@@ -44,7 +44,7 @@ from plausibrain.cohorts.cohort import Cohort
 from plausibrain.cohorts.structures import TIV
 from plausibrain.generation.demo_cohorts import table_cohort
 from plausibrain.generation.injection import defects
-from plausibrain.planning import plan_defect
+from plausibrain.planning import LADDER, plan_defect
 
 STRUCTURE = "Left-Hippocampus"
 SETTINGS = Settings(n_resamples=300, n_splits=40)
@@ -193,7 +193,7 @@ def page(rows: list[dict[str, Any]]) -> Iterator[str]:
         "| difference of | n ref. / gen. | SD | right verdict | planned | reports that say so | of | question 2 "
         "fails |\n|---|---|---|---|---|---|---|---|"
     )
-    gaps, variance = [], 0.0
+    gaps, variance, inside = [], 0.0, 0
     for cell in CELLS:
         own = [row for row in reports if row["cell"] == cell.key]
         if not own:
@@ -201,6 +201,8 @@ def page(rows: list[dict[str, Any]]) -> Iterator[str]:
         count, n = sum(row["verdict"] == cell.right for row in own), len(own)
         gaps.append(count / n - planned(cell))
         variance += planned(cell) * (1 - planned(cell)) / n
+        low, high = proportion_confint(count, n, method="beta")
+        inside += low <= planned(cell) <= high
         fails = sum(row["question"] == "fail" for row in own)
         yield (
             f"| {cell.of} | {cell.n_reference} / {cell.n_generated} | {cell.effect:g} | {cell.right} | "
@@ -210,7 +212,8 @@ def page(rows: list[dict[str, Any]]) -> Iterator[str]:
     yield (
         f"\n**On average over these cells reports reach the verdict {abs(mean):.1f} points "
         f"{'more' if mean > 0 else 'less'} often than planned (95 % interval {mean - arm:+.1f} to "
-        f"{mean + arm:+.1f}).** The largest difference of a cell is {100 * max(gaps, key=abs):+.0f} points. "
+        f"{mean + arm:+.1f}).** The largest difference of a cell is {100 * max(gaps, key=abs):+.0f} points; the "
+        f"planned power lies within the interval of {inside} of {len(gaps)} cells. "
         f"Reports correct over {_tests(reports)} headlines; `plan` assumes 25.\n"
     )
     yield from _whole(rows)
@@ -241,9 +244,10 @@ def _whole(rows: list[dict[str, Any]]) -> Iterator[str]:
 
 def _defects(rows: list[dict[str, Any]]) -> Iterator[str]:
     for row in (row for row in rows if row["cell"] == "defect"):
+        bound = "at most " if row["n"] == LADDER[0] else ""
         yield (
             f"What has no formula is planned by simulated reports. {row['label']} ({row['severity']:g} "
-            f"{row['unit']}) with {row['power']:.0%} power: `plan` says {row['n']} subjects per cohort; of "
+            f"{row['unit']}) with {row['power']:.0%} power: `plan` says {bound}{row['n']} subjects per cohort; of "
             f"{row['fresh']} fresh reports with that number {_share(row['hits'], row['fresh'])} say *fail*.\n"
         )
 

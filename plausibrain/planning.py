@@ -73,7 +73,9 @@ def plan_defect(
     n_needed = needed(powers, power, trials)
     what = f"{plugin.label} of {severity:g} ({plugin.unit})"
     shares = ", ".join(f"{share:.0%} at {n}" for n, share in powers.items())
-    answer = f"about {n_needed} subjects per cohort" if n_needed else f"more than {max(powers)} per cohort"
+    # Where the smallest number that is tried suffices, a smaller one might.
+    bound = "at most" if n_needed == min(powers) and powers[min(powers)] >= power else "about"
+    answer = f"{bound} {n_needed} subjects per cohort" if n_needed else f"more than {max(powers)} per cohort"
     sentence = (
         f"{what} called 'fail' with {power:.0%} chance: {answer} ({trials} simulated reports each: {shares})"
     )

@@ -40,3 +40,4 @@ def test_an_unknown_defect_is_named():
 def test_a_strong_defect_is_seen_in_whole_reports():
     plan = planning.plan_defect("flat_ageing", 1.0, power=0.8, trials=4, ladder=(60,))
     assert plan["n_generated"] == 60
+    assert "at most 60 subjects per cohort" in plan["sentence"]
