@@ -138,6 +138,13 @@ def _intervals(run: Run) -> Iterator[str]:
             "subjects within "
             "each cohort; several rows of one subject are resampled together."
         )
+        units = (run.settings.get("rules") or {}).get("max_units")
+        n_subjects = [(run.record.get(role) or {}).get("n_subjects") or 0 for role in COHORTS]
+        if not is_missing(units) and max(n_subjects) > units:
+            yield (
+                f"Of a cohort with more than {count(units)} subjects, {count(units)} "
+                "random groups of equally many subjects were resampled instead."
+            )
     results = usable(run.table("results"))
     if results.q.notna().any():
         yield "q values control the false discovery rate over structures [@Benjamini1995]."

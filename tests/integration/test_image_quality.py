@@ -20,6 +20,7 @@ from plausibrain.evaluation import extraction
 from plausibrain.features import Features
 from plausibrain.image_files import image_and_label_files
 from plausibrain.slices import OUTLINES
+from plausibrain.verification import verify
 from tests.unit.analysis.factory import normal_cohort
 from tests.unit.evaluation_segmenters.phantoms import make_image, make_labels
 
@@ -64,6 +65,20 @@ def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def without_features(reference: Cohort, generated: Cohort, out: Path, **_: object) -> Features:
     """Leave the cohorts as they are."""
     return Features(reference, generated)
+
+
+def test_every_image_has_a_checksum_that_verify_looks_at(run_folder, tmp_path):
+    lines = (run_folder / "images.sha256").read_text().splitlines()
+    images = sorted(run_folder.parent.rglob("*_T1w.nii.gz"))
+    assert sorted(Path(line.partition("  ")[2]) for line in lines) == images
+    n_files, problems = verify(run_folder)
+    assert (n_files > len(images), problems) == (True, [])
+    moved = tmp_path / "away.nii.gz"
+    images[0].rename(moved)
+    try:
+        assert verify(run_folder) == (n_files, [f"{images[0]}: this image is missing"])
+    finally:
+        moved.rename(images[0])
 
 
 def test_measures_of_both_cohorts_are_in_the_run_folder(run_folder):

@@ -56,6 +56,15 @@ def test_settings_that_are_not_stated_are_not_claimed(run: Run) -> None:
         assert claim not in text
 
 
+def test_groups_are_claimed_only_of_large_cohorts(run: Run) -> None:
+    claim = "random groups of equally many subjects"
+    rules = {**run.scorecard, "settings": {**run.settings, "rules": {"max_units": 5000}}}
+    small = dataclasses.replace(run, scorecard=rules)
+    assert claim not in text_of(small)
+    record = {**run.record, "generated": {"n_subjects": 100_000}}
+    assert claim in text_of(dataclasses.replace(small, record=record))
+
+
 def test_false_discovery_is_claimed_only_with_q_values(run: Run) -> None:
     results = run.table("results")
     assert "false discovery rate" in text_of(run)
