@@ -218,7 +218,7 @@ def check_part(kind: type[BaseModel], data: object, where: str) -> None:
         first: Any = error.errors(include_url=False)[0]
         field = ".".join(str(part) for part in first["loc"] if "[" not in str(part))
         place = f"{field}: " if field else ""
-        problem = first["msg"].removeprefix("Value error, ").lower()
+        problem = first["msg"].removeprefix("Value error, ").lower().partition(" or instance of ")[0]
         raise DataError(
             f"{where}: {place}{problem} (got {shown(first['input'])}); train, fetch or copy it again"
         ) from None

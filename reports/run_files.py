@@ -26,6 +26,22 @@ class Split(_Entry):
     n: Number = None
 
 
+class StructureEntry(_Entry):
+    """One structure of a headline about a map."""
+
+    structure: str
+    direction: Text = None
+    estimate: Number = None
+    ci_low: Number = None
+    ci_high: Number = None
+    p: Number = None
+    margin: Number = None
+    pass_low: Number = None
+    pass_high: Number = None
+    fail_low: Number = None
+    fail_high: Number = None
+
+
 class HeadlineEntry(_Entry):
     """One headline number."""
 
@@ -61,8 +77,8 @@ class HeadlineEntry(_Entry):
     null: Split | None = None
     matched: Split | None = None
     which: Text = None
-    worst: Any = None
-    failing: list[Any] = Field(default_factory=list)
+    worst: StructureEntry | None = None
+    failing: list[StructureEntry] = Field(default_factory=list)
     divisor: Number = None
     differs: StrictBool | None = None
     n_needed: Number = None
@@ -96,6 +112,13 @@ class ScorecardFile(_Entry):
     questions: list[QuestionEntry]
 
 
+class QuantityEntry(_Entry):
+    """What the page and the methods section call a quantity."""
+
+    label: str
+    methods: str
+
+
 class CohortEntry(_Entry):
     """What identifies a cohort of a run."""
 
@@ -119,7 +142,7 @@ class RecordFile(_Entry):
     config: dict[str, Any] | None = None
     reference: CohortEntry | None = None
     generated: CohortEntry | None = None
-    quantities: dict[str, dict[str, Any]] | None = None
+    quantities: dict[str, QuantityEntry] | None = None
     segmenters: list[Any] | dict[str, Any] | None = None
     versions: dict[str, str | None] | None = None
     hardware: dict[str, Any] | None = None
@@ -132,6 +155,7 @@ def check_file(kind: type[BaseModel], content: object, path: Path) -> None:
     except ValidationError as error:
         first: Any = error.errors(include_url=False)[0]
         place = ".".join(str(part) for part in first["loc"])
+        problem = first["msg"].lower().partition(" or instance of ")[0]
         raise DataError(
-            f"{path}: {place}: {first['msg'].lower()} (got {shown(first['input'])}); run the analysis again"
+            f"{path}: {place}: {problem} (got {shown(first['input'])}); run the analysis again"
         ) from None

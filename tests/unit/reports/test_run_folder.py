@@ -81,3 +81,36 @@ def test_absent_optional_table_is_empty_with_its_columns(copy: Path) -> None:
 
 def test_missing_text_reads_as_empty_text(run: Run) -> None:
     assert (run.table("notes").value == "").any()
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("failing", [1]), ("worst", "x"), ("estimate", "x"), ("null", []), ("better", "up"), ("source", 1),
+        ("percent", "x"), ("ci_level", 2), ("name", None),
+    ],
+)  # fmt: skip
+def test_headlines_with_values_that_none_has_are_refused(field: str, value: object, copy: Path) -> None:
+    card = json.loads((copy / "scorecard.json").read_text(encoding="utf-8"))
+    card["questions"][1]["headlines"][0][field] = value
+    edit_scorecard(copy, **card)
+    with pytest.raises(DataError, match=rf"scorecard\.json: questions\.1\.headlines\.0\.{field}") as caught:
+        read_run(copy)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("quantities", {"hedges_g": {}}),
+        ("reference", 3),
+        ("versions", [1]),
+        ("seconds", "x"),
+        ("config", "x"),
+    ],
+)
+def test_records_with_values_that_none_has_are_refused(field: str, value: object, copy: Path) -> None:
+    record = json.loads((copy / "run.json").read_text(encoding="utf-8"))
+    (copy / "run.json").write_text(json.dumps(record | {field: value}), encoding="utf-8")
+    with pytest.raises(DataError, match=rf"run\.json: {field}"):
+        read_run(copy)
