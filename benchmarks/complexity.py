@@ -1,6 +1,6 @@
 """Print docs/complexity.md: how often errors that follow the folding of the cortex are seen, and false alarms.
 
-    python -m benchmarks.complexity [--trials 200] [--power 40] [--out docs/complexity.md]
+    python -m benchmarks.complexity [--trials 200] [--power 40] [--images 120] [--out docs/complexity.md]
 
 Simulated subjects with cortical parcels; no data are needed.
 """
@@ -54,7 +54,9 @@ def main() -> None:
     )
     parser.add_argument("--trials", type=int, default=200, help="Comparisons without a defect.")
     parser.add_argument("--power", type=int, default=40, help="Comparisons with each defect.")
-    parser.add_argument("--images", type=int, default=60, help="Simulated images.")
+    parser.add_argument(
+        "--images", type=int, default=120, help="Simulated images; 0 for none; a verdict takes about 100."
+    )
     parser.add_argument("--workers", type=int, default=1, help="Processes; no number depends on it.")
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
@@ -87,7 +89,8 @@ def page(trials: int, power: int, images: int, workers: int = 1) -> Iterator[str
             name, severity, [r for job, r in zip(jobs, results, strict=True) if job[:2] == (name, severity)]
         )
     yield f"\n{np.mean([r.seconds for r in results]):.2f} s of one core per comparison."
-    yield from image_section(images, workers)
+    if images:
+        yield from image_section(images, workers)
 
 
 class Trial(NamedTuple):
