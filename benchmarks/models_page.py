@@ -155,7 +155,8 @@ def verdicts(runs: Mapping[str, Run]) -> Iterator[str]:
 def ranks(comparison: Path, runs: Mapping[str, Run]) -> Iterator[str]:
     """Yield the mean rank of every model per question, over joint bootstrap draws."""
     table = read_table(comparison / "ranks.tsv", RANKS)
-    table = table[table["headline"].isna() | (table["headline"] == "")]
+    of_questions = (table["headline"].isna() | (table["headline"] == "")) & (table["question"] > 0)
+    table = table[of_questions]  # question 0 is all of them together
     if table.empty:
         return
     table = table.assign(weighted=table["rank"] * table["share"])
