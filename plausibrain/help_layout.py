@@ -39,7 +39,9 @@ OPTIONS: Mapping[str, Mapping[str, Sequence[str]]] = {
         "Segmentation and analysis": (
             "segmenter", "segmenter_option", "noise", "site", "headsize", "resamples", "seed",
         ),
-        "Output": ("out", "cache", "name", "tables", "keep_labels", "overwrite", "dry_run", "quiet", "as_json"),
+        "Output": (
+            "out", "cache", "name", "tables", "keep_labels", "overwrite", "dry_run", "quiet", "as_json",
+        ),
         "Computing": ("processes", "device", "executor", "scheduler", "cluster", "share", "sbatch"),
     },
     "generate": {
