@@ -21,7 +21,7 @@ import torch
 from plausibrain.cohorts.store import Store
 from plausibrain.demo import IMAGE_SUBJECTS
 from plausibrain.evaluation.extract_cohort import extract_cohort
-from plausibrain.evaluation.measure_cohort import measure_files
+from plausibrain.evaluation.measure_image import measure_files
 from plausibrain.evaluation.segment_files import segment_files
 from plausibrain.generation.demo_cohorts import table_cohort
 from plausibrain.generation.simulator.cohort import simulate_cohort

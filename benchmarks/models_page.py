@@ -32,9 +32,9 @@ INTRODUCTION = """# How good are the small models?
 
 Printed by `python -m benchmarks.models CHECKPOINT … --n {n}` on {stamp}.
 
-Every model drew the same {n} subjects, whose age, sex, ventricle and brain volume are those of simulated subjects that no model
+Every model generated images of the same {n} subjects, whose age, sex, ventricle and brain volume are those of simulated subjects that no model
 has seen. The reference is another {n} held-out subjects. All images lie on one grid and went through `{segmenter}`. The
-first row is the subjects themselves whose conditions were asked for: what a perfect model would score. *95 %
+first row is the subjects themselves whose conditions were requested: what a perfect model would score. *95 %
 intervals in brackets.* The simulator is not the world: these numbers rank models trained on it, and say nothing of models trained on
 real subjects.
 """
@@ -92,7 +92,7 @@ def shown(picture: Path | None, page: Path) -> Iterator[str]:
     """Yield the picture, where there is one."""
     if picture is not None:
         link = os.path.relpath(picture, page.parent)
-        yield f"![The youngest, the median and the oldest of those asked for, as every model draws them]({link})\n"
+        yield f"![The youngest, the median and the oldest of those requested, as every model generates them]({link})\n"
 
 
 def as_in_the_paper(runs: Mapping[str, Run]) -> Iterator[str]:

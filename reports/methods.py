@@ -140,7 +140,7 @@ def _intervals(run: Run) -> Iterator[str]:
         )
         units = (run.settings.get("rules") or {}).get("max_units")
         n_subjects = [(run.record.get(role) or {}).get("n_subjects") or 0 for role in COHORTS]
-        if not is_missing(units) and max(n_subjects) > units:
+        if units is not None and max(n_subjects) > units:
             yield (
                 f"Of a cohort with more than {count(units)} subjects, {count(units)} "
                 "random groups of equally many subjects were resampled instead."
