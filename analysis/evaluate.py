@@ -104,7 +104,7 @@ class Headline:
 
     def _lognormal(self, level: float) -> tuple[float, float]:
         """Return t quantiles times the standard deviation of the logarithm, as for structures of a map."""
-        positive = self.draws[self.draws > 0]  # not those without number either
+        positive = self.draws[(self.draws > 0) & np.isfinite(self.draws)]
         smaller = min(len(self.frame.reference.clusters), len(self.frame.generated.clusters))
         freedom = max(smaller - len(self.frame.columns), 3)
         arm = float(student.ppf((1 + level) / 2, freedom) * np.log(positive).std()) if len(positive) else 0.0

@@ -85,7 +85,7 @@ class CohortArrays:
     def asymmetry(self) -> np.ndarray:
         """Asymmetry indices (left - right) / (left + right) of homologous structures, (n, pairs)."""
         v = self.sample.volumes
-        sides = np.array(homologous(self.sample.structures)).reshape(-1, 2)
+        sides = np.array(homologous(self.sample.structures), dtype=int).reshape(-1, 2)
         left, right = v[:, sides[:, 0]], v[:, sides[:, 1]]
         total = left + right
         return (left - right) / np.where(total > 0, total, 1.0)

@@ -18,7 +18,7 @@ from plausibrain.evaluation.tissues import MIN_VOXELS, Tissues
     unit="1/mm",
     better="higher",
     bounds=(0.0, np.inf),
-    detects={"blur": "falls"},
+    detects={"blur": "falls", "folding_blur": "falls"},
 )
 def edge_sharpness(image: Volume, tissues: Tissues) -> float:
     """Return the median gradient at the border of white matter and cortex over the contrast of both, 1/mm.

@@ -20,7 +20,7 @@ FINE_SHARE = 2 / 3
     unit="log10 share",
     bounds=(-20.0, 0.0),
     source=("Durall2020",),
-    detects={"noise": "rises", "blur": "falls", "checkerboard": "rises"},
+    detects={"noise": "rises", "blur": "falls", "folding_blur": "falls", "checkerboard": "rises"},
 )
 def fine_detail(spectrum: Spectrum) -> float:
     """Return the power of waves shorter than three voxels over that of all below 20 mm, log10."""

@@ -239,3 +239,9 @@ def test_infinite_draws_are_undefined_ones():
     some = replace(card, draws=np.concatenate([card.draws, np.full(len(card.draws) // 50, np.inf)]))
     assert some.interval(0.95) == pytest.approx(card.interval(0.95))
     assert some.se == pytest.approx(card.se)
+
+
+def test_draws_without_a_logarithm_are_undefined_in_ratios():
+    card = headline(1.5, 0.1, lognormal=True)
+    broken = np.array([np.inf, -np.inf, np.nan, 0.0, -1.0])
+    assert replace(card, draws=np.concatenate([card.draws, broken])).interval(0.95) == card.interval(0.95)
