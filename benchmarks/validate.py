@@ -197,8 +197,9 @@ def noise_section(first: Cohort, second: Cohort) -> Iterator[str]:
     yield "| structure | noise, % of mean | noise, SD between subjects | reliability (ICC) | margin used |\n|---|---|---|---|---|"
     for row in table.itertuples():
         margin = max(0.2, row.noise_sd)
+        reliability = "–" if np.isnan(row.reliability) else f"{row.reliability:.3f}"
         yield (
-            f"| {row.structure} | {row.noise_percent:.1f} | {row.noise_sd:.2f} | {row.reliability:.3f} | {margin:.2f} |"
+            f"| {row.structure} | {row.noise_percent:.1f} | {row.noise_sd:.2f} | {reliability} | {margin:.2f} |"
         )
 
 
