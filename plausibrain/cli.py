@@ -815,11 +815,15 @@ def demo(
     *,
     out: Out = Path("demo"),
     n: Annotated[
-        int | None, typer.Option(min=12, help="Subjects per cohort; 40 with images, 400 without.")
+        int | None,
+        typer.Option(
+            min=12, help="Subjects per cohort in each step; default 1500 in tables, 36 and 24 as images."
+        ),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of every subject.")] = 0,
     images: Annotated[
-        bool, typer.Option("--images/--tables", help="Simulated images, or ground-truth volumes alone.")
+        bool,
+        typer.Option("--images/--tables", help="Both steps, or the one on tables of true volumes alone."),
     ] = True,
     quiet: Quiet = False,
     as_json: AsJson = False,
@@ -827,10 +831,17 @@ def demo(
     """Run the whole job on simulated subjects: two models, segmentation, reports, comparison and check."""
     from plausibrain.demo import run_demo
 
-    page = run_demo(out, n=n, seed=seed, images=images, quiet=quiet, say=_tell if as_json else print)
+    pages = run_demo(out, n=n, seed=seed, images=images, quiet=quiet, say=_tell if as_json else print)
     if as_json:
-        reports = {name: out / name / "report.html" for name in ("sound", "defective")}
-        _show(as_json, "", comparison=page, reports=reports, check=out / "check")
+        steps = {page.parents[1].name: _demo_step(page) for page in pages}
+        _show(as_json, "", **steps)
+
+
+def _demo_step(comparison: Path) -> dict[str, object]:
+    """Return where a step of the demo has its pages."""
+    folder = comparison.parents[1]
+    reports = {name: str(folder / name / "report.html") for name in ("sound", "defective")}
+    return {"comparison": str(comparison), "reports": reports, "check": str(folder / "check")}
 
 
 def _tell(line: str) -> None:

@@ -1,9 +1,12 @@
-"""The demo: a reference and two generated cohorts, two reports, a comparison and a check, offline.
+"""The demo: a reference and two models, two reports, a comparison and a check, offline, in two steps.
 
-With images, the simulator draws them, the shipped network segments them, and the reports rest on what it
-measured. The defective model then makes the very same images as the sound one, but for the wrong requests:
-whoever asked for a woman of 80 may get a man of 25. Whatever looks at images alone says the same of both.
-Without images, true volumes stand in for the measured ones, and more subjects fit into a minute.
+The first step analyses tables: true volumes of so many simulated subjects that small differences are
+resolved. A sound model then passes, and a defective one (a smaller hippocampus, no ageing) fails.
+
+The second step analyses images of few subjects: the simulator makes them, the shipped network segments them,
+and the reports rest on what it measured. The defective model then has the very same images as the sound one,
+but for the wrong requests: a request for a woman of 80 may return a man of 25. Whatever looks at images alone
+says the same of both, and most questions stay inconclusive at this number.
 """
 
 import os
@@ -18,7 +21,7 @@ from plausibrain.cohorts.processes import kept_processes, spread
 from plausibrain.config import ImageSettings, RunConfig, Source
 from plausibrain.generation.demo_cohorts import table_cohort
 from plausibrain.generation.injection import inject
-from plausibrain.pipeline import measure_run, report_run, run_cohorts
+from plausibrain.pipeline import measure_run, report_run, run
 from plausibrain.progress import progress_bar
 from plausibrain.reports.check.check import check_run
 from plausibrain.reports.compare.compare import compare_runs
@@ -26,8 +29,8 @@ from plausibrain.simulated_images import processes, simulate_and_segment
 
 IMAGE_DEFECTS = (("shuffled_conditions", 1.0),)
 TABLE_DEFECTS = (("regional_atrophy", 0.1), ("flat_ageing", 1.0))
-#: As many images as two processor cores draw, segment and measure in four minutes.
-IMAGE_SUBJECTS, TABLE_SUBJECTS = 40, 400
+#: Rows per cohort, and images of the reference and of a model.
+TABLE_SUBJECTS, IMAGE_SUBJECTS, GENERATED_IMAGES = 1500, 36, 24
 IMAGE_PAIRS = 200
 
 
@@ -39,15 +42,15 @@ def run_demo(
     images: bool = True,
     quiet: bool = False,
     say: Callable[[str], None] = print,
-) -> Path:
-    """Draw cohorts, measure, analyse, compare and check them.
+) -> list[Path]:
+    """Run the step on tables in ``out/tables`` and, where wanted, that on images in ``out/images``.
 
     Parameters
     ----------
     out : Path
         Folder to write. Images that an earlier run left there are kept, so a killed demo goes on.
     n : int, optional
-        Subjects per cohort; by default as many as fit into minutes on two processor cores.
+        Subjects per cohort in each step; by default as many as fit into minutes on two processor cores.
     seed : int
     images : bool
         False stays with tables of true volumes.
@@ -57,23 +60,41 @@ def run_demo(
 
     Returns
     -------
-    Path
-        The comparison page.
+    list of Path
+        The comparison page of every step.
     """
     start, spent = time.monotonic(), _processor_seconds()
-    subjects = n or (IMAGE_SUBJECTS if images else TABLE_SUBJECTS)
-    cohorts = draw_tables(subjects, seed, IMAGE_DEFECTS if images else TABLE_DEFECTS)
-    make_run = _run_on_images if images else _run_on_tables
-    folders = make_run(cohorts, out, seed=seed, quiet=quiet, say=say)
+    rows = n or TABLE_SUBJECTS
+    say(f"step on tables: true volumes of {rows} simulated subjects per cohort")
+    pages = [demo_on_tables(out / "tables", n=rows, seed=seed, quiet=quiet, say=say)]
+    if images:
+        counts = (n or IMAGE_SUBJECTS, n or GENERATED_IMAGES)
+        say(f"step on images: {counts[0]} simulated heads of the reference and {counts[1]} of a model")
+        pages.append(demo_on_images(out / "images", counts=counts, seed=seed, quiet=quiet, say=say))
+    seconds, own = time.monotonic() - start, _processor_seconds() - spent
+    say(f"{seconds:.0f} s, {own:.0f} processor seconds; {os.cpu_count()} cores")
+    return pages
+
+
+def demo_on_tables(out: Path, *, n: int, seed: int, quiet: bool, say: Callable[[str], None]) -> Path:
+    """Analyse, compare and check cohorts of true volumes; return the comparison page."""
+    cohorts = draw_tables((n, n), seed, TABLE_DEFECTS)
+    return _compare(_run_on_tables(cohorts, out, quiet=quiet, say=say), out, say)
+
+
+def demo_on_images(
+    out: Path, *, counts: tuple[int, int], seed: int, quiet: bool, say: Callable[[str], None]
+) -> Path:
+    """Make, segment, analyse, compare and check cohorts of images; return the comparison page."""
+    cohorts = draw_tables(counts, seed, IMAGE_DEFECTS)
+    return _compare(_run_on_images(cohorts, out, seed=seed, quiet=quiet, say=say), out, say)
+
+
+def _compare(folders: list[Path], out: Path, say: Callable[[str], None]) -> Path:
     page = compare_runs(folders, out / "comparison")
     say(f"comparison: {page}")
     result = check_run(folders[1], baseline=folders[0], out=out / "check")
     say(f"check of the defective against the sound model: {result.status} (exit code {result.exit_code})")
-    seconds, own = time.monotonic() - start, _processor_seconds() - spent
-    say(
-        f"{seconds:.0f} s, {own:.0f} processor seconds; {os.cpu_count()} cores, {subjects} subjects "
-        "per cohort"
-    )
     return page
 
 
@@ -83,32 +104,51 @@ def _processor_seconds() -> float:
     return times.user + times.system + times.children_user + times.children_system
 
 
-def draw_tables(n: int, seed: int, defects: tuple[tuple[str, float], ...]) -> dict[str, Cohort]:
-    """Return subjects and true volumes of the reference, a sound and a defective model."""
-    sound = table_cohort(n, seed=seed + 1, name="sound model")
+def draw_tables(
+    counts: tuple[int, int], seed: int, defects: tuple[tuple[str, float], ...]
+) -> dict[str, Cohort]:
+    """Return subjects and true volumes of the reference, a sound and a defective model.
+
+    `counts` says how many subjects the reference and each of the models have.
+    """
+    n_reference, n_generated = counts
+    sound = table_cohort(n_generated, seed=seed + 1, name="sound model")
     defective = sound
     for defect, severity in defects:
         defective = inject(defect, defective, severity=severity, seed=seed)
     return {
-        "reference": table_cohort(n, seed=seed, name="reference"),
+        "reference": table_cohort(n_reference, seed=seed, name="reference"),
         "sound": sound,
         "defective": replace(defective, name="defective model"),
     }
 
 
 def _run_on_tables(
-    cohorts: dict[str, Cohort], out: Path, *, seed: int, quiet: bool, say: Callable[[str], None]
+    cohorts: dict[str, Cohort], out: Path, *, quiet: bool, say: Callable[[str], None]
 ) -> list[Path]:
-    for place, cohort in cohorts.items():
-        write_cohort(cohort, out / "cohorts" / place)
-    folders = []
-    for name in ("sound", "defective"):
-        config = _config(out / name, name, out / "cohorts" / "reference", out / "cohorts" / name)
-        with progress_bar(name, quiet=quiet) as progress:
-            page = run_cohorts(cohorts["reference"], cohorts[name], config, progress=progress)
-        say(f"report of the {name} model: {page}")
-        folders.append(config.out)
-    return folders
+    folders = {name: write_cohort(cohort, out / "cohorts" / name) for name, cohort in cohorts.items()}
+    configs = [
+        _config(out / name, name, folders["reference"], folders[name]) for name in ("sound", "defective")
+    ]
+    _write_reports(run, configs, quiet=quiet, say=say)
+    return [config.out for config in configs]
+
+
+def _write_reports(
+    write: Callable[[RunConfig], Path],
+    configs: list[RunConfig],
+    *,
+    quiet: bool,
+    say: Callable[[str], None],
+) -> None:
+    """Write the reports side by side, one process a core."""
+    with progress_bar("reports", quiet=quiet) as progress:
+        if progress is not None:
+            progress("analysis and reports, side by side", 0, len(configs))
+        for n_done, (config, page) in enumerate(spread(write, configs, processes()), start=1):
+            if progress is not None:
+                progress("analysis and reports, side by side", n_done, len(configs))
+            say(f"report of the {config.name}: {page}")
 
 
 def _run_on_images(
@@ -126,13 +166,7 @@ def _run_on_images(
                 simulate_and_segment(cohorts[place], out, place, seed=seed + number, progress=progress)
         with progress_bar("images", quiet=quiet) as progress:
             measure_run(configs[0], n_processes=n_processes, progress=progress)
-        with progress_bar("reports", quiet=quiet) as progress:
-            if progress is not None:
-                progress("analysis and reports, side by side", 0, len(configs))
-            for n_done, (config, page) in enumerate(spread(report_run, configs, n_processes), start=1):
-                if progress is not None:
-                    progress("analysis and reports, side by side", n_done, len(configs))
-                say(f"report of the {config.name}: {page}")
+        _write_reports(report_run, configs, quiet=quiet, say=say)
     return [config.out for config in configs]
 
 

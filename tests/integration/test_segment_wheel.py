@@ -97,4 +97,4 @@ def test_the_wheel_has_one_name_and_works_beside_folders_of_any_name(
         cwd=home, env=environment, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert demo.returncode == 0, demo.stderr
-    assert (home / "demo" / "sound" / "report.html").is_file()
+    assert (home / "demo" / "tables" / "sound" / "report.html").is_file()

@@ -190,10 +190,11 @@ def test_a_killed_run_leaves_no_half_file_and_repeats_cleanly(
 def test_demo(tmp_path: Path, command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = Settings(n_resamples=300, n_splits=40, wasabi_repeats=10)
     monkeypatch.setattr("plausibrain.demo.Settings", lambda: settings)
+    monkeypatch.setattr("plausibrain.demo.processes", lambda: 1)
     outcome = command("demo", "--tables", "--out", tmp_path / "demo", "--n", "200", "--quiet")
     assert outcome.code == 0
     assert "comparison:" in outcome.out
-    scorecard = json.loads((tmp_path / "demo" / "defective" / "scorecard.json").read_text())
+    scorecard = json.loads((tmp_path / "demo" / "tables" / "defective" / "scorecard.json").read_text())
     verdicts = {q["number"]: q["verdict"] for q in scorecard["questions"]}
     assert verdicts[2] == "fail", "a hippocampus 10 % too small is seen"
     assert verdicts[4] == "fail", "missing ageing is seen"

@@ -14,7 +14,7 @@ import pytest
 from plausibrain import demo, image_audit, simulated_images
 from plausibrain.analysis.settings import Settings
 from plausibrain.cohorts.cohort import Cohort, write_cohort
-from plausibrain.demo import run_demo
+from plausibrain.demo import demo_on_images, run_demo
 from plausibrain.evaluation import extraction
 from plausibrain.image_audit import run_image_audit
 from tests.unit.plausibrain.simulated import VOXEL_MM, segment_by_truth
@@ -42,7 +42,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a demo; the audit has the same reference and the same subjects without a defect."""
     folder = tmp_path_factory.mktemp("demo")
     said: list[str] = []
-    assert run_demo(folder, n=N, quiet=True, say=said.append).is_file()
+    assert demo_on_images(folder, counts=(N, N), seed=0, quiet=True, say=said.append).is_file()
     assert any(line.startswith("check of the defective") for line in said)
     return folder
 
@@ -78,12 +78,42 @@ def test_both_models_of_the_demo_have_the_same_images_for_other_requests(finishe
     assert cards["sound"]["conditioning_brain"] > 0.8 > cards["defective"]["conditioning_brain"]
 
 
+def test_the_demo_shows_tables_of_many_before_images_of_few(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps: list[tuple[Path, dict[str, Any]]] = []
+
+    def step(out: Path, **options: Any) -> Path:
+        steps.append((out, options))
+        return out / "comparison" / "compare.html"
+
+    for name in ("demo_on_tables", "demo_on_images"):
+        monkeypatch.setattr(demo, name, step)
+    pages = run_demo(tmp_path, quiet=True, say=lambda line: None)
+    assert pages == [tmp_path / name / "comparison" / "compare.html" for name in ("tables", "images")]
+    assert [out.name for out, _ in steps] == ["tables", "images"]
+    assert steps[0][1]["n"] > 10 * max(steps[1][1]["counts"])
+    assert run_demo(tmp_path, images=False, quiet=True, say=lambda line: None) == pages[:1]
+    run_demo(tmp_path, n=N, quiet=True, say=lambda line: None)
+    assert steps[-2][1]["n"] == N
+    assert steps[-1][1]["counts"] == (N, N)
+
+
+def test_reference_and_models_of_the_demo_may_differ_in_number() -> None:
+    cohorts = demo.draw_tables((5, 3), 0, demo.IMAGE_DEFECTS)
+    assert {name: len(cohort) for name, cohort in cohorts.items()} == {
+        "reference": 5,
+        "sound": 3,
+        "defective": 3,
+    }
+
+
 def test_a_repeated_demo_draws_nothing(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(demo, "report_run", lambda config: config.out / "report.html")
     monkeypatch.setattr(demo, "compare_runs", lambda folders, out: out / "compare.html")
     images = written(finished / "cohorts", "*.nii.gz")
     assert len(images) == 2 * 2 * N, "images and labels of two cohorts, none of the third"
-    run_demo(finished, n=N, quiet=True)
+    demo_on_images(finished, counts=(N, N), seed=0, quiet=True, say=print)
     assert written(finished / "cohorts", "*.nii.gz") == images, "a repeated demo draws nothing"
 
 
