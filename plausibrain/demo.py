@@ -128,7 +128,8 @@ def _run_on_tables(
 ) -> list[Path]:
     folders = {name: write_cohort(cohort, out / "cohorts" / name) for name, cohort in cohorts.items()}
     configs = [
-        _config(out / name, name, folders["reference"], folders[name]) for name in ("sound", "defective")
+        _config(out / name, name, folders["reference"], folders[name], volumes=" (true volumes)")
+        for name in ("sound", "defective")
     ]
     _write_reports(run, configs, quiet=quiet, say=say)
     return [config.out for config in configs]
@@ -187,12 +188,14 @@ def _config(
     *,
     participants: Path | None = None,
     images: ImageSettings | None = None,
+    volumes: str = "",
 ) -> RunConfig:
+    """`volumes` is what the pages say about the volumes, after the names of both cohorts."""
     return RunConfig(
-        reference=Source(path=reference, name="reference"),
-        generated=Source(path=generated, name=f"{name} model", participants=participants),
+        reference=Source(path=reference, name=f"reference{volumes}"),
+        generated=Source(path=generated, name=f"{name} model{volumes}", participants=participants),
         out=out,
-        name=f"{name} model",
+        name=f"{name} model{volumes}",
         settings=Settings(),
         images=images or ImageSettings(),
     )

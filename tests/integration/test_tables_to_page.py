@@ -198,6 +198,9 @@ def test_demo(tmp_path: Path, command: Command, monkeypatch: pytest.MonkeyPatch)
     verdicts = {q["number"]: q["verdict"] for q in scorecard["questions"]}
     assert verdicts[2] == "fail", "a hippocampus 10 % too small is seen"
     assert verdicts[4] == "fail", "missing ageing is seen"
+    page = (tmp_path / "demo" / "tables" / "sound" / "report.html").read_text()
+    assert "sound model (true volumes)" in page
+    assert "reference (true volumes)" in page
 
 
 @pytest.mark.parametrize("name", ["metrics", "doctor", "plan"])
