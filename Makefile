@@ -2,10 +2,13 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo docs test setup lint format types imports quick validate clean
+.PHONY: demo demo-images docs test setup lint format types imports quick validate clean
 
 demo: .venv/installed
 	$(BIN)/plausibrain demo --out demo
+
+demo-images: .venv/installed
+	$(BIN)/plausibrain demo --images --out demo
 
 test: .venv/tested-tools lint imports types
 	$(BIN)/python -m pytest -n auto --dist worksteal

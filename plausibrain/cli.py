@@ -816,19 +816,17 @@ def demo(
     out: Out = Path("demo"),
     n: Annotated[
         int | None,
-        typer.Option(
-            min=12, help="Subjects per cohort in each step; default 1500 in tables, 36 and 24 as images."
-        ),
+        typer.Option(min=12, help="Subjects per cohort in each step; default 1500 in tables, 40 as images."),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of every subject.")] = 0,
     images: Annotated[
         bool,
-        typer.Option("--images/--tables", help="Both steps, or the one on tables of true volumes alone."),
-    ] = True,
+        typer.Option("--images/--tables", help="Images too, or tables of true volumes alone."),
+    ] = False,
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
-    """Run the whole job on simulated subjects: two models, segmentation, reports, comparison and check."""
+    """Run the whole job on simulated subjects: two models, reports, comparison and check."""
     from plausibrain.demo import run_demo
 
     pages = run_demo(out, n=n, seed=seed, images=images, quiet=quiet, say=_tell if as_json else print)

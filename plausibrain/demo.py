@@ -1,12 +1,12 @@
-"""The demo: a reference and two models, two reports, a comparison and a check, offline, in two steps.
+"""The demo: a reference and two models, two reports, a comparison and a check, offline, in one or two steps.
 
 The first step analyses tables: true volumes of so many simulated subjects that small differences are
 resolved. A sound model then passes, and a defective one (a smaller hippocampus, no ageing) fails.
 
-The second step analyses images of few subjects: the simulator makes them, the shipped network segments them,
-and the reports rest on what it measured. The defective model then has the very same images as the sound one,
-but for the wrong requests: a request for a woman of 80 may return a man of 25. Whatever looks at images alone
-says the same of both, and most questions stay inconclusive at this number.
+The second step, where it is wanted, analyses images of few subjects: the simulator makes them, the shipped
+network segments them, and the reports rest on what it measured. The defective model then has the very same
+images as the sound one, but for the wrong requests: a request for a woman of 80 may return a man of 25.
+Whatever looks at images alone says the same of both, and most questions stay inconclusive at this number.
 """
 
 import os
@@ -30,7 +30,7 @@ from plausibrain.simulated_images import processes, simulate_and_segment
 IMAGE_DEFECTS = (("shuffled_conditions", 1.0),)
 TABLE_DEFECTS = (("regional_atrophy", 0.1), ("flat_ageing", 1.0))
 #: Rows per cohort, and images of the reference and of a model.
-TABLE_SUBJECTS, IMAGE_SUBJECTS, GENERATED_IMAGES = 1500, 36, 24
+TABLE_SUBJECTS, IMAGE_SUBJECTS, GENERATED_IMAGES = 1500, 40, 40
 IMAGE_PAIRS = 200
 
 
@@ -39,7 +39,7 @@ def run_demo(
     *,
     n: int | None = None,
     seed: int = 0,
-    images: bool = True,
+    images: bool = False,
     quiet: bool = False,
     say: Callable[[str], None] = print,
 ) -> list[Path]:
@@ -53,7 +53,7 @@ def run_demo(
         Subjects per cohort in each step; by default as many as fit into minutes on two processor cores.
     seed : int
     images : bool
-        False stays with tables of true volumes.
+        Whether the step on images follows that on tables of true volumes.
     quiet : bool
     say : callable
         Where results are told.

@@ -72,7 +72,7 @@ EXAMPLES: Mapping[str, Sequence[str]] = {
     "report": ("plausibrain report runs/a",),
     "complexity": ("plausibrain complexity runs/a segmented/reference --out complexity",),
     "curate": ("plausibrain curate runs/a --keep 0.9 --out ranking.tsv",),
-    "demo": ("plausibrain demo --out demo", "plausibrain demo --tables --out demo"),
+    "demo": ("plausibrain demo --out demo", "plausibrain demo --images --out demo"),
     "generate": (
         "plausibrain generate --n 20 --voxel 2 --out simulated",
         "plausibrain generate --model ldm --conditions table.tsv --out samples",

@@ -89,12 +89,12 @@ def test_the_demo_shows_tables_of_many_before_images_of_few(
 
     for name in ("demo_on_tables", "demo_on_images"):
         monkeypatch.setattr(demo, name, step)
-    pages = run_demo(tmp_path, quiet=True, say=lambda line: None)
+    pages = run_demo(tmp_path, images=True, quiet=True, say=lambda line: None)
     assert pages == [tmp_path / name / "comparison" / "compare.html" for name in ("tables", "images")]
     assert [out.name for out, _ in steps] == ["tables", "images"]
     assert steps[0][1]["n"] > 10 * max(steps[1][1]["counts"])
     assert run_demo(tmp_path, images=False, quiet=True, say=lambda line: None) == pages[:1]
-    run_demo(tmp_path, n=N, quiet=True, say=lambda line: None)
+    run_demo(tmp_path, n=N, images=True, quiet=True, say=lambda line: None)
     assert steps[-2][1]["n"] == N
     assert steps[-1][1]["counts"] == (N, N)
 
