@@ -68,13 +68,14 @@ def handedness(frame: Frame) -> Handedness:
     reference, generated = frame.reference.asymmetry, frame.generated.asymmetry
     usable = reference.std(axis=0) > 0
     reference, generated = reference[:, usable], generated[:, usable]
+    untold = Handedness({"reference": np.ones(len(reference)), "generated": np.ones(len(generated))}, 0.0)
     if len(frame.reference.clusters) < LEAST_SUBJECTS or reference.shape[1] < LEAST_PAIRS:
-        return Handedness({"reference": np.ones(len(reference)), "generated": np.ones(len(generated))}, 0.0)
+        return untold
     own = _held_out(reference, frame.reference)
     # Robust, so that a mirrored subject of the reference does not hide itself.
     centre, spread = float(np.median(own)), float(median_abs_deviation(own, scale="normal"))
     if centre <= 0 or spread == 0:
-        return Handedness({"reference": np.ones(len(reference)), "generated": np.ones(len(generated))}, 0.0)
+        return untold
     others = generated @ _weights(reference)
     return Handedness({"reference": own / centre, "generated": others / centre}, centre / spread)
 

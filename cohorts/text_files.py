@@ -94,6 +94,19 @@ def read_json(path: Path) -> Any:
         raise DataError(f"{path}: is not readable JSON ({_why(error)[:200]})") from None
 
 
+def require_object(content: object, path: Path) -> dict[str, Any]:
+    """Return what a JSON file holds when it is one object.
+
+    Raises
+    ------
+    DataError
+        When it is anything else.
+    """
+    if not isinstance(content, dict):
+        raise DataError(f"expected one JSON object in {path}, but it holds a {type(content).__name__}")
+    return content
+
+
 def read_yaml(path: Path) -> Any:
     """Return the content of a YAML file that uses no alias and no key twice.
 

@@ -10,7 +10,7 @@ import pandas as pd
 from plausibrain.cohorts.errors import DataError
 from plausibrain.cohorts.schemas import SCHEMAS
 from plausibrain.cohorts.tables import read_table, stored_table
-from plausibrain.cohorts.text_files import read_json
+from plausibrain.cohorts.text_files import read_json, require_object
 from plausibrain.reports.run_files import RecordFile, ScorecardFile, check_file
 
 SCORECARD_SCHEMA = 2
@@ -110,9 +110,7 @@ def _read_json(path: Path) -> dict[str, Any]:
         raise DataError(f"expected {path}, but there is no such file; run the analysis again") from None
     except DataError as error:
         raise DataError(f"{error}; run the analysis again") from error
-    if not isinstance(content, dict):
-        raise DataError(f"expected one JSON object in {path}, but it holds a {type(content).__name__}")
-    return content
+    return require_object(content, path)
 
 
 def _check_scorecard(scorecard: Mapping[str, Any], path: Path) -> None:

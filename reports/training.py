@@ -8,7 +8,7 @@ from typing import Any
 
 from plausibrain.cohorts.errors import DataError
 from plausibrain.cohorts.store import write_text_atomic
-from plausibrain.cohorts.text_files import read_json
+from plausibrain.cohorts.text_files import read_json, require_object
 from plausibrain.reports.document import Document, Part, Table, document_page
 from plausibrain.reports.formatting import bound, count, listing
 from plausibrain.reports.line_charts import Line, line_charts
@@ -67,9 +67,7 @@ def _read(path: Path) -> dict[str, Any]:
         content = read_json(path)
     except FileNotFoundError:
         raise DataError(f"expected {path}, but there is none; give the folder of a training") from None
-    if not isinstance(content, dict):
-        raise DataError(f"expected one JSON object in {path}, but it holds a {type(content).__name__}")
-    return content
+    return require_object(content, path)
 
 
 def _answer(stages: Sequence[str], curves: Mapping[str, Sequence[Row]], facts: Mapping[str, Any]) -> str:

@@ -9,24 +9,7 @@ from torch.utils import backend_registration
 
 from plausibrain.evaluation.age_network import step_of
 from plausibrain.evaluation.networks.age_sex_network import AgeSexNetwork, balanced
-
-DEVICE = "gpu:0"
-
-
-class Backend(backend_registration._DummyBackendModule):
-    """What torch asks of a device's module."""
-
-    def is_initialized(self) -> bool:
-        return True
-
-    def is_available(self) -> bool:
-        return True
-
-    def current_device(self) -> int:
-        return 0
-
-    def device_count(self) -> int:
-        return 1
+from tests.unit.generation_models.fake_gpu import DEVICE, Backend
 
 
 def main() -> None:
