@@ -269,7 +269,7 @@ def _how_to_give(message: str, role: str) -> str:
                 option in PER_COHORT_FLAGS: f"--{role}-{flag} or ",
                 option in SHARED_FLAGS: f"--{flag} or ",
             }
-            return f". Give it as {place.get(True, '')}in YAML as {option} under {role}"
+            return f". Give {option} as {place.get(True, '')}{option} under {role} in a YAML file"
     return ""
 
 
