@@ -15,7 +15,12 @@ import pandas as pd
 from scipy.stats import norm, rankdata
 
 from plausibrain.analysis.decisions import holm_divisors
+from plausibrain.analysis.difference_maps import interaction
+from plausibrain.analysis.joint_design import build_frame
+from plausibrain.analysis.pair import full_pair
+from plausibrain.analysis.sample import prepare_samples
 from plausibrain.analysis.settings import Settings
+from plausibrain.cohorts.cohort import Cohort
 from plausibrain.cohorts.lobes import lobe_of
 from plausibrain.cohorts.schemas import COMPLEXITY
 from plausibrain.cohorts.structures import region_of, structure
@@ -72,6 +77,39 @@ def complexity_table(
             )
     table = pd.DataFrame(rows).assign(margin=settings.rules.complexity_margin)
     return _with_verdicts(table, settings.alpha)[[column.name for column in COMPLEXITY.columns]]
+
+
+def complexity_of_pair(
+    reference: Cohort, generated: Cohort, geometry: pd.DataFrame, settings: Settings
+) -> pd.DataFrame:
+    """Return the table that a run of these cohorts would have, without its intervals of single parcels.
+
+    What simulations of the benchmark itself call hundreds of times; see `complexity_table` for the columns.
+
+    Parameters
+    ----------
+    reference, generated : Cohort
+        With the volumes of cortical parcels.
+    geometry : DataFrame
+        Columns of `plausibrain.cohorts.schemas.GEOMETRY`.
+    settings : Settings
+    """
+    samples = prepare_samples(reference, generated, min_subjects=settings.min_subjects, rules=settings.rules)
+    frame, headsize = build_frame(samples, settings), settings.headsize
+    pair, names = full_pair(frame), frame.names(headsize)
+    maps = {
+        "adjusted_d": pair.difference(headsize),
+        "group_by_age": interaction(pair, headsize, "age"),
+        "group_by_sex": interaction(pair, headsize, "sex"),
+    }
+    parts = [
+        pd.DataFrame({"structure": names, "estimate": values[0][: len(names)]}).assign(quantity=quantity)
+        for quantity, values in maps.items()
+    ]
+    results = pd.concat(parts, ignore_index=True).assign(
+        stratum="all", cohort="difference", headsize=headsize
+    )
+    return complexity_table(results, geometry, headsize=headsize, settings=settings)
 
 
 def errors_by_parcel(results: pd.DataFrame, headsize: str) -> pd.DataFrame:

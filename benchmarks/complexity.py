@@ -19,11 +19,9 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from plausibrain.analysis.complexity import complexity_table
-from plausibrain.analysis.difference_maps import interaction
+from plausibrain.analysis.complexity import complexity_of_pair
 from plausibrain.analysis.evaluate import Pairs, evaluate_headline
 from plausibrain.analysis.joint_design import build_frame
-from plausibrain.analysis.pair import Pair
 from plausibrain.analysis.registry import all_headlines
 from plausibrain.analysis.sample import prepare_samples
 from plausibrain.analysis.settings import Settings
@@ -110,9 +108,7 @@ def trial(defect: str, severity: float, k: int) -> Trial:
         generated = one_lobe(generated, k)
     elif severity:
         generated = inject(defect, generated, severity=severity, seed=k)
-    table = complexity_table(
-        point_estimates(reference, generated), typical_geometry(), headsize="covariate", settings=SETTINGS
-    )
+    table = complexity_of_pair(reference, generated, typical_geometry(), SETTINGS)
     return Trial(
         table.loc[table["error"] == "adjusted_d", "rho"].tolist(),
         bool((table["verdict"] == "fail").any()),
@@ -195,25 +191,6 @@ def quality_verdicts(
     plugins = [plugin for plugin in all_headlines() if plugin.question == 7]
     headlines = {plugin.name: evaluate_headline(plugin, pairs) for plugin in plugins}
     return {name: h.verdict(IMAGE_SETTINGS.alpha, 40) for name, h in headlines.items()}
-
-
-def point_estimates(reference: Cohort, generated: Cohort) -> pd.DataFrame:
-    """Return the differences that a run would have in its results, without their intervals."""
-    frame = build_frame(prepare_samples(reference, generated, min_subjects=10), SETTINGS)
-    pair: Pair = Pairs.of(frame).full
-    names = frame.names("covariate")
-    maps = {
-        "adjusted_d": pair.difference("covariate"),
-        "group_by_age": interaction(pair, "covariate", "age"),
-        "group_by_sex": interaction(pair, "covariate", "sex"),
-    }
-    parts = [
-        pd.DataFrame({"structure": names, "estimate": values[0][: len(names)]}).assign(quantity=quantity)
-        for quantity, values in maps.items()
-    ]
-    return pd.concat(parts, ignore_index=True).assign(
-        stratum="all", cohort="difference", headsize="covariate"
-    )
 
 
 HEADER = """# Cortical complexity: how often errors that follow it are seen

@@ -38,12 +38,15 @@ class Defect(Plugin):
         cohort), or ``f(image, labels, *, severity, rng) -> (Volume, LabelMap)``.
     copies : {"training", "reference"}
         Which cohort the audit passes as ``training``, where the function takes one.
+    sections : tuple of str
+        Sections of the report beside the ten questions that must see it, for example ``"complexity"``.
     """
 
     detects: tuple[int, ...]
     severities: tuple[float, ...]
     level: Level = "table"
     copies: Literal["training", "reference"] = "training"
+    sections: tuple[str, ...] = ()
 
 
 DEFECTS = Registry("defects", Defect)

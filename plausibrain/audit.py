@@ -9,7 +9,7 @@ killed goes on where it was.
 import datetime
 import json
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -20,17 +20,23 @@ import pandas as pd
 from statsmodels.stats.proportion import proportion_confint
 
 from plausibrain.analysis.analyse import judge
+from plausibrain.analysis.complexity import complexity_of_pair
 from plausibrain.analysis.settings import Settings
 from plausibrain.cohorts.cohort import Cohort
 from plausibrain.cohorts.schemas import AUDIT
 from plausibrain.cohorts.store import Store, write_text_atomic
 from plausibrain.cohorts.tables import write_table
+from plausibrain.cohorts.typical_geometry import typical_geometry
 from plausibrain.generation.demo_cohorts import table_cohort
-from plausibrain.generation.injection import defects, inject
+from plausibrain.generation.injection import Defect, defects, find_defect, inject
+from plausibrain.generation.parcels import with_simulated_parcels
 from plausibrain.provenance import METRIC_VERSION
 from plausibrain.reports.audit import NO_DEFECT, write_audit_page
+from plausibrain.reports.extra_section import worst_verdict
 
 Progress = Callable[[str, int, int], None]
+COMPLEXITY = "complexity"
+SECTIONS = (COMPLEXITY,)
 
 
 @dataclass(frozen=True)
@@ -62,7 +68,15 @@ def plan_trials(
     only: Sequence[str] = (),
     severities: Sequence[float] = (),
 ) -> list[Trial]:
-    """Return every trial of an audit; the trials without a defect come first."""
+    """Return every trial of an audit; the trials without a defect come first.
+
+    Raises
+    ------
+    DataError
+        When a defect of `only` does not exist, or changes images.
+    """
+    for name in only:
+        find_defect(name, "table")
     trials = [Trial(NO_DEFECT, 0.0, r, n) for r in range(null_replicates)]
     for plugin in defects("table"):
         if only and plugin.name not in only:
@@ -89,6 +103,26 @@ def run_trial(trial: Trial, settings: Settings) -> list[dict[str, Any]]:
         for h in question["headlines"]:
             rows.append({"question": question["number"], "headline": h["name"], "verdict": h["verdict"]})
     return [row for row in rows if row["verdict"] != "not measured"]
+
+
+def run_sections(trial: Trial, settings: Settings) -> list[dict[str, Any]]:
+    """Return the verdicts of sections of the report beside the scorecard, as rows of question 0.
+
+    They need more than the scorecard (cortical parcels), and are judged where the defect declares them and
+    where there is no defect.
+    """
+    declared = SECTIONS if trial.defect == NO_DEFECT else find_defect(trial.defect, "table").sections
+    if COMPLEXITY not in declared:
+        return []
+    base = 10 * trial.replicate
+    reference, generated = (
+        with_simulated_parcels(table_cohort(trial.n, seed=base + k, name=name), seed=base + k)
+        for k, name in enumerate(("reference", "generated"))
+    )
+    if trial.defect != NO_DEFECT:
+        generated = _inject(trial, generated, reference, base)
+    table = complexity_of_pair(reference, generated, typical_geometry(), settings)
+    return [{"question": 0, "headline": COMPLEXITY, "verdict": worst_verdict(table["verdict"])}]
 
 
 def _inject(trial: Trial, cohort: Cohort, reference: Cohort, base: int) -> Cohort:
@@ -178,7 +212,7 @@ def _stored_trial(trial: Trial, *, folder: str, settings: Settings) -> list[dict
     if file is not None:
         content: list[dict[str, Any]] = json.loads(file.read_text(encoding="utf-8"))
         return content
-    rows = run_trial(trial, settings)
+    rows = run_trial(trial, settings) + run_sections(trial, settings)
     store.put(key, ".json", lambda path: path.write_text(json.dumps(rows), encoding="utf-8"))
     return rows
 
@@ -204,10 +238,15 @@ def summarise(trials: Sequence[Trial], outcomes: Sequence[list[dict[str, Any]]])
             | {
                 "label": plugin.label if plugin else "No defect",
                 "unit": plugin.unit if plugin else "",
-                "declared": int(plugin is not None and head["question"] in plugin.detects),
+                "declared": int(plugin is not None and _declares(plugin, head)),
                 "trials": total, "n_fail": no, "n_pass": int(counts.get("pass", 0)),
                 "n_inconclusive": int(counts.get("inconclusive", 0)),
                 "share_fail": no / total, "ci_low": low, "ci_high": high,
             }
         )  # fmt: skip
     return pd.DataFrame(rates)[[column.name for column in AUDIT.columns]]
+
+
+def _declares(plugin: Defect, head: Mapping[str, object]) -> bool:
+    """Whether a defect declares that a question, or a section of the report, must see it."""
+    return head["question"] in plugin.detects or head["headline"] in plugin.sections

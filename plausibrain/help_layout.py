@@ -92,7 +92,7 @@ EXAMPLES: Mapping[str, Sequence[str]] = {
     "fetch": ("plausibrain fetch --out brain_bundle",),
     "plan": ("plausibrain plan --effect 0.1 --n-reference 300",),
     "noise": ("plausibrain noise visit1.csv visit2.csv --out noise.tsv",),
-    "audit": ("plausibrain audit --defect shrink --replicates 10 --out audit",),
+    "audit": ("plausibrain audit --defect shrunken_variance --replicates 10 --out audit",),
     "metrics": ("plausibrain metrics", "plausibrain metrics --json"),
     "doctor": ("plausibrain doctor",),
 }

@@ -16,6 +16,7 @@ from plausibrain.generation.volume_columns import move_to_csf, sided, volumes_of
     unit="share of the most folded parcel lost",
     detects=(2,),
     severities=(0.05, 0.1, 0.2),
+    sections=("complexity",),
 )
 def complexity_dependent_loss(cohort: Cohort, *, severity: float, rng: np.random.Generator) -> Cohort:
     """Shrink every cortical parcel by a share that grows with its rank in complexity; CSF takes its place.

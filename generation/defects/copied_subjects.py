@@ -11,7 +11,7 @@ from plausibrain.generation.injection import defect
     label="Copied training subjects",
     unit="share of rows copied",
     detects=(9,),
-    severities=(0.05, 0.1, 0.25, 0.5),
+    severities=(0.1, 0.5),
 )
 def copied_subjects(cohort: Cohort, training: Cohort, *, severity: float, rng: np.random.Generator) -> Cohort:
     """Replace a share of rows by the training subject nearest in age of the same sex.

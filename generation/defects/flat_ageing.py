@@ -14,7 +14,7 @@ from plausibrain.generation.volume_columns import volumes_of
     label="Flat ageing",
     unit="share of the age effect removed",
     detects=(4, 6),
-    severities=(0.25, 0.5, 0.75, 1.0),
+    severities=(0.25, 0.5, 1.0),
 )
 def flat_ageing(cohort: Cohort, *, severity: float, rng: np.random.Generator) -> Cohort:
     """Remove a share of the age effect of every structure.

@@ -9,9 +9,7 @@ from plausibrain.generation.injection import defect
 from plausibrain.generation.volume_columns import volumes_of
 
 
-@defect(
-    label="Head size bias", unit="share of volume added", detects=(2,), severities=(0.01, 0.02, 0.05, 0.1)
-)
+@defect(label="Head size bias", unit="share of volume added", detects=(2,), severities=(0.02, 0.05, 0.1))
 def head_size_bias(cohort: Cohort, *, severity: float, rng: np.random.Generator) -> Cohort:
     """Multiply every volume and head size by ``1 + severity``.
 

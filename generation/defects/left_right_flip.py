@@ -11,7 +11,7 @@ from plausibrain.generation.injection import defect
 from plausibrain.generation.volume_columns import share_of_rows, volumes_of
 
 
-@defect(label="Left-right flip", unit="share of rows flipped", detects=(3,), severities=(0.1, 0.25, 0.5, 1.0))
+@defect(label="Left-right flip", unit="share of rows flipped", detects=(3,), severities=(0.1, 0.25, 1.0))
 def left_right_flip(cohort: Cohort, *, severity: float, rng: np.random.Generator) -> Cohort:
     """Exchange left and right volumes in a share of the rows.
 

@@ -10,9 +10,7 @@ from plausibrain.generation.injection import defect
 from plausibrain.generation.volume_columns import show_subjects_of, volumes_of
 
 
-@defect(
-    label="Mode collapse", unit="rows per distinct subject", detects=(3, 8), severities=(2.0, 4.0, 10.0, 20.0)
-)
+@defect(label="Mode collapse", unit="rows per distinct subject", detects=(3, 8), severities=(2.0, 4.0, 20.0))
 def mode_collapse(cohort: Cohort, *, severity: float, rng: np.random.Generator) -> Cohort:
     """Give every row the volumes of one of n / severity subjects, the nearest in age of the same sex.
 

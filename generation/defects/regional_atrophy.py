@@ -9,9 +9,7 @@ from plausibrain.generation.injection import defect
 from plausibrain.generation.volume_columns import move_to_csf, sided, volumes_of
 
 
-@defect(
-    label="Regional atrophy", unit="share of volume lost", detects=(2,), severities=(0.02, 0.05, 0.1, 0.2)
-)
+@defect(label="Regional atrophy", unit="share of volume lost", detects=(2,), severities=(0.05, 0.1, 0.2))
 def regional_atrophy(
     cohort: Cohort, *, severity: float, rng: np.random.Generator, structure: str = "Hippocampus"
 ) -> Cohort:

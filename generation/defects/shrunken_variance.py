@@ -15,7 +15,7 @@ from plausibrain.generation.volume_columns import volumes_of
     label="Shrunken variance",
     unit="share of the variance removed",
     detects=(3,),
-    severities=(0.1, 0.2, 0.35, 0.5, 0.75),
+    severities=(0.2, 0.35, 0.5, 0.75),
 )
 def shrunken_variance(cohort: Cohort, *, severity: float, rng: np.random.Generator) -> Cohort:
     """Shrink what age and sex leave of every log volume.

@@ -15,7 +15,7 @@ from plausibrain.generation.volume_columns import move_to_csf, volumes_of
     label="Ventricle condition ignored",
     unit="share of the request ignored",
     detects=(6,),
-    severities=(0.1, 0.25, 0.5, 0.75, 1.0),
+    severities=(0.25, 0.5, 1.0),
 )
 def ventricles_ignored(cohort: Cohort, *, severity: float, rng: np.random.Generator) -> Cohort:
     """Mix each subject's ventricles with somebody else's, keeping mean, spread, ageing and sex difference.
