@@ -17,6 +17,7 @@ from plausibrain.reports.line_charts import Line, line_charts
 
 WANTED_POWER = 0.8
 NO_DEFECT = "none"
+SECTION = "section"
 
 
 def write_audit_page(folder: Path) -> Path:
@@ -52,7 +53,7 @@ def smallest_seen(table: pd.DataFrame) -> pd.DataFrame:
         Columns `defect`, `label`, `unit`, `severity` (NaN when none), `question`, `share_fail`, `ci_low`,
         `ci_high`; the last four of the strongest step where no step is seen.
     """
-    targets = table[(table["declared"] == 1) & (table["headline"] == "")]
+    targets = _targets(table)
     rows = []
     for defect, group in targets.groupby("defect", sort=False):
         detections = group[group["share_fail"] >= WANTED_POWER].sort_values("severity")
@@ -70,10 +71,43 @@ def smallest_seen(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def _targets(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of questions, and of sections beside the scorecard, that must see a defect."""
+    return table[(table["declared"] == 1) & ((table["headline"] == "") | (table["question"] == 0))]
+
+
+def headline_powers(table: pd.DataFrame) -> pd.DataFrame:
+    """Return for every headline the defects that it detects with 80 % power.
+
+    Returns
+    -------
+    DataFrame
+        Columns `question`, `headline`, and `detected`: label and smallest severity of every defect in whose
+        trials the headline fails at least four times in five, by label; empty where there is none.
+    """
+    rows = table[table["headline"] != ""]
+    strong = rows[(rows["defect"] != NO_DEFECT) & (rows["share_fail"] >= WANTED_POWER)]
+    result = []
+    for (question, name), _ in rows.groupby(["question", "headline"]):
+        smallest = strong[strong["headline"] == name].groupby("label")["severity"].min()
+        detected = ", ".join(f"{label} from {severity:g}" for label, severity in smallest.items())
+        result.append({"question": question, "headline": name, "detected": detected})
+    return pd.DataFrame(result, columns=["question", "headline", "detected"])
+
+
 def audit_markdown(table: pd.DataFrame, settings: dict[str, Any]) -> str:
     """Return the audit as Markdown."""
     return (
-        "\n".join([*_head(table, settings), *_false_alarms(table), *_smallest(table), *_ladder(table)]) + "\n"
+        "\n".join(
+            [
+                *_head(table, settings),
+                *_false_alarms(table),
+                *_smallest(table),
+                *_by_headline(table),
+                *_ladder(table),
+            ]
+        )
+        + "\n"
     )
 
 
@@ -112,7 +146,7 @@ def _detected(table: pd.DataFrame) -> str:
 def _false_alarm_part(none: pd.DataFrame) -> Part:
     rows = tuple(
         (
-            _plain(row.headline), str(row.question), str(row.n_fail), str(row.n_pass),
+            _plain(row.headline), _place(row), str(row.n_fail), str(row.n_pass),
             str(row.n_inconclusive), _share(row),
         )
         for row in none[none["headline"] != ""].itertuples()
@@ -124,13 +158,13 @@ def _false_alarm_part(none: pd.DataFrame) -> Part:
 
 
 def _power_part(table: pd.DataFrame) -> Part:
-    steps = table[(table["declared"] == 1) & (table["headline"] == "")].sort_values("severity")
+    steps = _targets(table).sort_values("severity")
     lines, labels = [], []
-    for (_, question), group in steps.groupby(["defect", "question"], sort=False):
+    for _, group in steps.groupby(["defect", "question"], sort=False):
         first = group.iloc[0]
         columns = ("severity", "share_fail", "ci_low", "ci_high")
         x, y, low, high = (group[name].to_list() for name in columns)
-        lines.append(Line(f"{first.label}, question {question}", x, y, low, high, level=WANTED_POWER))
+        lines.append(Line(f"{first.label}, {_asked(first)}", x, y, low, high, level=WANTED_POWER))
         labels.append(f"Severity ({first.unit})" if first.unit else "Severity")
     charts = line_charts(
         "power", "Power by severity", lines, x_label=labels, y_label="Share of trials that fail",
@@ -141,7 +175,7 @@ def _power_part(table: pd.DataFrame) -> Part:
         "Smallest defect detected with 80 % power",
         ("Defect", "Severity", "Unit", "Question", "Power (95 % interval)"),
         tuple(
-            (str(row.label), _severity(row), str(row.unit), str(row.question), _share(row))
+            (str(row.label), _severity(row), str(row.unit), _place(row), _share(row))
             for row in smallest_seen(table).itertuples()
         ),
     )
@@ -149,11 +183,28 @@ def _power_part(table: pd.DataFrame) -> Part:
         "Every severity",
         ("Defect", "Severity", "Question", "Power (95 % interval)", "Headlines that failed"),
         tuple(
-            (str(row.label), f"{severity:g} {row.unit}", str(row.question), _share(row), _plain(failures))
+            (str(row.label), f"{severity:g} {row.unit}", _place(row), _share(row), _plain(failures))
             for severity, row, failures in _steps(table)
         ),
     )
-    return Part("power", "Power", figures=(charts,) if lines else (), tables=(smallest, every))
+    by_headline = Table(
+        "What each headline detects",
+        ("Headline", "Question", "Detected with at least 80 % power"),
+        tuple(
+            (_plain(row.headline), _place(row), str(row.detected) or "none of those injected")
+            for row in headline_powers(table).itertuples()
+        ),
+    )
+    return Part("power", "Power", figures=(charts,) if lines else (), tables=(smallest, by_headline, every))
+
+
+def _place(row: Any) -> str:
+    """Write the number of a question; sections beside the scorecard have none."""
+    return str(row.question) if row.question else SECTION
+
+
+def _asked(row: Any) -> str:
+    return f"question {row.question}" if row.question else f"section on {row.headline}"
 
 
 def _severity(row: Any) -> str:
@@ -168,7 +219,7 @@ def _steps(table: pd.DataFrame) -> Iterator[tuple[float, Any, str]]:
         headlines = group[(group["headline"] != "") & (group["n_fail"] > 0)]
         ranking = headlines.sort_values("share_fail", ascending=False)
         failures = ", ".join(f"{row.headline} {row.share_fail:.0%}" for row in ranking.itertuples())
-        for row in group[(group["headline"] == "") & (group["declared"] == 1)].itertuples():
+        for row in _targets(group).itertuples():
             yield float(str(severity)), row, failures
 
 
@@ -187,8 +238,16 @@ def _head(table: pd.DataFrame, settings: dict[str, Any]) -> Iterator[str]:
     yield (
         f"{int(table['subjects'].iloc[0])} subjects per cohort, volumes sampled from published norms, "
         f"{settings['n_resamples']} resamples, {settings['n_splits']} splits. Power is the share of trials "
-        "in which a question failed, with its exact 95 % interval.\n"
+        "in which a question failed, with its exact 95 % interval. Trials of the same number have the same "
+        "subjects at every severity, so that shares differ less by chance between severities than their "
+        "intervals suggest, and are not independent of each other.\n"
     )
+    if (table["question"].eq(0) & table["headline"].ne("")).any():
+        yield (
+            f"Rows with *{SECTION}* instead of a question are sections of the report beside the scorecard: "
+            "*complexity* asks whether errors are larger where the cortex is more folded, and is judged on "
+            "the same subjects with cortical parcels.\n"
+        )
 
 
 def _false_alarms(table: pd.DataFrame) -> Iterator[str]:
@@ -202,7 +261,7 @@ def _false_alarms(table: pd.DataFrame) -> Iterator[str]:
     yield "| question | headline | fail | pass | inconclusive | false alarms |\n|---|---|---|---|---|---|"
     for row in none[none["headline"] != ""].itertuples():
         counts = f"{row.n_fail} | {row.n_pass} | {row.n_inconclusive}"
-        yield f"| {row.question} | {row.headline} | {counts} | {_percent(row)} |"
+        yield f"| {_place(row)} | {row.headline} | {counts} | {_percent(row)} |"
     yield ""
 
 
@@ -210,7 +269,16 @@ def _smallest(table: pd.DataFrame) -> Iterator[str]:
     yield "## Smallest defect detected with 80 % power\n"
     yield "| defect | severity | unit | question | power |\n|---|---|---|---|---|"
     for row in smallest_seen(table).itertuples():
-        yield f"| {row.label} | {_severity(row)} | {row.unit} | {row.question} | {_percent(row)} |"
+        yield f"| {row.label} | {_severity(row)} | {row.unit} | {_place(row)} | {_percent(row)} |"
+    yield ""
+
+
+def _by_headline(table: pd.DataFrame) -> Iterator[str]:
+    yield "## What each headline detects\n"
+    yield "Defects that fail the headline in at least 80 % of trials, and the smallest such severity.\n"
+    yield "| question | headline | detected with at least 80 % power |\n|---|---|---|"
+    for row in headline_powers(table).itertuples():
+        yield f"| {_place(row)} | {row.headline} | {str(row.detected) or 'none of those injected'} |"
     yield ""
 
 
@@ -218,7 +286,7 @@ def _ladder(table: pd.DataFrame) -> Iterator[str]:
     yield "## Every severity\n"
     yield "| defect | severity | question | power | headlines that failed |\n|---|---|---|---|---|"
     for severity, row, failures in _steps(table):
-        yield f"| {row.label} | {severity:g} {row.unit} | {row.question} | {_percent(row)} | {failures} |"
+        yield f"| {row.label} | {severity:g} {row.unit} | {_place(row)} | {_percent(row)} | {failures} |"
     targets = set(table.loc[table["declared"] == 1, "defect"])
     left = table[~table["defect"].isin({*targets, NO_DEFECT})]
     for label in left["label"].unique():

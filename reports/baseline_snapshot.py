@@ -69,6 +69,7 @@ class Headline(BaseModel):
     verdict: Text = ""
     status: Text = "ok"
     reason: Text = ""
+    caveat: Text = ""
 
     @property
     def title(self) -> str:

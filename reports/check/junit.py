@@ -1,7 +1,7 @@
 """A regression check as JUnit XML, the form that Jenkins, GitLab and GitHub actions read.
 
 A *fail* is a ``failure``; *missing* and *inconclusive* are an ``error`` of that type, because neither passes;
-*watched* and *left out* are ``skipped``.
+*watched*, *not judged* and *left out* are ``skipped``.
 """
 
 import re
@@ -12,7 +12,7 @@ from plausibrain.reports.check.outcomes import CheckResult, Outcome, Row
 from plausibrain.reports.check.text import facts_of
 
 ERRORS: tuple[Outcome, ...] = ("missing", "inconclusive")
-SKIPPED: tuple[Outcome, ...] = ("watched", "left out")
+SKIPPED: tuple[Outcome, ...] = ("watched", "not judged", "left out")
 TAGS = {"fail": "failure", **dict.fromkeys(ERRORS, "error"), **dict.fromkeys(SKIPPED, "skipped")}
 # Everything outside the character range of XML 1.0 (https://www.w3.org/TR/xml/#charsets).
 FORBIDDEN = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")

@@ -24,11 +24,14 @@ from plausibrain.reports.compare.statistics import (
 from plausibrain.reports.compare.structures import PREFIX, join_structure
 from plausibrain.reports.formatting import shown_unit
 
-Outcome = Literal["pass", "fail", "inconclusive", "missing", "watched", "left out"]
+Outcome = Literal["pass", "fail", "inconclusive", "missing", "watched", "not judged", "left out"]
 Status = Literal["pass", "fail", "inconclusive", "missing"]
+NOT_JUDGED = "not judged"
 STRUCTURES_TITLE = "2. Regional volumes: single structures"
 EXIT_CODES: dict[str, int] = {"pass": 0, "fail": 1, "inconclusive": 3, "missing": 3}
-ORDER: tuple[Outcome, ...] = ("fail", "missing", "inconclusive", "watched", "pass", "left out")
+ORDER: tuple[Outcome, ...] = (
+    "fail", "missing", "inconclusive", "watched", "pass", "not judged", "left out",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -183,6 +186,11 @@ def judge(
     With K comparisons the lower bound of each has the one-sided error alpha / K, so that the chance of any
     false *fail* is at most alpha (Bonferroni); the upper bound has alpha, so that no headline passes wrongly
     more often.
+
+    A number that no report gives a verdict on (*not judged*, by the design of the requests for example) has
+    a distance from its ideal that says nothing of the generator. Where neither run has a verdict the change
+    is shown and decides nothing; where only the run lacks one, the number is missing like any other that the
+    baseline has.
     """
     names = list(dict.fromkeys([*_numbers(baseline), *_numbers(run)]))
     table = rules.assign(names)
@@ -218,7 +226,11 @@ def _case(rule: Rule, name: str, run: Snapshot, baseline: Snapshot) -> _Case:
 
 
 def _comparable(case: _Case) -> bool:
-    return bool(case.baseline and case.baseline.usable and case.run and case.run.usable)
+    return _judged(case.baseline) and _judged(case.run)
+
+
+def _judged(headline: Headline | None) -> bool:
+    return headline is not None and headline.usable and headline.verdict != NOT_JUDGED
 
 
 def _status(rows: Sequence[Row], rules: Rules) -> Status:
@@ -247,13 +259,16 @@ def _unmatched(rule: Rule) -> Row:
 
 
 def _row(case: _Case, context: _Shared, alpha: float, n_tests: int) -> Row:
-    if case.baseline and case.run and _comparable(case):
-        return _compared(case, case.baseline, case.run, context, alpha, n_tests)
+    if case.baseline and case.run and case.baseline.usable and case.run.usable:
+        forbidden = case.run.verdict in case.rule.verdict_not
+        shown = not (_judged(case.baseline) or _judged(case.run) or case.rule.required)
+        if _comparable(case) or shown or forbidden:
+            return _compared(case, case.baseline, case.run, context, alpha, max(n_tests, 1))
     return _not_compared(case)
 
 
 def _not_compared(case: _Case) -> Row:
-    had = bool(case.baseline and case.baseline.usable)
+    had = _judged(case.baseline)
     if not had and not case.rule.required:
         return Row(
             case.rule.title, case.name, "left out", _absence("the baseline", case.baseline),
@@ -261,9 +276,10 @@ def _not_compared(case: _Case) -> Row:
         )  # fmt: skip
     where, headline = ("the run", case.run) if had else ("the baseline", case.baseline)
     advice = (
-        "Find out why the run has no such number (its report says so under the question) and repeat it."
+        "Find out why the run has no such number, or no verdict on it (its report says so under the "
+        "question), and repeat it."
         if had
-        else "Make a baseline that has the number, or take the headline out of the required rules."
+        else "Make a baseline with a verdict on the number, or set `required: false` in its rule."
     )
     return Row(
         case.rule.title, case.name, "missing", _absence(where, headline),
@@ -272,11 +288,18 @@ def _not_compared(case: _Case) -> Row:
 
 
 def _absence(where: str, headline: Headline | None) -> str:
+    if headline is not None and headline.usable:
+        return f"{where} has a number that is not judged" + _why(headline)
     return f"{where} has no number: {headline.problem if headline else 'no such headline'}"
 
 
+def _why(headline: Headline) -> str:
+    """Say why a report gives no verdict, where it says so."""
+    return f": {headline.caveat}" if headline.caveat else ""
+
+
 def _new_number(case: _Case) -> str:
-    new = case.run is not None and case.run.usable
+    new = _judged(case.run)
     return "Write a new baseline to have it checked from now on." if new else ""
 
 
@@ -293,7 +316,8 @@ def _compared(
     ideal = float(on_scale(run.ideal, ratio=ratio))
     change = loss_interval(joint, better=run.better, ideal=ideal, alpha_low=alpha / n_tests, alpha_high=alpha)
     tolerance = case.rule.tolerance(baseline)
-    outcome, reason = _decide(run, case.rule, change.low, change.high, tolerance)
+    judged = _judged(baseline) and _judged(run)
+    outcome, reason = _decide(run, case.rule, change.low, change.high, tolerance, judged=judged)
     return Row(
         case.rule.title, case.name, outcome, reason, baseline, run, case.question,
         change.estimate, change.low, change.high, tolerance, joint, ratio,
@@ -318,9 +342,13 @@ def _join(name: str, baseline: Headline, run: Headline, context: _Shared, *, rat
 FORBIDDEN = "its verdict is one that the rule forbids"
 
 
-def _decide(run: Headline, rule: Rule, low: float, high: float, tolerance: float) -> tuple[Outcome, str]:
+def _decide(
+    run: Headline, rule: Rule, low: float, high: float, tolerance: float, *, judged: bool
+) -> tuple[Outcome, str]:
     if run.verdict and run.verdict in rule.verdict_not:
         return "fail", f"{FORBIDDEN}: {run.verdict}"
+    if not judged:
+        return "not judged", f"neither report gives a verdict on this number{_why(run)}"
     if not (math.isfinite(low) and math.isfinite(high)):
         return "missing", "neither resamples nor an interval give the uncertainty"
     if low > tolerance:

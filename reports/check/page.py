@@ -25,6 +25,7 @@ TITLES = {
     "improved": "Improved",
     "pass": "Passed",
     "watched": "Watched",
+    "not judged": "Not judged",
     "left out": "Skipped",
 }
 

@@ -46,8 +46,9 @@ class Rule(BaseModel):
         Allowed worsening, as in the module's text; the largest of the three counts.
     required : bool
         True: a matched headline must have a number in the run, and the pattern must match something. False: a
-        headline that the baseline has no number for either is left out. A number that the baseline has and
-        the run lacks is missing in both cases.
+        headline that the baseline has no number for either is left out, and one that neither report judges is
+        shown without deciding. A number that the baseline has and the run lacks, or no longer judges, is
+        missing in both cases.
     verdict_not : tuple of str
         Verdicts that fail the headline whatever the baseline was.
     watch : bool

@@ -35,6 +35,7 @@ COUNTED: tuple[Outcome, ...] = ("fail", "missing", "inconclusive")
 QUIET: tuple[Outcome, ...] = (
     "watched",
     "pass",
+    "not judged",
     "left out",
 )  # of single structures only counted on a terminal
 MAX_LINES = 16  # rows in Markdown, which then stays within 40 lines
@@ -51,7 +52,7 @@ NOTHING = "Nothing was compared that decides the check, and what is missing does
 
 def sentence(result: CheckResult) -> str:
     """Return the outcome of a check in one sentence."""
-    n_tested = len(result.rows) - result.count("left out")
+    n_tested = len(result.rows) - result.count("not judged") - result.count("left out")
     if not n_tested or (result.status == "missing" and not result.count("missing")):
         return NOTHING
     counts: dict[str, object] = {name: result.count(name) for name in COUNTED}
@@ -162,9 +163,10 @@ def tally(result: CheckResult) -> str:
         "improved": result.n_improved,
         "passed": result.count("pass") - result.n_improved,
         "watched": result.count("watched"),
+        "not judged": result.count("not judged"),
         "skipped": result.count("left out"),
     }
-    rare = ("missing", "watched")
+    rare = ("missing", "watched", "not judged")
     return ", ".join(f"{n} {name}" for name, n in counts.items() if n or name not in rare)
 
 

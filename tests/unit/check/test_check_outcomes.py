@@ -9,7 +9,9 @@ from plausibrain.cohorts.errors import DataError
 from plausibrain.reports.baseline import write_baseline
 from plausibrain.reports.check.check import check_run
 from plausibrain.reports.check.outcomes import judge
+from plausibrain.reports.check.page import check_page
 from plausibrain.reports.check.rules import Rules, read_rules
+from plausibrain.reports.check.text import tally
 from tests.unit.compare.factory import HEADLINES, STRUCTURES, World
 
 
@@ -149,6 +151,57 @@ def test_a_new_number_asks_for_a_new_baseline():
     gone = {"size_0": {"status": "failed"}}
     result = judged(rules({"headlines": "*", "absolute": 1.0, "required": False}), old=gone)
     assert "Write a new baseline" in row_of(result, "size_0").advice
+
+
+WITHHELD = {"verdict": "not judged", "caveat": "one factor at a time"}
+LENIENT = {"headlines": "*", "absolute": 0.1, "required": False}
+
+
+@pytest.mark.parametrize("shift", [0.0, 1.0])
+def test_what_neither_report_judges_is_shown_and_decides_nothing(shift):
+    """A worsening of a whole standard deviation neither fails nor holds up the check; its numbers stay."""
+    others = {name: {"status": "not_applicable"} for name in HEADLINES if name not in ("size_0", "size_1")}
+    new, old = ({**others, "size_0": {**WITHHELD, "estimate": size}} for size in (shift, 0.0))
+    result = judged(rules(LENIENT), new={**new, "ids": "same"}, old={**old, "ids": "same"}, n_generated=600)
+    row = row_of(result, "size_0")
+    assert (row.outcome, result.status) == ("not judged", "pass")
+    assert row.worsening == pytest.approx(shift)
+    assert "one factor at a time" in row.reason
+    assert result.n_tests == len(result.rows) - result.count("not judged") - result.count("left out")
+    assert "1 not judged" in tally(result)
+    assert '<section class="part" id="not-judged">' in check_page(result)
+
+
+def test_a_check_passes_on_no_number_that_is_not_judged():
+    withheld = dict.fromkeys(HEADLINES, WITHHELD)
+    result = judged(rules(LENIENT), new=withheld, old=withheld)
+    assert result.count("not judged") == len(HEADLINES)
+    assert (result.status, result.exit_code) == ("missing", 3)
+
+
+def test_a_verdict_that_the_run_lost_is_missing():
+    result = judged(rules(LENIENT), new={"size_0": WITHHELD})
+    assert row_of(result, "size_0").outcome == "missing"
+    assert "not judged: one factor at a time" in row_of(result, "size_0").reason
+    assert result.status == "missing"
+
+
+def test_a_verdict_that_only_the_run_has_asks_for_a_new_baseline():
+    row = row_of(judged(rules(LENIENT), old={"size_0": WITHHELD}), "size_0")
+    assert row.outcome == "left out"
+    assert "Write a new baseline" in row.advice
+
+
+def test_a_required_number_needs_a_verdict():
+    wanted = rules({"headlines": "size_0", "absolute": 9.0}, {**LENIENT, "absolute": 9.0})
+    result = judged(wanted, new={"size_0": WITHHELD}, old={"size_0": WITHHELD})
+    assert (row_of(result, "size_0").outcome, result.status) == ("missing", "missing")
+
+
+def test_not_judged_may_be_a_forbidden_verdict():
+    wanted = rules({**LENIENT, "absolute": 9.0, "verdict_not": "not judged"})
+    result = judged(wanted, new={"size_0": WITHHELD}, old={"size_0": WITHHELD})
+    assert (row_of(result, "size_0").outcome, result.status) == ("fail", "fail")
 
 
 def test_a_required_pattern_that_matches_nothing_is_missing():

@@ -1,5 +1,7 @@
 """Each injected defect does what it says, by its own number."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -132,3 +134,13 @@ def test_unknown_region_and_missing_volumes_are_refused():
 def test_a_share_above_one_is_refused():
     with pytest.raises(DataError, match="share of rows"):
         injected("left_right_flip", 1.2)
+
+
+def test_older_brains_lie_on_the_curve_of_the_cohort_some_years_later():
+    age = COHORT.subjects["age"].to_numpy(float)
+    curve = {name: 1e4 * np.exp(-0.002 * age - 1e-4 * age**2) for name in COHORT.volumes}
+    smooth = replace(COHORT, volumes=pd.DataFrame(curve, index=COHORT.volumes.index))
+    older = inject("older_brains", smooth, severity=7.0, seed=0)
+    expected = 1e4 * np.exp(-0.002 * (age + 7) - 1e-4 * (age + 7) ** 2)
+    np.testing.assert_allclose(older.volumes.iloc[:, 0], expected, rtol=1e-9)
+    pd.testing.assert_frame_equal(older.subjects, smooth.subjects)
