@@ -90,8 +90,8 @@ def headline_powers(table: pd.DataFrame) -> pd.DataFrame:
     result = []
     for (question, name), _ in rows.groupby(["question", "headline"]):
         smallest = strong[strong["headline"] == name].groupby("label")["severity"].min()
-        detected = ", ".join(f"{label} from {severity:g}" for label, severity in smallest.items())
-        result.append({"question": question, "headline": name, "detected": detected})
+        detections = ", ".join(f"{label} from {severity:g}" for label, severity in smallest.items())
+        result.append({"question": question, "headline": name, "detected": detections})
     return pd.DataFrame(result, columns=["question", "headline", "detected"])
 
 

@@ -261,8 +261,8 @@ def _unmatched(rule: Rule) -> Row:
 def _row(case: _Case, context: _Shared, alpha: float, n_tests: int) -> Row:
     if case.baseline and case.run and case.baseline.usable and case.run.usable:
         forbidden = case.run.verdict in case.rule.verdict_not
-        shown = not (_judged(case.baseline) or _judged(case.run) or case.rule.required)
-        if _comparable(case) or shown or forbidden:
+        for_show = not (_judged(case.baseline) or _judged(case.run) or case.rule.required)
+        if _comparable(case) or for_show or forbidden:
             return _compared(case, case.baseline, case.run, context, alpha, max(n_tests, 1))
     return _not_compared(case)
 
@@ -316,8 +316,7 @@ def _compared(
     ideal = float(on_scale(run.ideal, ratio=ratio))
     change = loss_interval(joint, better=run.better, ideal=ideal, alpha_low=alpha / n_tests, alpha_high=alpha)
     tolerance = case.rule.tolerance(baseline)
-    judged = _judged(baseline) and _judged(run)
-    outcome, reason = _decide(run, case.rule, change.low, change.high, tolerance, judged=judged)
+    outcome, reason = _decide(case, run, change.low, change.high, tolerance)
     return Row(
         case.rule.title, case.name, outcome, reason, baseline, run, case.question,
         change.estimate, change.low, change.high, tolerance, joint, ratio,
@@ -342,12 +341,10 @@ def _join(name: str, baseline: Headline, run: Headline, context: _Shared, *, rat
 FORBIDDEN = "its verdict is one that the rule forbids"
 
 
-def _decide(
-    run: Headline, rule: Rule, low: float, high: float, tolerance: float, *, judged: bool
-) -> tuple[Outcome, str]:
-    if run.verdict and run.verdict in rule.verdict_not:
+def _decide(case: _Case, run: Headline, low: float, high: float, tolerance: float) -> tuple[Outcome, str]:
+    if run.verdict and run.verdict in case.rule.verdict_not:
         return "fail", f"{FORBIDDEN}: {run.verdict}"
-    if not judged:
+    if not _comparable(case):
         return "not judged", f"neither report gives a verdict on this number{_why(run)}"
     if not (math.isfinite(low) and math.isfinite(high)):
         return "missing", "neither resamples nor an interval give the uncertainty"
@@ -355,7 +352,7 @@ def _decide(
         return "fail", "worse than the baseline by more than is allowed, beyond chance"
     if high <= tolerance:
         return "pass", "not worse than the baseline by more than is allowed"
-    outcome: Outcome = "watched" if rule.watch else "inconclusive"
+    outcome: Outcome = "watched" if case.rule.watch else "inconclusive"
     return outcome, "the interval includes both acceptable and unacceptable change"
 
 
