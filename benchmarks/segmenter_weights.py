@@ -47,8 +47,8 @@ class Ruler:
         data = torch.from_numpy(working.data)
         raw, _ = predict_both_ways(self.network, data, working.voxel_mm3, shifts=self.shifts)
         posteriors, _ = keep_largest(raw)
-        maps = torch.cat([posteriors.structures, posteriors.left[None]])
-        return label_ids(*sample_on(maps, working.affine, image)), soft_volumes(posteriors)
+        winners = sample_on(posteriors.structures, posteriors.left, working.affine, image)
+        return label_ids(*winners), soft_volumes(posteriors)
 
 
 def read_shifts(path: Path | None, answer_mm: str = "1") -> torch.Tensor:

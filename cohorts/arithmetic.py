@@ -28,7 +28,8 @@ __all__ = [
 PRECISIONS = ("fp32", "bf16")
 #: CPU threads of every image, whatever the machine has: sums in another order moved volumes by .07 % (median)
 #: and up to 1.2 % between one thread and two. More processes, not more threads, use more cores; two threads
-#: took 1.8 times the processor time of one on two cores, and 2.8 times where two processes shared them.
+#: took 1.8 times the processor time of one on two cores, and 2.8 times where two processes shared them. A
+#: single image has its parts side by side instead (`plausibrain.cohorts.image_parts`), each on one thread.
 IMAGE_THREADS = 1
 
 

@@ -20,6 +20,8 @@ _CANONICAL = np.array([[0, 1], [1, 1], [2, 1]])
 _INT32 = np.iinfo(np.int32)
 #: What slope and intercept of a header may leave of a whole number: 510.9999 is 511.
 _ROUNDING = 0.01
+#: Planes that are interpolated at a time.
+_SLAB = 8
 
 
 class _Grid:
@@ -338,21 +340,43 @@ def _linear_by_axis(data: np.ndarray, to_source: np.ndarray, shape: tuple[int, i
     """Interpolate linearly along one axis after the other; what lies outside is zero.
 
     Gives what an affine transform does, in double precision as there, with 6 products a voxel instead of 24.
+    Slab by slab, so that what lies between two axes stays in the processor's cache.
     """
-    for axis, n in enumerate(shape):
-        place = to_source[axis, axis] * np.arange(n) + to_source[axis, 3]
-        low = np.floor(place).astype(int)
-        part = place - low
-        ends = [(low, 1 - part), (low + 1, part)]
-        size, along = data.shape[axis], [1, 1, 1]
-        along[axis] = n
-        first, second = (
-            data.take(index, axis, mode="clip") * (weight * (index >= 0) * (index < size)).reshape(along)
-            for index, weight in ends
-        )
-        first += second
-        data = first
-    return data
+    ends = [
+        _ends(size, n, to_source[axis, axis], to_source[axis, 3])
+        for axis, (size, n) in enumerate(zip(data.shape, shape, strict=True))
+    ]
+    out = np.empty(shape, np.float32)
+    for start in range(0, shape[0], _SLAB):
+        here = slice(start, start + _SLAB)
+        slab = _along(data, 0, [(index[here], weight[here]) for index, weight in ends[0]])
+        slab = _along(_along(slab, 1, ends[1]), 2, ends[2])
+        with np.errstate(over="ignore", invalid="ignore"):  # what float32 cannot hold becomes infinite
+            out[here] = slab
+    return out
+
+
+_Ends = list[tuple[np.ndarray, np.ndarray]]
+
+
+def _ends(size: int, n: int, step: float, start: float) -> _Ends:
+    """Return index and weight of the voxels before and after each of n places along an axis."""
+    place = step * np.arange(n) + start
+    low = np.floor(place).astype(int)
+    part = place - low
+    return [
+        (index, weight * (index >= 0) * (index < size))
+        for index, weight in ((low, 1 - part), (low + 1, part))
+    ]
+
+
+def _along(data: np.ndarray, axis: int, ends: _Ends) -> np.ndarray:
+    """Return the weighted sum of the voxels before and after each place along one axis."""
+    shape = [1, 1, 1]
+    shape[axis] = -1
+    first, second = (data.take(index, axis, mode="clip") * weight.reshape(shape) for index, weight in ends)
+    first += second
+    return first
 
 
 def _reorient(image: Grid, orientation: np.ndarray) -> Grid:

@@ -8,7 +8,7 @@ and folds unlike those of the six brains whose parcels are known.
 """
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from importlib.resources import as_file, files
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from torch import Tensor
 
 from plausibrain.cohorts.arithmetic import fast_autocast
 from plausibrain.cohorts.errors import ToolError
+from plausibrain.cohorts.image_parts import run_parts
 from plausibrain.cohorts.structures import STRUCTURES, structure
 from plausibrain.evaluation.networks.half_resolution_unet import channels_last, unfold
 from plausibrain.evaluation.networks.parcellation_unet import N_PARCELS, ParcellationUNet
@@ -98,8 +99,9 @@ def divide_cortex(
     p = posteriors.structures
     cortex = torch.where(p[_CORTEX] > SMALLEST, p[_CORTEX], 0.0)
     deep, medial = p[list(_DEEP)].sum(0), p[list(_MEDIAL)].sum(0)
-    halves = []
-    for side, own in (("left", posteriors.left), ("right", 1 - posteriors.left)):
+
+    def half(side: str) -> DividedCortex:
+        own = posteriors.left if side == "left" else 1 - posteriors.left
         tissue = torch.stack([cortex * own, deep * own, medial * own, cortex * (1 - own)])
         tissue = tissue if side == "left" else tissue.flip(1)
         places = tissue[0].nonzero().T
@@ -107,8 +109,9 @@ def divide_cortex(
         shares = parcel_shares(tissue, places, answer_mm, parcellation)
         if side == "right":
             places = torch.stack([tissue.shape[1] - 1 - places[0], *places[1:]])
-        halves.append(DividedCortex(PARCELS[side], places, shares, amount))
-    return halves
+        return DividedCortex(PARCELS[side], places, shares, amount)
+
+    return list(run_parts(lambda: half("left"), lambda: half("right")))
 
 
 @torch.no_grad()
@@ -149,10 +152,16 @@ def block_logits(shares: Tensor, network: ParcellationUNet) -> Tensor:
 def parcel_volumes(halves: list[DividedCortex], voxel_mm3: float) -> dict[str, float]:
     """Return soft volumes of the 68 parcels, mm3; those of a hemisphere sum to its cortex."""
     volumes: dict[str, float] = {}
-    for half in halves:
-        sums = (half.shares * half.cortex[:, None]).sum(0, dtype=torch.float64) * voxel_mm3
-        volumes |= {structure(k).name: float(v) for k, v in zip(half.labels, sums, strict=True)}
+    sums = run_parts(*(partial(_sums, half) for half in halves))
+    for half, parts in zip(halves, sums, strict=True):
+        mm3 = (parts * voxel_mm3).tolist()
+        volumes |= {structure(k).name: v for k, v in zip(half.labels, mm3, strict=True)}
     return volumes
+
+
+def _sums(half: DividedCortex) -> Tensor:
+    """Return the soft voxels of each parcel, (34,)."""
+    return (half.shares * half.cortex[:, None]).sum(0, dtype=torch.float64)
 
 
 @cache

@@ -11,7 +11,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from plausibrain.cohorts.arithmetic import image_threads
-from plausibrain.cohorts.processes import Failed, spread, twice
+from plausibrain.cohorts.image_parts import (
+    keep_freed_memory,
+    parts_at_once,
+    parts_per_image,
+    return_freed_memory,
+)
+from plausibrain.cohorts.processes import Failed, spread, twice, workers_elsewhere
 from plausibrain.cohorts.store import Store
 from plausibrain.evaluation.extract_image import NamedExtractor, Vectors, extract_image
 from plausibrain.evaluation.measure_image import Measured, measure_image
@@ -67,12 +73,19 @@ class Steps:
 
 @dataclass(frozen=True)
 class ImageJob:
-    """Images that one process visits: one, or as many as the segmenter takes at a time."""
+    """Images that one process visits: one, or as many as the segmenter takes at a time.
+
+    Attributes
+    ----------
+    n_parts : int
+        Parts of an image that may run at a time; no number depends on it.
+    """
 
     rows: tuple[int, ...]
     images: tuple[Path, ...]
     labels: tuple[Path | None, ...]
     steps: Steps
+    n_parts: int = 1
 
 
 @dataclass(frozen=True)
@@ -168,7 +181,8 @@ def visit_images(
         By row. An image without labels is only segmented, and one that is segmented needs none.
     steps : Steps
     n_processes : int
-        0 or 1 works in this process. No number depends on it.
+        0 or 1 works in this process. No number depends on it. Where the machine has two cores for each, two
+        threads share the work on an image.
     progress : callable, optional
         Called after every image.
 
@@ -178,6 +192,9 @@ def visit_images(
         When a step cannot be done at all: a setting or a program that every image meets.
     """
     jobs = image_jobs(images, labels, steps.absolute())
+    if not workers_elsewhere():
+        n_parts = parts_per_image(min(max(1, n_processes), len(jobs)))
+        jobs = [replace(job, n_parts=n_parts) for job in jobs]
     total = sum(len(job.rows) for job in jobs)
     n_done = n_failed = n_fresh = 0
     start = time.perf_counter()
@@ -189,6 +206,7 @@ def visit_images(
                 seconds = time.perf_counter() - start
                 progress(Progress(n_done, total, n_failed, n_fresh, seconds, row, record.reason))
             yield row, record
+    return_freed_memory()
 
 
 def image_jobs(images: Sequence[Path | None], labels: Sequence[Path | None], steps: Steps) -> list[ImageJob]:
@@ -210,7 +228,8 @@ def visit(job: ImageJob) -> list[ImageRecord]:
     """Return the records of one job; runs in a worker process."""
     steps = job.steps
     images = [OpenImage(path, labels) for path, labels in zip(job.images, job.labels, strict=True)]
-    with image_threads():
+    keep_freed_memory()
+    with image_threads(), parts_at_once(job.n_parts):
         outcomes: list[Outcome | None] = [None] * len(images)
         if steps.segmenting is not None:
             outcomes[:] = segment_images(

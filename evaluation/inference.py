@@ -4,7 +4,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from plausibrain.cohorts.arithmetic import fast_autocast
 from plausibrain.evaluation.channels import N_STRUCTURES
 from plausibrain.evaluation.networks.half_resolution_unet import STRIDE, HalfResolutionUNet
 
@@ -35,13 +34,21 @@ def predict(
     before = [p // 2 // step * step for p in pads]
     widths = [w for b, p in zip(reversed(before), reversed(pads), strict=True) for w in (b, p - b)]
     frame = functional.pad(data[None, None], widths)
-    with fast_autocast(data.device):
-        logits = network(frame, fine=fine)
     inner = [slice(b // step, (b + n) // step) for b, n in zip(before, data.shape, strict=True)]
-    logits = _planes(logits[0])[(slice(None), *inner)].float()
-    if shifts is not None:
-        logits[:N_STRUCTURES] += shifts.to(logits.device).view(-1, 1, 1, 1)
-    return torch.softmax(logits[:N_STRUCTURES], dim=0), torch.sigmoid(logits[N_STRUCTURES])
+    shape = [part.stop - part.start for part in inner]
+    posteriors = torch.empty((N_STRUCTURES, *shape), device=data.device)
+    left = torch.empty(shape, device=data.device)
+    moves = None if shifts is None else shifts.to(data.device).view(-1, 1, 1, 1)
+    for first, logits in network.slabs(frame, fine=fine):
+        low, high = (min(max(k, inner[0].start), inner[0].stop) for k in (first, first + logits.shape[2]))
+        if low < high:
+            here = (slice(None), slice(low - first, high - first), *inner[1:])
+            there = slice(low - inner[0].start, high - inner[0].start)
+            part = _planes(logits[0])[here].float()
+            structures = part[:N_STRUCTURES] if moves is None else part[:N_STRUCTURES] + moves
+            posteriors[:, there] = torch.softmax(structures, dim=0)
+            left[there] = torch.sigmoid(part[N_STRUCTURES])
+    return posteriors, left
 
 
 def _planes(x: Tensor) -> Tensor:

@@ -41,7 +41,10 @@ class Posteriors:
 
 def label_ids(channel: np.ndarray, left: np.ndarray) -> np.ndarray:
     """Return FreeSurfer ids of winning channels and sides, both (I, J, K)."""
-    return IDS[channel, left.astype(np.int64)]
+    ids = np.zeros(channel.shape, np.int32)
+    brain = channel > 0
+    ids[brain] = IDS[channel[brain], left[brain].astype(np.intp)]
+    return ids
 
 
 def soft_volumes(posteriors: Posteriors) -> dict[str, float]:

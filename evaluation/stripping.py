@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 from torch.nn import functional
 
 from plausibrain.cohorts.errors import ToolError
@@ -31,8 +32,11 @@ LARGEST_OUTSIDE = 0.2
 #: A brain and its fluid, mL; less or more is no brain that can be cut out.
 MASK_RANGE_ML = (600.0, 2300.0)
 _FOREGROUND = 0.1
-_SMALL = (128, 128, 128)
+# Numbers of deepbet's own program: sides of what its two networks see, margin of the box, threshold.
+_SMALL, _LARGE = (128, 128, 128), (256, 256, 256)
 _QUANTILES = (0.005, 0.995)
+_MARGIN = 0.1
+_MASK_SHARE = 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,12 +71,13 @@ def strip(image: Volume, *, device: str = "cpu") -> StrippedImage:
         Where the networks run.
     """
     canonical = to_canonical(image)
-    outside = outside_share(canonical, device=device)
+    overview = make_overview(canonical, device=device)
+    outside = overview.outside_share
     came_stripped = outside <= LARGEST_OUTSIDE
     facts = {"stripped": float(came_stripped), "stripped_here": 0.0, "outside_share": outside}
     if came_stripped:
         return StrippedImage(image, facts)
-    mask = brain_mask(canonical, device=device)
+    mask = brain_mask(canonical, overview, device=device)
     volume_ml = float(mask.sum()) * canonical.voxel_volume_mm3 / 1000
     low, high = MASK_RANGE_ML
     if not low <= volume_ml <= high:
@@ -85,8 +90,28 @@ def strip(image: Volume, *, device: str = "cpu") -> StrippedImage:
     return StrippedImage(brain, {**facts, "stripped_here": 1.0, "mask_ml": volume_ml})
 
 
-def outside_share(canonical: Volume, *, device: str = "cpu") -> float:
-    """Return the share of the foreground that lies outside the brain; 1 where no brain is found.
+@dataclass(frozen=True, eq=False)
+class Overview:
+    """What deepbet's first network sees in an image of 128 x 128 x 128 voxels.
+
+    Attributes
+    ----------
+    brain : Tensor of bool, (128, 128, 128)
+    low, high : Tensor
+        Grey values that the networks take for 0 and 1.
+    outside_share : float
+        Share of the foreground that lies outside the brain; 1 where no brain is found.
+    """
+
+    brain: Tensor
+    low: Tensor
+    high: Tensor
+    outside_share: float
+
+
+@torch.no_grad()
+def make_overview(canonical: Volume, *, device: str = "cpu") -> Overview:
+    """Return where about the brain is.
 
     Parameters
     ----------
@@ -98,31 +123,49 @@ def outside_share(canonical: Volume, *, device: str = "cpu") -> float:
 
     data = torch.from_numpy(canonical.data).to(device)
     small = functional.interpolate(data[None, None], _SMALL, mode="nearest-exact")[0, 0]
-    low, high = (small.quantile(q) for q in _QUANTILES)
+    low, high = small.flatten().quantile(torch.tensor(_QUANTILES, device=device))
     if not high > low:
-        return 1.0
-    with torch.no_grad():
-        brain = _extractor(device).bbox_model(normalize(small, low, high)[None, None])[0, 1] > 0.5
+        return Overview(torch.zeros_like(small, dtype=torch.bool), low, high, 1.0)
+    brain = _extractor(device).bbox_model(normalize(small, low, high)[None, None])[0, 1] > 0.5
     foreground = small > low + _FOREGROUND * (high - low)
-    return float((foreground & ~brain).sum() / foreground.sum())
+    return Overview(brain, low, high, float((foreground & ~brain).sum() / foreground.sum()))
 
 
-def brain_mask(canonical: Volume, *, device: str = "cpu") -> np.ndarray:
+@torch.no_grad()
+def brain_mask(canonical: Volume, overview: Overview, *, device: str = "cpu") -> np.ndarray:
     """Return where deepbet sees brain and fluid, in one piece and without holes; empty where it sees none.
 
     Parameters
     ----------
     canonical : Volume, (I, J, K)
         Axes right, anterior, superior.
+    overview : Overview
+        Of this image.
     device : str
 
     Returns
     -------
     ndarray of bool, (I, J, K)
+
+    Notes
+    -----
+    The steps of ``BrainExtraction.run_model`` and ``postprocess`` with what the overview knows already.
     """
+    from deepbet.utils import keep_largest_connected_component, normalize
+
+    mask = np.zeros(canonical.shape, bool)
+    if not overview.brain.any():
+        return mask
     extractor = _extractor(device)
     try:
-        mask = extractor.run_model(canonical.data.copy()) > 0.5
+        about = torch.from_numpy(keep_largest_connected_component(overview.brain.float().cpu().numpy()))
+        box = extractor.get_bbox_with_margin(about, mask.shape, _MARGIN)
+        data = torch.from_numpy(canonical.data[box]).to(device)[None, None]
+        data = functional.interpolate(data, _LARGE, mode="nearest-exact")[0, 0]
+        share = extractor.model(normalize(data, overview.low, overview.high)[None, None])[:, 1:2]
+        share = functional.interpolate(share, mask[box].shape, mode="nearest-exact")[0, 0]
+        extractor.bbox = box
+        mask[box] = share.cpu().numpy() > _MASK_SHARE
         return np.asarray(extractor.postprocess(mask), bool)
     except (AssertionError, ValueError, IndexError, RuntimeError) as error:
         if isinstance(error, RuntimeError) and "box" not in str(error) and "size" not in str(error):

@@ -120,14 +120,15 @@ def winning_channel(maps: Tensor) -> Tensor:
     return winner
 
 
-def sample_on(maps: Tensor, affine: np.ndarray, like: Volume) -> tuple[np.ndarray, np.ndarray]:
-    """Return, on another grid, the winner among the interpolated posteriors and the interpolated last map.
+def sample_on(maps: Tensor, sides: Tensor, affine: np.ndarray, like: Volume) -> tuple[np.ndarray, np.ndarray]:
+    """Return, on another grid, the winner among the interpolated posteriors, and which side it lies on.
 
     Parameters
     ----------
-    maps : Tensor, (C + 1, I, J, K)
-        Posteriors, of which the first is background and fills what lies outside, and the probability of
-        "left".
+    maps : Tensor, (C, I, J, K)
+        Posteriors, of which the first is background and fills what lies outside.
+    sides : Tensor, (I, J, K)
+        Probability of "left".
     affine : ndarray, (4, 4)
         Grid of the maps.
     like : Volume
@@ -141,17 +142,67 @@ def sample_on(maps: Tensor, affine: np.ndarray, like: Volume) -> tuple[np.ndarra
     to_source = np.linalg.inv(affine) @ like.affine
     shift = _whole_steps(to_source, like.shape)
     if shift is not None:
-        return _shift(maps, like, *shift)
+        return _shift(maps, sides, like, *shift)
     channel, left = np.zeros(like.shape, np.uint8), np.zeros(like.shape, bool)
     size = np.asarray(maps.shape[1:])
     m = torch.from_numpy((to_source[:3] * (2 / size)[:, None]).astype(np.float32))
     m[:, 3] += torch.from_numpy((1 / size - 1).astype(np.float32))
     box = _box_in(to_source, maps.shape[1:], like.shape)
+    cells = _Cells(maps, sides)
     j, k = (torch.arange(part.start, part.stop, dtype=torch.float32) for part in box[1:])
     for i in range(box[0].start, box[0].stop):
         place = m[:, 0] * i + m[:, 3] + j[:, None, None] * m[:, 1] + k[None, :, None] * m[:, 2]
-        channel[i][box[1:]], left[i][box[1:]] = _winner(maps, place)
+        channel[i][box[1:]], left[i][box[1:]] = cells.winner(place)
     return channel, left
+
+
+class _Cells:
+    """Maps and, for every cell between eight of their voxels, the winner and side that all eight agree on.
+
+    Where they agree, interpolation cannot choose another; only in the other cells it is done.
+
+    Parameters
+    ----------
+    maps, sides : Tensor
+        As in `sample_on`.
+    """
+
+    _OPEN = 255
+
+    def __init__(self, maps: Tensor, sides: Tensor) -> None:
+        self._maps, self._sides = maps, sides
+        code = 2 * winning_channel(maps) + (sides > 0.5)
+        # Outside the maps lies background, whose side is right.
+        low = high = functional.pad(code, [1] * 6)
+        for axis in range(3):
+            n = low.shape[axis] - 1
+            low = torch.minimum(low.narrow(axis, 0, n), low.narrow(axis, 1, n))
+            high = torch.maximum(high.narrow(axis, 0, n), high.narrow(axis, 1, n))
+        self._agreed = torch.where(low == high, low, self._OPEN)
+
+    def winner(self, place: Tensor) -> tuple[np.ndarray, np.ndarray]:
+        """Return winner and side at places of order I, J, K, (J, K, 3), from -1 to 1 along the maps."""
+        size = torch.tensor(self._maps.shape[1:], dtype=torch.float32)
+        cell = (((place + 1) * size - 1) / 2).floor_().to(torch.int64) + 1
+        for axis, n in enumerate(self._agreed.shape):
+            cell[..., axis].clamp_(0, n - 1)
+        code = self._agreed[cell[..., 0], cell[..., 1], cell[..., 2]]
+        unsure = code == self._OPEN
+        channel, left = code >> 1, (code & 1).bool()
+        channel[unsure], left[unsure] = self._interpolated(place[unsure])
+        return channel.numpy(), left.numpy()
+
+    def _interpolated(self, place: Tensor) -> tuple[Tensor, Tensor]:
+        """Return winner and side at places, (n, 3)."""
+        grid = place.flip(-1)[None, None, None]
+        if not len(place):
+            return grid.new_zeros(0, dtype=torch.uint8), grid.new_zeros(0, dtype=torch.bool)
+        shares, left = (
+            functional.grid_sample(x[None], grid, align_corners=False)[0, :, 0, 0]
+            for x in (self._maps, self._sides[None])
+        )
+        shares[0] += 1 - shares.sum(0)
+        return winning_channel(shares), left[0] > 0.5
 
 
 def _box_in(
@@ -166,13 +217,6 @@ def _box_in(
     return i, j, k
 
 
-def _winner(maps: Tensor, place: Tensor) -> tuple[np.ndarray, np.ndarray]:
-    """Return winner and side on one plane of sampling places, (J, K, 3), of order I, J, K."""
-    shares = functional.grid_sample(maps[None], place.flip(-1)[None, None], align_corners=False)[0, :, 0]
-    shares[0] += 1 - shares[:-1].sum(0)
-    return winning_channel(shares[:-1]).numpy(), (shares[-1] > 0.5).numpy()
-
-
 def _whole_steps(to_source: np.ndarray, shape: tuple[int, int, int]) -> tuple[np.ndarray, np.ndarray] | None:
     """Return signed axes and shift if one grid is the other reordered, flipped and shifted by voxels."""
     axes, shift = np.round(to_source[:3, :3]), np.round(to_source[:3, 3])
@@ -181,9 +225,11 @@ def _whole_steps(to_source: np.ndarray, shape: tuple[int, int, int]) -> tuple[np
     return (axes.astype(int), shift.astype(int)) if np.abs(error).max() < 0.05 else None
 
 
-def _shift(maps: Tensor, like: Volume, axes: np.ndarray, shift: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _shift(
+    maps: Tensor, sides: Tensor, like: Volume, axes: np.ndarray, shift: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Return winner and side where every voxel of ``like`` is a voxel of the maps."""
-    results = (winning_channel(maps[:-1]).numpy(), (maps[-1] > 0.5).numpy())
+    results = (winning_channel(maps).numpy(), (sides > 0.5).numpy())
     order = np.abs(axes).argmax(0)
     sign = axes[order, np.arange(3)]
     out = (np.zeros(like.shape, np.uint8), np.zeros(like.shape, bool))

@@ -9,10 +9,11 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from plausibrain.cohorts.errors import MeasurementError
+from plausibrain.cohorts.image_parts import run_parts
 from plausibrain.cohorts.volumes import Volume
 from plausibrain.evaluation.plausibility.population import limits_content
 from plausibrain.evaluation.plausibility.registry import CHECKS, CheckPlugin
@@ -27,13 +28,16 @@ def all_checks() -> list[CheckPlugin]:
 
 def measure_scene(scene: Scene) -> dict[str, float]:
     """Return the number of every check; NaN where it cannot be measured."""
-    values = {}
-    for plugin in all_checks():
-        try:
-            values[plugin.name] = float(plugin(**{name: getattr(scene, name) for name in plugin.parameters}))
-        except MeasurementError:
-            values[plugin.name] = math.nan
-    return values
+    checks = all_checks()
+    values = run_parts(*(partial(_measure, plugin, scene) for plugin in checks))
+    return {plugin.name: value for plugin, value in zip(checks, values, strict=True)}
+
+
+def _measure(plugin: CheckPlugin, scene: Scene) -> float:
+    try:
+        return float(plugin(**{name: getattr(scene, name) for name in plugin.parameters}))
+    except MeasurementError:
+        return math.nan
 
 
 def implausible(

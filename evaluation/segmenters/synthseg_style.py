@@ -23,6 +23,7 @@ import torch
 from safetensors.torch import load_file
 
 from plausibrain.cohorts.errors import ToolError
+from plausibrain.cohorts.image_parts import run_parts
 from plausibrain.cohorts.structures import names, structure
 from plausibrain.cohorts.volumes import LabelMap, Volume
 from plausibrain.evaluation.background import on_zero_background
@@ -123,15 +124,19 @@ def segment_brain(
         load_network(device), data, voxel_mm3, fine=answer_mm == 1, shifts=boundary_shifts(answer_mm)
     )
     posteriors, facts = keep_largest(raw)
-    features, _ = quality_features(data, posteriors, both)
+    grid = working.affine if answer_mm == 1 else halved(working.affine)
+    labels, (features, _), volumes = run_parts(
+        lambda: LabelMap(
+            label_ids(*sample_on(posteriors.structures, posteriors.left, grid, image)), image.affine
+        ),
+        lambda: quality_features(data, posteriors, both),
+        lambda: soft_volumes(posteriors),
+    )
     facts |= brain.facts
     for group, (own_dice, mirror_dice) in features.items():
         facts |= {f"expected_dice_{group}": own_dice, f"mirror_dice_{group}": mirror_dice}
-    maps = torch.cat([posteriors.structures, posteriors.left[None]])
-    grid = working.affine if answer_mm == 1 else halved(working.affine)
-    labels = LabelMap(label_ids(*sample_on(maps, grid, image)), image.affine)
     qc = predicted_dice(features, answer_mm)
-    volumes, structures = soft_volumes(posteriors), names("aseg")
+    structures = names("aseg")
     if parcels:
         volumes |= parcel_volumes(divide_cortex(posteriors, answer_mm), posteriors.voxel_mm3)
         structures = (*structures, *names("dk"))
@@ -181,11 +186,22 @@ def predict_both_ways(
     both : two Tensors of uint8, (I, J, K)
         Winning channels of the image and of its mirror image, on the grid of the image.
     """
-    structures, left = (x.cpu() for x in predict(network, data, fine=fine, shifts=shifts))
-    once = winning_channel(structures)
-    mirror, right = (x.cpu() for x in predict(network, data.flip(0), fine=fine, shifts=shifts))
-    mirror, right = mirror.flip(1), right.flip(0)
-    twice = winning_channel(mirror)
+
+    def one_way(image: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        structures, left = predict(network, image, fine=fine, shifts=shifts)
+        return structures.cpu(), left.cpu()
+
+    def as_it_is() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        structures, left = one_way(data)
+        return structures, left, winning_channel(structures)
+
+    def mirrored() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        structures, left = one_way(data.flip(0))
+        structures = structures.flip(1)
+        return structures, left.flip(0), winning_channel(structures)
+
+    both = run_parts(as_it_is, mirrored) if data.device.type == "cpu" else (as_it_is(), mirrored())
+    (structures, left, once), (mirror, right, twice) = both
     structures = structures.add_(mirror).mul_(0.5)
     left = left_of_plane((left + 1 - right) / 2, structures[1] + structures[2] > 0.5)
     return Posteriors(structures, left, voxel_mm3), (once, twice)

@@ -1,6 +1,10 @@
+import itertools
+
 import pytest
 import torch
 
+from plausibrain.cohorts.arithmetic import fast_autocast, image_threads
+from plausibrain.cohorts.image_parts import parts_at_once
 from plausibrain.evaluation.networks.half_resolution_unet import (
     HalfResolutionUNet,
     InstanceNorm,
@@ -10,6 +14,7 @@ from plausibrain.evaluation.networks.half_resolution_unet import (
     repeat,
     unfold,
 )
+from plausibrain.evaluation.segmenters.synthseg_style import predict_both_ways
 
 
 def test_fold_gathers_the_eight_voxels_of_a_block() -> None:
@@ -58,3 +63,34 @@ def test_edges_are_drawn_at_one_voxel() -> None:
     logits = HalfResolutionUNet((4, 6, 8, 10))(torch.rand(1, 1, 32, 32, 32))
     blocks = fold(logits[:, :1])
     assert float(blocks.detach().std(1).mean()) > 0
+
+
+@pytest.mark.parametrize("planes", [16, 48])
+def test_slabs_are_what_the_whole_gives(planes: int) -> None:
+    """At 48 planes the last slab has as many as the others, and the first and the last end at the image."""
+    torch.manual_seed(0)
+    network = HalfResolutionUNet((4, 4, 4, 4)).eval()
+    image = torch.rand(1, 1, planes, 32, 16)
+    with torch.no_grad():
+        for fine in (True, False):
+            with fast_autocast("cpu"):
+                whole = network(image, fine=fine)
+            firsts, slabs = zip(*network.slabs(image, fine=fine), strict=True)
+            together = torch.cat(slabs, dim=2)
+            assert list(firsts) == [sum(s.shape[2] for s in slabs[:k]) for k in range(len(slabs))]
+            assert len(slabs) == (planes // 8 if fine else 1)
+            torch.testing.assert_close(together, whole, rtol=0, atol=0)
+
+
+def test_both_ways_at_once_are_both_ways_in_turn() -> None:
+    torch.manual_seed(0)
+    network = HalfResolutionUNet((4, 4, 4, 4)).eval()
+    data = torch.rand(30, 38, 48)
+    results = []
+    for n in (1, 2):
+        with image_threads(), parts_at_once(n):
+            results.append(predict_both_ways(network, data, 1.0))
+    for (one, once), (two, twice) in itertools.pairwise(results):
+        assert torch.equal(one.structures, two.structures)
+        assert torch.equal(one.left, two.left)
+        assert all(torch.equal(a, b) for a, b in zip(once, twice, strict=True))

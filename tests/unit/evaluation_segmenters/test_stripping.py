@@ -9,7 +9,7 @@ import pytest
 from plausibrain.cohorts.volumes import Volume, read_label_map, read_volume
 from plausibrain.evaluation import stripping
 from plausibrain.evaluation.segmenters import synthseg_style
-from plausibrain.evaluation.stripping import LARGEST_OUTSIDE, outside_share, strip
+from plausibrain.evaluation.stripping import LARGEST_OUTSIDE, make_overview, strip
 from plausibrain.generation.demo_cohorts import table_cohort
 from plausibrain.generation.simulator.subject import Grid, SimulatedPerson, simulate_subject
 
@@ -62,7 +62,9 @@ def test_a_head_without_a_credible_brain_is_named(
     subject: dict[bool, SimulatedPerson], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     image = subject[False].image
-    monkeypatch.setattr(stripping, "brain_mask", lambda canonical, device: np.zeros(canonical.shape, bool))
+    monkeypatch.setattr(
+        stripping, "brain_mask", lambda canonical, overview, device: np.zeros(canonical.shape, bool)
+    )
     result = strip(image)
     assert result.image is image
     assert "could not be cut out" in result.reasons[0]
@@ -74,7 +76,7 @@ def test_noise_without_a_brain_gives_an_empty_mask() -> None:
     result = strip(image)
     assert result.reasons or result.facts["mask_ml"] > 0
     constant = replace(image, data=np.ones((64, 64, 64), np.float32))
-    assert outside_share(constant) == 1.0
+    assert make_overview(constant).outside_share == 1.0
 
 
 def test_the_rule_is_part_of_the_version(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -96,7 +98,7 @@ def test_real_scans_are_told_apart(shared_data: Path, pattern: str, alone: bool)
     files = sorted((shared_data / "t1w").glob(pattern))[::5]
     assert files
     for path in files:
-        share = outside_share(stripping.to_canonical(read_volume(path)))
+        share = make_overview(stripping.to_canonical(read_volume(path))).outside_share
         assert (share <= LARGEST_OUTSIDE) == alone, path.name
 
 

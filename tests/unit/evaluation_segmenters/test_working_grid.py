@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import torch
 from nibabel.orientations import axcodes2ornt, inv_ornt_aff, ornt_transform
+from scipy import ndimage
 
 from plausibrain.cohorts.volumes import LabelMap, Volume
 from plausibrain.evaluation.channels import CHANNELS
@@ -25,13 +26,12 @@ def reorder(image: Volume, codes: str) -> Volume:
     return Volume(np.ascontiguousarray(data), image.affine @ inv_ornt_aff(transform, image.shape))
 
 
-def maps_of(labels: LabelMap) -> torch.Tensor:
+def maps_of(labels: LabelMap) -> tuple[torch.Tensor, torch.Tensor]:
     """Return certain posteriors and sides of a label map."""
-    maps = torch.zeros(len(CHANNELS) + 1, *labels.shape)
+    maps = torch.zeros(len(CHANNELS), *labels.shape)
     for index in np.unique(labels.data).tolist():
         maps[ID_TO_CHANNEL[index]][torch.from_numpy(labels.data == index)] = 1
-    maps[-1] = torch.from_numpy(np.isin(labels.data, LEFT))
-    return maps
+    return maps, torch.from_numpy(np.isin(labels.data, LEFT)).float()
 
 
 @pytest.mark.parametrize("codes", ["RAS", "LAS", "PSR", "LIA", "ASL"])
@@ -78,7 +78,7 @@ def test_labels_return_to_the_own_grid_exactly(codes: str) -> None:
     affine = labels.affine.copy()
     affine[:3, 3] += affine[:3, :3] @ [3, 3, 3]
     cut = LabelMap(labels.data[inner], affine)
-    found = label_ids(*sample_on(maps_of(cut), affine, stored))
+    found = label_ids(*sample_on(*maps_of(cut), affine, stored))
     np.testing.assert_array_equal(found, stored.data.astype(np.int32))
 
 
@@ -90,7 +90,7 @@ def test_labels_return_to_a_finer_and_a_turned_grid() -> None:
     affine[:3, :3] = turn * 1.5
     affine[:3, 3] = -affine[:3, :3] @ np.array([64, 64, 64])
     like = Volume(np.zeros((129, 129, 129), np.float32), affine)
-    found = label_ids(*sample_on(maps_of(labels), labels.affine, like))
+    found = label_ids(*sample_on(*maps_of(labels), labels.affine, like))
     inside = found[30:-30, 30:-30, 30:-30]
     index = np.argwhere(np.ones_like(inside)) + 30
     world = index @ affine[:3, :3].T + affine[:3, 3]
@@ -108,9 +108,34 @@ def test_what_lies_outside_the_working_grid_is_background() -> None:
     affine = labels.affine.copy()
     affine[:3, 3] -= 31.0
     like = Volume(np.zeros(labels.shape, np.float32), affine)
-    found = label_ids(*sample_on(maps_of(labels), labels.affine, like))
+    found = label_ids(*sample_on(*maps_of(labels), labels.affine, like))
     assert not found[:12].any()
     assert (found > 0).any()
+
+
+def test_cells_on_which_voxels_agree_need_no_interpolation() -> None:
+    """All of a turned finer grid interpolated at once is the witness; posteriors and sides are noise."""
+    rng = torch.Generator().manual_seed(0)
+    noise = torch.randn((4, 9, 10, 11), generator=rng).repeat_interleave(2, 1).repeat_interleave(2, 2)
+    maps = torch.softmax(3 * noise, 0)
+    sides = (torch.arange(18.0)[:, None, None] / 17).expand(18, 20, 11).contiguous()
+    c, s = np.cos(0.3), np.sin(0.3)
+    turn = np.array([[c, -s, 0, 0.2], [s, c, 0, -1.0], [0, 0, 1, -2.0], [0, 0, 0, 1]])
+    like = Volume(np.zeros((26, 30, 22), np.float32), turn @ np.diag([0.8, 0.8, 0.7, 1.0]))
+    channel, left = sample_on(maps, sides, np.eye(4), like)
+    voxels = np.indices(like.shape).reshape(3, -1)
+    place = like.affine[:3, :3] @ voxels + like.affine[:3, 3:]
+    shares = np.stack(
+        [ndimage.map_coordinates(x, place, order=1, mode="grid-constant") for x in maps.double().numpy()]
+    )
+    shares[0] += 1 - shares.sum(0)
+    side = ndimage.map_coordinates(sides.double().numpy(), place, order=1, mode="grid-constant")
+    clear = np.diff(np.sort(shares, 0)[-2:], axis=0)[0] > 1e-5
+    np.testing.assert_array_equal(channel.ravel()[clear], shares.argmax(0)[clear])
+    certain = np.abs(side - 0.5) > 1e-5
+    np.testing.assert_array_equal(left.ravel()[certain], (side > 0.5)[certain])
+    assert clear.mean() > 0.99
+    assert len(np.unique(channel)) == 4
 
 
 def _stripped(turned: bool) -> Volume:
