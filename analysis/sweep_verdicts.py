@@ -4,7 +4,8 @@ A strip is one subject with one noise while one condition varies. Strips are the
 slope of measured on requested, and a change of every other measure over the range of the reference. Their
 mean has an interval from Student's t over strips. The verdict follows the rule of the scorecard: *fail*
 when the mean lies beyond the margin and differs from its ideal at alpha after Holm's correction, *pass*
-when the 1 - 2 alpha interval lies within the margin.
+when the 1 - 2 alpha interval lies within the margin. A range in which no strip has two images is *not
+measured*.
 """
 
 from collections.abc import Callable, Mapping
@@ -102,8 +103,11 @@ def _statement(
         "margin_high": margin[1], "estimate": float(values.mean()) if n else np.nan, "ci_low": np.nan,
         "ci_high": np.nan, "pass_low": np.nan, "pass_high": np.nan, "p": np.nan, "verdict": "", "reason": "",
     }  # fmt: skip
+    if n == 0:
+        return row | {"verdict": "not measured", "reason": f"no strip has two images {where}"}
     if n < LEAST_STRIPS:
-        return row | {"verdict": "inconclusive", "reason": f"{n} strips, at least {LEAST_STRIPS} are needed"}
+        strips = "1 strip" if n == 1 else f"{n} strips"
+        return row | {"verdict": "inconclusive", "reason": f"{strips}, at least {LEAST_STRIPS} are needed"}
     mean, error = float(values.mean()), float(values.std(ddof=1) / np.sqrt(n))
     levels = (("ci_low", "ci_high", settings.confidence), ("pass_low", "pass_high", 1 - 2 * settings.alpha))
     for low, high, level in levels:

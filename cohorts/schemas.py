@@ -296,7 +296,7 @@ SWEEP_VERDICTS = Schema(
         Column("margin_low", "float", "Lowest value that counts as good"),
         Column("margin_high", "float", "Highest value that counts as good"),
         Column("p", "float", "p value of *fail*, before Holm's correction; 1 within the margin"),
-        Column("verdict", "str", "pass, fail, inconclusive or not judged"),
+        Column("verdict", "str", "pass, fail, inconclusive, not judged or not measured"),
         _REASON,
     ),
     description="Verdicts on a sweep of one condition.",

@@ -47,6 +47,13 @@ from plausibrain.models import load_model
 Progress = Callable[[str, int, int], None]
 SHORT = {"age": AGE, "ventricle": VENTRICLE, "brain": BRAIN, "brain_normalised": BRAIN_NORMALISED}
 NAMES = {AGE: "age"} | {column: one.label for column, one in REQUESTED_VOLUMES.items()}
+#: What figures call a measure, and its colour, by the name of its column.
+MEASURED = {
+    "ventricle": ("ventricle volume", "tab:blue"),
+    "brain": ("brain volume", "tab:green"),
+    "brain_normalised": ("normalised brain volume", "tab:green"),
+    "tiv": ("head size (TIV)", "tab:purple"),
+}
 #: What a unit of the command line is in the table: years, and mL in mm3.
 UNITS = {AGE: (1.0, "years")} | dict.fromkeys(REQUESTED_VOLUMES, (1000.0, "mL"))
 NORMS_N, NORMS_SEED = 400, 11
@@ -290,7 +297,7 @@ def _sentence(facts: Mapping[str, Any], column: str, out: Path) -> str:
     else:
         agreement = f"slope of measured on requested {NAMES[column]} {whole['slope']:.2f}, r {whole['r']:.3f}"
     leaks = {k: v for k, v in facts["leakage, percent"].items() if v is not None}
-    leakage = ", ".join(f"{name.replace('_mm3', '')} {value:+.1f} %" for name, value in leaks.items())
+    leakage = ", ".join(f"{MEASURED[name][0]} {value:+.1f} %" for name, value in leaks.items())
     return f"{out / PICTURE}: {facts['n_images']} images; {agreement}; over the reference's range: {leakage}"
 
 
@@ -348,7 +355,7 @@ def _agreement_panel(ax: Any, rows: pd.DataFrame, column: str) -> None:
     ends = np.array([rows["requested"].min(), rows["requested"].max()]) / scale
     ax.plot(ends, ends, color="0.6", lw=1, ls="--", label="equal")
     ax.set_xlabel(f"Requested {NAMES[column]}, {unit}", fontsize=8)
-    ax.set_ylabel("Measured", fontsize=8)
+    ax.set_ylabel(f"Measured {NAMES[column]}, {unit}", fontsize=8)
     ax.legend(fontsize=7)
     ax.tick_params(labelsize=7)
 
@@ -356,13 +363,15 @@ def _agreement_panel(ax: Any, rows: pd.DataFrame, column: str) -> None:
 def _leakage_panel(ax: Any, rows: pd.DataFrame, column: str) -> None:
     scale, unit = UNITS[column]
     for other in others(rows, column):
+        label, colour = MEASURED[_short(other.removeprefix("measured_"))]
         for number, (_, part) in enumerate(rows.groupby("subject", sort=False)):
-            label = _short(other.removeprefix("measured_")) if number == 0 else None
             change = 100 * (part[other] / part[other].mean() - 1)
-            colour = {"ventricle": "tab:blue", "brain": "tab:green", "tiv": "tab:purple"}[_short(other[9:])]
-            ax.plot(part["requested"] / scale, change, lw=1, color=colour, label=label)
+            ax.plot(
+                part["requested"] / scale, change, "o-", ms=3, lw=1, color=colour,
+                label=None if number else label,
+            )  # fmt: skip
     ax.axhline(0, color="0.6", lw=1, ls="--")
     ax.set_xlabel(f"Requested {NAMES[column]}, {unit}", fontsize=8)
-    ax.set_ylabel("What else moved, %", fontsize=8)
+    ax.set_ylabel("Difference from the mean of the strip, %", fontsize=8)
     ax.legend(fontsize=7)
     ax.tick_params(labelsize=7)

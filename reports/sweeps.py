@@ -30,6 +30,7 @@ from plausibrain.reports.run_folder import Run
 
 VERDICTS, SUMMARY, PICTURE = "sweep_verdicts.tsv", "sweep.json", "sweep.png"
 PATTERNS = (f"sweep*/{VERDICTS}", f"sweeps/*/{VERDICTS}")
+MEASURES = {"tiv": "head size (TIV)", "brain": "brain volume", "ventricle": "ventricle volume"}
 #: A picture may take this much of the page.
 PICTURE_BUDGET_BYTES = 4_000_000
 MOST_SWEEPS = 8
@@ -76,23 +77,33 @@ def _facts(folder: Path) -> Mapping[str, Any]:
 
 
 def _lede(verdicts: pd.DataFrame, facts: Mapping[str, Any], condition: str) -> str:
+    slopes = verdicts[verdicts.quantity == "slope"]
     parts = []
-    for _, row in verdicts[verdicts.quantity == "slope"].iterrows():
+    for _, row in slopes[slopes.estimate.notna()].iterrows():
         ends = interval(row.ci_low, row.ci_high)
         brackets = "" if ends == MISSING else f" (95 % CI {ends})"
         parts.append(f"{estimate(row.estimate, row.ci_low, row.ci_high)} {row.range}{brackets}")
-    slope = f"Slope of measured on requested {condition}, 1 is perfect: {', '.join(parts)}." if parts else (
-        f"No volume answers a request of {condition} directly; what moves with it is shown below."
-    )  # fmt: skip
+    slope = f"Slope of measured on requested {condition}, 1 is perfect: {', '.join(parts)}."
+    if slopes.empty:
+        slope = f"No volume answers a request of {condition} directly; what moves with it is shown below."
+    elif not parts:
+        slope = f"No strip has two images from which a slope of measured on requested {condition} follows."
     leaks = verdicts[verdicts.quantity.str.startswith("leak") & (verdicts.verdict == "fail")]
     names = ", ".join(
-        f"{str(row.quantity).removeprefix('leak into ')} ({fixed(row.estimate, 1, signed=True)} %)"
+        f"{_measure(str(row.quantity))} ({fixed(row.estimate, 1, signed=True)} %)"
         for _, row in leaks.iterrows()
     )
     leakage = f" The request also moves what it should not: {names}." if names else ""
-    n = facts.get("n_images")
-    images = "" if is_missing(n) else f" {count(n)} images."
-    return f"{slope}{leakage}{images}"
+    return f"{slope}{leakage}{_size(verdicts, facts)}"
+
+
+def _size(verdicts: pd.DataFrame, facts: Mapping[str, Any]) -> str:
+    """Say how many images and strips there are, and what keeps them from a verdict."""
+    n, n_strips = facts.get("n_images"), int(verdicts.n_strips.max()) if len(verdicts) else 0
+    strips = "one strip" if n_strips == 1 else f"{count(n_strips)} strips"
+    images = "" if is_missing(n) else f" {count(n)} images in {strips}."
+    few = verdicts[(verdicts.verdict == "inconclusive") & verdicts.ci_low.isna()]
+    return images + (" Too few strips for intervals and verdicts." if len(few) else "")
 
 
 def _pictures(folder: Path, facts: Mapping[str, Any], condition: str) -> Iterator[Picture]:
@@ -135,5 +146,11 @@ def _table(verdicts: pd.DataFrame) -> ResultTable:
 
 
 def _name(quantity: str, unit: str) -> str:
-    text = "Slope of measured on requested" if quantity == "slope" else quantity.capitalize()
+    text = "Slope of measured on requested" if quantity == "slope" else f"Leak into {_measure(quantity)}"
     return f"{text} ({unit})" if unit and quantity != "slope" else text
+
+
+def _measure(quantity: str) -> str:
+    """Return what a request leaks into, in words."""
+    name = quantity.removeprefix("leak into ")
+    return MEASURES.get(name, name)

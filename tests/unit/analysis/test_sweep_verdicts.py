@@ -79,6 +79,16 @@ def test_two_strips_decide_nothing():
     assert table["reason"].str.contains("2 strips, at least 3").all()
 
 
+def test_a_range_with_one_image_per_strip_has_no_slope_and_holds_up_nothing():
+    rows = strips(4)
+    outside = rows[~rows["inside_reference"]].groupby("subject").head(1)
+    table = verdicts(pd.concat([rows[rows["inside_reference"]], outside]))
+    assert table.loc[("slope", OUTSIDE), ["verdict", "reason"]].tolist() == [
+        "not measured", "no strip has two images outside the reference",
+    ]  # fmt: skip
+    assert table.loc[("slope", INSIDE), "verdict"] == "pass"
+
+
 def test_failed_images_are_left_out():
     rows = strips(6)
     rows.loc[rows.index[::7], [c for c in rows if c.startswith("measured")]] = np.nan

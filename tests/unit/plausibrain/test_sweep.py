@@ -9,8 +9,10 @@ import pytest
 from plausibrain import sweep as sweeping
 from plausibrain.cohorts.cohort import read_cohort
 from plausibrain.cohorts.errors import DataError
+from plausibrain.cohorts.schemas import SWEEP_VERDICTS
+from plausibrain.cohorts.tables import read_table
 from plausibrain.flags import numbers
-from plausibrain.generation.conditions import BRAIN, VENTRICLE
+from plausibrain.generation.conditions import BRAIN, BRAIN_NORMALISED, VENTRICLE
 from plausibrain.generation.model import ImageGrid
 from plausibrain.generation.scaler import ConditionScaler
 from plausibrain.sweep import SweepPlan, measurements, requests, run_sweep, summary
@@ -94,10 +96,28 @@ def test_slope_and_leakage_are_those_of_the_model(reference, tmp_path, monkeypat
     inside = rows.groupby("requested")["inside_reference"].all()
     assert inside.to_dict() == {4_000: False, 20_000: True, 40_000: True, 100_000: False}
     # from 20 to 40 mL the brain loses 2 x 20 mL of about 940 mL
-    assert f"brain {100 * LEAKED * 20_000 / 940_000:+.1f} %" in line
-    assert "tiv +0.0 %" in line
+    assert f"brain volume {100 * LEAKED * 20_000 / 940_000:+.1f} %" in line
+    assert "head size (TIV) +0.0 %" in line
     assert (tmp_path / "sweep.png").read_bytes().startswith(b"\x89PNG")
     assert len(read_cohort(tmp_path / "generated", min_subjects=1)) == 16
+
+
+def test_a_model_that_takes_normalised_brains_has_a_picture_too(reference, tmp_path, monkeypatch):
+    """As the published bundle does; nothing of it is plotted under the name of the raw volume."""
+
+    class Normalised(Obedient):
+        conditions = ("sex", VENTRICLE, BRAIN_NORMALISED)
+        scaler = ConditionScaler(conditions, (0.0, 5_000.0, 0.9e6), (1.0, 60_000.0, 1.2e6))
+
+    normalised = reference.rename(columns={BRAIN: BRAIN_NORMALISED})
+    monkeypatch.setattr(sweeping, "load_model", lambda *given, device: Normalised())
+    monkeypatch.setattr(sweeping, "_reference", lambda *given: normalised)
+    monkeypatch.setattr(sweeping, "segment", segmented)
+    line = run_sweep(tmp_path, SweepPlan("ventricle", values=(20.0, 40.0), sexes=("F",)), generator="any")
+    assert f"normalised brain volume {100 * LEAKED * 20_000 / 940_000:+.1f} %" in line
+    assert (tmp_path / "sweep.png").read_bytes().startswith(b"\x89PNG")
+    verdicts = read_table(tmp_path / "sweep_verdicts.tsv", SWEEP_VERDICTS)
+    assert set(verdicts["reason"]) == {"1 strip, at least 3 are needed"}
 
 
 def test_failed_segmentations_count_and_measure_nothing(reference):

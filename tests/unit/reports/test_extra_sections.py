@@ -23,7 +23,8 @@ from plausibrain.reports.sweeps import sweep_sections
 from tests.unit.reports.factory_complexity import PARCELS, results_with, run_with_complexity
 from tests.unit.reports.page_parser import Page
 
-INSIDE = "inside the reference"
+INSIDE, OUTSIDE = "inside the reference", "outside the reference"
+NAN = float("nan")
 #: One transparent pixel.
 PIXEL = bytes.fromhex(
     "89504e470d0a1a0a0000000d49484452000000010000000108060000001f15c4890000000d49444154789c6300010000000500010d0a2d"
@@ -96,7 +97,7 @@ def test_sweeps_of_the_run_folder_have_a_section_each(bare_folder: Path) -> None
     assert (first.anchor, second.anchor) == ("sweep-1", "sweep-2")
     assert first.verdict == "fail"
     assert "0.550 inside the reference (95 % CI 0.520 to 0.570)" in first.lede
-    assert "moves what it should not: brain (−10.0 %)" in first.lede
+    assert "moves what it should not: brain volume (−10.0 %)" in first.lede
     assert first.pictures[0].source.startswith("data:image/png;base64,")
     assert [row[7].text for row in first.tables[0].rows] == ["fail", "fail"]
     html = page(run)
@@ -121,6 +122,28 @@ def test_sweeps_without_picture_or_summary_keep_their_verdicts(bare_folder: Path
     (section,) = sweep_sections(read_run(bare_folder))
     assert section.title == "One-factor sweep: sweep"
     assert len(section.tables[0].rows) == 2
+
+
+def test_a_single_strip_says_what_keeps_it_from_a_verdict(bare_folder: Path) -> None:
+    """As a real sweep of one subject with one value outside the range of the reference leaves it."""
+    sweep_folder(bare_folder / "sweep")
+    few = "1 strip, at least 3 are needed"
+    rows = [
+        ["slope", INSIDE, "measured per requested", 1, 0.966, NAN, NAN, 0.8, 1.2, NAN, "inconclusive", few],
+        ["slope", OUTSIDE, "measured per requested", 0, NAN, NAN, NAN, 0.8, 1.2, NAN, "not measured", "one"],
+        ["leak into tiv", INSIDE, "%", 1, 1.5, NAN, NAN, -2.0, 2.0, NAN, "inconclusive", few],
+    ]
+    table = pd.DataFrame(rows, columns=[column.name for column in SWEEP_VERDICTS.columns])
+    write_table(table, bare_folder / "sweep" / "sweep_verdicts.tsv", SWEEP_VERDICTS)
+    (section,) = sweep_sections(read_run(bare_folder))
+    assert section.verdict == "inconclusive"
+    assert section.lede == (
+        "Slope of measured on requested ventricle volume, 1 is perfect: 0.966 inside the reference. 24 "
+        "images in one strip. Too few strips for intervals and verdicts."
+    )
+    assert [row[0].text for row in section.tables[0].rows][2] == "Leak into head size (TIV) (%)"
+    write_table(table[1:2], bare_folder / "sweep" / "sweep_verdicts.tsv", SWEEP_VERDICTS)
+    assert sweep_sections(read_run(bare_folder))[0].lede.startswith("No strip has two images")
 
 
 def test_lobes_cover_the_cortex_of_the_brain_of_reports() -> None:
