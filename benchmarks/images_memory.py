@@ -91,7 +91,7 @@ def measure(folder: str, n: int) -> tuple[float, ...]:
     )
     if not found.reference.features or found.reference.pairs is None or found.reference.pairs["reason"].any():
         raise RuntimeError("not everything was measured; see the notes of the cohorts")
-    write_slices(found.reference, found.generated, CASES.empty(), out, seed=0)
+    write_slices(found.reference, found.generated, CASES.empty(), out, seed=0, voxel_mm=VOXEL_MM)
     return time.process_time() - start, before, peak_memory_mb()
 
 

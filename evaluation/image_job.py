@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from plausibrain.cohorts.arithmetic import image_threads
+from plausibrain.cohorts.errors import DataError, MeasurementError
 from plausibrain.cohorts.image_parts import (
     keep_freed_memory,
     parts_at_once,
@@ -22,6 +23,7 @@ from plausibrain.cohorts.store import Store
 from plausibrain.evaluation.extract_image import NamedExtractor, Vectors, extract_image
 from plausibrain.evaluation.measure_image import Measured, measure_image
 from plausibrain.evaluation.open_image import OpenImage
+from plausibrain.evaluation.scratch import Scratch
 from plausibrain.evaluation.segment_files import Outcome, batch_size, segment_images
 
 Part = TypeVar("Part")
@@ -55,19 +57,25 @@ class Extracting:
 
 @dataclass(frozen=True)
 class Steps:
-    """What is done with every image; a step that is None is left out."""
+    """What is done with every image; a step that is None is left out.
+
+    `scratch` is where a visit leaves what the run needs later.
+    """
 
     segmenting: Segmenting | None = None
     measuring: Measuring | None = None
     extracting: Extracting | None = None
+    scratch: Scratch | None = None
 
     def absolute(self) -> "Steps":
         """Return the steps with stores that every process finds, wherever it was started."""
         segmenting, measuring, extracting = self.segmenting, self.measuring, self.extracting
+        scratch = self.scratch
         return Steps(
             segmenting and replace(segmenting, folder=Path(segmenting.folder).absolute()),
             measuring and replace(measuring, folder=Path(measuring.folder).absolute()),
             extracting and replace(extracting, folder=Path(extracting.folder).absolute()),
+            scratch and replace(scratch, folder=Path(scratch.folder).absolute()),
         )
 
 
@@ -260,7 +268,17 @@ def _record(image: OpenImage, outcome: Outcome | None, steps: Steps) -> ImageRec
             lambda: extract_image(image, plugins, voxel_mm=extracting.voxel_mm, store=place),
             lambda reason: no_vectors(extracting, reason),
         )
+    if (scratch := steps.scratch) is not None:
+        # What fails here fails again, with its reason, where it is needed.
+        _or_failure(lambda: _left(scratch, image), lambda _: None)
     return ImageRecord(outcome, measured, vectors, image.known_hashes)
+
+
+def _left(scratch: Scratch, image: OpenImage) -> None:
+    try:
+        scratch.leave(image)
+    except (DataError, MeasurementError):
+        return
 
 
 def _or_failure(step: Callable[[], Part], failure: Callable[[str], Part]) -> Part:

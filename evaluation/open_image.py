@@ -57,6 +57,7 @@ class OpenImage:
         self._label_file = None if labels is None else _File(labels)
         self._given: tuple[str, LabelMap] | None = None
         self._scans: dict[float, Scan] = {}
+        self._brains: dict[float, np.ndarray] = {}
 
     @property
     def hash(self) -> str:
@@ -110,6 +111,11 @@ class OpenImage:
         for name in ("volume", "label_map"):
             self.__dict__.pop(name, None)
         self._scans.clear()
+        self._brains.clear()
+
+    def has_scan(self, voxel_mm: float) -> bool:
+        """Tell whether somebody asked for the scan, so that it is at hand."""
+        return voxel_mm in self._scans
 
     def scan(self, voxel_mm: float) -> Scan:
         """Return image and labels on the common footing.
@@ -125,7 +131,9 @@ class OpenImage:
 
     def brain(self, voxel_mm: float) -> np.ndarray:
         """Return the standard brain, see `plausibrain.evaluation.standard_brain.brain_of`."""
-        return brain_of(self.scan(voxel_mm), voxel_mm)
+        if voxel_mm not in self._brains:
+            self._brains[voxel_mm] = brain_of(self.scan(voxel_mm), voxel_mm)
+        return self._brains[voxel_mm]
 
     def _labels(self) -> _File:
         if self._label_file is None:

@@ -2,14 +2,17 @@
 
 import struct
 import zlib
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from plausibrain.cohorts.errors import MeasurementError
-from plausibrain.cohorts.volumes import LabelMap, Volume, resample_to, to_canonical
-from plausibrain.evaluation.alignment import aligned
-from plausibrain.evaluation.image_normalisation import WHITE_LEVEL, condition
+from plausibrain.cohorts.volumes import Grid, LabelMap, Volume, resample_to, to_canonical
+from plausibrain.evaluation.alignment import FIELD_MM as COMMON_MM
+from plausibrain.evaluation.alignment import common_grid
+from plausibrain.evaluation.image_normalisation import WHITE_LEVEL, Scan, condition
+from plausibrain.evaluation.standard_brain import WHITE, brain_of
 from plausibrain.evaluation.tissues import tissue_masks
 
 #: Pixels of the picture, mm.
@@ -20,9 +23,12 @@ VOLUME_MM = 2.0
 FIELD_MM = (168.0, 204.0, 168.0)
 #: Brightest grey value shown; white matter is 1000.
 BRIGHTEST = 1.3 * WHITE_LEVEL
+#: What each plane is perpendicular to: the long axis of the body, front and back, right and left.
+CUT_AXES = (2, 1, 0)
 #: Colour types of PNG, and the colour of outlines: yellow stands out from grey for every colour vision.
 GREYS, PALETTE = 0, 3
 OUTLINE_RGB = (255, 196, 0)
+_NO_PIXELS = np.zeros((0, 0), np.uint8)
 
 
 @dataclass(frozen=True)
@@ -55,8 +61,44 @@ class Picture:
         return _png(self.outlines.astype(np.uint8), PALETTE, colours)
 
 
-def three_planes(image: Volume, labels: LabelMap | None) -> Picture:
-    """Return three planes through the middle of the brain.
+@dataclass(frozen=True, eq=False)
+class View:
+    """All that a page may show of one image.
+
+    Attributes
+    ----------
+    planes : Picture
+        Three planes through the middle of the brain, in the position in which the head lay.
+    pose : Picture
+        Three planes of the brain alone, in the position in which images are compared: two images of one brain
+        show the same planes however the heads lay. Without pixels, and with a remark, where that failed.
+    field : ndarray of uint8, (I, J, K)
+        The field of view of `planes` in voxels of 2 mm, RAS.
+    """
+
+    planes: Picture
+    pose: Picture
+    field: np.ndarray
+
+    def volume(self) -> bytes:
+        """Return the field of view as a small 8-bit volume, packed for a page.
+
+        Returns
+        -------
+        bytes
+            A zlib stream. Unpacked, four little-endian 16-bit numbers (voxels to the right, anterior and
+            superior, and their size in hundredths of a millimetre), then a byte per voxel, right fastest;
+            each plane is stored as differences to the plane below, modulo 256, which compresses smooth
+            images.
+        """
+        planes = self.field.transpose(2, 1, 0)
+        steps = np.diff(planes, axis=0, prepend=np.zeros_like(planes[:1]))
+        header = struct.pack("<4H", *self.field.shape, round(100 * VOLUME_MM))
+        return zlib.compress(header + steps.tobytes(), 9)
+
+
+def view_of(image: Volume, labels: LabelMap | None, *, voxel_mm: float) -> View:
+    """Return what a page shows of an image, with labels or without.
 
     Parameters
     ----------
@@ -64,75 +106,56 @@ def three_planes(image: Volume, labels: LabelMap | None) -> Picture:
         Any orientation, voxel size and scale.
     labels : LabelMap or None
         Its structures; without them the middle and the scale come from the grey values.
+    voxel_mm : float
+        Resolution at which the images of a run are compared; pictures show what was compared.
+    """
+    if labels is None:
+        return _unlabelled(image, "no label map", "no label map to align the brain by")
+    try:
+        scan = condition(image, labels, voxel_mm=voxel_mm)
+    except MeasurementError as error:
+        return _unlabelled(image, str(error), str(error))
+    return view_of_scan(scan, lambda: brain_of(scan, voxel_mm))
+
+
+def view_of_scan(scan: Scan, standard_brain: Callable[[], np.ndarray]) -> View:
+    """Return what a page shows of an image on the common footing.
+
+    Parameters
+    ----------
+    scan : Scan
+    standard_brain : callable
+        Returns the standard brain, or raises a `MeasurementError` where the brain cannot be aligned.
 
     Notes
     -----
     All pictures show the same field of view at the same scale: white matter has the same grey in all of them.
     """
-    field, structures, remark = _field(image, labels, PIXEL_MM)
-    return Picture(_planes(field), remark, None if structures is None else _borders(_planes(structures)))
-
-
-def aligned_planes(image: Volume, labels: LabelMap | None) -> Picture:
-    """Return three planes of the brain alone, in the position in which images are compared.
-
-    Two images of one brain show the same planes however the heads lay; `three_planes` would not.
-
-    Parameters
-    ----------
-    image : Volume
-    labels : LabelMap or None
-
-    Raises
-    ------
-    MeasurementError
-        When the image cannot be conditioned or aligned.
-    """
-    if labels is None:
-        raise MeasurementError("no label map to align the brain by")
-    scan = condition(image, labels, voxel_mm=PIXEL_MM)
-    return Picture(_planes(_grey(aligned(scan.image, scan.labels, PIXEL_MM), BRIGHTEST)))
-
-
-def small_volume(image: Volume, labels: LabelMap | None) -> bytes:
-    """Return the field of view of `three_planes` as a small 8-bit volume, packed for a page.
-
-    Parameters
-    ----------
-    image : Volume
-    labels : LabelMap or None
-
-    Returns
-    -------
-    bytes
-        A zlib stream. Unpacked, four little-endian 16-bit numbers (voxels to the right, anterior and
-        superior, and their size in hundredths of a millimetre), then a byte per voxel, right fastest; each
-        plane is stored as differences to the plane below, modulo 256, which compresses smooth images.
-    """
-    field, _, _ = _field(image, labels, VOLUME_MM)
-    planes = field.transpose(2, 1, 0)
-    steps = np.diff(planes, axis=0, prepend=np.zeros_like(planes[:1]))
-    header = struct.pack("<4H", *field.shape, round(100 * VOLUME_MM))
-    return zlib.compress(header + steps.tobytes(), 9)
-
-
-def _field(
-    image: Volume, labels: LabelMap | None, voxel_mm: float
-) -> tuple[np.ndarray, np.ndarray | None, str]:
-    """Return what lies around the middle of the brain, and what was missing for the usual scale.
-
-    Grey values are uint8, structures are label values, None without a usable label map.
-    """
-    if labels is None:
-        return _fill_unlabelled(image, voxel_mm), None, "no label map"
-    try:
-        scan = condition(image, labels, voxel_mm=voxel_mm)
-    except MeasurementError as error:
-        return _fill_unlabelled(image, voxel_mm), None, str(error)
     middle = np.argwhere(tissue_masks(scan.whole_labels.data)["brain"]).mean(axis=0)
-    grid = _grid_around(scan.whole, middle, voxel_mm)
-    structures = resample_to(scan.whole_labels, *grid).data
-    return _grey(resample_to(scan.whole, *grid).data, BRIGHTEST), structures, ""
+    grid = _grid_around(scan.whole, middle, PIXEL_MM)
+    grey = _side_by_side([_grey(cut, BRIGHTEST) for cut in _cuts(scan.whole, *grid)])
+    borders = _borders(_side_by_side(_cuts(scan.whole_labels, *grid)))
+    field = resample_to(scan.whole, *_grid_around(scan.whole, middle, VOLUME_MM)).data
+    try:
+        pose = Picture(_side_by_side(_brain_cuts(standard_brain())))
+    except MeasurementError as error:
+        pose = Picture(_NO_PIXELS, str(error))
+    return View(Picture(grey, "", borders), pose, _grey(field, BRIGHTEST))
+
+
+def _brain_cuts(brain: np.ndarray) -> list[np.ndarray]:
+    """Return the three planes of a standard brain, whatever its voxels."""
+    _, affine = common_grid(COMMON_MM[0] / len(brain))
+    return [
+        _grey(cut, BRIGHTEST * WHITE / WHITE_LEVEL)
+        for cut in _cuts(Volume(brain, affine), *common_grid(PIXEL_MM))
+    ]
+
+
+def _unlabelled(image: Volume, remark: str, no_pose: str) -> View:
+    fine, coarse = (_fill_unlabelled(image, voxel_mm) for voxel_mm in (PIXEL_MM, VOLUME_MM))
+    middles = [fine.take(fine.shape[axis] // 2, axis) for axis in CUT_AXES]
+    return View(Picture(_side_by_side(middles), remark), Picture(_NO_PIXELS, no_pose), coarse)
 
 
 def _borders(labels: np.ndarray) -> np.ndarray:
@@ -170,10 +193,18 @@ def _grey(data: np.ndarray, brightest: float) -> np.ndarray:
     return np.clip(data * (255.0 / brightest), 0, 255).astype(np.uint8)
 
 
-def _planes(grey: np.ndarray) -> np.ndarray:
-    """Lay the three planes through the middle of a volume side by side."""
-    n_i, n_j, n_k = grey.shape
-    planes = (grey[:, :, n_k // 2], grey[:, n_j // 2], grey[n_i // 2])
+def _cuts(image: Grid, shape: tuple[int, int, int], affine: np.ndarray) -> list[np.ndarray]:
+    """Return the three planes through the middle of a grid, and nothing else of it."""
+    cuts = []
+    for axis in CUT_AXES:
+        thin, place = list(shape), affine.copy()
+        thin[axis] = 1
+        place[:3, 3] += affine[:3, axis] * (shape[axis] // 2)
+        cuts.append(resample_to(image, (thin[0], thin[1], thin[2]), place).data.squeeze(axis))
+    return cuts
+
+
+def _side_by_side(planes: Sequence[np.ndarray]) -> np.ndarray:
     height = max(plane.shape[1] for plane in planes)
     return np.hstack([_upright(plane, height) for plane in planes])
 

@@ -10,7 +10,7 @@ import pandas as pd
 from plausibrain.cohorts.cohort import Cohort, Note
 from plausibrain.cohorts.store import Store
 from plausibrain.config import ImageSettings
-from plausibrain.image_files import Files, image_and_label_files, results_folder
+from plausibrain.image_files import SCRATCH, Files, image_and_label_files, results_folder
 
 if TYPE_CHECKING:
     from plausibrain.evaluation.image_job import ImageRecord
@@ -149,7 +149,8 @@ class _Work:
     def pairs(self, role: str, cohort: Cohort, files: Files | None) -> Cohort:
         """Return the cohort with the similarity of pairs."""
         from plausibrain.evaluation.diversity.pair_table import pair_table
-        from plausibrain.evaluation.standard_brain import sources_of
+        from plausibrain.evaluation.image_source import sources_of
+        from plausibrain.evaluation.scratch import Scratch
 
         if files is None or self.settings.n_pairs == 0 or cohort.n_subjects < 2:
             return cohort
@@ -157,10 +158,11 @@ class _Work:
         def tell(what: str, n_done: int, of: int) -> None:
             self._tell(f"{what}, {role}", n_done, of)
 
+        scratch = Scratch((self.out / SCRATCH).absolute(), self.voxel_mm)
         table = pair_table(
-            cohort, sources_of(*files, self._hashes(role, len(cohort))),
+            cohort, sources_of(*files, hashes_of(self.records.get(role), len(cohort)), scratch),
             store=Store(self._folder(role, cohort)), voxel_mm=self.voxel_mm,
-            n_pairs=self.settings.n_pairs, seed=self.seed, progress=tell,
+            n_pairs=self.settings.n_pairs, seed=self.seed, n_processes=self.n_processes, progress=tell,
         )  # fmt: skip
         return replace(cohort, pairs=table)
 
@@ -177,15 +179,16 @@ class _Work:
     def _folder(self, role: str, cohort: Cohort) -> Path:
         return results_folder(cohort, self.out, role, cache=self.cache) / "extracted"
 
-    def _hashes(self, role: str, n: int) -> list[tuple[str, str] | None] | None:
-        if role not in self.records:
-            return None
-        records = self.records[role]
-        return [records[row].hashes if row in records else None for row in range(n)]
-
     def _tell(self, what: str, n_done: int, of: int) -> None:
         if self.progress is not None:
             self.progress(what, n_done, of)
+
+
+def hashes_of(records: "Mapping[int, ImageRecord] | None", n: int) -> list[tuple[str, str] | None] | None:
+    """Return the hashes of image and label map of n rows, as their visits took them; None without a visit."""
+    if records is None:
+        return None
+    return [records[row].hashes if row in records else None for row in range(n)]
 
 
 def check_extractors(settings: ImageSettings, voxel_mm: float = 1.0) -> None:

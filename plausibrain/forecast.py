@@ -29,6 +29,8 @@ SAMPLE_SECONDS = 15.0
 GPU_SEGMENT_SECONDS, GPU_SAMPLE_SECONDS, NETWORK_SHARE = 0.04, 1.15, 0.65
 #: Label maps, measures and features, and a sampled image, of 2 mm and compressed.
 MEASURED_BYTES, SAMPLED_BYTES = 0.25e6, 1.0e6
+#: What a visit leaves until the report is written (``docs/architecture.md``), and up to how many images.
+SCRATCH_BYTES, MOST_SCRATCH = 0.65e6, 2000
 #: Analysis and report with 2,000 resamples, and the run folder, by itself.
 ANALYSIS_SECONDS, REPORT_BYTES = 45.0, 8e6
 
@@ -145,7 +147,8 @@ def _measuring(
         seconds = to_segment * per_image
         yield Step(f"segment {role}", to_segment, seconds, to_segment * MEASURED_BYTES * fineness)
     n = to_segment if measured is None else measured
-    yield Step(f"measure {role}", n, n * MEASURE_SECONDS * fineness, n * MEASURED_BYTES / 2)
+    space = n * MEASURED_BYTES / 2 + (n * SCRATCH_BYTES * fineness if n <= MOST_SCRATCH else 0)
+    yield Step(f"measure {role}", n, n * MEASURE_SECONDS * fineness, space)
 
 
 def _fineness(cohort: Cohort) -> float:

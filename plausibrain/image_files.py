@@ -12,6 +12,8 @@ from plausibrain.cohorts.store import Store
 
 #: What `plausibrain.imaging.segment` writes beside the volumes.
 RECORD = "segmentation.tsv"
+#: Folder of a run with what visits of images leave until the report is written.
+SCRATCH = "scratch"
 
 Files = tuple[tuple[Path | None, ...], tuple[Path | None, ...]]
 

@@ -12,7 +12,7 @@ from plausibrain.cohorts.cohort import Cohort
 from plausibrain.cohorts.folder_lock import locked_folder
 from plausibrain.config import ImageSettings
 from plausibrain.features import extractor_names
-from plausibrain.image_files import Files, image_and_label_files, results_folder
+from plausibrain.image_files import SCRATCH, Files, image_and_label_files, results_folder
 from plausibrain.imaging import DEFAULT_SEGMENTER, Progress, words, write_segmented
 from plausibrain.quality import working_resolution
 from plausibrain.run_status import Manifest
@@ -216,6 +216,7 @@ class _Visit:
         from plausibrain.evaluation.extract_cohort import extracting
         from plausibrain.evaluation.extract_image import named_extractors
         from plausibrain.evaluation.image_job import Measuring, Steps
+        from plausibrain.evaluation.scratch import MOST_IMAGES, Scratch
         from plausibrain.evaluation.segment_cohort import segmenting
 
         work, to_segment = self.work, _lacks_volumes(self.cohort)
@@ -234,4 +235,5 @@ class _Visit:
             steps = replace(steps, measuring=Measuring(self.voxel_mm, results / "measured"))
         plugins = named_extractors(extractor_names(work.settings), work.settings.extractors, self.voxel_mm)
         vectors = extracting(plugins, voxel_mm=self.voxel_mm, folder=results / "extracted")
-        return replace(steps, extracting=vectors)
+        scratch = Scratch(work.out / SCRATCH, self.voxel_mm) if self.n_images <= MOST_IMAGES else None
+        return replace(steps, extracting=vectors, scratch=scratch)

@@ -2,6 +2,7 @@
 
 import datetime
 import json
+import shutil
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -23,6 +24,7 @@ from plausibrain.config import RunConfig, Source
 from plausibrain.descriptions import described_quantities, described_segmenters
 from plausibrain.features import Features, extract_features
 from plausibrain.generator_run import sample_and_measure
+from plausibrain.image_files import SCRATCH
 from plausibrain.image_work import ChosenSegmenter, Visited, Work, visit_cohorts
 from plausibrain.imaging import DEFAULT_SEGMENTER
 from plausibrain.label_storage import drop_labels
@@ -126,6 +128,7 @@ def run_cohorts(
         record["checksums"] = {"inputs": inputs}
         write_run_folder(config.out, analysis, record, form=config.tables)
         page = write_report(config.out, progress=progress, formats=QUICK_FORMATS)
+        shutil.rmtree(config.out / SCRATCH, ignore_errors=True)
         drop_labels(config.out, config.keep_labels, analysis.tables["slices"])
         work.manifest.end()
         return page
@@ -158,7 +161,7 @@ def _analyse(
     cases, seed = analysis.tables["cases"], config.settings.seed
     analysis.tables["slices"] = write_slices(
         reference, generated, cases, config.out, seed=seed, training=features.training,
-        nearest=analysis.tables["nearest"],
+        nearest=analysis.tables["nearest"], records=visit.records, voxel_mm=visit.voxel_mm,
     )  # fmt: skip
     for name, protocol in (("image_quality", quality.protocol), ("image_features", features.protocol)):
         if protocol:
@@ -183,12 +186,14 @@ def measure_images(
         visit.cohorts["generated"],
         config.out,
         cache=config.cache,
+        voxel_mm=visit.voxel_mm if visit.records else None,
         records=visit.records,
     )
     features = extract_features(
         quality.reference, quality.generated, config.out, cache=config.cache,
         training=visit.cohorts.get("training"), settings=config.images, voxel_mm=visit.voxel_mm,
-        seed=config.settings.seed, records=visit.records, progress=work.progress,
+        seed=config.settings.seed, n_processes=work.n_processes, records=visit.records,
+        progress=work.progress,
     )  # fmt: skip
     return visit, quality, features
 

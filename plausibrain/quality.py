@@ -50,6 +50,7 @@ def measure_quality(
     *,
     cache: Path | None = None,
     n_processes: int = 1,
+    voxel_mm: float | None = None,
     records: "Mapping[str, Mapping[int, ImageRecord]] | None" = None,
     progress: Progress | None = None,
 ) -> Quality:
@@ -64,6 +65,8 @@ def measure_quality(
     cache : Path, optional
         Folder that runs share; results are kept in ``measured`` below it.
     n_processes : int
+    voxel_mm : float, optional
+        Working resolution, where it was chosen before.
     records : mapping, optional
         By role and row, what became of images that were visited before; then none is opened.
     progress : callable, optional
@@ -80,7 +83,8 @@ def measure_quality(
         return _without_measures(cohorts, files)
     with_images = {role: replace(c, images=files[role][0]) for role, c in cohorts.items()}  # type: ignore[index]
     labels = {role: files[role][1] for role in ROLES}  # type: ignore[index]
-    return _measure(with_images, labels, out, cache, n_processes, records or {}, progress)
+    voxel_mm = voxel_mm or working_resolution(with_images["reference"], with_images["generated"])
+    return _measure(with_images, labels, out, cache, n_processes, voxel_mm, records or {}, progress)
 
 
 def _without_measures(cohorts: dict[str, Cohort], files: dict[str, Files | None]) -> Quality:
@@ -100,6 +104,7 @@ def _measure(
     out: Path,
     cache: Path | None,
     n_processes: int,
+    voxel_mm: float,
     records: "Mapping[str, Mapping[int, ImageRecord]]",
     progress: Progress | None,
 ) -> Quality:
@@ -107,7 +112,6 @@ def _measure(
     from plausibrain.evaluation.measure_cohort import measure_cohort, measured_cohort
     from plausibrain.evaluation.measuring import all_measures
 
-    voxel_mm = working_resolution(cohorts["reference"], cohorts["generated"])
     after, tables = {}, []
     for role in ROLES:
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -11,8 +12,13 @@ from plausibrain.cohorts.cohort import OK, Cohort
 from plausibrain.cohorts.errors import PlausibrainError
 from plausibrain.cohorts.schemas import NEAREST, SLICES
 from plausibrain.cohorts.store import write_atomic
-from plausibrain.image_files import Files, image_and_label_files
+from plausibrain.features import hashes_of
+from plausibrain.image_files import SCRATCH, image_and_label_files
 from plausibrain.image_selection import Beside, Choice, choices
+
+if TYPE_CHECKING:
+    from plausibrain.evaluation.image_job import ImageRecord
+    from plausibrain.evaluation.image_source import Source
 
 FOLDER = "slices"
 #: End of the name of the outlines of a picture, which the report looks for.
@@ -28,6 +34,8 @@ def write_slices(
     seed: int,
     training: Cohort | None = None,
     nearest: pd.DataFrame | None = None,
+    records: "Mapping[str, Mapping[int, ImageRecord]] | None" = None,
+    voxel_mm: float = 1.0,
 ) -> pd.DataFrame:
     """Draw pictures of chosen images into ``out/slices`` and return their table.
 
@@ -43,6 +51,10 @@ def write_slices(
     training : Cohort, optional
     nearest : DataFrame, optional
         Columns of `plausibrain.cohorts.schemas.NEAREST`: who is like whom.
+    records : mapping, optional
+        By role and row, what became of images that were visited; what a visit left is not made again.
+    voxel_mm : float
+        Resolution at which the images were compared.
 
     Returns
     -------
@@ -54,11 +66,14 @@ def write_slices(
         if old.suffix in (".png", ".vol"):
             old.unlink()
     cohorts = {"reference": reference, "generated": generated, "training": training}
-    sides = {role: _Side.of(cohort, out / "segmented" / role) for role, cohort in cohorts.items()}
+    sides = {
+        role: _Side.of(cohort, out, role, (records or {}).get(role), voxel_mm)
+        for role, cohort in cohorts.items()
+    }
     pages_of = {role: side for role, side in sides.items() if side is not None}
     if "reference" not in pages_of or "generated" not in pages_of:
         return pd.DataFrame(columns=columns)
-    page = _Page(pages_of, out / FOLDER)
+    page = _Page(pages_of, out / FOLDER, voxel_mm)
     likeness = NEAREST.empty() if nearest is None or not len(nearest) else nearest
     selection = choices(generated, pages_of["generated"].shown, cases, likeness, seed=seed)
     return pd.DataFrame([row for choice in selection for row in page.rows(choice)], columns=columns)
@@ -66,25 +81,46 @@ def write_slices(
 
 @dataclass(frozen=True, eq=False)
 class _Side:
-    """A cohort with its files."""
+    """A cohort with its images; None in a row without one."""
 
     cohort: Cohort
-    files: Files
+    sources: "tuple[Source | None, ...]"
 
     @classmethod
-    def of(cls, cohort: Cohort | None, segmentation: Path) -> "_Side | None":
+    def of(
+        cls,
+        cohort: Cohort | None,
+        out: Path,
+        role: str,
+        records: "Mapping[int, ImageRecord] | None",
+        voxel_mm: float,
+    ) -> "_Side | None":
         """Return the cohort with its images, and with label maps where it has them."""
+        from plausibrain.evaluation.image_source import Source
+        from plausibrain.evaluation.scratch import Scratch
+
         if cohort is None:
             return None
-        files = image_and_label_files(cohort, segmentation)
+        files = image_and_label_files(cohort, out / "segmented" / role)
         if files is None and cohort.images is not None:
             files = cohort.images, (None,) * len(cohort)
-        return None if files is None else cls(cohort, files)
+        if files is None:
+            return None
+        scratch = Scratch(out / SCRATCH, voxel_mm)
+        hashes = hashes_of(records, len(cohort)) or [None] * len(cohort)
+        rows = zip(*files, hashes, strict=True)
+        return cls(
+            cohort,
+            tuple(
+                None if image is None else Source(image, labels, known, scratch)
+                for image, labels, known in rows
+            ),
+        )
 
     @property
     def shown(self) -> np.ndarray:
         """Which rows have an image."""
-        return np.array([path is not None for path in self.files[0]])
+        return np.array([source is not None for source in self.sources])
 
     def row_of(self, participant_id: str) -> int | None:
         """Return the row of a subject, or None where there is none."""
@@ -99,6 +135,7 @@ class _Page:
 
     sides: Mapping[str, _Side]
     folder: Path
+    voxel_mm: float
     free: dict[tuple[int, str], list[int]] = field(default_factory=dict)
     number: int = -1
 
@@ -119,7 +156,7 @@ class _Page:
     def _neighbour(self, choice: Choice) -> tuple[Beside, ...]:
         """Return the real subject of the same sex, nearest in age, who is not shown in this group yet."""
         real = self.sides["reference"]
-        everyone = [row for row, path in enumerate(real.files[0]) if path is not None]
+        everyone = np.flatnonzero(real.shown).tolist()
         free = self.free.setdefault((choice.question, choice.group), everyone)
         subject = self.sides["generated"].cohort.subjects.iloc[choice.row]
         subjects = real.cohort.subjects.iloc[free]
@@ -135,9 +172,9 @@ class _Page:
         """Draw one image and describe it."""
         side = self.sides[beside.cohort]
         name = f"{self.number:02d}-{place}-{beside.cohort}.png"
-        files = side.files[0][row], side.files[1][row]
-        beside_another = bool(choice.beside)
-        remark, volume = _picture(files, self.folder / name, in_pose=beside_another, whole=choice.look_around)
+        remark, volume = self._picture(
+            side.sources[row], self.folder / name, in_pose=bool(choice.beside), whole=choice.look_around
+        )
         subject, own = side.cohort.subjects.iloc[row], place == 0
         return {
             "file": name, "question": choice.question, "group": choice.group, "pair": self.number,
@@ -150,34 +187,29 @@ class _Page:
             "reason": str(subject["reason"]) if own and choice.group == "excluded" else remark,
         }  # fmt: skip
 
+    def _picture(self, source: "Source | None", path: Path, *, in_pose: bool, whole: bool) -> tuple[str, str]:
+        """Write a picture, and a small volume if asked; return what was wrong, and the name of the volume.
 
-def _picture(
-    files: tuple[Path | None, Path | None], path: Path, *, in_pose: bool, whole: bool
-) -> tuple[str, str]:
-    """Write a picture, and a small volume if asked; return what was wrong, and the name of the volume.
+        An image that cannot be shown leaves nothing but the reason.
+        """
+        if source is None:
+            return "this row has no image", ""
+        try:
+            view = source.view(self.voxel_mm)
+        except PlausibrainError as error:
+            return str(error), ""
+        picture = view.pose if in_pose else view.planes
+        if not picture.pixels.size:
+            return picture.remark, ""
+        _write(path, picture.png())
+        if outlines := picture.outline_png():
+            _write(path.with_name(f"{path.stem}{OUTLINES}"), outlines)
+        if not whole:
+            return picture.remark, ""
+        target = path.with_suffix(".vol")
+        _write(target, view.volume())
+        return picture.remark, target.name
 
-    An image that cannot be drawn leaves nothing but the reason.
-    """
-    from plausibrain.cohorts.volumes import read_label_map, read_volume
-    from plausibrain.evaluation.slices import aligned_planes, small_volume, three_planes
 
-    image_file, label_file = files
-    if image_file is None:
-        return "this row has no image", ""
-    try:
-        image = read_volume(image_file)
-        labels = None if label_file is None else read_label_map(label_file)
-        picture = aligned_planes(image, labels) if in_pose else three_planes(image, labels)
-        volume = small_volume(image, labels) if whole else b""
-    except PlausibrainError as error:
-        return str(error), ""
-    write_atomic(path, lambda temporary: temporary.write_bytes(picture.png()))
-    outlines = picture.outline_png()
-    if outlines:
-        beside = path.with_name(f"{path.stem}{OUTLINES}")
-        write_atomic(beside, lambda temporary: temporary.write_bytes(outlines))
-    if not volume:
-        return picture.remark, ""
-    target = path.with_suffix(".vol")
-    write_atomic(target, lambda temporary: temporary.write_bytes(volume))
-    return picture.remark, target.name
+def _write(path: Path, content: bytes) -> None:
+    write_atomic(path, lambda temporary: temporary.write_bytes(content))

@@ -119,7 +119,7 @@ class SmallVolume:
     ----------
     name : str
     packed : str
-        Base64 of what `plausibrain.evaluation.slices.small_volume` wrote.
+        Base64 of what `plausibrain.evaluation.slices.View.volume` packed.
     beside : int or None
         Place in the list of the reference volume that is shown beside it, at the same position.
     """

@@ -12,8 +12,15 @@ import pytest
 from plausibrain.cohorts.dask_workers import DaskWorkers
 from plausibrain.cohorts.errors import DataError, ToolError
 from plausibrain.cohorts.processes import spread
+from plausibrain.cohorts.store import Store
+from plausibrain.evaluation.diversity.pair_table import pair_table
+from plausibrain.evaluation.image_job import visit_images
+from plausibrain.evaluation.image_source import Source
+from plausibrain.evaluation.measure_cohort import measured_cohort
+from plausibrain.evaluation.segment_cohort import segmented_cohort
 from plausibrain.executors import executor_of, read_cluster
 from tests.unit.cohorts.test_processes import named, square
+from tests.unit.evaluation_diversity.test_pair_table import GRID_MM, balls, table  # noqa: F401 - fixtures
 from tests.unit.evaluation_segmenters.test_image_job import (  # noqa: F401 - fixtures
     VOXEL_MM,
     chosen,
@@ -58,9 +65,6 @@ def refuse(number: int) -> int:
 
 
 def test_one_process_and_a_cluster_give_identical_tables(address, cohort, chosen, tmp_path):  # noqa: F811
-    from plausibrain.evaluation.measure_cohort import measured_cohort
-    from plausibrain.evaluation.segment_cohort import segmented_cohort
-
     found = {}
     for place in ("alone", "cluster"):
         wanted = steps(cohort, tmp_path / place, chosen)
@@ -80,6 +84,53 @@ def test_one_process_and_a_cluster_give_identical_tables(address, cohort, chosen
     pd.testing.assert_series_equal(found["cluster"][2], found["alone"][2])
     assert found["cluster"][3] == found["alone"][3]
     assert len(found["alone"][3]) == len(cohort)
+
+
+def test_pairs_are_compared_on_the_cluster(address, balls, table, tmp_path, monkeypatch):  # noqa: F811
+    own, sources, _ = balls
+    with executor_of("dask", scheduler=address), monkeypatch.context() as patch:
+        patch.setattr(Source, "brain", None)  # no image is opened in this process
+        found = pair_table(own, sources, store=Store(tmp_path), voxel_mm=GRID_MM, n_pairs=3)
+    pd.testing.assert_frame_equal(found, table)
+
+
+def tables_of(own, records, folder):
+    """Volumes, measures and vectors of a cohort whose images were visited."""
+    result = segmented_cohort(own, records, "precomputed")
+    measures = measured_cohort(result.cohort, records).table
+    vectors = [path.read_bytes() for path in sorted((folder / "extracted").rglob("*.npy"))]
+    return result.cohort.volumes, measures, vectors
+
+
+def test_a_run_that_lost_its_cluster_is_finished_on_another(address, cohort, chosen, tmp_path, monkeypatch):  # noqa: F811
+    monkeypatch.setattr("plausibrain.executors.ANSWER_SECONDS", 3)
+    wanted, finished = steps(cohort, tmp_path / "cluster", chosen), {}
+    cluster = distributed.LocalCluster(
+        n_workers=1, threads_per_worker=1, dashboard_address=None, protocol="tcp", silence_logs=50
+    )
+
+    def interrupted() -> None:
+        with executor_of("dask", scheduler=cluster.scheduler_address):
+            for row, record in visit_images(cohort.images, (None,) * len(cohort), wanted):
+                finished[row] = record
+                cluster.close()
+
+    with pytest.raises(ToolError, match="the Dask scheduler was lost"):
+        interrupted()
+    assert len(finished) == 1, "one worker, and the cluster was closed when it had done one image"
+    written = {path: path.stat().st_mtime_ns for path in (tmp_path / "cluster").rglob("*") if path.is_file()}
+    with executor_of("dask", scheduler=address):
+        records = visit(cohort, wanted)
+    assert {path: path.stat().st_mtime_ns for path in written} == written, "nothing is done again"
+    assert {row for row, record in records.items() if not record.fresh} >= set(finished)
+    assert records[len(cohort) - 1].fresh, "the last image was not begun on the first cluster"
+    found = tables_of(cohort, records, tmp_path / "cluster")
+    alone = visit(cohort, steps(cohort, tmp_path / "alone", chosen))
+    expected = tables_of(cohort, alone, tmp_path / "alone")
+    pd.testing.assert_frame_equal(found[0], expected[0])
+    pd.testing.assert_frame_equal(found[1], expected[1])
+    assert found[2] == expected[2]
+    assert len(found[2]) == len(cohort)
 
 
 def test_jobs_run_on_the_cluster_and_an_error_comes_back(address):

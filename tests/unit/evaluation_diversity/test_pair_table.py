@@ -7,7 +7,7 @@ import pytest
 from plausibrain.cohorts.store import Store
 from plausibrain.evaluation.diversity import pair_table as module
 from plausibrain.evaluation.diversity.pair_table import pair_table
-from plausibrain.evaluation.standard_brain import Source, sources_of
+from plausibrain.evaluation.image_source import Source, sources_of
 from tests.unit.evaluation_extractors.phantoms import image_cohort
 
 GRID_MM = 2.5  # the coarsest at which every side has 64 voxels
@@ -60,15 +60,15 @@ def test_pairs_do_not_depend_on_the_order_of_rows(balls, table):
 def test_few_images_are_held_at_a_time(balls, table, tmp_path, monkeypatch):
     cohort, sources, _ = balls
     most = 0
-    inner = module._Prepared.__getitem__
+    inner = module.Comparison._prepared
 
-    def watch(self: module._Prepared, row: int) -> tuple:
+    def watch(self: module.Comparison, row: int) -> tuple:
         nonlocal most
         found = inner(self, row)
         most = max(most, len(self.held))
         return found
 
-    monkeypatch.setattr(module._Prepared, "__getitem__", watch)
+    monkeypatch.setattr(module.Comparison, "_prepared", watch)
     fresh = pair_table(cohort, sources, store=Store(tmp_path), voxel_mm=GRID_MM, n_pairs=3)
     assert most == 2
     pd.testing.assert_frame_equal(fresh, table)

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from matplotlib import image as matplotlib_image
 
-from plausibrain.cohorts.errors import MeasurementError
 from plausibrain.cohorts.volumes import LabelMap, Volume, resample_to
 from plausibrain.evaluation.alignment import FIELD_MM as COMMON_MM
 from plausibrain.evaluation.alignment import common_grid
@@ -17,14 +16,24 @@ from plausibrain.evaluation.slices import (
     PIXEL_MM,
     VOLUME_MM,
     Picture,
-    aligned_planes,
-    small_volume,
-    three_planes,
+    view_of,
 )
 from tests.unit.evaluation_extractors.phantoms import ball_brain, rigid
 from tests.unit.evaluation_measures.scans import phantom
 
 WIDE, LONG, HIGH = (round(length / PIXEL_MM) for length in FIELD_MM)
+
+
+def three_planes(image: Volume, labels: LabelMap | None) -> Picture:
+    return view_of(image, labels, voxel_mm=PIXEL_MM).planes
+
+
+def aligned_planes(image: Volume, labels: LabelMap | None) -> Picture:
+    return view_of(image, labels, voxel_mm=PIXEL_MM).pose
+
+
+def small_volume(image: Volume, labels: LabelMap | None) -> bytes:
+    return view_of(image, labels, voxel_mm=VOLUME_MM).volume()
 
 
 def read(picture: Picture) -> np.ndarray:
@@ -111,8 +120,9 @@ def test_aligned_planes_are_the_same_however_the_head_lay():
 
 
 def test_an_image_without_labels_cannot_be_aligned():
-    with pytest.raises(MeasurementError, match="no label map to align the brain by"):
-        aligned_planes(ball_brain()[0], None)
+    picture = aligned_planes(ball_brain()[0], None)
+    assert picture.remark == "no label map to align the brain by"
+    assert picture.pixels.size == 0
 
 
 def unpacked(content: bytes) -> tuple[np.ndarray, float]:

@@ -15,8 +15,10 @@ from plausibrain.evaluation import measure_image, open_image
 from plausibrain.evaluation.extract_cohort import extracted_cohort, extracting
 from plausibrain.evaluation.extract_image import NamedExtractor, named_extractors
 from plausibrain.evaluation.image_job import ImageRecord, Measuring, Segmenting, Steps, visit_images
+from plausibrain.evaluation.image_source import Source
 from plausibrain.evaluation.measure_cohort import measure_cohort, measured_cohort
 from plausibrain.evaluation.measuring import all_measures
+from plausibrain.evaluation.scratch import Scratch
 from plausibrain.evaluation.segment_cohort import segment_cohort, segmented_cohort
 from tests.unit.evaluation_segmenters.phantoms import make_image, make_labels
 
@@ -104,6 +106,41 @@ def test_every_image_is_read_hashed_decoded_and_conditioned_once(cohort, chosen,
     assert not any(record.fresh for record in again.values())
     assert counted == {"read": N, "hashed": N}, "a second run needs the hash alone"
     assert [record.hashes for record in again.values()] == [record.hashes for record in first.values()]
+
+
+def test_what_a_visit_leaves_is_what_who_opens_the_image_gets(cohort, chosen, tmp_path, counted):
+    scratch = Scratch(tmp_path / "scratch", VOXEL_MM)
+    wanted = replace(steps(cohort, tmp_path, chosen), scratch=scratch)
+    records = visit(cohort, wanted)
+    assert counted == {"read": N, "hashed": N, "decoded": N, "conditioned": N}, "and nothing is done for it"
+    counted.clear()
+    for row, record in records.items():
+        source = Source(cohort.images[row], record.outcome.labels, record.hashes, scratch)
+        brain, view = source.brain(VOXEL_MM), source.view(VOXEL_MM)
+        assert not counted
+        again = replace(source, scratch=None)
+        np.testing.assert_array_equal(brain, again.brain(VOXEL_MM))
+        other = again.view(VOXEL_MM)
+        for part in ("planes", "pose"):
+            picture, same = getattr(view, part), getattr(other, part)
+            assert picture.png() == same.png()
+            assert picture.outline_png() == same.outline_png()
+            assert picture.remark == same.remark == ""
+        assert view.volume() == other.volume()
+        counted.clear()
+    for path in scratch.folder.rglob("*.npz"):
+        path.write_bytes(b"half a fi")
+    np.testing.assert_array_equal(source.brain(VOXEL_MM), brain)
+    assert counted["decoded"] == 1, "what is damaged is not used"
+
+
+def test_a_visit_that_finds_all_in_the_store_leaves_nothing(cohort, chosen, tmp_path, counted):
+    wanted = steps(cohort, tmp_path, chosen)
+    visit(cohort, wanted)
+    counted.clear()
+    visit(cohort, replace(wanted, scratch=Scratch(tmp_path / "scratch", VOXEL_MM)))
+    assert counted == {"read": N, "hashed": N}
+    assert not (tmp_path / "scratch").exists()
 
 
 def test_a_new_measure_is_measured_alone(cohort, chosen, tmp_path, monkeypatch):

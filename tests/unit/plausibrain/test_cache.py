@@ -10,7 +10,7 @@ import pytest
 from plausibrain.cohorts.cohort import Cohort
 from plausibrain.cohorts.volumes import Volume, read_volume, write_label_map, write_volume
 from plausibrain.config import ImageSettings, RunConfig, Source, read_config
-from plausibrain.evaluation import extraction, open_image, standard_brain
+from plausibrain.evaluation import extraction, open_image
 from plausibrain.features import extract_features
 from plausibrain.flags import config_from_flags
 from plausibrain.imaging import measured
@@ -42,8 +42,7 @@ class Opened:
 @pytest.fixture
 def opened(monkeypatch: pytest.MonkeyPatch) -> Opened:
     seen = Opened()
-    for module in (open_image, standard_brain):
-        monkeypatch.setattr(module, "read_volume", seen.watched)
+    monkeypatch.setattr(open_image, "read_volume", seen.watched)
     monkeypatch.setattr(extraction, "default_extractors", lambda: ["low_resolution"])
     return seen
 

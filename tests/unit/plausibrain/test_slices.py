@@ -12,7 +12,7 @@ from plausibrain.cohorts.schemas import CASES, NEAREST, SLICES
 from plausibrain.cohorts.tables import read_table, write_table
 from plausibrain.image_selection import N_COPIES, N_NEAR_DUPLICATES, Choice, choices
 from plausibrain.slices import OUTLINES, write_slices
-from tests.unit.plausibrain.test_features import images_of
+from tests.unit.plausibrain.test_features import VOXEL_MM, images_of
 
 IMAGE, NETWORK = "low_resolution:12345678", "segmenter_bottleneck:12345678"
 
@@ -89,7 +89,14 @@ def test_pictures_of_copies_near_duplicates_and_volumes_to_look_around_in(
     for old in ("99-x.png", "99-x.vol"):
         (tmp_path / "slices" / old).write_bytes(b"of an earlier run")
     table = write_slices(
-        cohorts["r"], cohorts["g"], cases, tmp_path, seed=0, training=cohorts["t"], nearest=nearest
+        cohorts["r"],
+        cohorts["g"],
+        cases,
+        tmp_path,
+        seed=0,
+        training=cohorts["t"],
+        nearest=nearest,
+        voxel_mm=VOXEL_MM,
     )
     write_table(table, tmp_path / "slices.tsv", SLICES)
     table = read_table(tmp_path / "slices.tsv", SLICES)
@@ -118,7 +125,14 @@ def test_a_training_cohort_without_images_leaves_its_pictures_out(cohorts: dict[
     nearest = nearest_rows([0.9, 0.3, 0.2], [1.0, 1.0, 4.0], ["g1", "g0", "g0"])
     bare = replace(cohorts["t"], images=None)
     table = write_slices(
-        cohorts["r"], cohorts["g"], CASES.empty(), tmp_path, seed=0, training=bare, nearest=nearest
+        cohorts["r"],
+        cohorts["g"],
+        CASES.empty(),
+        tmp_path,
+        seed=0,
+        training=bare,
+        nearest=nearest,
+        voxel_mm=VOXEL_MM,
     )
     copies = table[table["group"] == "copies"].groupby("pair")["cohort"].agg(tuple)
     assert copies.unique().tolist() == [("generated", "reference")]
@@ -132,7 +146,9 @@ def test_a_picture_that_cannot_be_aligned_says_so(cohorts: dict[str, Cohort], tm
     path.write_bytes(cohorts["g"].images[0].read_bytes())
     generated = replace(cohorts["g"], images=(path, *cohorts["g"].images[1:]))
     nearest = nearest_rows([0.9, 0.3, 0.2], [1.0, 1.0, 4.0], ["g1", "g0", "g0"])
-    table = write_slices(cohorts["r"], generated, CASES.empty(), tmp_path, seed=0, nearest=nearest)
+    table = write_slices(
+        cohorts["r"], generated, CASES.empty(), tmp_path, seed=0, nearest=nearest, voxel_mm=VOXEL_MM
+    )
     lost = table[(table["group"] == "near_duplicates") & (table["participant_id"] == "g0")]
     assert set(lost["reason"]) == {"no label map to align the brain by"}
     assert not any((tmp_path / "slices" / name).exists() for name in lost["file"])

@@ -54,7 +54,7 @@ class Names:
 
 
 def packed_volume(seed: int, shape: tuple[int, int, int] = (5, 6, 4)) -> bytes:
-    """Return random grey values as `plausibrain.evaluation.slices.small_volume` packs them."""
+    """Return random grey values as `plausibrain.evaluation.slices.View.volume` packs them."""
     planes = np.random.default_rng(seed).integers(0, 256, shape[::-1], dtype=np.uint8)
     steps = np.diff(planes, axis=0, prepend=np.zeros_like(planes[:1]))
     return zlib.compress(struct.pack("<4H", *shape, 200) + steps.tobytes())
