@@ -12,10 +12,12 @@ from pathlib import Path
 import numpy as np
 
 from plausibrain.cohorts.cohort import OK, Cohort
+from plausibrain.cohorts.notes import Note
 from plausibrain.cohorts.schemas import NETWORK_AGE, NETWORK_SEX
 from plausibrain.cohorts.store import Store
 from plausibrain.config import ImageSettings, RunConfig
 from plausibrain.features import Features
+from plausibrain.image_files import image_and_label_files
 
 Progress = Callable[[str, int, int], None]
 #: The extractor whose vectors are the images that the network sees.
@@ -33,19 +35,37 @@ def with_network_input(config: RunConfig, reference: Cohort, device: str) -> Run
     device : str
         As in `plausibrain.cohorts.arithmetic.choose_device`.
     """
-    images = config.images
-    if not is_wanted(images, reference, device) or INPUT in images.extractors:
+    images, segmentation = config.images, config.out / "segmented" / "reference"
+    if not is_wanted(images, reference, device, segmentation=segmentation) or INPUT in images.extractors:
         return config
     extractors = {**images.extractors, INPUT: {}}
     return config.model_copy(update={"images": images.model_copy(update={"extractors": extractors})})
 
 
-def is_wanted(settings: ImageSettings, reference: Cohort, device: str) -> bool:
-    """Tell whether a run trains the network of age and sex."""
-    n_images = sum(path is not None for path in reference.images or ())
+def is_wanted(
+    settings: ImageSettings, reference: Cohort, device: str, *, segmentation: Path | None = None
+) -> bool:
+    """Tell whether a run trains the network of age and sex.
+
+    Parameters
+    ----------
+    settings : ImageSettings
+    reference : Cohort
+    device : str
+    segmentation : Path, optional
+        Folder into which the run segments the reference.
+    """
+    n_images = _n_images(reference, segmentation)
     if settings.age_network == "off" or n_images < settings.age_network_least:
         return False
     return settings.age_network == "on" or _has_gpu(device)
+
+
+def _n_images(cohort: Cohort, segmentation: Path | None) -> int:
+    """Count the images of a cohort, also where a folder that was segmented before only names them."""
+    files = image_and_label_files(cohort, segmentation or cohort.source)
+    images = cohort.images or () if files is None else files[0]
+    return sum(path is not None for path in images)
 
 
 def _has_gpu(device: str) -> bool:
@@ -61,6 +81,7 @@ def with_network_ages(
     *,
     device: str = "auto",
     seed: int = 0,
+    segmentation: Path | None = None,
     progress: Progress | None = None,
 ) -> Features:
     """Return the cohorts with the columns `network_age` and `network_sex_score`, where images are enough.
@@ -76,22 +97,40 @@ def with_network_ages(
     device : str
     seed : int
         Of folds and training.
+    segmentation : Path, optional
+        Folder into which the run segmented the reference.
     progress : callable, optional
     """
     name = next((n for n in features.reference.features if n.partition(":")[0] == INPUT), None)
     if name is None:
-        return features
+        return _with_reason(features, settings, _n_images(features.reference, segmentation))
     pair = features.reference, features.generated
     vectors = [cohort.features[name] for cohort in pair]
     rows = [_complete(cohort, matrix) for cohort, matrix in zip(pair, vectors, strict=True)]
     if len(rows[0]) >= settings.age_network_least and len(rows[1]):
         columns = _predicted(pair, vectors, rows, folder, device, seed, progress)
         pair = tuple(_with_columns(c, r, v) for c, r, v in zip(pair, rows, columns, strict=True))  # type: ignore[assignment]
+    else:
+        pair = _with_reason(features, settings, len(rows[0])).reference, pair[1]
     training = features.training and _without(features.training, name)
     protocol = features.protocol | {
         "extractors": [n for n in features.protocol.get("extractors", ()) if n != name]
     }
     return Features(_without(pair[0], name), _without(pair[1], name), training, protocol)
+
+
+def _with_reason(features: Features, settings: ImageSettings, n_images: int) -> Features:
+    """Note why the network that a configuration asks for was not trained: too few reference images."""
+    least = settings.age_network_least
+    if settings.age_network != "on" or n_images >= least:
+        return features
+    why = (
+        f"network of age and sex not trained: {n_images} reference images with age and sex, at least {least} "
+        "are needed"
+    )
+    note = Note("warning", "image", value=str(n_images), message=why)
+    reference = replace(features.reference, notes=(*features.reference.notes, note))
+    return replace(features, reference=reference)
 
 
 def _complete(cohort: Cohort, vectors: np.ndarray) -> np.ndarray:

@@ -42,7 +42,7 @@ def image_and_label_files(cohort: Cohort, segmentation: Path) -> Files | None:
         return (cohort.images, cohort.labels) if any(cohort.labels) else None
     for folder in (segmentation, cohort.source):
         record = folder / RECORD
-        if record.is_file() and (folder != segmentation or cohort.images is not None):
+        if record.is_file() and (folder == cohort.source or cohort.images is not None):
             files = _from_record(cohort, record)
             if files is not None:
                 return files

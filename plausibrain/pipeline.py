@@ -141,7 +141,7 @@ def _analyse(
     visit, quality, features = measure_images(cohorts, config, work)
     features = with_network_ages(
         features, config.images, (config.cache or config.out) / "network", device=work.device,
-        seed=config.settings.seed, progress=progress,
+        seed=config.settings.seed, segmentation=config.out / "segmented" / "reference", progress=progress,
     )  # fmt: skip
     independent = visit.cohorts.get("independent")
     reference, generated = features.reference, features.generated

@@ -1,5 +1,6 @@
 """When a run trains the network of age and sex, what it leaves in the cohorts, and that it trains once."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -80,6 +81,8 @@ def test_too_few_readable_images_give_no_columns(tmp_path):
     features = Features(cohort("r", 0, n=40), cohort("g", 1))
     result = with_network_ages(features, SETTINGS, tmp_path)
     assert NETWORK_AGE not in result.generated.subjects
+    (note,) = result.reference.notes
+    assert note.message.endswith("39 reference images with age and sex, at least 40 are needed")
     assert set(result.generated.features) == {"low_resolution:abc"}
 
 
@@ -105,3 +108,29 @@ def test_it_is_trained_with_a_gpu_or_on_request_and_with_enough_images(
     after = with_network_input(config, cohort("r", 0), "auto")
     assert (INPUT in after.images.extractors) == wanted
     assert INPUT not in config.images.extractors
+
+
+def test_images_that_a_segmented_folder_only_names_count(tmp_path):
+    """Such a cohort is read with volumes alone; the record beside them names its images."""
+    whole = cohort("r", 0)
+    for name in whole.subjects["participant_id"]:
+        (tmp_path / f"{name}_T1w.nii.gz").touch()
+        (tmp_path / f"{name}_dseg.nii.gz").touch()
+    record = pd.DataFrame({"participant_id": whole.subjects["participant_id"]})
+    record["image"], record["labels"] = (
+        record["participant_id"] + end for end in ("_T1w.nii.gz", "_dseg.nii.gz")
+    )
+    record.to_csv(tmp_path / "segmentation.tsv", sep="\t", index=False)
+    segmented = replace(whole, images=None, source=tmp_path)
+    assert is_wanted(SETTINGS, segmented, "cpu")
+    assert not is_wanted(SETTINGS, replace(segmented, source=tmp_path / "elsewhere"), "cpu")
+
+
+def test_a_run_that_asks_for_the_network_says_why_there_is_none(tmp_path):
+    few = replace(cohort("r", 0), images=None, features={})
+    result = with_network_ages(Features(few, cohort("g", 1)), SETTINGS, tmp_path)
+    assert [note.message[:41] for note in result.reference.notes] == [
+        "network of age and sex not trained: 0 ref"
+    ]
+    unasked = ImageSettings(age_network_least=40)
+    assert with_network_ages(Features(few, few), unasked, tmp_path).reference.notes == ()

@@ -99,6 +99,20 @@ def test_geometry_is_the_mean_over_label_maps(tmp_path):
     assert len(mean_geometry(cohort, folder=store, most=1)) == 1
 
 
+def test_a_folder_that_was_segmented_has_label_maps(tmp_path):
+    """`plausibrain complexity RUN SEGMENTED` reads such a folder as a table; its record names label maps."""
+    data = np.zeros((20, 20, 20))
+    data[5:15, 5:15, 5:13] = 2
+    data[5:15, 5:15, 13:15] = structure("ctx-lh-precuneus").index
+    write_label_map(LabelMap(data, np.eye(4)), tmp_path / "a_dseg.nii.gz")
+    (tmp_path / "a_T1w.nii.gz").touch()
+    record = {"participant_id": ["a"], "image": ["a_T1w.nii.gz"], "labels": ["a_dseg.nii.gz"]}
+    pd.DataFrame(record).to_csv(tmp_path / "segmentation.tsv", sep="\t", index=False)
+    cohort = Cohort(name="c", subjects=one_subject(), source=tmp_path)
+    table = mean_geometry(cohort, folder=tmp_path / "store", most=1)
+    assert table["structure"].tolist() == ["ctx-lh-precuneus"]
+
+
 def test_geometry_that_was_measured_is_read_from_the_store(tmp_path, monkeypatch):
     data = np.zeros((20, 20, 20))
     data[5:15, 5:15, 5:15] = 2
