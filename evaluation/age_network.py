@@ -11,12 +11,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.optim.swa_utils import update_bn
 
 from plausibrain.evaluation.networks.age_sex_network import CHANNELS, AgeSexNetwork, balanced
 
 Progress = Callable[[str, int, int], None]
 #: Raise when training or network change, so that stored predictions are made anew.
-VERSION = 1
+VERSION = 2
 #: Images are moved by up to this many voxels along each axis, and mirrored, while the network is trained.
 SHIFT = 1
 
@@ -129,6 +130,10 @@ def trained(
         images = torch.from_numpy(augmented(subjects.images[rows[at]], rng)).float()
         step_of(network, optimizer, images.to(device), targets[at].to(device), weights[at].to(device))
         schedule.step()
+    # Running means of batch norm lag behind weights that moved fast, by decades of predicted age where images
+    # are few; in use it takes the means of the training images themselves.
+    batches = (subjects.images[rows[i : i + size]] for i in range(0, len(rows), size))
+    update_bn((torch.from_numpy(batch).float()[:, None] for batch in batches), network, device=device)
     return network.eval(), centre, scale
 
 

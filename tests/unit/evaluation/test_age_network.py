@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch.utils import backend_registration
 
-from plausibrain.evaluation.age_network import Subjects, TrainingPlan, cross_fitted
+from plausibrain.evaluation.age_network import Subjects, TrainingPlan, cross_fitted, trained
 
 ROOT = Path(__file__).parents[3]
 PLAN = TrainingPlan(epochs=12, batch=8, channels=(1, 4, 8), learning_rate=1e-2)
@@ -52,6 +52,24 @@ def test_the_same_seed_gives_the_same_numbers(fold):
     short = replace(PLAN, epochs=1)
     first, again = (cross_fitted(subjects(4), fold, subjects(5), plan=short)[0].age for _ in range(2))
     np.testing.assert_array_equal(first, again)
+
+
+def test_a_network_sees_new_images_on_the_footing_of_its_training_images():
+    """Mean and variance of batch norm are those of all training images, after however few steps.
+
+    By definition a batch of all of them then passes a network that is used as it passes one in training; the
+    variance of a batch has no n - 1, which is what the tolerance is for.
+    """
+    few = subjects(3)
+    rows = np.arange(len(few.age))
+    network, _, _ = trained(
+        few, rows, TrainingPlan(epochs=2, batch=len(rows), channels=(1, 4, 8), learning_rate=0.02)
+    )
+    images = torch.from_numpy(few.images).float()[:, None]
+    with torch.no_grad():
+        in_use = network.features(images)
+        in_training = network.train().features(images)
+    assert float((in_use - in_training).abs().max()) < 0.01 * float(in_training.abs().max())
 
 
 def test_no_operation_mixes_devices():
