@@ -132,8 +132,9 @@ def trained(
         schedule.step()
     # Running means of batch norm lag behind weights that moved fast, by decades of predicted age where images
     # are few; in use it takes the means of the training images themselves.
-    batches = (subjects.images[rows[i : i + size]] for i in range(0, len(rows), size))
-    update_bn((torch.from_numpy(batch).float()[:, None] for batch in batches), network, device=device)
+    images_of = (subjects.images[rows[i : i + size]] for i in range(0, len(rows), size))
+    batches = (torch.from_numpy(images).float()[:, None] for images in images_of)
+    update_bn(batches, network, device=torch.device(device))
     return network.eval(), centre, scale
 
 
