@@ -117,8 +117,8 @@ def _method(table: pd.DataFrame) -> Iterator[str]:
         f"per cell, {SETTINGS.n_resamples} resamples, {SETTINGS.n_splits} splits, 200 subjects per cohort "
         "where nothing else is said. With so few trials the exact 95 % intervals in brackets are wide. "
         f"Headlines about predicted ages and sexes ({', '.join(PREDICTED[:3])}) are judged in a cell of their "
-        "own, those about downstream use, requested volumes and images in none. Power and false alarms of defects by "
-        "severity, from before Holm's procedure, are in `audit_severities.md`.\n"
+        "own, those about downstream use, requested volumes and images in none. Power and false alarms of all "
+        "headlines of volumes, these included, by defect and severity are in `audit_severities.md`.\n"
     )
 
 
