@@ -13,8 +13,8 @@ DOCS = Path(__file__).parents[3] / "docs"
 
 def test_the_committed_page_belongs_to_the_committed_table():
     table = read_table(DOCS / "audit_severities.tsv", AUDIT)
-    said = {"command": "", "date": "", "cores": 2, "n_resamples": 500, "n_splits": 60}
-    page = audit_markdown(table, said)
+    settings = {"command": "", "date": "", "cores": 2, "n_resamples": 300, "n_splits": 40}
+    page = audit_markdown(table, settings)
     after = "## False alarms"
     committed = (DOCS / "audit_severities.md").read_text(encoding="utf-8")
     assert committed.partition(after)[2] == page.partition(after)[2]
