@@ -268,8 +268,8 @@ def _false_alarms(table: pd.DataFrame) -> Iterator[str]:
 def _smallest(table: pd.DataFrame) -> Iterator[str]:
     yield "## Smallest defect detected with 80 % power\n"
     yield (
-        "The smallest severity at which the observed share of trials reaches 80 %; its interval says how sure "
-        "that is.\n"
+        "The smallest severity at which the observed share of trials reaches 80 %; its interval says how "
+        "sure that is.\n"
     )
     yield "| defect | severity | unit | question | power |\n|---|---|---|---|---|"
     for row in smallest_seen(table).itertuples():
