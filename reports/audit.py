@@ -204,7 +204,7 @@ def _place(row: Any) -> str:
 
 
 def _asked(row: Any) -> str:
-    return f"question {row.question}" if row.question else f"section on {row.headline}"
+    return f"question {row.question}" if row.question else str(row.headline)
 
 
 def _severity(row: Any) -> str:
