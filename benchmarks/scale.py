@@ -4,9 +4,12 @@
     python -m benchmarks.scale --tables 100000 [--form parquet]
     python -m benchmarks.scale --kills 20 --n 200
     python -m benchmarks.scale --executors --n 60
+    python -m benchmarks.scale --workers --n 2000
+    python -m benchmarks.scale --folders 100000
 
 The second reports on two large tables; the third kills the work at random moments and resumes it; the fourth
-visits the same images in one process, in two, and on a Dask cluster of two workers.
+visits the same images in one process, in two, and on a Dask cluster of two workers; the fifth compares how many
+images one worker process and two do in a second, when they have started, and belongs on an idle machine; the sixth times folders of very many subjects.
 
 The volumes are phantoms of 6 mm with label maps, so that almost nothing but the overhead is left. Times are
 seconds of the processor, which other work on the machine does not change much.
@@ -24,7 +27,9 @@ import numpy as np
 
 from benchmarks.machine import machine_line
 from benchmarks.scale_faults import executor_lines, kill_lines
+from benchmarks.scale_folders import folder_lines
 from benchmarks.scale_tables import table_lines
+from benchmarks.scale_workers import worker_lines
 from plausibrain.cohorts.structures import names, structure
 from plausibrain.cohorts.volumes import LabelMap, Volume, write_label_map, write_volume
 from plausibrain.evaluation.image_job import Segmenting, Steps, visit_images
@@ -69,6 +74,12 @@ def processor_seconds() -> float:
     return own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime
 
 
+def _lines(args: argparse.Namespace, paths: list[Path], folder: Path) -> list[str]:
+    if args.workers:
+        return worker_lines(paths, folder)
+    return kill_lines(paths, folder, args.kills) if args.kills else executor_lines(paths, folder)
+
+
 def main() -> None:
     """Print what a first and a second run cost."""
     parser = argparse.ArgumentParser()
@@ -78,6 +89,8 @@ def main() -> None:
     parser.add_argument("--form", choices=("tsv", "parquet"), default="tsv")
     parser.add_argument("--kills", type=int, default=0, help="How often the work is killed.")
     parser.add_argument("--executors", action="store_true")
+    parser.add_argument("--workers", action="store_true", help="Throughput of one worker and of two.")
+    parser.add_argument("--folders", type=int, default=0, help="Subjects of a folder that is only listed.")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
@@ -85,10 +98,12 @@ def main() -> None:
         if args.tables:
             print(*table_lines(folder, args.tables, args.form), sep="\n")
             return
+        if args.folders:
+            print(*folder_lines(folder, args.folders), sep="\n")
+            return
         paths = write_heads(folder / "heads", args.n)
-        if args.kills or args.executors:
-            lines = kill_lines(paths, folder, args.kills) if args.kills else executor_lines(paths, folder)
-            print(*lines, sep="\n")
+        if args.kills or args.executors or args.workers:
+            print(*_lines(args, paths, folder), sep="\n")
             return
         print(f"{args.n} volumes of {SHAPE}")
         for run in ("first", "second"):
