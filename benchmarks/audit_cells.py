@@ -269,7 +269,7 @@ def run_trial(cell: Cell, trial: int) -> dict[str, object]:
 
 def published(frame: Frame, pair: Pair) -> dict[str, float]:
     """Return what published procedures say of the same cohorts."""
-    d = bilateral_difference(pair, residual=True)
+    d = bilateral_difference(pair, residual=frame.has_tiv)
     reference, generated = regional_shares(frame.reference.sample), regional_shares(frame.generated.sample)
     n = min(len(reference), len(generated))
     wasabi = subsampled(reference, rescale(generated, reference), n, frame, "published")
