@@ -268,8 +268,10 @@ def run_trial(cell: Cell, trial: int) -> dict[str, object]:
 
 
 def published(frame: Frame, pair: Pair) -> dict[str, float]:
-    """Return what published procedures say of the same cohorts."""
-    d = bilateral_difference(pair, residual=frame.has_tiv)
+    """Return what published procedures say of the same cohorts; nothing where heads have no size."""
+    if not frame.has_tiv:
+        return {}
+    d = bilateral_difference(pair, residual=True)
     reference, generated = regional_shares(frame.reference.sample), regional_shares(frame.generated.sample)
     n = min(len(reference), len(generated))
     wasabi = subsampled(reference, rescale(generated, reference), n, frame, "published")
