@@ -7,7 +7,6 @@ them was used for training. Segmentations are kept in the store, so a second run
 """
 
 import argparse
-import os
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -15,7 +14,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import torch
 
 from benchmarks.implausible_images import battery_section, sound_sets, tested_manual_scans
 from benchmarks.machine import stamp
@@ -41,6 +39,8 @@ from benchmarks.segmentation_references import (
 from benchmarks.segmentation_speed import speed_section
 from benchmarks.segmentation_tone import tone_section
 from makers.scan_sources import file_sources
+from plausibrain.cohorts.arithmetic import image_threads
+from plausibrain.cohorts.image_parts import keep_freed_memory
 from plausibrain.cohorts.store import Store, write_text_atomic
 from plausibrain.cohorts.structures import TIV, names, region_of, structure
 from plausibrain.cohorts.volumes import LabelMap, to_canonical
@@ -69,7 +69,9 @@ Neuromorphometrics, Inc.), six of the 19, among them two subjects scanned twice.
 the training labels follow, so a Dice of one is out of reach: the manual cortex ends elsewhere at sulci and at
 the medial wall; the vermis has no side there; CSF is labelled in few places, so CSF has no meaningful Dice;
 ventral DC and the brain-stem are cut at other planes; and the lateral ventricle's temporal horn begins elsewhere.
-Bias compares soft volumes with voxel counts of the reference."""
+Bias compares soft volumes with voxel counts of the reference.
+
+Printed by `benchmarks/validate_segmentation.py`; which network each part was printed with, and when, stands below its heading."""
 
 PROTOCOL = """## How much of the error is protocol?
 
@@ -274,25 +276,66 @@ def heads_section(data: Path, store: Store) -> list[str]:
     ]  # fmt: skip
 
 
+#: Parts of the page, and how the headings of each begin.
+PARTS = {
+    "manual": ("Against manual labels", "Two subjects", "Does the quality score", "How much of the error"),
+    "age": ("Age",),
+    "heads": ("Whole heads",),
+    "tone": ("Tone, rotation, resolution",),
+    "battery": ("Implausible images",),
+    "speed": ("Seconds and memory",),
+    "ceiling": ("Dice when the protocol",),
+}
+
+
+def make_part(part: str, data: Path, store: Store) -> list[str]:
+    """Return the lines of one part of the page."""
+    if part == "manual":
+        return manual_section(data, store)
+    if part == "age":
+        return age_section(store)
+    if part == "heads":
+        return heads_section(data, store)
+    if part == "tone":
+        return tone_section(file_sources("OASIS", tested_manual_scans(data)[:1]), store)
+    if part == "battery":
+        return battery_section(data, store)
+    return speed_section(data) if part == "speed" else ceiling_section(data, store)
+
+
+def earlier_part(part: str, page: str) -> list[str]:
+    """Return the lines of one part of a page that was printed earlier, with the network it was printed with."""
+    lines: list[str] = []
+    for section in page.split("\n## ")[1:]:
+        if section.startswith(PARTS[part]):
+            lines += [*f"## {section}".splitlines(), ""]
+    stamps = [line for line in page.splitlines() if line.startswith("Network ")]
+    if lines and stamps and not any(line.startswith("Network ") for line in lines):
+        lines[1:1] = ["", stamps[0]]
+    return lines
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--store", type=Path, default=Path("runs/validation"))
-    parser.add_argument("--threads", type=int, default=os.cpu_count())
-    parser.add_argument("--ceiling", action="store_true", help="add Dice after correcting the protocol")
+    parser.add_argument(
+        "--parts", nargs="+", choices=list(PARTS), default=[part for part in PARTS if part != "ceiling"],
+        help="what is measured; other parts stay as they are in --out, each with the network it was printed with",
+    )  # fmt: skip
     args = parser.parse_args()
-    torch.set_num_threads(args.threads)
+    keep_freed_memory()
     started, store = time.perf_counter(), Store(args.store)
-    printed = f"Network {network_version()}; printed by `benchmarks/validate_segmentation.py`, {stamp()}."
-    lines = [*INTRO.splitlines(), "", printed, ""]
-    lines += manual_section(args.data, store)
-    lines += age_section(store)
-    lines += heads_section(args.data, store)
-    lines += tone_section(file_sources("OASIS", tested_manual_scans(args.data)[:1]), store)
-    lines += battery_section(args.data, store)
-    lines += speed_section(args.data, args.threads)
-    lines += ceiling_section(args.data, store) if args.ceiling else []
+    page = args.out.read_text() if args.out.exists() else ""
+    lines = [*INTRO.splitlines(), ""]
+    for part in PARTS:
+        if part in args.parts:
+            with image_threads():
+                first, *rest = make_part(part, args.data, store)
+            lines += [first, "", f"Network {network_version()}; {stamp()}.", *rest]
+        else:
+            lines += earlier_part(part, page)
     write_text_atomic(args.out, "\n".join(lines).rstrip() + "\n")
     print(f"{args.out} written after {time.perf_counter() - started:.0f} s")
 
