@@ -29,7 +29,7 @@ PAGE = """# Do the small models obey, on many requests?
 
 Printed by `python -m benchmarks.models_conditioning CHECKPOINT … --n {n}` on {stamp}.
 
-Every model drew the same {n} subjects, whose age, sex, ventricle and brain volume are those of simulated subjects that no model
+Every model generated images of the same {n} subjects, whose age, sex, ventricle and brain volume are those of simulated subjects that no model
 has seen; all images went through `{segmenter}`. *95 % intervals in brackets.* `models_scores.md` has the whole report of fewer
 subjects, with the row of the subjects themselves.
 
@@ -37,7 +37,7 @@ subjects, with the row of the subjects themselves.
 
 ## Where conditioning ends
 
-Requests in eighths, from the smallest to the largest; means in mL.
+Requests in eighths, from the smallest to the largest; means.
 
 {eighths}
 
@@ -78,24 +78,25 @@ def scores(
 
 def eighths(runs: Mapping[str, Run]) -> Iterator[str]:
     """Yield mean requested and measured volume in each eighth of the requests."""
-    header = ["volume", "", *(str(part + 1) for part in range(N_PARTS))]
+    header = ["condition", "", *(str(part + 1) for part in range(N_PARTS))]
     yield from (table_line(header), table_line(["---"] * len(header)))
     for label, run in runs.items():
-        for condition, table in run.table("dose").groupby("condition", sort=False):
+        for _, table in run.table("dose").groupby("condition", sort=False):
             means = in_parts(table)
-            yield table_line([str(condition), "requested", *_millilitres(means["requested"])])
-            yield table_line(["", label, *_millilitres(means["measured"])])
+            name, scale = unit_of(table)
+            yield table_line([name, "requested", *_rounded(means["requested"] / scale)])
+            yield table_line(["", label, *_rounded(means["measured"] / scale)])
 
 
 def trimmed(runs: Mapping[str, Run]) -> Iterator[str]:
     """Yield the slope of measured on requested volumes without the largest requests."""
-    header = ["", "volume", "requests up to, mL", "slope"]
+    header = ["", "condition", "requests up to", "slope"]
     yield from (table_line(header), table_line(["---"] * len(header)))
     for label, run in runs.items():
-        for condition, table in run.table("dose").groupby("condition", sort=False):
+        for _, table in run.table("dose").groupby("condition", sort=False):
             kept = table.nsmallest(round(SHARE * len(table)), "requested")
-            cells = [label, str(condition), *_millilitres(kept["requested"].tail(1)), slope_of(kept)]
-            yield table_line(cells)
+            name, scale = unit_of(table)
+            yield table_line([label, name, *_rounded(kept["requested"].tail(1) / scale), slope_of(kept)])
 
 
 def slope_of(table: pd.DataFrame) -> str:
@@ -118,8 +119,14 @@ def in_parts(table: pd.DataFrame) -> pd.DataFrame:
     return ordered.groupby(part)[["requested", "measured"]].mean()
 
 
-def _millilitres(volumes: pd.Series) -> list[str]:
-    return [f"{volume / 1000:.1f}" for volume in volumes]
+def unit_of(table: pd.DataFrame) -> tuple[str, float]:
+    """Return the name of the only condition of a table, with its printed unit, and what a number is divided by."""
+    condition, unit = table[["condition", "unit"]].iloc[0]
+    return (f"{condition}, mL", 1000.0) if unit == "mm³" else (f"{condition}, {unit}", 1.0)
+
+
+def _rounded(values: pd.Series) -> list[str]:
+    return [f"{value:.1f}" for value in values]
 
 
 def main() -> None:
