@@ -52,7 +52,7 @@ def speed_section(data: Path) -> list[str]:
         "## Seconds and memory", "",
         "One whole head of 0.88 mm, from the file to volumes and parcels, checked for plausibility; the second image of a process, as all but the first of a cohort are. "
         "Every part of the work takes one thread; where a machine has two cores for each image in hand, independent parts run side by side, and no number depends on that. "
-        "The longest chain is what the clock of an idle machine shows at least; the clock here is that of a machine shared with other work. "
+        "The longest chain is what the clock of an idle machine shows at least. "
         f"Goal: at most {GOAL_S:.0f} s on two free cores and {GOAL_GB:.0f} GB.", "",
         "| parts at a time | clock, s | processor seconds | longest chain, s | peak memory of the process, GB |",
         "|---|---|---|---|---|",
