@@ -158,19 +158,8 @@ class HalfResolutionUNet(nn.Module):
             return
         for first in range(0, x.shape[2], _SLAB):
             with fast_autocast(image.device):
-                logits = self._sharp_slab(x, image, coarse, first, min(first + _SLAB, x.shape[2]))
+                logits = self.sharpen(x, image, coarse, first, min(first + _SLAB, x.shape[2]))
             yield 2 * first, logits
-
-    def _sharp_slab(self, x: Tensor, image: Tensor, coarse: Tensor, first: int, last: int) -> Tensor:
-        """Return what `sharpen` gives in the planes ``first`` to ``last`` of 2 mm."""
-        low, high = max(first - 1, 0), min(last + 1, x.shape[2])
-        before, after = first - low, high - last
-        sharp = torch.cat(
-            [unfold(self.spread(x[:, :, low:high])), image[:, :, 2 * low : 2 * high].to(x.dtype)], 1
-        )
-        fine = self.fine(sharp[:, :, before : sharp.shape[2] - after])
-        fine = fine[:, :, before : fine.shape[2] - after]
-        return self.head(fine) + repeat(coarse[:, :, first:last])
 
     def both(self, image: Tensor) -> tuple[Tensor, Tensor]:
         """Return the logits at 2 mm and at 1 mm; a training needs both."""
@@ -190,10 +179,22 @@ class HalfResolutionUNet(nn.Module):
             x = block(torch.cat([rise(x), skips.pop()], dim=1))
         return x
 
-    def sharpen(self, x: Tensor, image: Tensor, coarse: Tensor) -> Tensor:
-        """Return the logits at 1 mm, from the features, the image and the logits at 2 mm."""
-        sharp = torch.cat([unfold(self.spread(x)), image.to(x.dtype)], dim=1)
-        return self.head(self.fine(sharp)) + repeat(coarse)
+    def sharpen(
+        self, x: Tensor, image: Tensor, coarse: Tensor, first: int = 0, last: int | None = None
+    ) -> Tensor:
+        """Return the logits at 1 mm, from the features, the image and the logits at 2 mm.
+
+        Those of the planes ``first`` to ``last`` of 2 mm, without the latter; by default of all.
+        """
+        last = x.shape[2] if last is None else last
+        low, high = max(first - 1, 0), min(last + 1, x.shape[2])
+        before, after = first - low, high - last
+        sharp = torch.cat(
+            [unfold(self.spread(x[:, :, low:high])), image[:, :, 2 * low : 2 * high].to(x.dtype)], dim=1
+        )
+        fine = self.fine(sharp[:, :, before : sharp.shape[2] - after])
+        fine = fine[:, :, before : fine.shape[2] - after]
+        return self.head(fine) + repeat(coarse[:, :, first:last])
 
 
 def features_of(weights: Mapping[str, Tensor]) -> tuple[int, ...]:
