@@ -126,7 +126,7 @@ def run_sections(trial: Trial, settings: Settings) -> list[dict[str, Any]]:
 
 
 def _inject(trial: Trial, cohort: Cohort, reference: Cohort, base: int) -> Cohort:
-    plugin = next(p for p in defects("table") if p.name == trial.defect)
+    plugin = find_defect(trial.defect, "table")
     training = None
     if "training" in plugin.parameters:
         fresh = plugin.copies == "training"

@@ -29,8 +29,8 @@ SAMPLE_SECONDS = 15.0
 GPU_SEGMENT_SECONDS, GPU_SAMPLE_SECONDS, NETWORK_SHARE = 0.04, 1.15, 0.65
 #: Label maps, measures and features, and a sampled image, of 2 mm and compressed.
 MEASURED_BYTES, SAMPLED_BYTES = 0.25e6, 1.0e6
-#: What a visit leaves until the report is written (``docs/architecture.md``), and up to how many images.
-SCRATCH_BYTES, MOST_SCRATCH = 0.65e6, 2000
+#: What a visit leaves until the report is written (``docs/architecture.md``).
+SCRATCH_BYTES = 0.65e6
 #: Analysis and report with 2,000 resamples, and the run folder, by itself.
 ANALYSIS_SECONDS, REPORT_BYTES = 45.0, 8e6
 
@@ -141,13 +141,15 @@ def _steps(config: RunConfig) -> Iterator[Step]:
 def _measuring(
     role: str, source: Source, to_segment: int, fineness: float, *, measured: int | None = None
 ) -> Iterator[Step]:
+    from plausibrain.evaluation.scratch import MOST_IMAGES
+
     coarse = (source.segmenter or "").endswith(COARSE_SEGMENTER) or fineness <= 1
     per_image = SEGMENT_SECONDS * (1.0 if coarse else FINE_FACTOR)
     if to_segment:
         seconds = to_segment * per_image
         yield Step(f"segment {role}", to_segment, seconds, to_segment * MEASURED_BYTES * fineness)
     n = to_segment if measured is None else measured
-    space = n * MEASURED_BYTES / 2 + (n * SCRATCH_BYTES * fineness if n <= MOST_SCRATCH else 0)
+    space = n * MEASURED_BYTES / 2 + (n * SCRATCH_BYTES * fineness if n <= MOST_IMAGES else 0)
     yield Step(f"measure {role}", n, n * MEASURE_SECONDS * fineness, space)
 
 
