@@ -19,7 +19,7 @@ from typing import TypeVar
 import torch
 
 from plausibrain.cohorts.store import Store
-from plausibrain.demo import GENERATED_IMAGES, IMAGE_SUBJECTS
+from plausibrain.demo import IMAGE_SUBJECTS
 from plausibrain.evaluation.extract_cohort import extract_cohort
 from plausibrain.evaluation.measure_image import measure_files
 from plausibrain.evaluation.segment_files import segment_files
@@ -47,7 +47,7 @@ def main() -> None:
     )
     print(f"processor seconds of an image of {VOXEL_MM:g} mm, mean of {len(rows)}:")
     print(", ".join(f"{name} {seconds:.2f}" for name, seconds in means.items()) + f"; together {total:.2f}")
-    images = IMAGE_SUBJECTS + GENERATED_IMAGES
+    images = 2 * IMAGE_SUBJECTS  # of the reference and of a model
     print(
         f"{images} images of the demo: {images * total:.0f} processor seconds, "
         f"{images * total / 2:.0f} s on two free cores"

@@ -20,6 +20,13 @@ BRAIN_NORMALISED = "requested_brain_normalised_mm3"
 STANDARD_HEAD_MM3 = 1.828e6
 VENTRICLES = ("Left-Lateral-Ventricle", "Right-Lateral-Ventricle", "Left-Inf-Lat-Vent", "Right-Inf-Lat-Vent")
 BRAIN_TISSUES = ("grey", "white", "mixed")
+#: What pages and figures call what a sweep measures, by the name that its tables give it.
+MEASURE_LABELS = {
+    "ventricle": "ventricle volume",
+    "brain": "brain volume",
+    "brain_normalised": "normalised brain volume",
+    "tiv": "head size (TIV)",
+}
 
 
 def is_ventricle(name: str) -> bool:
@@ -62,14 +69,15 @@ REQUESTED_VOLUMES = {
     one.column: one
     for one in (
         RequestedVolume(
-            VENTRICLE, "ventricle volume", "raw volume of both lateral ventricles with their inferior horns",
-            is_ventricle,
+            VENTRICLE, MEASURE_LABELS["ventricle"],
+            "raw volume of both lateral ventricles with their inferior horns", is_ventricle,
         ),
         RequestedVolume(
-            BRAIN, "brain volume", "raw volume of all tissue, without ventricles and other fluid", is_tissue
+            BRAIN, MEASURE_LABELS["brain"],
+            "raw volume of all tissue, without ventricles and other fluid", is_tissue,
         ),
         RequestedVolume(
-            BRAIN_NORMALISED, "normalised brain volume",
+            BRAIN_NORMALISED, MEASURE_LABELS["brain_normalised"],
             "volume of all tissue normalised for head size: over TIV, times "
             f"{STANDARD_HEAD_MM3 / 1e3:,.0f} mL (the head of the MNI152 standard)",
             is_tissue, normalised=True,

@@ -11,6 +11,7 @@ import typer
 
 from plausibrain.cohorts.errors import PlausibrainError
 from plausibrain.help_layout import GroupedHelp
+from plausibrain.output_paths import writable_file, writable_folder
 
 EXIT_DATA_ERROR = 2
 
@@ -23,7 +24,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
 )
 
-Out = Annotated[Path, typer.Option("--out", help="Folder to write.")]
+Out = Annotated[Path, typer.Option("--out", callback=writable_folder, help="Folder to write.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress on stderr.")]
 Device = Annotated[str, typer.Option(help="auto (a GPU where there is one), cpu, cuda or cuda:1.")]
 Processes = Annotated[
@@ -264,6 +265,8 @@ def run(
         config, sources, settings, out=out, name=name, noise=noise, cache=cache, generator=sampling,
         storage={"tables": tables, "keep_labels": keep_labels},
     )  # fmt: skip
+    for folder in (plan.out, plan.cache):
+        writable_folder(folder)
     require_same_or_overwrite(plan, overwrite=overwrite)
     if dry_run:
         if plan.images.extractors:
@@ -452,7 +455,9 @@ def generate(
 def conditions(
     *,
     like: Annotated[Path, typer.Option(help="Reference cohort whose subjects the table is modelled on.")],
-    out: Annotated[Path, typer.Option("--out", help="Table to write, .tsv or .parquet.")],
+    out: Annotated[
+        Path, typer.Option("--out", callback=writable_file, help="Table to write, .tsv or .parquet.")
+    ],
     n: Annotated[int, typer.Option("-n", "--n", min=1, help="Rows, one image each.")] = 100,
     normalised: Annotated[
         bool,
@@ -649,7 +654,8 @@ def report(
     folder: Annotated[Path, typer.Argument(help="Run folder.")],
     *,
     out: Annotated[
-        Path | None, typer.Option(help="Page to write; report.html in the run folder by default.")
+        Path | None,
+        typer.Option(callback=writable_file, help="Page to write; report.html in the run folder by default."),
     ] = None,
     quiet: Quiet = False,
     as_json: AsJson = False,
@@ -689,7 +695,9 @@ def check(
     rules: Annotated[
         Path | None, typer.Option(help="YAML file of rules (default: the shipped ones).")
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="Folder for JUnit XML, Markdown and JSON.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(callback=writable_folder, help="Folder for JUnit XML, Markdown and JSON.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Check a new checkpoint against a baseline. Exit: 0 pass, 1 fail, 2 error, 3 inconclusive or missing."""
@@ -705,7 +713,7 @@ def check(
 def baseline(
     folder: Annotated[Path, typer.Argument(help="Run folder.")],
     *,
-    out: Annotated[Path, typer.Option("--out", help="File to write.")],
+    out: Annotated[Path, typer.Option("--out", callback=writable_file, help="File to write.")],
     as_json: AsJson = False,
 ) -> None:
     """Write the baseline file that `plausibrain check` compares with."""
@@ -719,7 +727,7 @@ def baseline(
 def curate(
     folder: Annotated[Path, typer.Argument(help="Run folder.")],
     *,
-    out: Annotated[Path, typer.Option("--out", help="Table to write (TSV).")],
+    out: Annotated[Path, typer.Option("--out", callback=writable_file, help="Table to write (TSV).")],
     keep: Annotated[float, typer.Option(help="Share of generated subjects to keep.")] = 0.9,
     as_json: AsJson = False,
 ) -> None:
@@ -799,7 +807,9 @@ def noise(
     first: Annotated[Path, typer.Argument(help="Table of the first visit.")],
     second: Annotated[Path, typer.Argument(help="Table of the second visit of the same subjects.")],
     *,
-    out: Annotated[Path, typer.Option("--out", help="Table of noise per structure to write.")],
+    out: Annotated[
+        Path, typer.Option("--out", callback=writable_file, help="Table of noise per structure to write.")
+    ],
     sex_coding: Annotated[str | None, typer.Option(help='Meaning of sex codes, e.g. "1=M,0=F".')] = None,
     as_json: AsJson = False,
 ) -> None:

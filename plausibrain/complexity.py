@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+from pydantic import ValidationError
 
 from plausibrain.analysis.complexity import LEAST_REGIONS, MEASURES, complexity_table, errors_by_parcel
 from plausibrain.analysis.settings import Settings
@@ -22,6 +23,7 @@ from plausibrain.cohorts.schemas import COMPLEXITY, GEOMETRY, RESULTS
 from plausibrain.cohorts.store import Store, hash_file
 from plausibrain.cohorts.tables import read_table, stored_table, write_table
 from plausibrain.cohorts.typical_geometry import typical_geometry
+from plausibrain.config import describe
 from plausibrain.image_files import image_and_label_files, results_folder
 
 Progress = Callable[[str, int, int], None]
@@ -70,13 +72,19 @@ def complexity(
     if not stored_table(run / "tables", "results").is_file():
         raise DataError(f"{run}: no tables/results.tsv; this is no run folder")
     results = read_table(stored_table(run / "tables", "results"), RESULTS)
+    settings = _settings(seed, headsize)
+    if not _has_parcels(results, settings.headsize):  # before geometry is measured, which takes long
+        raise DataError(
+            f"{run}: its tables have no cortical parcels; segment both cohorts with a program that "
+            "parcellates the cortex"
+        )
     if labels.is_file():
         geometry = read_table(labels, GEOMETRY)
     else:
         cohort = read_cohort(labels, min_subjects=1)
         geometry = mean_geometry(cohort, folder=out / "store", most=most, seed=seed, progress=progress)
         write_table(geometry, out / "geometry.tsv", GEOMETRY)
-    table = complexity_table(results, geometry, headsize=headsize, settings=Settings(seed=seed))
+    table = complexity_table(results, geometry, headsize=settings.headsize, settings=settings)
     if table["rho"].isna().all():
         raise DataError(
             f"{run}: its tables have no cortical parcels in both hemispheres that {labels} has; segment both "
@@ -117,8 +125,7 @@ def complexity_of_run(
     progress : callable, optional
     """
     headsize, geometry = settings.headsize, typical_geometry()
-    n_parcels = int(errors_by_parcel(results, headsize).notna().any(axis=1).sum())
-    if most and n_parcels >= 2 * LEAST_REGIONS:
+    if most and _has_parcels(results, headsize):
         folder = results_folder(reference, out, "reference", cache=cache)
         try:
             geometry = mean_geometry(
@@ -128,6 +135,18 @@ def complexity_of_run(
         except DataError:  # no label maps, or none that can be divided: the typical geometry says so
             geometry = typical_geometry()
     return geometry, complexity_table(results, geometry, headsize=headsize, settings=settings)
+
+
+def _settings(seed: int, headsize: str) -> Settings:
+    try:
+        return Settings.model_validate({"seed": seed, "headsize": headsize})
+    except ValidationError as error:
+        raise DataError(describe(error)) from None
+
+
+def _has_parcels(results: pd.DataFrame, headsize: str) -> bool:
+    """Tell whether a run has errors of so many parcels that an association can be looked for."""
+    return int(errors_by_parcel(results, headsize).notna().any(axis=1).sum()) >= 2 * LEAST_REGIONS
 
 
 def _lines(table: pd.DataFrame) -> list[str]:

@@ -29,8 +29,8 @@ from plausibrain.simulated_images import processes, simulate_and_segment
 
 IMAGE_DEFECTS = (("shuffled_conditions", 1.0),)
 TABLE_DEFECTS = (("regional_atrophy", 0.1), ("flat_ageing", 1.0))
-#: Rows per cohort, and images of the reference and of a model.
-TABLE_SUBJECTS, IMAGE_SUBJECTS, GENERATED_IMAGES = 1500, 40, 40
+#: Subjects per cohort, as rows of a table and as images.
+TABLE_SUBJECTS, IMAGE_SUBJECTS = 1500, 40
 IMAGE_PAIRS = 200
 
 
@@ -68,9 +68,9 @@ def run_demo(
     say(f"step on tables: true volumes of {rows} simulated subjects per cohort")
     pages = [demo_on_tables(out / "tables", n=rows, seed=seed, quiet=quiet, say=say)]
     if images:
-        counts = (n or IMAGE_SUBJECTS, n or GENERATED_IMAGES)
-        say(f"step on images: {counts[0]} simulated heads of the reference and {counts[1]} of a model")
-        pages.append(demo_on_images(out / "images", counts=counts, seed=seed, quiet=quiet, say=say))
+        heads = n or IMAGE_SUBJECTS
+        say(f"step on images: {heads} simulated heads of the reference and {heads} of a model")
+        pages.append(demo_on_images(out / "images", n=heads, seed=seed, quiet=quiet, say=say))
     seconds, own = time.monotonic() - start, _processor_seconds() - spent
     say(f"{seconds:.0f} s, {own:.0f} processor seconds; {os.cpu_count()} cores")
     return pages
@@ -78,15 +78,13 @@ def run_demo(
 
 def demo_on_tables(out: Path, *, n: int, seed: int, quiet: bool, say: Callable[[str], None]) -> Path:
     """Analyse, compare and check cohorts of true volumes; return the comparison page."""
-    cohorts = draw_tables((n, n), seed, TABLE_DEFECTS)
+    cohorts = draw_tables(n, seed, TABLE_DEFECTS)
     return _compare(_run_on_tables(cohorts, out, quiet=quiet, say=say), out, say)
 
 
-def demo_on_images(
-    out: Path, *, counts: tuple[int, int], seed: int, quiet: bool, say: Callable[[str], None]
-) -> Path:
+def demo_on_images(out: Path, *, n: int, seed: int, quiet: bool, say: Callable[[str], None]) -> Path:
     """Make, segment, analyse, compare and check cohorts of images; return the comparison page."""
-    cohorts = draw_tables(counts, seed, IMAGE_DEFECTS)
+    cohorts = draw_tables(n, seed, IMAGE_DEFECTS)
     return _compare(_run_on_images(cohorts, out, seed=seed, quiet=quiet, say=say), out, say)
 
 
@@ -104,20 +102,14 @@ def _processor_seconds() -> float:
     return times.user + times.system + times.children_user + times.children_system
 
 
-def draw_tables(
-    counts: tuple[int, int], seed: int, defects: tuple[tuple[str, float], ...]
-) -> dict[str, Cohort]:
-    """Return subjects and true volumes of the reference, a sound and a defective model.
-
-    `counts` says how many subjects the reference and each of the models have.
-    """
-    n_reference, n_generated = counts
-    sound = table_cohort(n_generated, seed=seed + 1, name="sound model")
+def draw_tables(n: int, seed: int, defects: tuple[tuple[str, float], ...]) -> dict[str, Cohort]:
+    """Return n subjects and their true volumes of the reference, a sound and a defective model."""
+    sound = table_cohort(n, seed=seed + 1, name="sound model")
     defective = sound
     for defect, severity in defects:
         defective = inject(defect, defective, severity=severity, seed=seed)
     return {
-        "reference": table_cohort(n_reference, seed=seed, name="reference"),
+        "reference": table_cohort(n, seed=seed, name="reference"),
         "sound": sound,
         "defective": replace(defective, name="defective model"),
     }

@@ -20,6 +20,7 @@ from plausibrain.cohorts.errors import DataError
 from plausibrain.cohorts.requested_volumes import (
     BRAIN,
     BRAIN_NORMALISED,
+    MEASURE_LABELS,
     REQUESTED_VOLUMES,
     VENTRICLE,
     answer,
@@ -47,13 +48,10 @@ from plausibrain.models import load_model
 Progress = Callable[[str, int, int], None]
 SHORT = {"age": AGE, "ventricle": VENTRICLE, "brain": BRAIN, "brain_normalised": BRAIN_NORMALISED}
 NAMES = {AGE: "age"} | {column: one.label for column, one in REQUESTED_VOLUMES.items()}
-#: What figures call a measure, and its colour, by the name of its column.
-MEASURED = {
-    "ventricle": ("ventricle volume", "tab:blue"),
-    "brain": ("brain volume", "tab:green"),
-    "brain_normalised": ("normalised brain volume", "tab:green"),
-    "tiv": ("head size (TIV)", "tab:purple"),
-}
+#: Colour of a measure in figures, by the name of its column.
+COLOURS = {
+    "ventricle": "tab:blue", "brain": "tab:green", "brain_normalised": "tab:green", "tiv": "tab:purple",
+}  # fmt: skip
 #: What a unit of the command line is in the table: years, and mL in mm3.
 UNITS = {AGE: (1.0, "years")} | dict.fromkeys(REQUESTED_VOLUMES, (1000.0, "mL"))
 NORMS_N, NORMS_SEED = 400, 11
@@ -297,7 +295,7 @@ def _sentence(facts: Mapping[str, Any], column: str, out: Path) -> str:
     else:
         agreement = f"slope of measured on requested {NAMES[column]} {whole['slope']:.2f}, r {whole['r']:.3f}"
     leaks = {k: v for k, v in facts["leakage, percent"].items() if v is not None}
-    leakage = ", ".join(f"{MEASURED[name][0]} {value:+.1f} %" for name, value in leaks.items())
+    leakage = ", ".join(f"{MEASURE_LABELS[name]} {value:+.1f} %" for name, value in leaks.items())
     return f"{out / PICTURE}: {facts['n_images']} images; {agreement}; over the reference's range: {leakage}"
 
 
@@ -363,12 +361,12 @@ def _agreement_panel(ax: Any, rows: pd.DataFrame, column: str) -> None:
 def _leakage_panel(ax: Any, rows: pd.DataFrame, column: str) -> None:
     scale, unit = UNITS[column]
     for other in others(rows, column):
-        label, colour = MEASURED[_short(other.removeprefix("measured_"))]
+        name = _short(other.removeprefix("measured_"))
         for number, (_, part) in enumerate(rows.groupby("subject", sort=False)):
             change = 100 * (part[other] / part[other].mean() - 1)
             ax.plot(
-                part["requested"] / scale, change, "o-", ms=3, lw=1, color=colour,
-                label=None if number else label,
+                part["requested"] / scale, change, "o-", ms=3, lw=1, color=COLOURS[name],
+                label=None if number else MEASURE_LABELS[name],
             )  # fmt: skip
     ax.axhline(0, color="0.6", lw=1, ls="--")
     ax.set_xlabel(f"Requested {NAMES[column]}, {unit}", fontsize=8)

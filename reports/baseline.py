@@ -22,7 +22,7 @@ from plausibrain.cohorts.errors import DataError
 from plausibrain.cohorts.schemas import DRAWS
 from plausibrain.cohorts.store import write_text_atomic
 from plausibrain.cohorts.tables import read_table, stored_table
-from plausibrain.cohorts.text_files import read_json, shown
+from plausibrain.cohorts.text_files import read_json, require_object, shown
 from plausibrain.reports.baseline_snapshot import Facts, Snapshot
 from plausibrain.reports.compare.structures import structure_headlines
 from plausibrain.reports.run_folder import read_run
@@ -123,7 +123,7 @@ def _read_run(folder: Path) -> Snapshot:
 
 
 def _read_baseline(path: Path) -> Snapshot:
-    content = _read_json(path)
+    content = require_object(read_json(path), path)
     if content.get("kind") != KIND or content.get("schema") != SCHEMA:
         raise DataError(
             f"{path} is not a baseline file of schema {SCHEMA} (kind {content.get('kind')!r}, schema "
@@ -132,16 +132,6 @@ def _read_baseline(path: Path) -> Snapshot:
     archive = content.get("draws")
     draws = None if archive is None else _unpack(archive, path)
     return Snapshot(facts=_validate(content.get("run"), path), source=path, draws=draws)
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        content = read_json(path)
-    except FileNotFoundError:
-        raise DataError(f"{path} is missing: is this a complete run folder?") from None
-    if not isinstance(content, dict):
-        raise DataError(f"{path}: expected a JSON object, but got {type(content).__name__}")
-    return content
 
 
 def _validate(content: object, path: Path) -> Facts:

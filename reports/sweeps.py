@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from plausibrain.cohorts.errors import DataError
+from plausibrain.cohorts.requested_volumes import MEASURE_LABELS
 from plausibrain.cohorts.schemas import SWEEP_VERDICTS
 from plausibrain.cohorts.tables import read_table
 from plausibrain.cohorts.text_files import read_json, require_regular_file
@@ -30,7 +31,6 @@ from plausibrain.reports.run_folder import Run
 
 VERDICTS, SUMMARY, PICTURE = "sweep_verdicts.tsv", "sweep.json", "sweep.png"
 PATTERNS = (f"sweep*/{VERDICTS}", f"sweeps/*/{VERDICTS}")
-MEASURES = {"tiv": "head size (TIV)", "brain": "brain volume", "ventricle": "ventricle volume"}
 #: A picture may take this much of the page.
 PICTURE_BUDGET_BYTES = 4_000_000
 MOST_SWEEPS = 8
@@ -153,4 +153,4 @@ def _name(quantity: str, unit: str) -> str:
 def _measure(quantity: str) -> str:
     """Return what a request leaks into, in words."""
     name = quantity.removeprefix("leak into ")
-    return MEASURES.get(name, name)
+    return MEASURE_LABELS.get(name, name)

@@ -74,7 +74,7 @@ def test_a_missing_baseline_is_an_error(same, tmp_path):
     ("text", "match"),
     [
         ("{", "not readable JSON"),
-        ("[]", "expected a JSON object"),
+        ("[]", "expected one JSON object"),
         ("{}", "not a baseline file of schema 2"),
         ('{"kind": "plausibrain baseline", "schema": 1}', "schema 1.: write one with"),
         ('{"kind": "plausibrain baseline", "schema": 2, "run": 3}', "valid dictionary"),

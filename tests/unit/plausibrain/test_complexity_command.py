@@ -68,6 +68,26 @@ def test_runs_without_parcels_are_refused_with_the_remedy(tmp_path):
         complexity(run, geometry_file(tmp_path, np.zeros(68)), tmp_path, most=1, headsize="covariate")
 
 
+@pytest.mark.parametrize(
+    ("structures", "headsize", "match"),
+    [
+        (("Left-Thalamus", "Right-Thalamus"), "covariate", "no cortical parcels"),
+        (PARCELS, "tiv", "'none'.*got 'tiv'"),
+    ],
+)
+def test_what_the_run_lacks_is_told_before_geometry_is_measured(
+    structures, headsize, match, tmp_path, monkeypatch
+):
+    def measured(*_args: object, **_options: object) -> None:
+        raise AssertionError("geometry takes seconds a subject")
+
+    monkeypatch.setattr("plausibrain.complexity.read_cohort", measured)
+    monkeypatch.setattr("plausibrain.complexity.mean_geometry", measured)
+    run = run_with(tmp_path, np.arange(float(len(structures))), structures)
+    with pytest.raises(DataError, match=match):
+        complexity(run, tmp_path, tmp_path, most=1, headsize=headsize)
+
+
 def test_folders_without_a_run_are_refused(tmp_path):
     with pytest.raises(DataError, match="no run folder"):
         complexity(tmp_path, tmp_path, tmp_path, most=1, headsize="covariate")

@@ -42,7 +42,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a demo; the audit has the same reference and the same subjects without a defect."""
     folder = tmp_path_factory.mktemp("demo")
     said: list[str] = []
-    assert demo_on_images(folder, counts=(N, N), seed=0, quiet=True, say=said.append).is_file()
+    assert demo_on_images(folder, n=N, seed=0, quiet=True, say=said.append).is_file()
     assert any(line.startswith("check of the defective") for line in said)
     return folder
 
@@ -92,20 +92,17 @@ def test_the_demo_shows_tables_of_many_before_images_of_few(
     pages = run_demo(tmp_path, images=True, quiet=True, say=lambda line: None)
     assert pages == [tmp_path / name / "comparison" / "compare.html" for name in ("tables", "images")]
     assert [out.name for out, _ in steps] == ["tables", "images"]
-    assert steps[0][1]["n"] > 10 * max(steps[1][1]["counts"])
+    assert steps[0][1]["n"] > 10 * steps[1][1]["n"]
     assert run_demo(tmp_path, images=False, quiet=True, say=lambda line: None) == pages[:1]
     run_demo(tmp_path, n=N, images=True, quiet=True, say=lambda line: None)
-    assert steps[-2][1]["n"] == N
-    assert steps[-1][1]["counts"] == (N, N)
+    assert [options["n"] for _, options in steps[-2:]] == [N, N]
 
 
-def test_reference_and_models_of_the_demo_may_differ_in_number() -> None:
-    cohorts = demo.draw_tables((5, 3), 0, demo.IMAGE_DEFECTS)
-    assert {name: len(cohort) for name, cohort in cohorts.items()} == {
-        "reference": 5,
-        "sound": 3,
-        "defective": 3,
-    }
+def test_reference_and_models_of_the_demo_have_as_many_subjects() -> None:
+    cohorts = demo.draw_tables(5, 0, demo.IMAGE_DEFECTS)
+    assert {name: len(cohort) for name, cohort in cohorts.items()} == dict.fromkeys(
+        ("reference", "sound", "defective"), 5
+    )
 
 
 def test_a_repeated_demo_draws_nothing(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -113,7 +110,7 @@ def test_a_repeated_demo_draws_nothing(finished: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(demo, "compare_runs", lambda folders, out: out / "compare.html")
     images = written(finished / "cohorts", "*.nii.gz")
     assert len(images) == 2 * 2 * N, "images and labels of two cohorts, none of the third"
-    demo_on_images(finished, counts=(N, N), seed=0, quiet=True, say=print)
+    demo_on_images(finished, n=N, seed=0, quiet=True, say=print)
     assert written(finished / "cohorts", "*.nii.gz") == images, "a repeated demo draws nothing"
 
 
