@@ -18,6 +18,7 @@ import ot
 import pandas as pd
 import pingouin as pg
 
+from benchmarks.cohort_volumes import volumes_of
 from benchmarks.machine import machine_line
 from plausibrain.analysis.analyse import analyse, judge
 from plausibrain.analysis.estimates.size import hedges_g
@@ -43,19 +44,21 @@ def main() -> None:
     parser.add_argument("--resamples", type=int, default=2000)
     given = parser.parse_args()
     print(machine_line())
-    cohorts = [with_parcels(table_cohort(given.subjects, seed=seed, name=str(seed)), seed) for seed in (1, 2)]
+    first, second = (
+        with_parcels(table_cohort(given.subjects, seed=seed, name=str(seed)), seed) for seed in (1, 2)
+    )
     settings = Settings(n_resamples=given.resamples)
-    n_structures = len(cohorts[0].structures) + 1
+    n_structures = len(first.structures) + 1
     print(
         f"{given.subjects} x {given.subjects} subjects, {n_structures} structures, {given.resamples} resamples"
     )
-    headlines = timed(lambda: judge(*cohorts, settings))
+    headlines = timed(lambda: judge(first, second, settings))
     print(f"every headline, interval, null and verdict:     {headlines:7.1f} s")
-    everything = timed(lambda: analyse(*cohorts, settings))
+    everything = timed(lambda: analyse(first, second, settings))
     print(f"the same and every table of the report:         {everything:7.1f} s")
     print(f"peak memory of the process:                     {peak_gib():7.2f} GiB")
-    loop = pingouin_loop(*cohorts, n_structures, given.resamples)
-    ours = timed(lambda: our_intervals(*cohorts, settings))
+    loop = pingouin_loop(first, second, n_structures, given.resamples)
+    ours = timed(lambda: our_intervals(first, second, settings))
     print(f"d of every structure with bootstrap interval:   {ours:7.2f} s")
     print(f"the same by a loop over pingouin (scaled):      {loop:7.1f} s, ratio {loop / ours:.0f}")
     transport_lines()
@@ -64,7 +67,7 @@ def main() -> None:
 def with_parcels(cohort: Cohort, seed: int) -> Cohort:
     """Split the cortex of every subject into the 68 parcels, in proportions that differ between subjects."""
     rng = np.random.default_rng(seed)
-    volumes = cohort.volumes.copy()
+    volumes = volumes_of(cohort).copy()
     for side, hemisphere in (("Left", "left"), ("Right", "right")):
         names = [s.name for s in STRUCTURES if s.atlas == "dk" and s.hemisphere == hemisphere]
         base = np.random.default_rng(0).uniform(0.3, 1.7, len(names))
@@ -99,7 +102,7 @@ def pingouin_loop(reference: Cohort, generated: Cohort, n_structures: int, n_res
 
     def loop() -> None:
         for name in names:
-            x, y = reference.volumes[name].to_numpy(), generated.volumes[name].to_numpy()
+            x, y = (volumes_of(one)[name].to_numpy() for one in (reference, generated))
             pg.compute_effsize(x, y, eftype="cohen")
             pg.compute_bootci(
                 x,

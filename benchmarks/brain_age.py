@@ -21,10 +21,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from benchmarks.cohort_volumes import volumes_of
 from plausibrain.analysis.design import describe_design
 from plausibrain.analysis.evaluate import Pairs, evaluate_headline
 from plausibrain.analysis.joint_design import build_frame
-from plausibrain.analysis.prediction import MOST_TRAINING, N_FOLDS, chosen_by_inner_folds, trained
+from plausibrain.analysis.prediction import MOST_TRAINING, N_FOLDS, Target, chosen_by_inner_folds, trained
 from plausibrain.analysis.registry import HeadlinePlugin, all_headlines
 from plausibrain.analysis.sample import prepare_samples
 from plausibrain.analysis.settings import Settings
@@ -85,7 +86,7 @@ def page(tables: Path, trials: int, power: int, workers: int = 1, store: Path | 
 def complete(cohort: Cohort) -> tuple[np.ndarray, np.ndarray, np.ndarray, pd.DataFrame]:
     """Return volumes, ages and sexes (1 men) of the complete rows, and their subjects."""
     kept = cohort.included
-    volumes = kept.volumes.to_numpy(dtype=float)
+    volumes = volumes_of(kept).to_numpy(dtype=float)
     volumes = volumes[:, np.isfinite(volumes).mean(axis=0) > 0.9]
     rows = np.isfinite(volumes).all(axis=1)
     subjects = kept.subjects[rows].reset_index(drop=True)
@@ -93,7 +94,9 @@ def complete(cohort: Cohort) -> tuple[np.ndarray, np.ndarray, np.ndarray, pd.Dat
     return volumes[rows], age, male, subjects
 
 
-def held_out(target: str, x: np.ndarray, y: np.ndarray, fold: np.ndarray, subject: np.ndarray) -> np.ndarray:
+def held_out(
+    target: Target, x: np.ndarray, y: np.ndarray, fold: np.ndarray, subject: np.ndarray
+) -> np.ndarray:
     """Predict every fold by a model, chosen and trained on the others, of at most as many rows as in a run."""
     predicted = np.empty(len(y))
     for k in np.unique(fold):
@@ -167,11 +170,13 @@ def site_section(fcon: Cohort) -> Iterator[str]:
 def retest_section(first: Cohort, second: Cohort) -> Iterator[str]:
     """Brain age of two visits of the same subjects, by models that have seen neither."""
     parts = [complete(c) for c in (first, second)]
-    both = pd.merge(
-        *(p[3].reset_index().rename(columns={"index": "row"})[["subject", "row"]] for p in parts),
-        on="subject",
+    one_row, other_row = (
+        p[3].reset_index().rename(columns={"index": "row"})[["subject", "row"]] for p in parts
     )
-    x, age = ([p[i][both[f"row_{side}"]] for p, side in zip(parts, "xy", strict=True)] for i in (0, 1))
+    both = one_row.merge(other_row, on="subject")
+    rows = [both[name].to_numpy() for name in ("row_x", "row_y")]
+    x = [volumes[at] for (volumes, _, _, _), at in zip(parts, rows, strict=True)]
+    age = [years[at] for (_, years, _, _), at in zip(parts, rows, strict=True)]
     subject = np.arange(len(both))
     fold = np.random.default_rng(2).permutation(len(both)) % N_FOLDS
     stacked = held_out("age", np.vstack(x), np.concatenate(age), np.r_[fold, fold], np.r_[subject, subject])

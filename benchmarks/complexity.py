@@ -19,6 +19,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from benchmarks.cohort_volumes import volumes_of
 from plausibrain.analysis.complexity import complexity_of_pair
 from plausibrain.analysis.evaluate import Pairs, evaluate_headline
 from plausibrain.analysis.joint_design import build_frame
@@ -137,8 +138,8 @@ def simulated(seed: int, name: str) -> Cohort:
 
 def one_lobe(cohort: Cohort, k: int) -> Cohort:
     """Shrink all parcels of a lobe alike, another lobe in every comparison."""
-    volumes = cohort.volumes.copy()
-    parcels = [name for name in volumes if str(name).startswith("ctx-")]
+    volumes = volumes_of(cohort).copy()
+    parcels = [str(name) for name in volumes if str(name).startswith("ctx-")]
     lobes = sorted({lobe_of(name) for name in parcels})
     members = [name for name in parcels if lobe_of(name) == lobes[k % len(lobes)]]
     volumes[members] *= 0.9
@@ -162,8 +163,8 @@ def image_section(n: int, workers: int) -> Iterator[str]:
 
 def measured_subject(row: int) -> dict[float, dict[str, float]]:
     """Return the measures of a simulated image, as it is and with every severity of blur."""
-    volumes = draw_volumes(draw_subjects(row + 1, seed=IMAGE_SEED), seed=IMAGE_SEED).loc[row]
-    age = float(draw_subjects(row + 1, seed=IMAGE_SEED).loc[row, "age"])
+    subjects = draw_subjects(row + 1, seed=IMAGE_SEED)
+    volumes, age = draw_volumes(subjects, seed=IMAGE_SEED).iloc[row], float(subjects["age"].to_numpy()[row])
     subject = simulate_subject(row, volumes, age=age, seed=IMAGE_SEED, grid=Grid(IMAGE_MM))
     result = {}
     for severity in (0.0, *IMAGE_SEVERITIES):

@@ -35,7 +35,7 @@ from plausibrain.generation.training.data import ArrayExamples
 from plausibrain.generation.training.devices import Devices
 from plausibrain.generation.training.loop import LoopSettings, train_step
 from plausibrain.generation.training.state import fresh_state, update_averages
-from plausibrain.generation.training.task import Request
+from plausibrain.generation.training.task import Recipe, Request
 
 SHAPES = {"small": (80, 96, 80), "published": (160, 224, 160), "tiny": (24, 24, 24)}
 N_CONDITIONS = 4
@@ -96,13 +96,21 @@ def correctness(name: str, network: nn.Module, run: Callable[[Any, str], Tensor]
     )
 
 
+def recipe_of(model: str, request: Request) -> Recipe:
+    """Return the recipe of a model that can be trained."""
+    plugin = find_model(model)
+    if plugin.recipe is None:
+        raise SystemExit(f"{model}: a model without training")
+    return plugin.recipe(request)
+
+
 def checks(preset: str, device: str) -> dict[str, Callable[[], Row]]:
     """Return what checks each network of a preset."""
     shape = SHAPES[preset]
     images = torch.rand(1, 1, *shape, generator=generator_of(1))
     conditions = torch.rand(1, N_CONDITIONS, generator=generator_of(2))
     recipes = {
-        name: find_model(name).recipe(Request(preset, shape, N_CONDITIONS))
+        name: recipe_of(name, Request(preset, shape, N_CONDITIONS))
         for name in ("ldm", "brainsynth", "vae_gan", "lsgan")
     }
 
@@ -179,7 +187,7 @@ def training_row(
 ) -> Row:
     """Return a row: milliseconds per step and example and peak memory of one recipe's training step."""
     options = {f"{stage}.batch_size": str(batch), f"{stage}.accumulate": "1"}
-    recipe = find_model(model).recipe(Request(preset, SHAPES[preset], N_CONDITIONS, options=options))
+    recipe = recipe_of(model, Request(preset, SHAPES[preset], N_CONDITIONS, options=options))
     plan = next(plan for plan in recipe.plans if plan.name == stage)
     finished: dict[str, nn.Module] = {}
     if plan is not recipe.plans[0]:

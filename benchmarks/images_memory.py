@@ -78,14 +78,14 @@ def measure(folder: str, n: int) -> tuple[float, ...]:
     out = Path(folder) / "run"
     options = {"labels": str(Path(folder) / "labels")}
     before, start = peak_memory_mb(), time.process_time()
-    cohorts = [
+    reference, generated = (
         measured(
             _cohort(Path(folder), role, rows), out / "segmented" / role, segmenter="precomputed",
             options=options,
         )
         for role, rows in (("reference", range(n // 2)), ("generated", range(n // 2, n)))
-    ]  # fmt: skip
-    quality = measure_quality(*cohorts, out)
+    )  # fmt: skip
+    quality = measure_quality(reference, generated, out)
     found = extract_features(
         quality.reference, quality.generated, out, settings=ImageSettings(n_pairs=n // 2), voxel_mm=VOXEL_MM
     )

@@ -5,6 +5,7 @@ import resource
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any
 
 Numbers = tuple[float, ...]
 
@@ -24,7 +25,7 @@ def in_own_process(
         Start with what this process holds in memory, which then counts, instead of afresh. The peak of this
         process does not count.
     """
-    context = multiprocessing.get_context("fork" if forked else "spawn")
+    context: Any = multiprocessing.get_context("fork" if forked else "spawn")
     mine, theirs = context.Pipe(duplex=False)
     process = context.Process(target=_send, args=(theirs, work, arguments, most_cpu_s))
     process.start()

@@ -37,7 +37,8 @@ def kill_lines(paths: list[Path], folder: Path, n_kills: int, *, seed: int = 0) 
     start = time.perf_counter()
     visit_all(paths, folder / "whole")
     whole = time.perf_counter() - start
-    repeated, before = 0, {}
+    repeated = 0
+    before: dict[Path, int] = {}
     for moment in np.random.default_rng(seed).uniform(0, 1.5 * whole / n_kills, n_kills):
         child = multiprocessing.get_context("fork").Process(target=visit_all, args=(paths, folder / "killed"))
         child.start()

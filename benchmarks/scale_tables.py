@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from benchmarks.analysis import with_parcels
+from benchmarks.cohort_volumes import volumes_of
 from benchmarks.own_process import Numbers, in_own_process, peak_memory_mb
 from plausibrain.config import RunConfig, Source
 from plausibrain.generation.demo_cohorts import table_cohort
@@ -19,7 +20,7 @@ def write_tables(folder: Path, n: int, form: str) -> Numbers:
     for seed, role in enumerate(ROLES, start=1):
         cohort = with_parcels(table_cohort(n, seed=seed, name=role), seed)
         subjects = cohort.subjects[["participant_id", "age", "sex"]].reset_index(drop=True)
-        table = pd.concat([subjects, cohort.volumes.reset_index(drop=True)], axis=1)
+        table = pd.concat([subjects, volumes_of(cohort).reset_index(drop=True)], axis=1)
         if form == "parquet":
             table.to_parquet(folder / f"{role}.parquet", index=False)
         else:

@@ -14,6 +14,7 @@ import argparse
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import nibabel as nib
 import numpy as np
@@ -65,7 +66,7 @@ def training_map_volumes(folder: Path) -> pd.DataFrame:
     """Return mL per family of the label maps that the network was trained on, one row a map."""
     rows = {}
     for path in sorted(folder.glob("seg_*.nii.gz")):
-        image = nib.load(path)
+        image: Any = nib.load(path)
         rows[path.name] = family_volumes(
             count_volumes(LabelMap(np.asarray(image.dataobj).astype(np.int32), image.affine))
         )
@@ -172,7 +173,8 @@ def halves(subjects: Sequence[str]) -> list[int]:
 def matching_threshold(curves: pd.DataFrame) -> float:
     """Return the threshold that finds as many voxels as the manual labels have, summed over scans."""
     total = curves[curves["threshold"] > 0].groupby("threshold")[["found", "manual"]].sum()
-    return float((total["found"] - total["manual"]).abs().idxmin())
+    gaps = (total["found"] - total["manual"]).abs()
+    return float(gaps.index.to_numpy(float)[gaps.to_numpy(float).argmin()])
 
 
 def corrected_dice(curves: pd.DataFrame) -> pd.DataFrame:

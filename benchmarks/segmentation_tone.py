@@ -97,9 +97,9 @@ def tone_section(scans: Sequence[ScanSource], store: Store) -> list[str]:
         f"Stripped scans of 1 mm (n = {len(scans)}), changed without touching their anatomy. Mean change of volume in %, left and right summed; goal: within {GOAL_PERCENT:.0f} %.", "",
         "| change | " + " | ".join(LARGE) + " | flagged |", "|---|" + "---|" * (len(LARGE) + 1),
     ]  # fmt: skip
-    for name, part in table.groupby("change", sort=False):
+    for change, part in table.groupby("change", sort=False):
         means = part.groupby("region", sort=False)["percent"].mean()
         n_flagged = int(part.groupby("scan")["flagged"].first().sum())
         cells = " | ".join(f"{means[region]:+.1f}" for region in LARGE)
-        lines.append(f"| {name} | {cells} | {n_flagged} of {len(scans)} |")
+        lines.append(f"| {change} | {cells} | {n_flagged} of {len(scans)} |")
     return [*lines, ""]

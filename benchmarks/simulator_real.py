@@ -10,6 +10,7 @@ skull-stripped), at 1 mm, stripped too, and segmented and measured by the same p
 import argparse
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import matplotlib as mpl
@@ -23,6 +24,7 @@ from benchmarks.machine import stamp
 from plausibrain.cohorts.cohort import Cohort, read_cohort
 from plausibrain.cohorts.volumes import read_label_map, read_volume, resample_to
 from plausibrain.evaluation.alignment import common_grid, pose
+from plausibrain.evaluation.image_job import Progress
 from plausibrain.evaluation.measure_cohort import measure_cohort
 from plausibrain.evaluation.measuring import all_measures, column_name
 from plausibrain.generation.demo_cohorts import table_cohort
@@ -72,7 +74,7 @@ def main() -> None:
         folder = given.store / f"{name}-segmented"
         segmented = segment(
             replace(cohort, volumes=None, segmenter="unknown"), folder, segmenter=SEGMENTER, n_processes=1,
-            progress=lambda what, done, of, name=name: say(f"{name}: {what} {done}/{of}"),
+            progress=partial(say_step, name),
         )  # fmt: skip
         found = image_and_label_files(segmented, folder)
         if found is None:
@@ -80,7 +82,7 @@ def main() -> None:
         files[name] = dict(zip(segmented.subjects["participant_id"], zip(*found, strict=True), strict=True))
         result = measure_cohort(
             segmented, found[1], out=given.store / "measured", voxel_mm=VOXEL_MM,
-            progress=lambda done, of, name=name: say(f"{name}: measured {done}/{of}"),
+            progress=partial(say_measured, name),
         )  # fmt: skip
         tables[name] = pd.DataFrame(result.cohort.measures).dropna(axis=1, how="all")
     picture(scans, files, given.picture)
@@ -90,6 +92,16 @@ def main() -> None:
 def say(line: str) -> None:
     """Show progress."""
     print(line, file=sys.stderr, flush=True)
+
+
+def say_step(cohort: str, what: str, done: int, of: int) -> None:
+    """Show how far a step on a cohort is."""
+    say(f"{cohort}: {what} {done}/{of}")
+
+
+def say_measured(cohort: str, progress: Progress) -> None:
+    """Show how many images of a cohort are measured."""
+    say(f"{cohort}: measured {progress.done}/{progress.total}")
 
 
 def matched_subjects(scans: Cohort, n: int, folder: Path) -> Cohort:
@@ -108,8 +120,9 @@ def matched_subjects(scans: Cohort, n: int, folder: Path) -> Cohort:
 def picture(scans: Cohort, files: dict[str, dict[str, tuple[Path, Path]]], path: Path) -> None:
     """Write three planes of real subjects and of their matches, in one position."""
     subjects = scans.subjects.set_index("participant_id")
+    ages, sexes = subjects["age"].to_dict(), subjects["sex"].to_dict()
     columns = {
-        f"{name}\n{subjects.loc[who, 'age']:.0f} {subjects.loc[who, 'sex']}": planes(*files[name][who])
+        f"{name}\n{ages[who]:.0f} {sexes[who]}": planes(*files[name][who])
         for who in SHOWN
         for name in ("real", "simulated")
     }

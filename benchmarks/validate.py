@@ -21,6 +21,7 @@ import numpy as np
 import pingouin as pg
 from statsmodels.stats.proportion import proportion_confint
 
+from benchmarks.cohort_volumes import volumes_of
 from plausibrain.analysis.analyse import analyse, judge
 from plausibrain.analysis.noise import estimate_noise
 from plausibrain.analysis.settings import Settings
@@ -87,11 +88,11 @@ def ixi_section(ixi: Cohort) -> Iterator[str]:
     yield "| number | plausibrain | pingouin | difference |\n|---|---|---|---|"
     men = (ixi.subjects["sex"] == "M").to_numpy()
     for name in SEX_D:
-        values = ixi.volumes[name].to_numpy()
+        values = volumes_of(ixi)[name].to_numpy()
         theirs = pg.compute_effsize(values[men], values[~men], eftype="cohen")
         yield _beside(f"sex d (raw), {name}", _value(results, "sex_d", name), theirs)
     for name in AGE_R:
-        theirs = pg.corr(ixi.subjects["age"], ixi.volumes[name])["r"].iloc[0]
+        theirs = pg.corr(ixi.subjects["age"], volumes_of(ixi)[name])["r"].iloc[0]
         yield _beside(f"age r, {name}", _value(results, "age_r", name), theirs)
     yield ""
 
@@ -195,11 +196,11 @@ def noise_section(first: Cohort, second: Cohort) -> Iterator[str]:
         "table and the option `--noise` of `plausibrain run` widens the margin of a structure to its noise where that is larger than 0.2 SD.\n"
     )
     yield "| structure | noise, % of mean | noise, SD between subjects | reliability (ICC) | margin used |\n|---|---|---|---|---|"
-    for row in table.itertuples():
-        margin = max(0.2, row.noise_sd)
-        reliability = "–" if np.isnan(row.reliability) else f"{row.reliability:.3f}"
+    for structure, row in table.set_index("structure").astype(float).iterrows():
+        margin = max(0.2, row["noise_sd"])
+        reliability = "–" if np.isnan(row["reliability"]) else f"{row['reliability']:.3f}"
         yield (
-            f"| {row.structure} | {row.noise_percent:.1f} | {row.noise_sd:.2f} | {reliability} | {margin:.2f} |"
+            f"| {structure} | {row['noise_percent']:.1f} | {row['noise_sd']:.2f} | {reliability} | {margin:.2f} |"
         )
 
 

@@ -147,7 +147,7 @@ def _structure_lines(table: pd.DataFrame) -> list[str]:
             continue
         part = by_scan.loc[region]
         goal, bias_goal = TARGETS.get(region), BIAS_TARGETS.get(region)
-        met = [part["dice"].mean().round(3) >= goal] if goal else []
+        met = [round(float(part["dice"].mean()), 3) >= goal] if goal else []
         met += [abs(part["bias"].mean()) <= bias_goal] if bias_goal else []
         words = " and ".join(([f"{goal}"] if goal else []) + ([f"±{bias_goal:.0f} %"] if bias_goal else []))
         reached = "" if not met else ", ".join("yes" if one else "no" for one in met)
@@ -229,10 +229,10 @@ def quality_section(scans: Iterable[Scan]) -> list[str]:
         "| group | predicted | true | r over scans |",
         "|---|---|---|---|",
     ]  # fmt: skip
-    for group, part in table.groupby("group", sort=False):
+    for joined, part in table.groupby("group", sort=False):
         varies = len(part) > 2 and part["predicted"].std() > 0
         r = np.corrcoef(part["true"], part["predicted"])[0, 1] if varies else np.nan
-        lines.append(f"| {group} | {part['predicted'].mean():.2f} | {part['true'].mean():.2f} | {r:.2f} |")
+        lines.append(f"| {joined} | {part['predicted'].mean():.2f} | {part['true'].mean():.2f} | {r:.2f} |")
     return [*lines, ""]
 
 
