@@ -80,9 +80,10 @@ def _ages_apart(frame: Frame) -> dict[str, str]:
     if outside <= frame.settings.rules.max_extrapolated:
         return {}
     return {
-        AGES: f"{outside:.0%} of generated subjects ({generated.min():.0f} to {generated.max():.0f} years) "
+        AGES: f"{100 * outside:.0f} % of generated subjects "
+        f"({generated.min():.0f} to {generated.max():.0f} years) "
         f"are younger or older than anybody in the reference ({real.min():.0f} to {real.max():.0f} years); "
-        "what real subjects of their age look like can only be guessed"
+        "what reference subjects of their age look like can only be guessed"
     }
 
 
@@ -127,8 +128,9 @@ def _definition(frame: Frame, column: str) -> str:
     real = measured_volume(column, frame.reference.sample)
     return (
         f"the requested {one.label} and the measured one are the {one.definition}; requests run from "
-        f"{low / 1000:,.4g} to {high / 1000:,.4g} mL; {np.mean(real < low):.0%} of the reference lies below "
-        f"and {np.mean(real > high):.0%} above them"
+        f"{low / 1000:,.4g} to {high / 1000:,.4g} mL; {100 * np.mean(real < low):.0f} % of the reference "
+        "lies below "
+        f"and {100 * np.mean(real > high):.0f} % above them"
     )
 
 
@@ -195,6 +197,6 @@ def _range_statement(frame: Frame) -> list[str]:
     if outside == 0:
         return []
     return [
-        f"{outside:.0%} of the generated subjects are younger or older than anybody in the reference "
+        f"{100 * outside:.0f} % of the generated subjects are younger or older than anybody in the reference "
         f"({real.min():.0f} to {real.max():.0f} years); their comparison rests on extrapolation"
     ]

@@ -330,7 +330,8 @@ def _widened(draws: np.ndarray, estimate: float, halves: np.ndarray) -> np.ndarr
 
 def _undefined(estimate: float, share: float) -> str:
     if math.isfinite(estimate):
-        return f"undefined in {share:.0%} of resamples: the reference's own effect is not clear at this n"
+        undefined = f"undefined in {100 * share:.0f} % of resamples"
+        return f"{undefined}: the reference's own effect is not clear at this n"
     return "undefined: the reference's own effect is not larger than its noise at this n"
 
 

@@ -132,7 +132,7 @@ def plan_sample_size(
     what = f"one of {n_structures} structures" if of == "structure" else "head size"
     question = (
         f"a difference of {effect:g} SD in {what} called {right!r} at a margin of {margin:g} SD with "
-        f"{power:.0%} chance"
+        f"{100 * power:.0f} % chance"
     )
     if right == "fail":
         question += f", by the rule of the report (corrected over {n_headlines} headlines" + (
@@ -141,9 +141,11 @@ def plan_sample_size(
     if chance(MOST_SUBJECTS) < power:
         sentence = f"{question}: no number of images is enough"
         if n_reference:
-            sentence += f" with {n_reference} real subjects (at most {chance(MOST_SUBJECTS):.0%})"
+            sentence += (
+                f" with {n_reference} reference subjects (at most {100 * chance(MOST_SUBJECTS):.0f} %)"
+            )
         return {"n_generated": None, "n_reference": n_reference, "verdict": right, "sentence": sentence}
     n = 2 if chance(2) >= power else math.ceil(brentq(lambda n: chance(n) - power, 2, MOST_SUBJECTS))
     real = n_reference or n
-    sentence = f"{question}: {n} images against {real} real subjects"
+    sentence = f"{question}: {n} images against {real} reference subjects"
     return {"n_generated": n, "n_reference": real, "verdict": right, "sentence": sentence}

@@ -54,6 +54,7 @@ def estimate_rows(
     n_null: int | None = None,
     margin: np.ndarray | None = None,
     no_effect: float | None = 0.0,
+    bounds: tuple[float, float] = (-np.inf, np.inf),
 ) -> pd.DataFrame:
     """Return one row per structure: interval, p values, null range, margin, detectable effect and verdict.
 
@@ -75,6 +76,9 @@ def estimate_rows(
         Equivalence margin, symmetric or as edges; adds `p_equivalence` and a verdict per structure.
     no_effect : float or None
         Value without an effect, tested by `p`; None when a test has no meaning.
+    bounds : tuple of float
+        Smallest and largest value that the quantity can have; draws that are moved to the estimate can pass
+        them, the interval does not.
 
     Notes
     -----
@@ -88,7 +92,7 @@ def estimate_rows(
     undefined_share = (~np.isfinite(centred_draws)).mean(axis=0)
     centred_draws[:, undefined_share > MAX_UNDEFINED_SHARE] = np.nan
     tail = (1 - settings.confidence) / 2
-    low, high = column_quantiles(centred_draws, [tail, 1 - tail])
+    low, high = np.clip(column_quantiles(centred_draws, [tail, 1 - tail]), *bounds)
     se = _standard_error(centred_draws)
     table = pd.DataFrame(
         {"structure": list(structures), "estimate": estimate, "ci_low": low, "ci_high": high}
@@ -113,7 +117,7 @@ def estimate_rows(
     table["reason"] = np.where(bad, "undefined on these subjects", "")
     shaky = (undefined_share > MAX_UNDEFINED_SHARE) & ~bad
     table.loc[shaky, "reason"] = [
-        f"undefined in {share:.0%} of resamples" for share in undefined_share[shaky]
+        f"undefined in {100 * share:.0f} % of resamples" for share in undefined_share[shaky]
     ]
     return table.reindex(columns=COLUMNS)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from plausibrain.analysis.conditions import PIECE
 from plausibrain.analysis.evaluate import Headline
-from plausibrain.cohorts.rounding import decimals_for
+from plausibrain.cohorts.rounding import decimals_for, rounded_up
 
 FEW_DIGITS = 3
 MOST_NAMED = 3
@@ -53,7 +53,9 @@ def sentence_of(entry: dict[str, Any], h: Headline, verdict: str, caveat: str) -
     h : Headline
     verdict, caveat : str
     """
-    return f"{_reading(entry, h)} ({_context(entry)}). {_meaning(entry, verdict, caveat)}".strip()
+    reading, context = _reading(entry, h), _context(entry)
+    number = f"{reading[:-1]}; {context})" if reading.endswith(")") else f"{reading} ({context})"
+    return f"{number}. {_meaning(entry, verdict, caveat)}".strip()
 
 
 def _reading(entry: dict[str, Any], h: Headline) -> str:
@@ -105,7 +107,7 @@ def _meaning(entry: dict[str, Any], verdict: str, caveat: str) -> str:
     if caveat:
         return f"Inconclusive: {caveat}."
     n = entry["n_needed"]
-    about = f"; about {n} generated subjects would decide if the estimate holds" if n else ""
+    about = f"; about {rounded_up(n):,} generated subjects would decide if the estimate holds" if n else ""
     if entry["differs"]:
         return f"It differs from the reference, by more or by less than the margin allows{about}."
     return f"The interval includes both acceptable and unacceptable differences{about}."

@@ -160,8 +160,8 @@ def site_statements(samples: Samples, how: SiteModel) -> list[str]:
         most = int(np.argmax(shares))
         statements.append(
             f"the reference comes from {len(reference)} sites, which explain a median of "
-            f"{np.median(shares):.0%} of the variance of comparable subjects (most of {names[most]}: "
-            f"{shares[most]:.0%}); the question is likeness to this reference, and the tables repeat "
+            f"{100 * np.median(shares):.0f} % of the variance of comparable subjects (most of {names[most]}: "
+            f"{100 * shares[most]:.0f} %); the question is likeness to this reference, and the tables repeat "
             "the differences within sites"
         )
         if how != "none":
@@ -169,7 +169,8 @@ def site_statements(samples: Samples, how: SiteModel) -> list[str]:
             levels = np.unique(reference_levels(samples.reference))
             share = float(np.isin(_levels_of_generated(samples), levels).mean())
             statements.append(
-                f"volumes are compared within these sites (site as {model}); {share:.0%} of the generated "
+                f"volumes are compared within these sites (site as {model}); {100 * share:.0f} % of the "
+                "generated "
                 "rows name one of them, the others are compared with the average site"
             )
     if reference and generated and not reference & generated:

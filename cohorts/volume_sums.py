@@ -50,7 +50,7 @@ def implausible_heads(volumes: pd.DataFrame, *, source: str, is_unit_stated: boo
         (reason == "") & (share > _SHARE[1]),
         f"structures add up to more than {_SHARE[1]:g} times the head size",
     )
-    few = f"structures fill less than {_SHARE[0]:.0%} of the head"
+    few = f"structures fill less than {100 * _SHARE[0]:.0f} % of the head"
     return reason.mask((reason == "") & (share < _SHARE[0]), few)
 
 

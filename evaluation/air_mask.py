@@ -98,7 +98,8 @@ def find_air(image: Volume, brain: np.ndarray, *, step: float) -> Air:
     if mask.sum() < max(MIN_AIR_VOXELS, (1 - MAX_CONSTANT) * n_outside):
         share = 1 - mask.sum() / max(n_outside, 1)
         raise MeasurementError(
-            f"{share:.0%} of the {n_outside} background voxels hold nothing but one value, so there is no "
+            f"{100 * share:.0f} % of the {n_outside} background voxels hold nothing but one value, so there "
+            "is no "
             "noise to measure"
         )
     air = Air(image.data, mask, coarse.enlarged(head) | brain, image.voxel_size_mm)
@@ -177,7 +178,7 @@ def _check_scalp(coarse: _Coarse) -> None:
     tissue = float((coarse.data[shell] > level).mean()) if shell.any() else 0.0
     if tissue < LEAST_SCALP:
         raise MeasurementError(
-            f"the image is stripped to the brain: {tissue:.0%} of what lies {SCALP_MM[0]:g} to "
+            f"the image is stripped to the brain: {100 * tissue:.0f} % of what lies {SCALP_MM[0]:g} to "
             f"{SCALP_MM[1]:g} mm from it is as bright as tissue"
         )
 

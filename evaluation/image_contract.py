@@ -52,7 +52,8 @@ def _check_values(data: np.ndarray) -> tuple[str, ...]:
         same = float((centre[1:] == centre[:-1])[inside].mean()) if inside.any() else 0.0
         if same > 0.6:
             return (
-                f"{same:.0%} of neighbouring voxels hold the same whole number; this looks like a label map",
+                f"{100 * same:.0f} % of neighbouring voxels hold the same whole number; this looks like a "
+                "label map",
             )
     return ()
 

@@ -187,7 +187,7 @@ def _zero_level(data: np.ndarray, brain: np.ndarray) -> tuple[float, tuple[str, 
     if negative <= MAX_NEGATIVE:
         return 0.0, ()
     zero = float(np.percentile(data[::2, ::2, ::2], 0.1))
-    return zero, (f"{negative:.0%} of the brain is negative; {zero:.4g} was taken as no signal",)
+    return zero, (f"{100 * negative:.0f} % of the brain is negative; {zero:.4g} was taken as no signal",)
 
 
 def _white_level(data: np.ndarray, white: np.ndarray) -> float:

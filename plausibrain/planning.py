@@ -72,12 +72,13 @@ def plan_defect(
             break
     n_needed = needed(powers, power, trials)
     what = f"{plugin.label} of {severity:g} ({plugin.unit})"
-    shares = ", ".join(f"{share:.0%} at {n}" for n, share in powers.items())
+    shares = ", ".join(f"{100 * share:.0f} % at {n}" for n, share in powers.items())
     # Where the smallest number that is tried suffices, a smaller one might.
     bound = "at most" if n_needed == min(powers) and powers[min(powers)] >= power else "about"
     answer = f"{bound} {n_needed} subjects per cohort" if n_needed else f"more than {max(powers)} per cohort"
     sentence = (
-        f"{what} called 'fail' with {power:.0%} chance: {answer} ({trials} simulated reports each: {shares})"
+        f"{what} called 'fail' with {100 * power:.0f} % chance: {answer} "
+        f"({trials} simulated reports each: {shares})"
     )
     return {"n_generated": n_needed, "n_reference": n_needed, "powers": powers, "sentence": sentence}
 

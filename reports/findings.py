@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from plausibrain.cohorts.rounding import rounded_up
 from plausibrain.reports.formatting import (
     count,
     estimate,
@@ -75,8 +76,17 @@ def answer(card: Mapping[str, Any]) -> str:
 
 
 def _listing(names: list[str]) -> str:
-    """List titles, some of which hold an "and" of their own."""
-    return listing(names) if len(names) < 3 else f"{', '.join(names[:-1])}, and {names[-1]}"
+    """List titles, some of which hold an "and" of their own.
+
+    Examples
+    --------
+    >>> _listing(["regional volumes", "distribution and coverage"])
+    'regional volumes, and distribution and coverage'
+    """
+    plain = len(names) < 3 and not any(" and " in name for name in names)
+    return (
+        listing(names) if plain else ", and ".join([", ".join(names[:-1]), names[-1]]).removeprefix(", and ")
+    )
 
 
 def biases(run: Run) -> list[Finding]:
@@ -167,5 +177,6 @@ def _reason(question: Mapping[str, Any], state: str) -> str:
         )
     sizes = [float(h["n_needed"]) for h in headlines if not is_missing(h.get("n_needed"))]
     if sizes:
-        return f"the intervals are too wide; about {count(max(sizes))} generated subjects would decide"
+        about = count(rounded_up(max(sizes)))
+        return f"the intervals are too wide; about {about} generated subjects would decide"
     return "the intervals include both acceptable and unacceptable values"

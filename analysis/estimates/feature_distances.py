@@ -47,9 +47,8 @@ def _row(pairs: Pairs, plugin: FeatureDistance, name: str) -> pd.DataFrame:
         draws=plugin(_draws(pairs, plugin), name)[:, None],
         null=plugin(pairs.null.first(most), name)[:, None],
         matched=plugin(pairs.matched.first(most), name)[:, None],
-        unit=plugin.unit, no_effect=None,
+        unit=plugin.unit, no_effect=None, bounds=plugin.bounds,
     )  # fmt: skip
-    table[["ci_low", "ci_high"]] = table[["ci_low", "ci_high"]].clip(*plugin.bounds)
     note = caveat(min(n), d) if caveat else ""
     return table.assign(reason=table["reason"].where(table["status"] != "ok", note))
 

@@ -53,7 +53,7 @@ def _near_duplicates(pairs: Pairs, name: str) -> pd.DataFrame:
         draws=share_of_near_duplicates(pairs.bootstrap, name)[:, None],
         null=share_of_near_duplicates(pairs.null, name)[:, None],
         matched=share_of_near_duplicates(pairs.matched, name)[:, None],
-        unit="share", cohort="generated", no_effect=None,
+        unit="share", cohort="generated", no_effect=None, bounds=(0.0, 1.0),
     )  # fmt: skip
 
 
@@ -71,7 +71,7 @@ def _copies(pairs: Pairs, name: str) -> list[pd.DataFrame]:
         table = estimate_rows(
             **common_columns(pairs.full, question=9, analysis="memorisation"), quantity=quantity,
             structures=[name], estimate=share(pairs.full), draws=share(pairs.bootstrap)[:, None],
-            unit="share", cohort="generated", no_effect=CHANCE,
+            unit="share", cohort="generated", no_effect=CHANCE, bounds=(0.0, 1.0),
         )  # fmt: skip
         rows.append(table.assign(reason=counts))
     training_share = len(set(search.generated.row[search.flagged])) / max(n_training, 1)

@@ -85,4 +85,5 @@ def _row(
         **common_columns(pairs.full, question=2, analysis="regions"), quantity=quantity, structures=[""],
         estimate=estimate, draws=draws, null=null, matched=matched, unit=unit, headsize=headsize,
         stratum=stratum, no_effect=0.0 if unit == "SD" else None,
+        bounds=(0.0, 1.0) if unit == "share" else (-np.inf, np.inf),
     )  # fmt: skip

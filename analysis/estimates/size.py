@@ -96,7 +96,7 @@ def _summary(
     return estimate_rows(
         **common_columns(pairs.full, question=2, analysis="size"), quantity=f"{quantity}_{of}",
         structures=[""], estimate=estimate, draws=draws, null=null, matched=matched, unit=unit,
-        headsize=headsize, no_effect=None,
+        headsize=headsize, no_effect=None, bounds=(0.0, 1.0 if unit == "share" else np.inf),
     )  # fmt: skip
 
 

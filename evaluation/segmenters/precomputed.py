@@ -232,6 +232,7 @@ def misplaced(labels: LabelMap, image: Volume) -> tuple[str, ...]:
     if share >= _SMALLEST_OVERLAP:
         return ()
     return (
-        f"{share:.0%} of what is labelled as brain lies on the brain of the image; the label map lies "
+        f"{100 * share:.0f} % of what is labelled as brain lies on the brain of the image; the label map "
+        "lies "
         "elsewhere",
     )

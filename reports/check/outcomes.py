@@ -8,6 +8,7 @@ from typing import Literal
 
 import pandas as pd
 
+from plausibrain.cohorts.rounding import rounded_up
 from plausibrain.reports.baseline_snapshot import Headline, Snapshot
 from plausibrain.reports.check.rules import Rule, Rules
 from plausibrain.reports.compare.equal_n import at_equal_n
@@ -381,13 +382,8 @@ def _more_subjects(change: Interval, run: Headline, tolerance: float, alpha: flo
     if not math.isfinite(n_needed) or n_needed <= run.n_generated:
         return "The estimate lies near the limit: more subjects than now, or a wider tolerance, would decide."
     return (
-        f"About {_round_up(n_needed):,} generated subjects instead of {run.n_generated:,.0f} would decide it "
+        f"About {rounded_up(n_needed):,} generated subjects instead of {run.n_generated:,.0f} would decide "
+        "it "
         "if nothing "
-        "has changed; fewer when they have the metadata rows and seeds of the baseline's."
+        "has changed; fewer with the same metadata rows and seeds as in the baseline."
     )
-
-
-def _round_up(number: float) -> int:
-    """Round up to two significant digits: the estimate is no better than that."""
-    step = 10 ** max(0, math.floor(math.log10(number)) - 1)
-    return math.ceil(number / step) * step

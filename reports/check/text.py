@@ -87,7 +87,7 @@ def _value(row: Row, which: str) -> str:
     text = estimate(h.estimate, h.ci_low, h.ci_high, h.unit)
     aim = f"ideal {number(h.ideal, h.unit)}" if h.better == "closer" else f"{h.better} is better"
     return (
-        f"{_with_unit(text, shown_unit(h.unit))} ({h.ci_level:.0%} interval "
+        f"{_with_unit(text, shown_unit(h.unit))} ({100 * h.ci_level:.0f} % CI "
         f"{interval(h.ci_low, h.ci_high, h.unit)}; "
         f"{aim}; "
         f"{count(h.n_generated)} generated, {count(h.n_reference)} reference subjects)"
@@ -238,8 +238,10 @@ def _how_to_read(result: CheckResult) -> str:
     parts = [
         "*Worse by* is how much further the run is from the ideal than the baseline; a negative number "
         f"is an improvement. *At least* is its lower bound with a one-sided error of {bound:.2g}: the chance "
-        f"of any false fail among {result.n_tests} comparisons stays below {result.alpha:.0%}. *At most* is "
-        f"its upper bound with an error of {result.alpha:.0%}. A number fails when *at least* exceeds "
+        f"of any false fail among {result.n_tests} comparisons stays below {100 * result.alpha:.0f} %. *At "
+        "most* is "
+        f"its upper bound with an error of {100 * result.alpha:.0f} %. A number fails when *at least* "
+        "exceeds "
         "*allowed*, passes when *at most* does not, and is inconclusive otherwise. What a rule only watches "
         "can fail the check but does not hold it up.",
         _escape(result.pairing.sentence),

@@ -80,7 +80,7 @@ def test_the_definition_decides_how_much_of_the_reference_lies_below_the_request
 ) -> None:
     named = describe_design(pairs.full.frame).statements
     assert any(
-        "normalised for head size" in line and "0% of the reference lies below" in line for line in named
+        "normalised for head size" in line and "0 % of the reference lies below" in line for line in named
     )
     as_raw = replace(
         latent_diffusion, subjects=latent_diffusion.subjects.rename(columns={BRAIN_NORMALISED: BRAIN})

@@ -93,7 +93,7 @@ def test_ages_that_the_reference_does_not_cover():
     )
     frame = frame_of(young, old)
     found = describe_design(frame)
-    assert "100% of generated subjects (60 to 85 years)" in found.violations["shared ages"]
+    assert "100 % of generated subjects (60 to 85 years)" in found.violations["shared ages"]
     assert missing_capability("age", frame) == "the two cohorts have hardly any ages in common"
     entries = {h["name"]: h for q in judge(young, old, QUICK)["questions"] for h in q["headlines"]}
     verdicts = {name: h["verdict"] for name, h in entries.items()}
@@ -138,7 +138,7 @@ def test_a_request_states_what_it_is_its_range_and_who_lies_outside_it():
     real = REFERENCE.volumes[VENTRICLES].sum(axis=1)
     said = next(line for line in found.statements if "raw volume of both lateral ventricles" in line)
     assert "requests run from 20 to 60 mL" in said
-    assert f"{(real < 2e4).mean():.0%} of the reference lies below" in said
+    assert f"{100 * (real < 2e4).mean():.0f} % of the reference lies below" in said
 
 
 def test_sexes_coded_the_other_way_round_are_named():

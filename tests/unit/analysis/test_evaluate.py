@@ -189,7 +189,7 @@ def failing(pair: Pair) -> np.ndarray:
 @pytest.mark.parametrize(
     ("function", "reason"),
     [
-        (mostly_undefined, "undefined in 20% of resamples"),
+        (mostly_undefined, "undefined in 20 % of resamples"),
         (failing, "no such thing as a nose"),
         (lambda pair: np.full(pair.n_replicates, np.nan), "not larger than its noise"),
     ],

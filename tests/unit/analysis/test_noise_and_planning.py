@@ -106,13 +106,13 @@ def test_planned_number_is_the_smallest_that_suffices(effect):
     assert plan["verdict"] == ("pass" if effect < 0.2 else "fail")
     assert verdict_power(n, n, margin=0.2, effect=effect, alpha=0.05) >= 0.8
     assert verdict_power(n - 1, n - 1, margin=0.2, effect=effect, alpha=0.05) < 0.8
-    assert f"{n} images against {n} real subjects" in plan["sentence"]
+    assert f"{n} images against {n} reference subjects" in plan["sentence"]
 
 
 def test_too_few_real_subjects_for_any_number_of_images():
     plan = plan_sample_size(margin=0.2, effect=0.0, power=0.8, alpha=0.05, n_reference=100)
     assert plan["n_generated"] is None
-    assert "no number of images is enough with 100 real subjects" in plan["sentence"]
+    assert "no number of images is enough with 100 reference subjects" in plan["sentence"]
 
 
 def test_more_real_subjects_need_fewer_images():

@@ -129,7 +129,7 @@ def test_undefined_draws_are_a_status_not_a_number():
     draws[:40, 2] = np.inf  # 20 %: no interval
     table = rows([1.0, 1.0, 1.0], draws, margin=np.full(3, 0.2), null=draws)
     assert table.status.tolist() == ["ok", "ok", "failed"]
-    assert table.reason[2] == "undefined in 20% of resamples"
+    assert table.reason[2] == "undefined in 20 % of resamples"
     assert np.isfinite(table.ci_low[:2]).all()
     assert table.loc[2, ["ci_low", "ci_high", "p", "p_equivalence"]].isna().all()
     assert table.verdict[2] == ""
@@ -140,6 +140,16 @@ def test_undefined_estimate():
     assert table.status.tolist() == ["failed", "ok"]
     assert table.reason[0] == "undefined on these subjects"
     assert table.verdict.tolist() == ["", "pass"]
+
+
+def test_an_interval_stays_within_what_the_quantity_can_be():
+    draws = np.linspace(0.7, 1.1, 101)[:, None]
+    table = estimate_rows(
+        question=2, analysis="x", quantity="x", structures=[""], estimate=np.array([0.9]), draws=draws,
+        settings=Settings(), unit="share", n=(50, 50), no_effect=None, bounds=(0.0, 1.0),
+    )  # fmt: skip
+    assert table.ci_low[0] == pytest.approx(0.71)
+    assert table.ci_high[0] == 1.0
 
 
 def test_no_effect_none_gives_no_test():

@@ -120,7 +120,7 @@ def test_the_scorecard_says_what_sites_mean():
     assert any("no site in common" in line for line in apart)
     within = Settings(n_resamples=100, n_splits=20, site="random")
     told = describe_design(frame_of(REFERENCE, GENERATED, within)).statements
-    assert any("site as a random effect); 0% of the generated rows" in line for line in told)
+    assert any("site as a random effect); 0 % of the generated rows" in line for line in told)
 
 
 @pytest.mark.parametrize(

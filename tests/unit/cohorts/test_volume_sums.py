@@ -55,7 +55,7 @@ def test_a_row_whose_head_is_smaller_than_its_structures_is_excluded() -> None:
 def test_a_row_whose_structures_are_those_of_another_unit_is_excluded() -> None:
     data = rows()
     data.loc[5, list(names("aseg"))] /= 8  # counted in voxels of 2 mm
-    assert "less than 40% of the head" in split(data).reason[5]
+    assert "less than 40 % of the head" in split(data).reason[5]
 
 
 @pytest.mark.parametrize("factor", [1 / 8, 1 / 1000, 3.0])

@@ -86,7 +86,7 @@ def test_the_smoothed_density_integrates_to_one():
     ("given", "change", "message"),
     [
         ({"air": 4.0}, None, "the image is stripped to the brain"),
-        ({"scalp": True}, None, "100% of the .* background voxels hold nothing but one value"),
+        ({"scalp": True}, None, "100 % of the .* background voxels hold nothing but one value"),
         ({"scalp": True, "air": 0.4}, np.round, "grey values are whole steps of 9.* coarser than the noise"),
     ],
 )

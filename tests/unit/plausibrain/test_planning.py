@@ -22,7 +22,7 @@ def test_climbs_until_the_power_is_clearly_reached(monkeypatch):
     plan = planning.plan_defect("flat_ageing", 0.5, power=0.8, trials=20)
     assert plan["powers"] == {50: 0.5, 100: 0.5, 200: 1.0}, "question 2 is not declared by this defect"
     assert 100 < plan["n_generated"] < 200
-    assert "50% at 100, 100% at 200" in plan["sentence"]
+    assert "50 % at 100, 100 % at 200" in plan["sentence"]
 
 
 def test_a_power_that_is_never_reached(monkeypatch):

@@ -58,9 +58,9 @@ def test_reasons_for_a_missing_verdict_are_kept_apart() -> None:
     rows = [(u.state, u.names, u.reason) for u in unjudged(run_of([], questions))]
     assert rows == [
         ("inconclusive", "Sex differences",
-         "the intervals are too wide; about 1,234 generated subjects would decide"),
+         "the intervals are too wide; about 1,300 generated subjects would decide"),
         ("not judged", "Ageing effects", "ages do not overlap"),
-        ("not measured", "Image quality and Memorisation and diversity", "needs images"),
+        ("not measured", "Image quality, and Memorisation and diversity", "needs images"),
     ]  # fmt: skip
 
 

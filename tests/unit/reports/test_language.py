@@ -26,6 +26,16 @@ TEMPLATES = sorted((ROOT / "reports" / "templates").glob("*"))
 SOURCES = [*sorted((ROOT / "reports").rglob("*.py")), ROOT / "plausibrain" / "cli.py"]
 
 
+def _texts(path: Path) -> Iterator[ast.expr]:
+    """Yield constants of text and f-strings, without docstrings."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    statements = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree):
+        is_text = isinstance(node, ast.Constant) and isinstance(node.value, str)
+        if (is_text or isinstance(node, ast.JoinedStr)) and id(node) not in statements:
+            yield node
+
+
 def _strings(path: Path) -> Iterator[str]:
     tree = ast.parse(path.read_text(encoding="utf-8"))
     kinds = (ast.Module, ast.ClassDef, ast.FunctionDef)
@@ -45,6 +55,36 @@ def test_templates_and_documentation_use_the_words_of_the_glossary(path: Path) -
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_texts_of_pages_use_the_words_of_the_glossary(path: Path) -> None:
     assert not [text for text in _strings(path) if OLD.search(text)]
+
+
+#: A percentage without its space; tables of audits and the progress bar, which have no room for it, aside.
+CLOSE_PERCENT = re.compile(r"(?<!CI95)(?<=\d)%(?!\w)|:\.\d%\}")
+FLOORS = ("plausibrain", "analysis", "cohorts", "evaluation", "generation", "reports")
+NARROW = {"reports/audit.py", "plausibrain/progress.py"}
+SENTENCES = [
+    path
+    for floor in FLOORS
+    for path in sorted(
+        (ROOT / floor).glob("*.py") if floor == "plausibrain" else (ROOT / floor).rglob("*.py")
+    )
+    if str(path.relative_to(ROOT)) not in NARROW
+]
+
+
+def test_a_percentage_has_a_space() -> None:
+    assert len(SENTENCES) > 200
+    close = [
+        f"{path.relative_to(ROOT)}: {part}"
+        for path in SENTENCES
+        for part in (ast.unparse(node) for node in _texts(path))
+        if CLOSE_PERCENT.search(part)
+    ]
+    assert close == []
+
+
+@pytest.mark.parametrize(("text", "close"), [("f'{x:.0%}'", True), ("'95% CI'", True), ("'95 % CI'", False)])
+def test_a_close_percentage_is_found(text: str, *, close: bool) -> None:
+    assert bool(CLOSE_PERCENT.search(text)) is close
 
 
 @pytest.mark.parametrize("word", ["real people", "twins", "told", "cannot tell", "the whole instrument"])

@@ -206,3 +206,9 @@ def test_a_scorecard_without_optional_fields_has_a_page(run_folder: Path, tmp_pa
 def test_no_run_folder_is_a_clear_error(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="expected a run folder"):
         write_report(tmp_path / "nowhere")
+
+
+def test_no_stop_follows_a_stop_in_the_references(html: str) -> None:
+    items = re.findall(r'<li id="ref-\d+">([^<]*)', html)
+    assert any(" et al. " in item for item in items)
+    assert not [item for item in items if ".." in item]
