@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic_core import ErrorDetails
 
 from plausibrain.analysis.settings import Settings
 from plausibrain.cohorts.cohort import Cohort, read_cohort
@@ -114,7 +115,8 @@ class Source(BaseModel):
         try:
             return read_cohort(**self.model_dump(exclude={"segmenter_options", "import_as"}))
         except DataError as error:
-            raise DataError(f"{error}{_how_to_give(str(error), role)}") from error
+            how = _how_to_give(str(error), role)
+            raise DataError(f"{str(error).rstrip('.') if how else error}{how}") from error
 
     def _plan(self, options: ImportAs) -> Cohort:
         """Return the cohort that an import would make, with the images as they are."""
@@ -165,6 +167,15 @@ class Generator(BaseModel):
     n: int | None = Field(None, ge=1)
     seed: int = Field(0, ge=0, lt=2**53)
     options: dict[str, str] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _one_number_of_images(self) -> "Generator":
+        if self.conditions is not None and self.n is not None:
+            raise ValueError(
+                f"give either a table of conditions ({self.conditions}), with one image per row, or a number "
+                f"of images ({self.n})"
+            )
+        return self
 
 
 class ImageSettings(BaseModel):
@@ -269,7 +280,7 @@ def _how_to_give(message: str, role: str) -> str:
                 option in PER_COHORT_FLAGS: f"--{role}-{flag} or ",
                 option in SHARED_FLAGS: f"--{flag} or ",
             }
-            return f". Give {option} as {place.get(True, '')}{option} under {role} in a YAML file"
+            return f". Give it as {place.get(True, '')}{option} under {role} in a YAML file"
     return ""
 
 
@@ -330,8 +341,11 @@ def _resolve(content: Any, fields: tuple[str, ...], folder: Path) -> None:
 
 def describe(error: ValidationError) -> str:
     """Return what is wrong with every field, in one line each."""
-    return "; ".join(
-        f"{'.'.join(str(part) for part in e['loc']) or 'settings'}: {e['msg'].lower()} "
-        f"(got {shown(e['input'])})"
-        for e in error.errors(include_url=False)
-    )
+    return "; ".join(_described(e) for e in error.errors(include_url=False))
+
+
+def _described(error: ErrorDetails) -> str:
+    place = ".".join(str(part) for part in error["loc"])
+    if error["type"] == "value_error" and isinstance(error["input"], dict):  # fields that exclude each other
+        return str(error["ctx"]["error"])
+    return f"{place or 'settings'}: {error['msg'].lower()} (got {shown(error['input'])})"

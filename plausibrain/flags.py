@@ -17,6 +17,11 @@ from plausibrain.config import RunConfig, describe, read_config
 
 #: Largest memory of a process that segments a head at 1 mm, with room to spare.
 IMAGE_MEMORY_GB = 5.0
+#: Field of a generator -> its flag.
+GENERATOR_FLAGS = {
+    "checkpoint": "--checkpoint", "conditions": "--conditions", "n": "--n-images",
+    "options": "--generator-option",
+}  # fmt: skip
 
 
 def config_from_flags(
@@ -43,6 +48,9 @@ def config_from_flags(
     if sampling or base.get("generator"):
         seed = _set_values({"seed": settings.get("seed")})
         base["generator"] = (base.get("generator") or {}) | seed | sampling
+        if "model" not in base["generator"]:
+            flag = GENERATOR_FLAGS[next(iter(sampling))]
+            raise DataError(f"{flag} goes with --generator MODEL, a model that samples the generated cohort")
     roles = ("reference",) if base.get("generator") else ("reference", "generated")
     for role, flags in sources.items():
         if role not in roles and not flags.get("path") and not base.get(role):
@@ -146,6 +154,8 @@ def ranges_of(pairs: Iterable[str]) -> dict[str, tuple[float, ...]]:
 
 def read_noise(path: Path) -> dict[str, float]:
     """Return noise per structure, in standard deviations between subjects, from a table of `write_noise`."""
+    if not path.is_file():
+        raise DataError(f"{path}: no such file; `plausibrain noise` writes a table of measurement noise")
     table = read_table(path, NOISE)
     pairs = zip(table["structure"].astype(str), table["noise_sd"].astype(float), strict=True)
     return {structure: value for structure, value in pairs if math.isfinite(value)}

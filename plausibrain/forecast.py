@@ -17,7 +17,7 @@ from typing import Any
 
 from plausibrain.cohorts.cohort import Cohort
 from plausibrain.cohorts.volumes import read_volume
-from plausibrain.config import RunConfig, Source
+from plausibrain.config import Generator, RunConfig, Source
 from plausibrain.progress import clock
 
 COARSE_MM3 = 8.0
@@ -124,10 +124,12 @@ def _steps(config: RunConfig) -> Iterator[Step]:
     roles = [("reference", config.reference, reference)]
     if config.generated is not None:
         roles.append(("generated", config.generated, config.generated.read("generated")))
-    if config.training is not None:
-        roles.append(("training", config.training, config.training.read("training")))
+    for role in ("training", "independent"):
+        source = getattr(config, role)
+        if source is not None:
+            roles.append((role, source, source.read(role)))
     if config.generator is not None:
-        n = config.generator.n or len(reference)
+        n = _n_sampled(config.generator, len(reference))
         yield Step(f"sample with {config.generator.model}", n, n * SAMPLE_SECONDS, n * SAMPLED_BYTES)
         yield from _measuring("generated", config.reference, n, 1.0)
     for role, source, cohort in roles:
@@ -136,6 +138,16 @@ def _steps(config: RunConfig) -> Iterator[Step]:
             yield from _measuring(role, source, todo, _fineness(cohort), measured=len(cohort.included))
     share = config.settings.n_resamples / 2000
     yield Step("analyse and report", 0, ANALYSIS_SECONDS * max(share, 0.25), REPORT_BYTES)
+
+
+def _n_sampled(generator: Generator, n_reference: int) -> int:
+    """Return how many images a model will sample; model, checkpoint and table of conditions are read."""
+    from plausibrain.generator_run import requested_table
+    from plausibrain.models import load_model
+
+    model = load_model(generator.model, generator.checkpoint, generator.options, device="cpu")
+    table = requested_table(model, generator)
+    return len(table) if table is not None else generator.n or n_reference
 
 
 def _measuring(

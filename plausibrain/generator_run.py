@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from plausibrain.cohorts.bids import label_path
 from plausibrain.cohorts.cohort import Cohort
@@ -55,7 +56,11 @@ def sample_and_measure(
     """
     model = load_model(generator.model, generator.checkpoint, generator.options, device=device)
     segmenter = config.reference.segmenter or segmenter_for(model.grid)
-    source = config.reference.read("reference")
+    table = requested_table(model, generator)  # all that can be wrong is read before anything is segmented
+    roles = ("reference", "training", "independent")
+    chosen = {role: getattr(config, role) for role in roles}
+    sources = {role: one.read(role) for role, one in chosen.items() if one is not None}
+    source = sources["reference"]
 
     options = config.reference.segmenter_options or None
     measure = partial(
@@ -70,17 +75,15 @@ def sample_and_measure(
 
     reference = to_grid(source, "reference")
     subjects = source if source.volumes is not None or source.images is None else reference
-    images = _sample(model, generator, subjects, config.out / "generated", progress)
+    if table is None:
+        table = _subjects_of(subjects, model, generator)
+    images = _sample(model, generator, table, config.out / "generated", progress)
     place = config.out / "segmented" / "generated"
     cohorts = {
         "reference": reference,
         "generated": measure(images, place, segmenter=segmenter),
     }
-    if config.training is not None:
-        cohorts["training"] = to_grid(config.training.read("training"), "training")
-    if config.independent is not None:
-        cohorts["independent"] = to_grid(config.independent.read("independent"), "independent")
-    return cohorts
+    return cohorts | {role: to_grid(one, role) for role, one in sources.items() if role != "reference"}
 
 
 def segmenter_for(grid: ImageGrid) -> str:
@@ -115,16 +118,27 @@ def on_grid(
     return measure(on_its_grid, out / "segmented" / role, segmenter=segmenter)
 
 
-def _sample(
-    model: Model, generator: Generator, cohort: Cohort, out: Path, progress: Progress | None
-) -> Cohort:
-    if generator.conditions is not None:
-        texts = getattr(model, "columns", ())
-        rows = read_conditions(generator.conditions, model.conditions, texts=texts)
-    else:
-        subjects = reference_conditions(cohort, brain=brain_column(model.conditions))
-        rows = conditions_resampled(subjects, n=generator.n or len(subjects), seed=generator.seed)
+def requested_table(model: Model, generator: Generator) -> pd.DataFrame | None:
+    """Return the table of conditions that a run names, or None where subjects of the reference are requested.
 
+    Raises
+    ------
+    DataError
+        When the table is missing or broken.
+    """
+    if generator.conditions is None:
+        return None
+    return read_conditions(generator.conditions, model.conditions, texts=getattr(model, "columns", ()))
+
+
+def _subjects_of(cohort: Cohort, model: Model, generator: Generator) -> pd.DataFrame:
+    subjects = reference_conditions(cohort, brain=brain_column(model.conditions))
+    return conditions_resampled(subjects, n=generator.n or len(subjects), seed=generator.seed)
+
+
+def _sample(
+    model: Model, generator: Generator, rows: pd.DataFrame, out: Path, progress: Progress | None
+) -> Cohort:
     def tell(n_done: int, of: int) -> None:
         if progress is not None:
             progress("sampling images", n_done, of)

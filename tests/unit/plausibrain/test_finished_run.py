@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -85,6 +86,32 @@ def test_a_forecast_grows_with_the_images_to_sample(config: RunConfig) -> None:
     assert few.steps[0].images == 20
     assert many.seconds - ANALYSIS_SECONDS == pytest.approx(10 * (few.seconds - ANALYSIS_SECONDS))
     assert many.as_dict()["bytes"] == many.bytes > few.bytes
+
+
+@pytest.mark.parametrize(
+    ("fields", "match"),
+    [
+        ({"generator": {"model": "nobody"}}, "nobody"),
+        ({"generator": {"model": "ldm", "checkpoint": "missing"}}, "missing"),
+        ({"generator": {"model": "ldm", "conditions": "missing.tsv"}}, r"missing\.tsv"),
+        ({"independent": {"path": "missing.csv"}}, r"missing\.csv"),
+    ],
+)
+def test_a_forecast_reads_all_that_the_run_will_read(
+    fields: dict[str, Any], match: str, config: RunConfig
+) -> None:
+    others = {"generated": None} if "generator" in fields else {}
+    planned = RunConfig.model_validate(config.model_dump() | others | fields)
+    with pytest.raises(DataError, match=match):
+        forecast(planned, n_processes=1)
+
+
+def test_a_forecast_counts_the_rows_of_the_table_of_conditions(config: RunConfig, tmp_path: Path) -> None:
+    rows = pd.DataFrame({"participant_id": list("abc"), "age": 50.0, "sex": "F"})
+    rows.to_csv(tmp_path / "table.tsv", sep="\t", index=False)
+    generator = {"model": "ldm", "conditions": tmp_path / "table.tsv"}
+    planned = RunConfig.model_validate(config.model_dump() | {"generated": None, "generator": generator})
+    assert forecast(planned, n_processes=1).steps[0].images == 3
 
 
 def test_a_run_with_a_generator_may_be_repeated(config: RunConfig) -> None:

@@ -131,6 +131,32 @@ def test_a_table_says_whom_to_draw(drawn, tmp_path, known_truth):
     assert [round(float(read_volume(image).data.max()), 4) for image in generated.images] == [0.2, 0.3]
 
 
+@pytest.mark.parametrize("wrong", ["conditions", "training", "independent"])
+def test_what_cannot_be_read_is_told_before_anything_is_segmented(wrong, drawn, tmp_path, known_truth):
+    missing = tmp_path / "missing.tsv"
+    generator = Generator(model="copier", conditions=missing if wrong == "conditions" else None)
+    others = {} if wrong == "conditions" else {wrong: Source(path=missing)}
+    config = RunConfig(reference=Source(path=drawn), generator=generator, out=tmp_path / "run", **others)
+    with pytest.raises(DataError, match=r"missing\.tsv"):
+        sample_and_measure(config, generator)
+    assert known_truth == []
+
+
+@pytest.mark.parametrize(
+    ("sampling", "match"),
+    [
+        ({"checkpoint": Path("c")}, "--checkpoint goes with --generator"),
+        ({"n": 20}, "--n-images goes with --generator"),
+        ({"options": {"a": "b"}}, "--generator-option goes with --generator"),
+        ({"model": "ldm", "n": 20, "conditions": Path("t.tsv")}, r"^give either a table of conditions \(t"),
+    ],
+)
+def test_flags_of_a_generator_that_do_not_go_together(sampling, match, tmp_path):
+    sources = {"reference": {"path": tmp_path}, "generated": {}}
+    with pytest.raises(DataError, match=match):
+        config_from_flags(None, sources, {}, out=tmp_path, name=None, noise=None, generator=sampling)
+
+
 def test_images_without_labels_are_segmented_before_they_are_moved(drawn, tmp_path, known_truth, monkeypatch):
     bare = replace(read_cohort(drawn), images=(drawn / "elsewhere_T1w.nii.gz",) * N)
     tables = []
