@@ -6,7 +6,7 @@ brains. What moves it: resolution along thick slices, strong pathology that no l
 away by skull-stripping. TIV is the sum of all
 structures, fluid around the brain included as far as the stripping left it: for a whole head what lies inside
 deepbet's mask, for an image that came stripped what the other program kept. How well it does against manual
-labels stands in ``docs/segmenter.md``.
+labels stands in ``docs/segmenter.md``. At 1 mm a bent tone is undone first (`plausibrain.evaluation.tone`).
 """
 
 import hashlib
@@ -48,6 +48,8 @@ from plausibrain.evaluation.posteriors import (
 from plausibrain.evaluation.quality_score import quality_features
 from plausibrain.evaluation.segmentation import SEGMENTERS, Segmentation, check_segmentation
 from plausibrain.evaluation.stripping import rule_version, strip
+from plausibrain.evaluation.tone import rule_version as tone_version
+from plausibrain.evaluation.tone import with_usual_tone
 from plausibrain.evaluation.working_grid import WorkingImage, make_working_image, sample_on, winning_channel
 
 NAME = "synthseg_style"
@@ -62,8 +64,9 @@ QUALITY_FILES = {1: "synthseg_style_1mm_qc.json", 2: "synthseg_style_2mm_qc.json
     label="plausibrain's network (domain randomisation, 1 mm)",
     source=("Billot2023", "Desikan2006"),
     methods="Regional volumes come from the built-in segmentation network, which was trained by domain "
-    "randomisation as proposed for SynthSeg [@Billot2023]; the cortex is divided into the parcels of Desikan "
-    "and Killiany [@Desikan2006] by an atlas.",
+    "randomisation as proposed for SynthSeg [@Billot2023]. Where cortex and ventricles agree that the grey "
+    "scale of an image is bent, a power of the grey values undoes that first. The cortex is divided into the "
+    "parcels of Desikan and Killiany [@Desikan2006] by an atlas.",
 )
 def synthseg_style(image: Volume, *, device: str = "cpu", parcels: bool = True) -> Segmentation:
     """Segment an image into 32 structures with the network shipped in this package.
@@ -118,12 +121,17 @@ def segment_brain(
     working = make_working_image(brain.image)
     if answer_mm == 2:
         working = with_even_sides(working)
-    data = torch.from_numpy(working.data).to(device)
-    voxel_mm3 = working.voxel_mm3 * answer_mm**3
+    toned, tone_facts = _toned(working, image, answer_mm, device)
     raw, both = predict_both_ways(
-        load_network(device), data, voxel_mm3, fine=answer_mm == 1, shifts=boundary_shifts(answer_mm)
+        load_network(device),
+        torch.from_numpy(toned.data).to(device),
+        working.voxel_mm3 * answer_mm**3,
+        fine=answer_mm == 1,
+        shifts=boundary_shifts(answer_mm),
     )
+    data = torch.from_numpy(working.data).to(device)
     posteriors, facts = keep_largest(raw)
+    facts |= tone_facts
     grid = working.affine if answer_mm == 1 else halved(working.affine)
     labels, (features, _), volumes = run_parts(
         lambda: LabelMap(
@@ -143,6 +151,18 @@ def segment_brain(
     own_version = version(answer_mm, parcels=parcels)
     result = Segmentation(labels, volumes, qc, facts, name, own_version, reasons=brain.reasons)
     return check_segmentation(result, structures, image), brain.image
+
+
+def _toned(
+    working: WorkingImage, image: Volume, answer_mm: int, device: str
+) -> tuple[WorkingImage, dict[str, float]]:
+    """Return the image as the network shall see it, and what was done to its tone; at 2 mm nothing is."""
+    if answer_mm == 2:
+        return working, {}
+    toned, power = with_usual_tone(
+        working, load_network(device), voxel_size_mm=image.voxel_size_mm, device=device
+    )
+    return toned, {"tone_power": power}
 
 
 def with_even_sides(working: WorkingImage) -> WorkingImage:
@@ -264,13 +284,14 @@ def version(answer_mm: int = 1, *, parcels: bool | None = None) -> str:
 
 @cache
 def network_version(answer_mm: int = 1) -> str:
-    """Return the same of labels and volumes of structures alone: weights, lines and stripping."""
+    """Return the same of labels and volumes of structures alone: weights, lines, stripping and tone."""
     return hashlib.sha256(b"".join(_network_content(answer_mm))).hexdigest()[:12]
 
 
 def _network_content(answer_mm: int) -> list[bytes]:
     names = (_WEIGHTS, BOUNDARY_FILE, QUALITY_FILES[answer_mm])
-    return [*(_resource(name).read_bytes() for name in names), rule_version().encode()]
+    rules = (rule_version(), tone_version()) if answer_mm == 1 else (rule_version(),)
+    return [*(_resource(name).read_bytes() for name in names), *(rule.encode() for rule in rules)]
 
 
 @cache
