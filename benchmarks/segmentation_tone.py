@@ -94,12 +94,13 @@ def tone_section(scans: Sequence[ScanSource], store: Store) -> list[str]:
     table = pd.DataFrame(rows, columns=["change", "scan", "region", "percent", "flagged"])
     lines = [
         "## Tone, rotation, resolution", "",
-        f"Stripped scans of 1 mm (n = {len(scans)}), changed without touching their anatomy. Mean change of volume in %, left and right summed; goal: within {GOAL_PERCENT:.0f} %.", "",
+        f"Stripped scans of 1 mm (n = {len(scans)}), changed without touching their anatomy. Mean change of volume in %, left and right summed, and the largest of a scan in parentheses; goal: a mean within {GOAL_PERCENT:.0f} %.", "",
         "| change | " + " | ".join(LARGE) + " | flagged |", "|---|" + "---|" * (len(LARGE) + 1),
     ]  # fmt: skip
     for change, part in table.groupby("change", sort=False):
-        means = part.groupby("region", sort=False)["percent"].mean()
+        changes = part.groupby("region", sort=False)["percent"]
+        means, largest = changes.mean(), changes.agg(lambda x: x.abs().max())
         n_flagged = int(part.groupby("scan")["flagged"].first().sum())
-        cells = " | ".join(f"{means[region]:+.1f}" for region in LARGE)
+        cells = " | ".join(f"{means[region]:+.1f} ({largest[region]:.1f})" for region in LARGE)
         lines.append(f"| {change} | {cells} | {n_flagged} of {len(scans)} |")
     return [*lines, ""]

@@ -18,6 +18,7 @@ import pandas as pd
 from benchmarks.implausible_images import battery_section, sound_sets, tested_manual_scans
 from benchmarks.machine import stamp
 from benchmarks.segmentation_age import age_section
+from benchmarks.segmentation_cortex import cortex_section
 from benchmarks.segmentation_protocol import (
     ceiling_lines,
     compare_volumes,
@@ -136,7 +137,11 @@ def manual_section(data: Path, store: Store) -> list[str]:
         "|---|---|---|---|---|---|---|---|",
         *_structure_lines(table),
     ]  # fmt: skip
-    return [*lines, "", *retest_section(results), *quality_section(scans), *protocol_section(data, scans)]
+    references = {scan.name: count_volumes(scan.reference) for scan in scans}
+    return [
+        *lines, "", *retest_section(results, references), *quality_section(scans), *protocol_section(data, scans),
+        *cortex_section(data, [scan.name for scan in scans], store),
+    ]  # fmt: skip
 
 
 def _structure_lines(table: pd.DataFrame) -> list[str]:
@@ -194,21 +199,37 @@ def ceiling_section(data: Path, store: Store) -> list[str]:
     return [*CEILING.splitlines(), "", *ceiling_lines(corrected_dice(pd.concat(curves)), TARGETS)]
 
 
-def retest_section(results: Mapping[str, Segmentation]) -> list[str]:
-    """Return the section on the two subjects scanned twice."""
+def retest_section(
+    results: Mapping[str, Segmentation], references: Mapping[str, Mapping[str, float]]
+) -> list[str]:
+    """Return the section on the two subjects scanned twice, with what the manual labels say of both scans.
+
+    Parameters
+    ----------
+    results : mapping of str to Segmentation
+    references : mapping of str to mapping
+        Manual volumes, mm3, by scan and structure.
+    """
     lines = [
         "## Two subjects scanned twice", "",
-        "Difference of soft volumes in % of their mean, left and right summed. Goal: at most 3 % above 3 mL.", "",
-        "| structure | " + " | ".join(f"{a} and {b}" for a, b in RETEST) + " | mL | reached |",
-        "|---|" + "---|" * (len(RETEST) + 2),
+        "Second scan minus first, in % of their mean, left and right summed: our soft volumes, and the manual labels of the same two scans. "
+        "Goal for ours: at most 3 % above 3 mL. What both find in the same direction may have changed between the visits.", "",
+        "| structure | " + " | ".join(f"{a} to {b} | manual" for a, b in RETEST) + " | mL | reached |",
+        "|---|" + "---|" * (2 * len(RETEST) + 2),
     ]  # fmt: skip
     for region in [*dict.fromkeys(region_of(name) for name in names("aseg")), TIV]:
         members = [n for n in (*names("aseg"), TIV) if region_of(n) == region]
         pairs = [[sum(results[s].volumes[n] for n in members) for s in pair] for pair in RETEST]
-        percents = [200 * abs(a - b) / max(a + b, 1e-9) for a, b in pairs]
+        manual = [[sum(references[s].get(n, 0.0) for n in members) for s in pair] for pair in RETEST]
+        percents, by_hand = ([200 * (b - a) / max(a + b, 1e-9) for a, b in both] for both in (pairs, manual))
         size = np.mean(pairs) / 1000
-        reached = "" if size < 3 else "yes" if max(percents) <= 3 else "no"
-        lines.append(f"| {region} | {' | '.join(f'{p:.1f}' for p in percents)} | {size:.1f} | {reached} |")
+        reached = "" if size < 3 else "yes" if max(map(abs, percents)) <= 3 else "no"
+        labelled = region not in (TIV, "CSF")
+        cells = [
+            f"{p:+.1f} | {h:+.1f}" if labelled else f"{p:+.1f} | "
+            for p, h in zip(percents, by_hand, strict=True)
+        ]
+        lines.append(f"| {region} | {' | '.join(cells)} | {size:.1f} | {reached} |")
     return [*lines, ""]
 
 
@@ -278,7 +299,13 @@ def heads_section(data: Path, store: Store) -> list[str]:
 
 #: Parts of the page, and how the headings of each begin.
 PARTS = {
-    "manual": ("Against manual labels", "Two subjects", "Does the quality score", "How much of the error"),
+    "manual": (
+        "Against manual labels",
+        "Two subjects",
+        "Does the quality score",
+        "How much of the error",
+        "Does the cortex",
+    ),
     "age": ("Age",),
     "heads": ("Whole heads",),
     "tone": ("Tone, rotation, resolution",),
@@ -297,7 +324,7 @@ def make_part(part: str, data: Path, store: Store) -> list[str]:
     if part == "heads":
         return heads_section(data, store)
     if part == "tone":
-        return tone_section(file_sources("OASIS", tested_manual_scans(data)[:1]), store)
+        return tone_section(file_sources("OASIS", tested_manual_scans(data)[:4]), store)
     if part == "battery":
         return battery_section(data, store)
     return speed_section(data) if part == "speed" else ceiling_section(data, store)
