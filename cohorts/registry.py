@@ -197,7 +197,7 @@ class Registry(Generic[AnyPlugin]):
 
     def __getitem__(self, name: str) -> AnyPlugin:
         if name not in self._plugins:
-            raise DataError(f"no {self.kind} plug-in is called {name!r}; {self._suggestion(name)}")
+            raise DataError(f"there is no {name!r} among the {self.kind}; {self._suggestion(name)}")
         return self._plugins[name]
 
     def __iter__(self) -> Iterator[AnyPlugin]:

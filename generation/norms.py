@@ -110,11 +110,12 @@ def draw_subjects(
     DataError
         If n is negative, the ages are not in order or the balance is no probability.
     """
-    if n < 0 or not 0 <= age[0] <= age[1] or not 0.0 <= sex_balance <= 1.0:
-        raise DataError(
-            f"expected n >= 0, 0 <= youngest <= oldest and 0 <= sex_balance <= 1, got n={n}, age={age}, "
-            f"sex_balance={sex_balance}; correct the argument"
-        )
+    if n < 0:
+        raise DataError(f"expected at least 0 subjects, got {n}")
+    if not 0 <= age[0] <= age[1]:
+        raise DataError(f"expected a youngest age up to the oldest, got {age[0]:g} to {age[1]:g} years")
+    if not 0.0 <= sex_balance <= 1.0:
+        raise DataError(f"expected a chance of being male from 0 to 1, got {sex_balance:g}")
     uniform = np.array([subject_rng(seed, i, SUBJECTS_STREAM).random(2) for i in range(n)]).reshape(n, 2)
     names = [f"sub-{i:05d}" for i in range(n)]
     years = np.round(age[0] + (age[1] - age[0]) * uniform[:, 0], 1)

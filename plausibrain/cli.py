@@ -3,13 +3,14 @@
 import json
 import sys
 import traceback
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
 
-from plausibrain.cohorts.errors import PlausibrainError
+from plausibrain.cohorts.errors import DataError, PlausibrainError
 from plausibrain.help_layout import GroupedHelp
 from plausibrain.output_paths import writable_file, writable_folder
 
@@ -91,6 +92,13 @@ def _options(
 def _was_given(context: typer.Context, name: str) -> bool:
     source = context.get_parameter_source(name)
     return source is not None and source.name == "COMMANDLINE"
+
+
+def _refuse(context: typer.Context, names: Sequence[str], rule: str) -> None:
+    """Refuse options that were given and that would be ignored."""
+    flags = [f"--{name.replace('_', '-')}" for name in names if _was_given(context, name)]
+    if flags:
+        raise DataError(f"{' and '.join(flags)} {'goes' if len(flags) == 1 else 'go'} with {rule}")
 
 
 def _show(as_json: bool, line: str, **facts: Any) -> None:  # noqa: FBT001 - the flag of every command
@@ -439,6 +447,12 @@ def generate(
             )  # fmt: skip
         _show(as_json, str(out), cohort=out, model=model)
         return
+    if conditions is not None:
+        _refuse(context, ["n", "youngest", "oldest"], "subjects of the norms, not with --conditions")
+    if defect is None:
+        _refuse(context, ["severity"], "--defect NAME")
+    elif not _was_given(context, "severity"):
+        raise DataError(f"--defect {defect} goes with --severity, its size; see `plausibrain metrics`")
     refuse_options(
         {"--checkpoint": checkpoint, "--share": share, "--option": option, "--new-seeds": new_seeds}
     )
@@ -453,6 +467,7 @@ def generate(
 
 @app.command()
 def conditions(
+    context: typer.Context,
     *,
     like: Annotated[Path, typer.Option(help="Reference cohort whose subjects the table is modelled on.")],
     out: Annotated[
@@ -484,6 +499,10 @@ def conditions(
     """Write a table of conditions to request; the same table and seeds serve several models."""
     from plausibrain.conditions_table import write_conditions
 
+    if not sweep:
+        _refuse(context, ["levels", "beyond", "sex"], "--sweep CONDITION")
+    if not balanced:
+        _refuse(context, ["youngest", "oldest"], "--balanced")
     line = write_conditions(
         like, out, n=n, seed=seed, normalised=normalised, resample=resample, balanced=balanced,
         sweep=sweep or (), levels=levels, beyond=beyond, ages=(youngest, oldest), sex=sex,
@@ -494,6 +513,7 @@ def conditions(
 
 @app.command()
 def sweep(
+    context: typer.Context,
     *,
     out: Out,
     condition: Annotated[str, typer.Option(help="What varies: age, ventricle or brain.")],
@@ -523,6 +543,8 @@ def sweep(
     from plausibrain.progress import progress_bar
     from plausibrain.sweep import SEXES, SweepPlan, run_sweep
 
+    if values:
+        _refuse(context, ["levels", "beyond"], "a range, not with --values")
     plan = SweepPlan(
         condition, numbers(values, "--values"), levels, beyond, (sex,) if sex else SEXES, repeats, seed
     )
@@ -859,6 +881,7 @@ def _tell(line: str) -> None:
 
 @app.command()
 def audit(
+    context: typer.Context,
     *,
     out: Out = Path("audit"),
     n: Annotated[
@@ -878,6 +901,11 @@ def audit(
     as_json: AsJson = False,
 ) -> None:
     """Inject known defects, count which verdicts see them, and count false alarms without a defect."""
+    if images:
+        of_tables = ["replicates", "null_replicates", "resamples", "splits", "workers"]
+        _refuse(context, of_tables, "an audit of tables, not with --images")
+    else:
+        _refuse(context, ["seed"], "--images")
     from plausibrain.audit import audit_to_page
     from plausibrain.image_audit import run_image_audit
     from plausibrain.progress import progress_bar
@@ -895,6 +923,7 @@ def audit(
 
 @app.command()
 def plan(
+    context: typer.Context,
     *,
     margin: Annotated[float, typer.Option(min=0.01, help="Equivalence margin, standard deviations.")] = 0.2,
     effect: Annotated[
@@ -921,6 +950,11 @@ def plan(
     as_json: AsJson = False,
 ) -> None:
     """Say how many images a verdict needs, by the rule of the report, before any are generated."""
+    if defect is None:
+        _refuse(context, ["severity", "trials"], "--defect NAME")
+    else:
+        of_formula = ["margin", "effect", "n_reference", "of", "n_structures"]
+        _refuse(context, of_formula, "a plan by formula, not with --defect")
     from plausibrain.analysis.planning import check_of, plan_sample_size
 
     if defect is not None:

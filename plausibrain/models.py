@@ -153,7 +153,7 @@ def sample_model(
 
     require_model(model)
     if conditions is None:
-        raise DataError("say with --conditions whom to draw: a table of subjects, or a cohort folder")
+        raise DataError("say with --conditions which subjects to sample: a table, or a cohort folder")
     if (n_workers := workers_elsewhere()) and not share:
         arguments = {
             "model": model, "checkpoint": checkpoint, "conditions": conditions, "seed": seed,

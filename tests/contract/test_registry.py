@@ -131,7 +131,7 @@ def test_labels_that_make_no_sense_are_refused(label, message):
 
 def test_an_unknown_name_gets_a_suggestion():
     shapes = Registry("shapes")
-    with pytest.raises(DataError, match="no shapes plug-in is called 'area'; known: none"):
+    with pytest.raises(DataError, match="there is no 'area' among the shapes; known: none"):
         shapes["area"]
 
     @shapes.register(label="Area")

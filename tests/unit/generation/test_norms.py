@@ -120,10 +120,15 @@ def test_expected_volume_by_hand():
 
 
 @pytest.mark.parametrize(
-    "arguments", [{"n": -1}, {"n": 2, "age": (50.0, 40.0)}, {"n": 2, "sex_balance": 1.5}]
+    ("arguments", "match"),
+    [
+        ({"n": -1}, "at least 0 subjects, got -1"),
+        ({"n": 2, "age": (50.0, 40.0)}, "youngest age up to the oldest, got 50 to 40 years"),
+        ({"n": 2, "sex_balance": 1.5}, "from 0 to 1, got 1.5"),
+    ],
 )
-def test_senseless_arguments_are_refused(arguments):
-    with pytest.raises(DataError, match="correct the argument"):
+def test_senseless_arguments_are_refused(arguments, match):
+    with pytest.raises(DataError, match=match):
         draw_subjects(**{"seed": 0, **arguments})
 
 

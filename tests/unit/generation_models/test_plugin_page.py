@@ -91,5 +91,5 @@ def test_the_foreign_model_is_listed_beside_ours(installed):
 
 def test_and_is_gone_with_its_package(installed, monkeypatch):
     monkeypatch.undo()
-    with pytest.raises(DataError, match="no models plug-in is called 'ball'"):
+    with pytest.raises(DataError, match="there is no 'ball' among the models"):
         find_model("ball")
