@@ -131,7 +131,8 @@ def plan_sample_size(
 
     what = f"one of {n_structures} structures" if of == "structure" else "head size"
     question = (
-        f"a difference of {effect:g} SD in {what} called {right!r} at a margin of {margin:g} SD with "
+        f"for a difference of {effect:g} SD in {what} to be called {right!r} at a margin of {margin:g} SD "
+        "with "
         f"{100 * power:.0f} % chance"
     )
     if right == "fail":
@@ -139,7 +140,7 @@ def plan_sample_size(
             " and over structures)" if of == "structure" else ")"
         )
     if chance(MOST_SUBJECTS) < power:
-        sentence = f"{question}: no number of images is enough"
+        sentence = f"{question}, no number of images is enough"
         if n_reference:
             sentence += (
                 f" with {n_reference} reference subjects (at most {100 * chance(MOST_SUBJECTS):.0f} %)"
@@ -147,5 +148,5 @@ def plan_sample_size(
         return {"n_generated": None, "n_reference": n_reference, "verdict": right, "sentence": sentence}
     n = 2 if chance(2) >= power else math.ceil(brentq(lambda n: chance(n) - power, 2, MOST_SUBJECTS))
     real = n_reference or n
-    sentence = f"{question}: {n} images against {real} reference subjects"
+    sentence = f"{question}, a report needs {n} images against {real} reference subjects"
     return {"n_generated": n, "n_reference": real, "verdict": right, "sentence": sentence}

@@ -216,15 +216,20 @@ def missing_table(reference: Cohort, generated: Cohort) -> pd.DataFrame:
     return table
 
 
+def require_volumes(role: str, cohort: Cohort) -> None:
+    """Raise `DataError` when a cohort has no volumes, with what its reader noted about that."""
+    if cohort.volumes is None:
+        why = [note.message for note in cohort.notes if note.kind == "warning" and not note.column]
+        cause = f" ({why[-1]})" if why else ""
+        raise DataError(
+            f"{role} cohort {cohort.source}: no volumes{cause}; segment the images first or give a volume "
+            "table"
+        )
+
+
 def _check_comparable(reference: Cohort, generated: Cohort) -> None:
     for role, cohort in (("reference", reference), ("generated", generated)):
-        if cohort.volumes is None:
-            why = [note.message for note in cohort.notes if note.kind == "warning" and not note.column]
-            cause = f" ({why[-1]})" if why else ""
-            raise DataError(
-                f"{role} cohort {cohort.source}: no volumes{cause}; "
-                "segment the images first or give a volume table"
-            )
+        require_volumes(role, cohort)
     segmenters = {reference.segmenter, generated.segmenter} - {"unknown", None}
     if len(segmenters) > 1:
         raise DataError(

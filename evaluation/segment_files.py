@@ -93,6 +93,13 @@ def with_device(segmenter: str, options: Mapping[str, Any], device: str) -> dict
     return {"device": device, **options}
 
 
+def check_segmenter(segmenter: str, options: Mapping[str, Any]) -> None:
+    """Raise `DataError` when there is no segmenter of this name, or it has no such option."""
+    plugin = segmenters()[segmenter]
+    _check_options(plugin, options)
+    typed_options(plugin, options)
+
+
 def batch_size(segmenter: str) -> int:
     """Return how many images a segmenter takes at a time (1, unless it asks for ``paths``)."""
     plugin = segmenters()[segmenter]

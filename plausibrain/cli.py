@@ -979,9 +979,8 @@ def metrics(*, as_json: AsJson = False) -> None:
         print(json.dumps(rows, indent=1, ensure_ascii=False))
         return
     for row in rows:
-        print(
-            f"{row['kind']:<10} {row['question'] or '':>2}  {row['name']:<18} {row['label']} [{row['unit']}]"
-        )
+        unit = f" [{row['unit']}]" if row["unit"] else ""
+        print(f"{row['kind']:<10} {row['question'] or '':>2}  {row['name']:<18} {row['label']}{unit}")
 
 
 @app.command()

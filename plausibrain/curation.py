@@ -49,6 +49,8 @@ def curate(run: Path, out: Path, *, keep: float) -> str:
 def curated(run: Path, *, keep: float) -> pd.DataFrame:
     """Return the generated subjects of a run by plausibility; see `curate`."""
     tables = run / "tables"
+    if not (run / "run.json").is_file():
+        raise DataError(f"{run}: no run.json; give the folder of a finished run")
     if not stored_table(tables, "plausibility").is_file():
         raise DataError(f"{run}: no tables/plausibility.tsv; repeat `plausibrain run` with this version")
     table = _of_generated(read_table(stored_table(tables, "plausibility"), PLAUSIBILITY))

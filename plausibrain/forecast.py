@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from plausibrain.analysis.sample import require_volumes
 from plausibrain.cohorts.cohort import Cohort
 from plausibrain.cohorts.volumes import read_volume
 from plausibrain.config import Generator, RunConfig, Source
@@ -133,11 +134,24 @@ def _steps(config: RunConfig) -> Iterator[Step]:
         yield Step(f"sample with {config.generator.model}", n, n * SAMPLE_SECONDS, n * SAMPLED_BYTES)
         yield from _measuring("generated", config.reference, n, 1.0)
     for role, source, cohort in roles:
+        _check_measurable(role, source, cohort)
+    for role, source, cohort in roles:
         if cohort.images is not None:
             todo = len(cohort.included) if cohort.volumes is None else 0
             yield from _measuring(role, source, todo, _fineness(cohort), measured=len(cohort.included))
     share = config.settings.n_resamples / 2000
     yield Step("analyse and report", 0, ANALYSIS_SECONDS * max(share, 0.25), REPORT_BYTES)
+
+
+def _check_measurable(role: str, source: Source, cohort: Cohort) -> None:
+    """Raise `DataError` when a cohort has neither volumes nor images, or the chosen segmenter cannot run."""
+    from plausibrain.evaluation.segment_files import check_segmenter
+    from plausibrain.imaging import DEFAULT_SEGMENTER
+
+    if cohort.volumes is None and cohort.images is None:
+        require_volumes(role, cohort)
+    if cohort.volumes is None:
+        check_segmenter(source.segmenter or DEFAULT_SEGMENTER, source.segmenter_options)
 
 
 def _n_sampled(generator: Generator, n_reference: int) -> int:

@@ -77,7 +77,7 @@ def plan_defect(
     bound = "at most" if n_needed == min(powers) and powers[min(powers)] >= power else "about"
     answer = f"{bound} {n_needed} subjects per cohort" if n_needed else f"more than {max(powers)} per cohort"
     sentence = (
-        f"{what} called 'fail' with {100 * power:.0f} % chance: {answer} "
+        f"for {what} to be called 'fail' with {100 * power:.0f} % chance, a report needs {answer} "
         f"({trials} simulated reports each: {shares})"
     )
     return {"n_generated": n_needed, "n_reference": n_needed, "powers": powers, "sentence": sentence}

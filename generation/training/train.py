@@ -114,15 +114,16 @@ def train(
     if recipe_of is None:
         raise DataError(f"model {plan.model!r} cannot be trained here; it only reads what others made")
     subjects, devices = cohort.included, Devices(plan.device)
+    if plan.n_held_out >= len(subjects):
+        raise DataError(
+            f"{cohort.source}: {len(subjects)} subjects are too few with {plan.n_held_out} held out; add "
+            "subjects, "
+            "or hold out fewer with --held-out"
+        )
     plan = replace(plan, precision=choose_precision(plan.precision, devices.device))
     grid = training_grid(plan)
     initial = None if plan.init is None else _initial(plan, plan.init, grid)
     scaler = initial.scaler if initial else ConditionScaler.fit(subjects.subjects, plan.conditions)
-    files = prepare_cohort(
-        subjects, grid, plan.out / PREPARED, labels=plan.labels, skull_strip=plan.skull_strip,
-        progress=_telling(progress, "preparing images"),
-    )  # fmt: skip
-    images = PreparedImages(files, scaler(subjects.subjects))
     recipe: Recipe = recipe_of(
         Request(
             plan.preset, grid.shape, len(scaler.columns), plan.seed, plan.steps, plan.options,
@@ -132,6 +133,11 @@ def train(
     _check_steps(plan, recipe)
     if initial and dict(initial.architecture) != json.loads(json.dumps(dict(recipe.architecture))):
         raise DataError(f"{plan.init} has another architecture than preset {plan.preset!r} of {plan.model}")
+    files = prepare_cohort(
+        subjects, grid, plan.out / PREPARED, labels=plan.labels, skull_strip=plan.skull_strip,
+        progress=_telling(progress, "preparing images"),
+    )  # fmt: skip
+    images = PreparedImages(files, scaler(subjects.subjects))
     training = Training(plan, recipe, grid, scaler, images, devices, progress, initial, refresh)
     return training.run(facts_of(cohort, subjects, plan))
 

@@ -155,8 +155,10 @@ def read_rules(path: Path | None = None) -> Rules:
     try:
         content = read_yaml(path) if path else yaml.safe_load(source.read_text(encoding="utf-8"))
         return Rules.model_validate(content)
+    except FileNotFoundError:
+        raise DataError(f"{source}: no such file; give a YAML file of rules") from None
     except OSError as error:
-        raise DataError(f"cannot read the rules file {source} ({error.strerror})") from None
+        raise DataError(f"{source}: the rules cannot be read ({error.strerror or error})") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise DataError(f"{source} is not readable YAML ({error})") from None
     except ValidationError as error:

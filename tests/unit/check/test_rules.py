@@ -123,7 +123,7 @@ def test_a_wrong_rules_file_is_an_error_that_names_the_place(tmp_path, text, mat
 
 
 def test_a_missing_rules_file_is_an_error(tmp_path):
-    with pytest.raises(DataError, match="cannot read the rules file"):
+    with pytest.raises(DataError, match="no such file; give a YAML file of rules"):
         read_rules(tmp_path / "none.yaml")
 
 

@@ -280,3 +280,22 @@ def test_options_change_a_stage_and_unknown_ones_are_refused():
         LatentDiffusionRecipe(Request("tiny", (24, 24, 24), 4, options={"depth": "3"}))
     with pytest.raises(DataError, match="expected a number"):
         LatentDiffusionRecipe(Request("tiny", (24, 24, 24), 4, options={"diffusion.rate": "fast"}))
+
+
+@pytest.mark.parametrize(
+    ("changes", "match"),
+    [
+        ({"preset": "large"}, "large"),
+        ({"steps": {"third": 2}}, "no stage 'third'"),
+        ({"n_held_out": 5}, "5 subjects are too few with 5 held out"),
+    ],
+)
+def test_what_a_plan_lacks_is_told_before_images_are_prepared(
+    changes, match, tiny_training, tmp_path, monkeypatch
+):
+    def prepared(*_args: object, **_options: object) -> None:
+        raise AssertionError("images were prepared")
+
+    monkeypatch.setattr(train, "prepare_cohort", prepared)
+    with pytest.raises(DataError, match=match):
+        tiny_training(tmp_path, **changes)

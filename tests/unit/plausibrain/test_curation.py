@@ -59,6 +59,9 @@ def test_shares_that_are_none_are_refused(run_folder, tmp_path, keep):
 
 
 def test_folders_without_a_run_are_refused(tmp_path):
+    with pytest.raises(DataError, match=r"no run\.json"):
+        curate(tmp_path, tmp_path / "list.tsv", keep=0.9)
+    (tmp_path / "run.json").touch()
     with pytest.raises(DataError, match=r"no tables/plausibility\.tsv"):
         curate(tmp_path, tmp_path / "list.tsv", keep=0.9)
 

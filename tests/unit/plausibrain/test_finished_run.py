@@ -106,6 +106,19 @@ def test_a_forecast_reads_all_that_the_run_will_read(
         forecast(planned, n_processes=1)
 
 
+def test_a_forecast_refuses_images_that_cannot_be_segmented(config: RunConfig, tmp_path: Path) -> None:
+    rows = pd.DataFrame({"participant_id": [f"sub-{k}" for k in range(12)], "age": 50.0, "sex": "F"})
+    rows.to_csv(tmp_path / "participants.tsv", sep="\t", index=False)
+    bare = {"path": tmp_path, "segmenter": "nobody"}
+    planned = RunConfig.model_validate(config.model_dump() | {"generated": bare})
+    with pytest.raises(DataError, match=r"generated cohort .*: no volumes"):
+        forecast(planned, n_processes=1)
+    for name in rows["participant_id"]:
+        (tmp_path / f"{name}_T1w.nii.gz").touch()
+    with pytest.raises(DataError, match="no 'nobody' among the segmenters"):
+        forecast(planned, n_processes=1)
+
+
 def test_a_forecast_counts_the_rows_of_the_table_of_conditions(config: RunConfig, tmp_path: Path) -> None:
     rows = pd.DataFrame({"participant_id": list("abc"), "age": 50.0, "sex": "F"})
     rows.to_csv(tmp_path / "table.tsv", sep="\t", index=False)
