@@ -162,15 +162,15 @@ def _row(test: MapTest, i: int, level: float) -> dict[str, Any]:
 
 
 def _needed(h: Headline, alpha: float, divisor: int, verdict: str) -> int | None:
-    """Return how many generated subjects would decide, at the same share of reference subjects."""
-    if verdict != INCONCLUSIVE:
+    """Return how many generated subjects would decide, at the same share of reference subjects.
+
+    None where no number would, and where by the formula, which takes intervals as symmetric, the present
+    number already does: the interval itself then says otherwise.
+    """
+    factor = h.needed(alpha, divisor) if verdict == INCONCLUSIVE else math.nan
+    if not 1.0 < factor < math.inf:
         return None
-    factor = h.needed(alpha, divisor)
-    n = (
-        math.ceil(max(factor, 1.0) * len(h.frame.generated.clusters))
-        if math.isfinite(factor)
-        else MOST_NEEDED
-    )
+    n = math.ceil(factor * len(h.frame.generated.clusters))
     return n if n < MOST_NEEDED else None
 
 
@@ -218,8 +218,11 @@ def _question(question: Question, entries: list[dict[str, Any]]) -> dict[str, An
 
 
 def _why(question: Question, entries: list[dict[str, Any]]) -> str:
-    reasons = [e["reason"] for e in entries if e["reason"]]
-    return "; ".join(dict.fromkeys(reasons)) if reasons else f"needs {question.needs}"
+    reasons: dict[str, str] = {}
+    for reason in (e["reason"] for e in entries if e["reason"]):
+        _, share, why = reason.partition(" of resamples: ")  # the same reason at another share says no more
+        reasons.setdefault(why if share else reason, reason)
+    return "; ".join(reasons.values()) if reasons else f"needs {question.needs}"
 
 
 def _overall(verdict: str, questions: list[dict[str, Any]]) -> str:

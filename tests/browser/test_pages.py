@@ -34,8 +34,9 @@ SCROLLING = """[...document.querySelectorAll('.scroller')].filter(e => e.checkVi
   && e.scrollWidth > e.clientWidth + 1)
   .map(e => (e.closest('figure, section') || e).id)"""
 #: Text that is squeezed into a column of letters.
-SQUEEZED = """[...document.querySelectorAll('th, td, caption, p, dd, li, h1, h2, h3')]
-  .filter(e => e.checkVisibility() && !e.closest('.visually-hidden, svg') && e.textContent.trim().length > 14)
+SQUEEZED = """[...document.querySelectorAll('th, td, caption, p, dd, li, h1, h2, h3, .findings strong')]
+  .filter(e => e.checkVisibility() && !e.closest('.visually-hidden, svg') && e.textContent.trim().length >
+    (e.tagName == 'STRONG' ? 6 : 14))
   .filter(e => { const box = e.getBoundingClientRect(); return box.width > 1 && box.width < 60
     && box.height > 60; }).map(e => e.tagName + ' ' + e.textContent.trim().slice(0, 40))"""
 TEXT_PX = """Math.min(...[...document.querySelectorAll('.panels svg')].filter(s => s.checkVisibility())
@@ -66,6 +67,20 @@ def test_pages_fit_without_errors_or_requests(
     assert browser.evaluate(SQUEEZED) == []
     assert browser.errors == []
     assert browser.requests == []
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_the_longest_judgement_of_a_comparison_fits(
+    browser: Browser, pages: dict[str, Path], width: int
+) -> None:
+    browser.open(pages["comparison"], width=width)
+    words = browser.evaluate(
+        "[...document.querySelectorAll('.findings.moved .word')].map(e => "
+        "(e.textContent = 'equally far from the reference, or unresolved').length)"
+    )
+    assert words
+    assert browser.evaluate(OVERFLOWING) == []
+    assert browser.evaluate(SQUEEZED) == []
 
 
 @pytest.mark.parametrize("width", WIDTHS)

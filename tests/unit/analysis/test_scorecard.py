@@ -70,6 +70,9 @@ def test_every_question_and_every_headline_is_there():
     for question in plain_card()["questions"]:
         assert question["verdict"] == combine([h["verdict"] for h in question["headlines"]])
         assert question["sentence"]
+    needed = [e["n_needed"] for e in entries(plain_card()).values() if e["n_needed"] is not None]
+    assert needed
+    assert min(needed) > min(e["n_generated"] for e in entries(plain_card()).values())
     sentences = [entry["sentence"] for entry in entries(plain_card()).values()]
     assert any("(0.5 = not at all; 95 % CI" in sentence for sentence in sentences)
     assert not [sentence for sentence in sentences if ") (" in sentence]  # one pair of brackets after another
