@@ -60,17 +60,17 @@ def verify(folder: Path) -> tuple[int, list[str]]:
     DataError
         When the folder is no run folder or its record lists no checksums.
     """
-    listed = _listed(folder)
+    files = _listed_files(folder)
     problems = []
-    for path, digest, role in listed:
+    for path, digest, role in files:
         if not path.is_file():
             problems.append(f"{path}: {role} is missing")
         elif hash_file(path) != digest:
             problems.append(f"{path}: {role} is not the same as when the run ended")
-    return len(listed), problems
+    return len(files), problems
 
 
-def _listed(folder: Path) -> list[tuple[Path, str, str]]:
+def _listed_files(folder: Path) -> list[tuple[Path, str, str]]:
     """Return path, checksum and role of every file; outputs never leave the folder."""
     try:
         record = read_json(folder / RECORD)
@@ -82,13 +82,13 @@ def _listed(folder: Path) -> list[tuple[Path, str, str]]:
             f"{folder / RECORD}: lists no checksums, for an older version wrote it; repeat the run with this "
             "version"
         )
-    listed = [(Path(name), digest, "this input") for name, digest in _entries(checksums, "inputs")]
+    files = [(Path(name), digest, "this input") for name, digest in _entries(checksums, "inputs")]
     root = folder.resolve()
     for name, digest in _entries(checksums, "outputs"):
         if not (root / name).resolve().is_relative_to(root):
             raise DataError(f"{folder / RECORD}: lists {name!r}, which lies outside the folder")
-        listed.append((folder / name, digest, "this result"))
-    return listed + [(path, digest, "this image") for path, digest in _images(folder / IMAGES)]
+        files.append((folder / name, digest, "this result"))
+    return files + [(path, digest, "this image") for path, digest in _images(folder / IMAGES)]
 
 
 def _entries(checksums: Mapping[str, Any], part: str) -> list[tuple[str, str]]:
