@@ -8,7 +8,7 @@ from plausibrain.analysis.joint_design import Frame
 from plausibrain.analysis.pair import ROLES, Pair, Role
 from plausibrain.analysis.regression import fit, with_group
 from plausibrain.analysis.settings import HeadSize
-from plausibrain.analysis.spread_ratio import log_sd_ratio
+from plausibrain.analysis.spread_ratio import error_of_one_shape, log_sd_ratio
 from plausibrain.analysis.structure_maps import StructureMap
 from plausibrain.analysis.withheld_ageing import judged_structures
 
@@ -34,6 +34,10 @@ def spread_difference(pair: Pair) -> np.ndarray:
 
 def _spread_margin(pair: Pair) -> np.ndarray:
     return np.full(len(pair.frame.structures), np.log(pair.frame.settings.spread_margin))
+
+
+def _spread_error(pair: Pair) -> np.ndarray:
+    return error_of_one_shape(pair, pair.frame.headsize)[: len(pair.frame.structures)]
 
 
 def mean_asymmetry(pair: Pair, role: Role) -> tuple[np.ndarray, np.ndarray]:
@@ -118,7 +122,11 @@ def _sex_margin(pair: Pair) -> np.ndarray:
 
 SIZE = StructureMap(size_difference, _size_margin, _structures, ("too small", "too large"))
 SPREAD = StructureMap(
-    spread_difference, _spread_margin, _structures, ("varies too little", "varies too much")
+    spread_difference,
+    _spread_margin,
+    _structures,
+    ("varies too little", "varies too much"),
+    _spread_error,
 )
 ASYMMETRY = StructureMap(
     asymmetry_difference, _asymmetry_margin, _pair_names,

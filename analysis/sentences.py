@@ -54,7 +54,8 @@ def sentence_of(entry: dict[str, Any], h: Headline, verdict: str, caveat: str) -
     verdict, caveat : str
     """
     reading, context = _reading(entry, h), _context(entry)
-    number = f"{reading[:-1]}; {context})" if reading.endswith(")") else f"{reading} ({context})"
+    is_open = h.plugin.sentence.rstrip(".").endswith(")")  # what the number means, not a name with brackets
+    number = f"{reading[:-1]}; {context})" if is_open else f"{reading} ({context})"
     return f"{number}. {_meaning(entry, verdict, caveat)}".strip()
 
 

@@ -44,6 +44,44 @@ def log_sd_ratio(pair: Pair, headsize: HeadSize) -> np.ndarray:
     return np.log(np.maximum(ratio, LEAST_RATIO))
 
 
+def error_of_one_shape(pair: Pair, headsize: HeadSize) -> np.ndarray:
+    """Return the standard error of the log ratio of SDs if residuals of both cohorts have one shape, (s,).
+
+    Notes
+    -----
+    The error of a variance depends on the tails: var(log s) = (g - (m - 3) / m) / (4 (m - 1)) with kurtosis g
+    and m observations. A small sample that misses the tails has too small a variance and too small a kurtosis
+    at once, so that its own error, the bootstrap's too, is too small exactly where its ratio is far from 1.
+    The kurtosis is therefore pooled over both cohorts, after each is divided by its own SD. Rows of one
+    subject count as in `log_sd_ratio`.
+
+    References
+    ----------
+    Bonett 2006 (key Bonett2006), for the ratio of two samples.
+    """
+    fourth, second, n_rows, factors = 0.0, 0.0, 0, []
+    for role in ROLES:
+        rest, arrays = _residuals(pair, role, headsize), pair.side(role).arrays
+        scale = np.sqrt((rest**2).mean(axis=0))
+        z = rest / np.where(scale > 0, scale, 1.0)
+        fourth, second, n_rows = fourth + (z**4).sum(axis=0), second + (z**2).sum(axis=0), n_rows + len(z)
+        factors.append(len(z) / _repeats(arrays, arrays.outcomes))
+    kurtosis = n_rows * fourth / np.maximum(second, 1e-300) ** 2
+    variances = [(kurtosis - (m - 3) / m) / np.maximum(m - 1, 1.0) for m in factors]
+    return np.asarray(np.sqrt(np.maximum(sum(variances), 0.0)) / 2)
+
+
+def _residuals(pair: Pair, role: Role, headsize: HeadSize) -> np.ndarray:
+    """Return what the fit of a cohort leaves of every volume, (rows, s)."""
+    frame, arrays = pair.frame, pair.side(role).arrays
+    outcomes = arrays.shares if headsize == "share" and arrays.shares is not None else arrays.outcomes
+    if headsize == "pooled_residual":
+        head = arrays.design[:, frame.columns.index("tiv")]
+        outcomes = outcomes - head[:, None] * pair.pooled_headsize_slope[0]
+    design = arrays.design[:, frame.model(tiv=headsize == "covariate")]
+    return np.asarray(outcomes - design @ pair.within(role, headsize).beta[0])
+
+
 def unshrunk(variance: np.ndarray, n_subjects: int, n_columns: int) -> np.ndarray:
     """Return residual variances of resamples at the level of the sample's own, (B, s).
 

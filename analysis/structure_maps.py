@@ -34,12 +34,16 @@ class StructureMap:
         `f(frame) -> names`, (s,).
     words : tuple of str
         What a negative and a positive deviation mean.
+    least_error : callable or None
+        `f(pair) -> (s,)`, called with the pair of the estimate: a standard error that those of the draws must
+        not fall below.
     """
 
     values: Callable[[Pair], np.ndarray]
     margin: Callable[[Pair], np.ndarray]
     names: Callable[[Frame], tuple[str, ...]]
     words: tuple[str, str]
+    least_error: Callable[[Pair], np.ndarray] | None = None
 
 
 @dataclass(frozen=True)
@@ -124,7 +128,8 @@ def joint_test(one: StructureMap, full: Pair, bootstrap: Pair) -> MapTest:
     degrees of freedom are those of the smaller cohort. The largest statistic of the recentred joint draws
     has a 95 % quantile; the number of independent tests with that quantile (Šidák) corrects p values beyond
     what few draws can resolve: p_corrected = 1 - (1 - p)^n_effective (Westfall & Young 1993, key
-    Westfall1993, for the joint resampling).
+    Westfall1993, for the joint resampling). A `least_error` counts for the statistic of a structure, not for
+    that number.
     """
     estimate = np.asarray(one.values(full)[0], dtype=float)
     draws = centred(np.asarray(one.values(bootstrap), dtype=float), estimate)
@@ -134,8 +139,9 @@ def joint_test(one: StructureMap, full: Pair, bootstrap: Pair) -> MapTest:
     smaller = min(len(full.reference.arrays.clusters), len(full.generated.arrays.clusters))
     freedom = max(smaller - len(full.frame.columns), 3)
     se = (high - low) / (2 * student.ppf(CENTRAL[1], 1e6))
+    error = se if one.least_error is None else np.fmax(se, one.least_error(full))
     with np.errstate(divide="ignore", invalid="ignore"):
-        statistic = np.where(estimate == 0, 0.0, np.abs(estimate) / se)
+        statistic = np.where(estimate == 0, 0.0, np.abs(estimate) / error)
         largest_draw = np.fmax.reduce(
             np.where(se > 0, np.abs(draws - estimate) / np.where(se > 0, se, 1.0), 0.0), axis=1
         )
@@ -145,7 +151,7 @@ def joint_test(one: StructureMap, full: Pair, bootstrap: Pair) -> MapTest:
     names = one.names(full.frame)
     margin = np.broadcast_to(one.margin(full), estimate.shape)
     return MapTest(
-        names, estimate, low, high, pass_low, pass_high, se, p, margin, n_effective, freedom, one.words
+        names, estimate, low, high, pass_low, pass_high, error, p, margin, n_effective, freedom, one.words
     )
 
 
