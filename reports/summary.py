@@ -105,7 +105,7 @@ def _row(page: Figure, y: float, h: Mapping[str, Any]) -> float:
     verdict = str(h.get("verdict") or "")
     cells: Sequence[tuple[str, str]] = (
         (str(h.get("label") or h["name"])[:56], INK_2),
-        (f"{estimate(h['estimate'], low, high, unit)} {shown_unit(unit)}{ends}", "black"),
+        (f"{estimate(h['estimate'], low, high, unit)} {shown_unit(unit)}".rstrip() + ends, "black"),
         (verdict, _colour(verdict)),
     )
     for x, (text, colour) in zip(COLUMNS, cells, strict=True):
