@@ -129,10 +129,18 @@ class SchedulePart(_Part):
     spacing: str = "leading"
 
 
+class DetailPart(_Part):
+    """Arguments of `plausibrain.generation.ldm.detail.DetailLayers`."""
+
+    width: Count
+    channels: Few
+
+
 class LatentDiffusionPart(_Part):
-    """Architecture of our latent diffusion models."""
+    """Architecture of our latent diffusion models; no ``detail``: the decoder's image is the image."""
 
     fold: Annotated[int, Field(strict=True, ge=1, le=8)]
+    detail: DetailPart | None = None
     autoencoder: AutoencoderPart
     unet: UnetPart
     schedule: SchedulePart

@@ -19,7 +19,9 @@ def build_networks(architecture: Mapping[str, Any]) -> dict[str, nn.Module]:
         When a part is missing, of another type or size, or no such network exists.
     """
     check_part(LatentDiffusionPart, architecture, "the architecture of this latent diffusion model")
-    autoencoder = FoldedAutoencoder(architecture["autoencoder"], int(architecture["fold"]))
+    autoencoder = FoldedAutoencoder(
+        architecture["autoencoder"], int(architecture["fold"]), architecture.get("detail")
+    )
     unet, scale = build_unet(architecture["unet"]), LatentScale(autoencoder.latent_channels)
     return {"autoencoder": autoencoder, "unet": unet, "latents": scale}
 

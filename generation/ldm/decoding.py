@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from plausibrain.generation.ldm.detail import REACH, DetailLayers
 from plausibrain.generation.ldm.folding import unfold
 from plausibrain.generation.ldm.networks import FoldedAutoencoder
 from plausibrain.generation.ldm.upsampling import DoublingConv
@@ -54,7 +55,22 @@ def decode_in_slabs(
     for block in blocks[:-2]:
         data = _run_block(block, data, slab_voxels)
     last = _normed_conv(data, blocks[-2], blocks[-1], slab_voxels, active=False)
-    return unfold(last, autoencoder.fold)
+    if autoencoder.detail is None:
+        return unfold(last, autoencoder.fold)
+    return _detailed(autoencoder.detail, data, blocks[-2], last, slab_voxels)
+
+
+def _detailed(detail: DetailLayers, data: Tensor, norm: Any, blocks: Tensor, slab_voxels: int) -> Tensor:
+    """Run the layers at full resolution on slabs that overlap by their reach."""
+    scale, shift = _statistics(data, norm)
+    edge, size = detail.edge, data.shape[2]
+    parts = []
+    for slab in slabs(data, slab_voxels):
+        low, high = max(0, slab.start - REACH), min(size, slab.stop + REACH)
+        features = (data[:, :, low:high].float() * scale + shift).to(data.dtype)
+        images = detail(features, blocks[:, :, low:high])
+        parts.append(images[:, :, edge * (slab.start - low) : edge * (slab.stop - low)])
+    return torch.cat(parts, dim=2)
 
 
 def _run_block(block: nn.Module, data: Tensor, slab_voxels: int) -> Tensor:

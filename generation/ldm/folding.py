@@ -14,9 +14,10 @@ def fold(images: Tensor, edge: int) -> Tensor:
 
 
 def unfold(blocks: Tensor, edge: int) -> Tensor:
-    """Undo `fold`."""
+    """Undo `fold`, for every edge**3 channels: (B, C * edge**3, …) to (B, C, I, J, K)."""
     if edge == 1:
         return blocks
-    batch, _, *sizes = blocks.shape
-    cells = blocks.reshape(batch, edge, edge, edge, *sizes).permute(0, 4, 1, 5, 2, 6, 3)
-    return cells.reshape(batch, 1, *(size * edge for size in sizes))
+    batch, channels, *sizes = blocks.shape
+    n_images = channels // edge**3
+    cells = blocks.reshape(batch, n_images, edge, edge, edge, *sizes).permute(0, 1, 5, 2, 6, 3, 7, 4)
+    return cells.reshape(batch, n_images, *(size * edge for size in sizes))

@@ -9,6 +9,8 @@ from torch.nn import functional
 from plausibrain.generation.noise import seeded
 
 FEATURE_SEED = 20_220_907
+#: By what the adversary's view of a voxel against its neighbourhood is magnified.
+LOCAL_CONTRAST = 30.0
 
 
 class RandomFeatures(nn.Module):
@@ -53,6 +55,10 @@ class RandomFeatures(nn.Module):
 class PatchAdversary(nn.Module):
     """A discriminator that judges overlapping patches of an image (Isola2017), with least squares (Mao2017).
 
+    It sees the image, and beside it how far every voxel lies from the mean of its neighbourhood, magnified:
+    a blurred image differs from a sharp one by so small a share of its grey values that a discriminator of
+    grey values alone does not learn the difference.
+
     Parameters
     ----------
     channels : int
@@ -61,7 +67,7 @@ class PatchAdversary(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        sizes = (1, channels, 2 * channels, 4 * channels)
+        sizes = (2, channels, 2 * channels, 4 * channels)
         layers: list[nn.Module] = []
         for before, after in pairwise(sizes):
             layers += [nn.Conv3d(before, after, 4, stride=2, padding=1), nn.LeakyReLU(0.2)]
@@ -69,7 +75,11 @@ class PatchAdversary(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Return one score per patch; 1 means real."""
-        scores: Tensor = self.layers(images)
+        with torch.autocast(images.device.type, enabled=False):
+            grey = images.float()
+            neighbourhood = functional.avg_pool3d(grey, 3, stride=1, padding=1, count_include_pad=False)
+            views = torch.cat((2 * grey - 1, LOCAL_CONTRAST * (grey - neighbourhood)), dim=1)
+        scores: Tensor = self.layers(views)
         return scores
 
 

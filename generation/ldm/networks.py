@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from plausibrain.cohorts.errors import DataError
+from plausibrain.generation.ldm.detail import DetailLayers
 from plausibrain.generation.ldm.folding import fold, unfold
 
 AUTOENCODER_DEFAULTS: dict[str, Any] = {
@@ -31,14 +32,21 @@ class FoldedAutoencoder(nn.Module):
         Of ``monai.networks.nets.AutoencoderKL``, on top of `AUTOENCODER_DEFAULTS`.
     fold : int
         Edge of the blocks, voxels.
+    detail : mapping of str to int, optional
+        Width and channels of `DetailLayers` behind the decoder; none without it.
     """
 
-    def __init__(self, arguments: Mapping[str, Any], fold: int = 1) -> None:
+    def __init__(
+        self, arguments: Mapping[str, Any], fold: int = 1, detail: Mapping[str, int] | None = None
+    ) -> None:
         super().__init__()
         self.fold = fold
         blocks = fold**3
         channels = {"in_channels": blocks, "out_channels": blocks}
         self.network = build_autoencoder({**AUTOENCODER_DEFAULTS, **channels, **arguments})
+        self.detail = (
+            None if detail is None else DetailLayers(self.network.decoder.channels[0], fold, **detail)
+        )
 
     @property
     def stride(self) -> int:
@@ -52,7 +60,9 @@ class FoldedAutoencoder(nn.Module):
 
     @property
     def last_weight(self) -> Tensor:
-        """Weights of the decoder's last convolution."""
+        """Weights of the last convolution before the image."""
+        if self.detail is not None:
+            return self.detail.last.weight
         weight: Tensor = self.network.decoder.blocks[-1].conv.weight
         return weight
 
@@ -63,7 +73,18 @@ class FoldedAutoencoder(nn.Module):
 
     def decode(self, latents: Tensor) -> Tensor:
         """Return images, (B, 1, I, J, K), of latents."""
-        return unfold(self.network.decode(latents), self.fold)
+        if self.detail is None:
+            return unfold(self.network.decode(latents), self.fold)
+        images: Tensor = self.detail(*self.decode_features(latents))
+        return images
+
+    def decode_features(self, latents: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the decoder's last features and its image, folded, (B, C, I/fold, …) each, of latents."""
+        features = self.network.post_quant_conv(latents)
+        *blocks, last = self.network.decoder.blocks
+        for block in blocks:
+            features = block(features)
+        return features, last(features)
 
     def latent_shape(self, shape: Sequence[int]) -> tuple[int, int, int, int]:
         """Return channels and sizes of the latents of an image shape.

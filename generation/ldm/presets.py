@@ -52,6 +52,8 @@ class Preset:
     recomputed : bool
         Whether the autoencoder keeps the inputs of its blocks alone in training, which takes a third more
         time and a small part of the memory.
+    detail : mapping of str to int, optional
+        Arguments of `plausibrain.generation.ldm.detail.DetailLayers` behind the decoder; none without it.
     """
 
     fold: int
@@ -63,6 +65,7 @@ class Preset:
     adversary_channels: int = 16
     weighting: Weighting = Weighting()
     recomputed: bool = False
+    detail: Mapping[str, int] | None = None
 
 
 #: Pinaya2022 and the released bundle: every size is theirs. Steps, weights of losses and learning rates are
@@ -108,6 +111,7 @@ SMALL = Preset(
     rates={AUTOENCODER: 3e-4, DIFFUSION: 3e-4},
     adversary_channels=32,
     weighting=Weighting(perceptual=0.2, adversarial=0.25, kl=1e-7, adversarial_from=0.15, balanced=True),
+    detail={"width": 64, "channels": 16},
 )  # fmt: skip
 
 #: For tests: 16 x 16 x 16 voxels or so.
@@ -128,6 +132,7 @@ TINY = Preset(
     ),
     rates={AUTOENCODER: 1e-3, DIFFUSION: 1e-3},
     adversary_channels=4,
+    detail={"width": 8, "channels": 4},
 )  # fmt: skip
 
 PRESETS = {"published": PUBLISHED, "small": SMALL, "tiny": TINY}
@@ -150,6 +155,7 @@ def architecture_of(preset: Preset, n_conditions: int, shape: Sequence[int]) -> 
     }
     return {
         "fold": preset.fold,
+        **({} if preset.detail is None else {"detail": dict(preset.detail)}),
         "autoencoder": dict(preset.autoencoder),
         "unet": {**preset.unet, **channels},
         "schedule": preset.schedule.as_data(),

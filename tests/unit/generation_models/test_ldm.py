@@ -10,7 +10,8 @@ from monai.networks.schedulers import DDIMScheduler, DDPMScheduler
 
 from plausibrain.cohorts.errors import DataError
 from plausibrain.generation.ldm.decoding import decode_in_slabs, decoder_for
-from plausibrain.generation.ldm.losses import RandomFeatures, kl_divergence
+from plausibrain.generation.ldm.detail import REACH, DetailLayers
+from plausibrain.generation.ldm.losses import PatchAdversary, RandomFeatures, kl_divergence
 from plausibrain.generation.ldm.networks import FoldedAutoencoder, LatentScale
 from plausibrain.generation.ldm.presets import PUBLISHED, SMALL, TINY, architecture_of
 from plausibrain.generation.ldm.schedule import Schedule, ddim_timesteps, timestep_pairs
@@ -153,21 +154,47 @@ def test_the_published_spacing():
         ddim_timesteps(1000, 1001)
 
 
-@pytest.mark.parametrize("edge", [1, 2])
+@pytest.mark.parametrize(("edge", "detail"), [(1, None), (2, None), (2, {"width": 6, "channels": 3})])
 @pytest.mark.parametrize("slab_voxels", [1, 40, 10_000])
-def test_decoding_in_slabs_is_decoding(edge, slab_voxels):
+def test_decoding_in_slabs_is_decoding(edge, detail, slab_voxels):
     arguments = {
         "channels": (8, 8, 16), "latent_channels": 3, "num_res_blocks": 2, "norm_num_groups": 4,
         "attention_levels": (False, False, False),
     }  # fmt: skip
     with seeded(1):
-        network = FoldedAutoencoder(arguments, edge).eval()
+        network = FoldedAutoencoder(arguments, edge, detail).eval()
         latents = torch.randn(1, 3, 3, 4, 2)
+        if network.detail is not None:
+            torch.nn.init.normal_(network.detail.last.weight)
     with torch.no_grad():
         whole = network.decode(latents.clone())
     # Group normalisation sums in another order: a few units in the last place, passed through ten layers.
     tiled = decode_in_slabs(network, latents, slab_voxels=slab_voxels)
     assert torch.allclose(tiled, whole, rtol=0, atol=2e-5 * whole.abs().max())
+
+
+def test_fresh_layers_of_detail_leave_the_image_alone():
+    with seeded(3):
+        network = FoldedAutoencoder({**TINY.autoencoder}, TINY.fold, TINY.detail)
+        latents = torch.randn(1, network.latent_channels, 2, 3, 2)
+    network.eval()
+    without = FoldedAutoencoder({**TINY.autoencoder}, TINY.fold).eval()
+    without.load_state_dict({k: v for k, v in network.state_dict().items() if not k.startswith("detail.")})
+    with torch.no_grad():
+        assert torch.equal(network.decode(latents), without.decode(latents))
+
+
+def test_layers_of_detail_reach_as_far_as_slabs_overlap():
+    with seeded(3):
+        layers = DetailLayers(4, 2, width=6, channels=3)
+        torch.nn.init.normal_(layers.last.weight)
+        features, blocks = torch.randn(1, 4, 12, 2, 2), torch.zeros(1, 8, 12, 2, 2)
+    moved = features.clone()
+    moved[:, :, 0] += 1
+    with torch.no_grad():
+        change = (layers(moved, blocks) - layers(features, blocks)).abs().amax(dim=(0, 1, 3, 4))
+    touched = change.nonzero().flatten()
+    assert 2 * REACH - 2 <= touched.max() < 2 * (REACH + 1)
 
 
 def test_doubling_is_folded_into_the_convolution():
@@ -216,6 +243,29 @@ def test_the_perceptual_loss_sees_blur_that_l1_forgives():
     assert (blurred - image).abs().mean() == pytest.approx((brighter - image).abs().mean().item())
     assert loss(blurred, image) > 3 * loss(brighter, image)
     assert loss(image, image) == 0
+
+
+def test_the_adversary_learns_to_see_slight_blur():
+    """Grey values alone teach it nothing in so few steps: its loss stays at that of chance, .25."""
+
+    def pieces():
+        smooth = torch.nn.functional.avg_pool3d(torch.randn(2, 1, 26, 26, 26), 5, stride=1)
+        sharp = 0.5 + 0.3 * (smooth > 0).float()
+        blurred = torch.nn.functional.avg_pool3d(sharp, 3, stride=1, padding=1, count_include_pad=False)
+        return sharp, 0.7 * sharp + 0.3 * blurred
+
+    with seeded(4):
+        adversary = PatchAdversary(8)
+        optimizer = torch.optim.AdamW(adversary.parameters(), lr=5e-4, betas=(0.5, 0.99), weight_decay=0.0)
+        losses = []
+        for _ in range(60):
+            real, generated = pieces()
+            loss = ((adversary(real) - 1).pow(2).mean() + adversary(generated).pow(2).mean()) / 2
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            losses.append(loss.item())
+    assert np.mean(losses[-10:]) < 0.15
 
 
 def test_the_published_preset_has_the_published_latents():
