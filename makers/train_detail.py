@@ -14,6 +14,7 @@ import argparse
 import dataclasses
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -36,7 +37,7 @@ from plausibrain.generation.noise import generator_of, normal_like, seeded
 from plausibrain.generation.training.devices import Devices
 from plausibrain.generation.training.loop import LoopSettings, Watch, train_stage
 from plausibrain.generation.training.state import StageState, fresh_state
-from plausibrain.generation.training.task import Batch, Objective, StagePlan
+from plausibrain.generation.training.task import Batch, Examples, Objective, StagePlan
 
 HELD_OUT, STATE = 4, "detail.pt"
 #: Edge of a piece, voxels of the features; and what of its image is left out at its faces, voxels.
@@ -106,7 +107,7 @@ class DetailTask:
         }
         self.perceptual = RandomFeatures()
 
-    def examples(self, images: StoredFeatures) -> StoredFeatures:
+    def examples(self, images: Examples) -> Examples:
         """Return the features."""
         return images
 
@@ -217,10 +218,10 @@ def write_features(data: Path, checkpoint: Path, out: Path, *, seed: int) -> Non
                 features, blocks = autoencoder.decode_features(latents.float())
             stack = torch.cat((fold(images, autoencoder.fold), blocks.float(), features.float()), dim=1)
             values = stack[0].half().numpy()
-            write_atomic(target, lambda temporary, values=values: save(temporary, values))
+            write_atomic(target, partial(save, values=values))
 
 
-def save(path: Path, values: np.ndarray) -> None:
+def save(path: Path, *, values: np.ndarray) -> None:
     """Write an array under exactly this name."""
     with path.open("wb") as stream:
         np.save(stream, values)
@@ -276,7 +277,10 @@ def ship(checkpoint: Path, state: Path, out: Path) -> None:
     for name, network in networks.items():
         own = {k.removeprefix(f"{name}."): v for k, v in weights.items() if k.startswith(f"{name}.")}
         network.load_state_dict(own)
-    plan = dataclasses.asdict(PLAN) | {"steps": content["step"], "seconds": round(content["seconds"], 1)}
+    plan = dataclasses.asdict(PLAN) | {
+        "steps": content["step"], "seconds": round(content["seconds"], 1), "device": "CPU",
+        "perceptual": PERCEPTUAL, "adversarial": ADVERSARIAL,
+    }  # fmt: skip
     stages = {**before.facts["stages"], "detail": plan}
     facts = {**before.facts, "stages": stages}
     write_checkpoint(
