@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from plausibrain.generation.ldm.detail import REACH, DetailLayers
-from plausibrain.generation.ldm.folding import unfold
+from plausibrain.generation.ldm.folding import unfold, without_block_pattern
 from plausibrain.generation.ldm.networks import FoldedAutoencoder
 from plausibrain.generation.ldm.upsampling import DoublingConv
 
@@ -70,7 +70,7 @@ def _detailed(detail: DetailLayers, data: Tensor, norm: Any, blocks: Tensor, sla
         features = (data[:, :, low:high].float() * scale + shift).to(data.dtype)
         images = detail(features, blocks[:, :, low:high])
         parts.append(images[:, :, edge * (slab.start - low) : edge * (slab.stop - low)])
-    return torch.cat(parts, dim=2)
+    return without_block_pattern(torch.cat(parts, dim=2), edge)
 
 
 def _run_block(block: nn.Module, data: Tensor, slab_voxels: int) -> Tensor:

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from plausibrain.cohorts.errors import DataError
 from plausibrain.generation.ldm.detail import DetailLayers
-from plausibrain.generation.ldm.folding import fold, unfold
+from plausibrain.generation.ldm.folding import fold, unfold, without_block_pattern
 
 AUTOENCODER_DEFAULTS: dict[str, Any] = {
     "spatial_dims": 3, "in_channels": 1, "out_channels": 1, "norm_eps": 1e-6,
@@ -75,8 +75,7 @@ class FoldedAutoencoder(nn.Module):
         """Return images, (B, 1, I, J, K), of latents."""
         if self.detail is None:
             return unfold(self.network.decode(latents), self.fold)
-        images: Tensor = self.detail(*self.decode_features(latents))
-        return images
+        return without_block_pattern(self.detail(*self.decode_features(latents)), self.fold)
 
     def decode_features(self, latents: Tensor) -> tuple[Tensor, Tensor]:
         """Return the decoder's last features and its image, folded, (B, C, I/fold, …) each, of latents."""

@@ -11,6 +11,7 @@ from monai.networks.schedulers import DDIMScheduler, DDPMScheduler
 from plausibrain.cohorts.errors import DataError
 from plausibrain.generation.ldm.decoding import decode_in_slabs, decoder_for
 from plausibrain.generation.ldm.detail import REACH, DetailLayers
+from plausibrain.generation.ldm.folding import unfold, without_block_pattern
 from plausibrain.generation.ldm.losses import PatchAdversary, RandomFeatures, kl_divergence
 from plausibrain.generation.ldm.networks import FoldedAutoencoder, LatentScale
 from plausibrain.generation.ldm.presets import PUBLISHED, SMALL, TINY, architecture_of
@@ -195,6 +196,24 @@ def test_layers_of_detail_reach_as_far_as_slabs_overlap():
         change = (layers(moved, blocks) - layers(features, blocks)).abs().amax(dim=(0, 1, 3, 4))
     touched = change.nonzero().flatten()
     assert 2 * REACH - 2 <= touched.max() < 2 * (REACH + 1)
+
+
+def test_what_repeats_from_block_to_block_is_taken_off_and_anatomy_stays():
+    with seeded(6):
+        smooth = torch.randn(1, 1, 40, 40, 40)
+        for _ in range(2):
+            smooth = torch.nn.functional.avg_pool3d(smooth, 5, stride=1)
+        pattern = 0.02 * torch.randn(1, 8, 1, 1, 1)
+    image = torch.zeros(1, 1, 40, 40, 40)
+    image[..., 4:36, 4:36, 4:36] = 0.5 + smooth
+    head = (image > 0).float()
+    pattern -= pattern.mean()
+    patterned = image + head * unfold(pattern.expand(-1, -1, 20, 20, 20), 2)
+    cleaned = without_block_pattern(patterned, 2)
+    assert (cleaned - image).pow(2).mean() < 0.01 * (patterned - image).pow(2).mean()
+    assert (without_block_pattern(image, 2) - image).abs().max() < 0.05 * pattern.abs().max()
+    assert torch.equal(cleaned * (1 - head), image * (1 - head))
+    assert torch.equal(without_block_pattern(patterned, 1), patterned)
 
 
 def test_doubling_is_folded_into_the_convolution():
