@@ -22,7 +22,7 @@ from plausibrain.analysis.results import COLUMNS, benjamini_hochberg, subjects_i
 QUANTITIES = {
     "cohens_d_pooled": Quantity(
         "Cohen’s d, pooled SD, raw",
-        "Raw differences were also described by Cohen's d with the pooled standard deviation, Welch's t "
+        "Raw differences were also described by Cohen’s d with the pooled standard deviation, Welch’s t "
         "test, two one-sided tests and partial correlations given age, sex and head size (pingouin).",
     ),
     "common_language": Quantity("Chance that a generated volume is larger than a reference volume, raw"),
