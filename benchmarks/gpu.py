@@ -244,7 +244,9 @@ def sampling_row(preset: str, device: str, *, batch: int) -> Row:
     from plausibrain.generation.ldm.decoding import decoder_for
 
     architecture = architecture_of(LDM_PRESETS[preset], N_CONDITIONS, SHAPES[preset])
-    autoencoder = FoldedAutoencoder(architecture["autoencoder"], architecture["fold"]).to(device).eval()
+    autoencoder = FoldedAutoencoder(
+        architecture["autoencoder"], architecture["fold"], architecture.get("detail")
+    ).to(device).eval()  # fmt: skip
     unet = build_unet(architecture["unet"]).to(device).eval()
     arrange(unet, "fused")
     schedule = build_schedule(architecture)
