@@ -83,7 +83,7 @@ def write_page(
     lines = [
         INTRODUCTION.format(stamp=stamp(), **said),
         *shown(picture, out), *as_in_the_paper(opened), *conditioning(opened), *verdicts(opened), *ranks(comparison, opened),
-        *wrong(opened), *all_distances(opened), *training(rows),
+        *headlines(opened), *wrong(opened), *all_distances(opened), *training(rows),
     ]  # fmt: skip
     return write_text_atomic(out, "\n".join(lines) + "\n")
 
@@ -167,6 +167,30 @@ def ranks(comparison: Path, runs: Mapping[str, Run]) -> Iterator[str]:
     for number, row in mean.iterrows():
         yield table_line([f"{number}. {names[number]}", *(f"{row[label]:.1f}" for label in runs)])
     yield ""
+
+
+def headlines(runs: Mapping[str, Run]) -> Iterator[str]:
+    """Yield every headline number that some model has."""
+    yield "## Headline metrics\n"
+    yield from (table_line(["", "unit", "ideal", *runs]), table_line(["---"] * (len(runs) + 3)))
+    of_runs = [
+        {h["name"]: h for question in run.questions for h in question["headlines"]} for run in runs.values()
+    ]
+    for name, first in of_runs[0].items():
+        numbers = [run.get(name, {}) for run in of_runs]
+        if any(number.get("estimate") is not None for number in numbers):
+            ideal = f"{first['ideal']:g}"
+            yield table_line([first["label"], first["unit"], ideal, *(map(_headline_cell, numbers))])
+    yield ""
+
+
+def _headline_cell(headline: Mapping[str, Any]) -> str:
+    if headline.get("estimate") is None:
+        return NOTHING
+    interval = (
+        "" if headline.get("ci_low") is None else f" [{headline['ci_low']:.3g}, {headline['ci_high']:.3g}]"
+    )
+    return f"{headline['estimate']:.3g}{interval} {headline['verdict']}"
 
 
 def wrong(runs: Mapping[str, Run]) -> Iterator[str]:
