@@ -30,7 +30,7 @@ from plausibrain.generation.checkpoint import Checkpoint, read_checkpoint, write
 from plausibrain.generation.ldm.build import build_networks
 from plausibrain.generation.ldm.detail import DetailLayers
 from plausibrain.generation.ldm.folding import fold, unfold
-from plausibrain.generation.ldm.losses import PatchAdversary, RandomFeatures
+from plausibrain.generation.ldm.losses import PatchAdversary, RandomFeatures, balance
 from plausibrain.generation.ldm.networks import FoldedAutoencoder
 from plausibrain.generation.ldm.presets import PRESETS, Preset
 from plausibrain.generation.noise import generator_of, normal_like, seeded
@@ -47,7 +47,6 @@ CENTRAL_SHARE = 0.5
 CENTRAL = (0.3, 0.62)
 PERCEPTUAL, ADVERSARIAL, ADVERSARY_FROM = 0.2, 1.0, 300
 RATE, ADVERSARY_RATE = 4e-4, 5e-4
-MOST_BALANCE = 100.0
 PLAN = StagePlan("detail", steps=16_000, batch_size=1, averaging=0.999, warm_up=100, fall=0.3)
 
 
@@ -123,7 +122,9 @@ class DetailTask:
         rebuilt = l1 + PERCEPTUAL * perceptual
         parts: dict[str, Tensor | float] = {"l1": l1, "perceptual": perceptual}
         deception = (self.adversary(images).float() - 1).pow(2).mean()
-        weight = ADVERSARIAL * self.balance(rebuilt, deception) if step >= ADVERSARY_FROM else 0.0
+        weight: Tensor | float = 0.0
+        if step >= ADVERSARY_FROM:
+            weight = ADVERSARIAL * balance(rebuilt, deception, self.detail.last.weight)
         yield Objective("detail", rebuilt + weight * deception, parts | {"deception": deception})
         real = (self.adversary(targets).float() - 1).pow(2).mean()
         generated = self.adversary(images.detach()).float().pow(2).mean()
@@ -134,13 +135,6 @@ class DetailTask:
         n_blocks = self.detail.edge**3
         truth, blocks, features = stack.split((n_blocks, n_blocks, stack.shape[1] - 2 * n_blocks), dim=1)
         return self.detail(features, blocks).float(), unfold(truth, self.detail.edge)
-
-    def balance(self, rebuilt: Tensor, deception: Tensor) -> Tensor:
-        """Return by how much stronger the other terms pull the last layer than the adversary does."""
-        last = self.detail.last.weight
-        (of_rebuilt,) = torch.autograd.grad(rebuilt, last, retain_graph=True)
-        (of_deceived,) = torch.autograd.grad(deception, last, retain_graph=True)
-        return (of_rebuilt.norm() / (of_deceived.norm() + 1e-6)).clamp_max(MOST_BALANCE).detach()
 
     def validate(self, batch: Batch, generator: torch.Generator) -> dict[str, float]:
         """Return the error in the brain before and after, dB, and how sharp both are, of the truth's."""

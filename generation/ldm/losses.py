@@ -11,6 +11,8 @@ from plausibrain.generation.noise import seeded
 FEATURE_SEED = 20_220_907
 #: By what the adversary's view of a voxel against its neighbourhood is magnified.
 LOCAL_CONTRAST = 30.0
+#: Largest factor by which the adversary's loss is raised to pull as hard as the other terms.
+MOST_BALANCE = 100.0
 
 
 class RandomFeatures(nn.Module):
@@ -81,6 +83,24 @@ class PatchAdversary(nn.Module):
             views = torch.cat((2 * grey - 1, LOCAL_CONTRAST * (grey - neighbourhood)), dim=1)
         scores: Tensor = self.layers(views)
         return scores
+
+
+def balance(others: Tensor, deception: Tensor, last: Tensor) -> Tensor:
+    """Return the factor with which the adversary's loss pulls a last layer as hard as the other terms.
+
+    Parameters
+    ----------
+    others, deception : Tensor
+        Scalars: the sum of the other terms, and the loss of not deceiving the adversary.
+    last : Tensor
+        Weights of the last layer.
+
+    References
+    ----------
+    Esser2021, equation 7.
+    """
+    lengths = [torch.autograd.grad(loss, last, retain_graph=True)[0].norm() for loss in (others, deception)]
+    return (lengths[0] / (lengths[1] + 1e-6)).clamp_max(MOST_BALANCE).detach()
 
 
 def kl_divergence(mean: Tensor, spread: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.optim import AdamW
 
 from plausibrain.generation.ldm.build import build_networks
-from plausibrain.generation.ldm.losses import PatchAdversary, RandomFeatures, kl_divergence
+from plausibrain.generation.ldm.losses import PatchAdversary, RandomFeatures, balance, kl_divergence
 from plausibrain.generation.ldm.networks import FoldedAutoencoder, LatentScale, predict
 from plausibrain.generation.ldm.presets import AUTOENCODER, DIFFUSION, Preset, architecture_of, preset_of
 from plausibrain.generation.ldm.schedule import Schedule, timestep_pairs
@@ -26,8 +26,6 @@ from plausibrain.generation.training.task import Batch, Examples, Objective, Req
 SHOWN_STEPS = 25
 #: Images that a GPU encodes at once.
 ENCODED_TOGETHER = 8
-#: Largest factor by which the adversary's loss is raised to pull as hard as the other terms.
-MOST_BALANCE = 100.0
 
 
 class LatentDiffusionRecipe:
@@ -126,11 +124,8 @@ class AutoencoderTask:
         """Return by how much stronger the other terms pull the last layer than the adversary does."""
         if not self.weights.balanced:
             return 1.0
-        last = self.autoencoder.last_weight
         rebuilt = l1 + self.weights.perceptual * perceptual.float()
-        (of_rebuilt,) = torch.autograd.grad(rebuilt, last, retain_graph=True)
-        (of_fooled,) = torch.autograd.grad(deception, last, retain_graph=True)
-        return (of_rebuilt.norm() / (of_fooled.norm() + 1e-6)).clamp_max(MOST_BALANCE).detach()
+        return balance(rebuilt, deception, self.autoencoder.last_weight)
 
     def validate(self, batch: Batch, generator: torch.Generator) -> dict[str, float]:
         """Return L1 and peak signal-to-noise ratio of reconstructions from mean latents."""
