@@ -65,16 +65,21 @@ def error_of_one_shape(pair: Pair, headsize: HeadSize) -> np.ndarray:
         scale = np.sqrt((rest**2).mean(axis=0))
         z = rest / np.where(scale > 0, scale, 1.0)
         fourth, second, n_rows = fourth + (z**4).sum(axis=0), second + (z**2).sum(axis=0), n_rows + len(z)
-        factors.append(len(z) / _repeats(arrays, arrays.outcomes))
+        factors.append(len(z) / _repeats(arrays, _outcomes(arrays, headsize)))
     kurtosis = n_rows * fourth / np.maximum(second, 1e-300) ** 2
     variances = [(kurtosis - (m - 3) / m) / np.maximum(m - 1, 1.0) for m in factors]
     return np.asarray(np.sqrt(np.maximum(sum(variances), 0.0)) / 2)
 
 
+def _outcomes(arrays: CohortArrays, headsize: HeadSize) -> np.ndarray:
+    """Return volumes, or their shares of the head where those are judged, (rows, s)."""
+    return arrays.shares if headsize == "share" and arrays.shares is not None else arrays.outcomes
+
+
 def _residuals(pair: Pair, role: Role, headsize: HeadSize) -> np.ndarray:
     """Return what the fit of a cohort leaves of every volume, (rows, s)."""
     frame, arrays = pair.frame, pair.side(role).arrays
-    outcomes = arrays.shares if headsize == "share" and arrays.shares is not None else arrays.outcomes
+    outcomes = _outcomes(arrays, headsize)
     if headsize == "pooled_residual":
         head = arrays.design[:, frame.columns.index("tiv")]
         outcomes = outcomes - head[:, None] * pair.pooled_headsize_slope[0]
@@ -157,7 +162,7 @@ def _stratum(pair: Pair, role: Role, headsize: HeadSize, rows: np.ndarray) -> np
     """Residual variance of some rows around the fit of their whole cohort, (B, s); NaN without freedom."""
     side, regression = pair.side(role), pair.within(role, headsize)
     arrays, frame = side.arrays, pair.frame
-    outcomes = arrays.shares if headsize == "share" and arrays.shares is not None else arrays.outcomes
+    outcomes = _outcomes(arrays, headsize)
     key = ("moments of a stratum", role, headsize == "share", int(rows[0]))  # strata share no row
     if key not in pair.cache:
         pair.cache[key] = side.moments_of(arrays.design[rows], outcomes[rows], rows)
