@@ -296,10 +296,15 @@ def main() -> None:
     parser.add_argument("--first", type=int, default=0, help="first trial, for several processes")
     parser.add_argument("--seconds", type=float, default=1e9, help="processor seconds of this run")
     parser.add_argument("--log", type=Path, required=True, help="JSON lines, one per trial")
+    names = [cell.name for cell in CELLS]
+    parser.add_argument(
+        "--cell", action="append", choices=names, metavar="NAME", help="this cell alone; repeatable"
+    )
     given = parser.parse_args()
     have = done(given.log)
+    cells = [cell for cell in CELLS if given.cell is None or cell.name in given.cell]
     for trial in range(given.first, given.trials):
-        for cell in CELLS:
+        for cell in cells:
             if (cell.name, trial) in have:
                 continue
             if time.process_time() > given.seconds:
