@@ -41,8 +41,8 @@ def without_block_pattern(images: Tensor, edge: int) -> Tensor:
     with torch.autocast(images.device.type, enabled=False):
         grey = images.float()
         head = (grey > LEAST_GREY).float()
-        within = (_mean_over_blocks(head, edge) > DEEP).float()
-        deviations = fold(within * (grey - _mean_over_blocks(grey, edge)), edge)
+        within = (mean_over_blocks(head, edge) > DEEP).float()
+        deviations = fold(within * (grey - mean_over_blocks(grey, edge)), edge)
         places = deviations.sum(dim=(2, 3, 4), keepdim=True)
         places = places / fold(within, edge).sum(dim=(2, 3, 4), keepdim=True).clamp_min(1)
         pattern = places - places.mean(dim=1, keepdim=True)
@@ -50,8 +50,11 @@ def without_block_pattern(images: Tensor, edge: int) -> Tensor:
         return grey - head * unfold(pattern.expand(-1, -1, *sizes), edge)
 
 
-def _mean_over_blocks(images: Tensor, edge: int) -> Tensor:
-    """Return means that fall off to all sides as a triangle, blind to what repeats every `edge` voxels."""
+def mean_over_blocks(images: Tensor, edge: int) -> Tensor:
+    """Return means that fall off to all sides as a triangle, blind to what repeats every `edge` voxels.
+
+    With an edge of two the weights are 1/4, 1/2, 1/4 along each axis.
+    """
     for pad in ((edge - 1, 0) * 3, (0, edge - 1) * 3):
         images = functional.avg_pool3d(functional.pad(images, pad, mode="replicate"), edge, stride=1)
     return images

@@ -7,6 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from plausibrain.generation.ldm.folding import mean_over_blocks
+
 GROUPS = 8
 
 
@@ -140,10 +142,7 @@ def without_checkerboard(volumes: Tensor) -> Tensor:
 
     Volumes put together from blocks of voxels else carry the pattern of the blocks (odena2016).
     """
-    result = volumes
-    for pad in ((1, 0) * 3, (0, 1) * 3):
-        result = functional.avg_pool3d(functional.pad(result, pad, mode="replicate"), 2, stride=1)
-    return result
+    return mean_over_blocks(volumes, 2)
 
 
 def normal(shape: Any, generator: torch.Generator, device: torch.device) -> Tensor:
