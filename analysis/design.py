@@ -129,8 +129,7 @@ def _definition(frame: Frame, column: str) -> str:
     return (
         f"the requested {one.label} and the measured one are the {one.definition}; requests run from "
         f"{low / 1000:,.4g} to {high / 1000:,.4g} mL; {100 * np.mean(real < low):.0f} % of the reference "
-        "lies below "
-        f"and {100 * np.mean(real > high):.0f} % above them"
+        f"lies below and {100 * np.mean(real > high):.0f} % above them"
     )
 
 

@@ -29,8 +29,6 @@ def identical_interval(frame: Frame, level: float) -> tuple[float, float]:
 
 def none_identical(frame: Frame) -> str:
     """Return why nothing is said about rows of the reference; empty when there are some."""
-    return (
-        ""
-        if identical_rows(frame).any()
-        else ("no generated row repeats one of the reference, which alone does not show that images are new")
-    )
+    if identical_rows(frame).any():
+        return ""
+    return "no generated row repeats one of the reference, which alone does not show that images are new"

@@ -132,8 +132,7 @@ def plan_sample_size(
     what = f"one of {n_structures} structures" if of == "structure" else "head size"
     question = (
         f"for a difference of {effect:g} SD in {what} to be called {right!r} at a margin of {margin:g} SD "
-        "with "
-        f"{100 * power:.0f} % chance"
+        f"with {100 * power:.0f} % chance"
     )
     if right == "fail":
         question += f", by the rule of the report (corrected over {n_headlines} headlines" + (

@@ -170,8 +170,7 @@ def site_statements(samples: Samples, how: SiteModel) -> list[str]:
             share = float(np.isin(_levels_of_generated(samples), levels).mean())
             statements.append(
                 f"volumes are compared within these sites (site as {model}); {100 * share:.0f} % of the "
-                "generated "
-                "rows name one of them, the others are compared with the average site"
+                "generated rows name one of them, the others are compared with the average site"
             )
     if reference and generated and not reference & generated:
         statements.append(

@@ -99,8 +99,7 @@ def find_air(image: Volume, brain: np.ndarray, *, step: float) -> Air:
         share = 1 - mask.sum() / max(n_outside, 1)
         raise MeasurementError(
             f"{100 * share:.0f} % of the {n_outside} background voxels hold nothing but one value, so there "
-            "is no "
-            "noise to measure"
+            "is no noise to measure"
         )
     air = Air(image.data, mask, coarse.enlarged(head) | brain, image.voxel_size_mm)
     if not air.mad > step / 2:

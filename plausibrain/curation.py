@@ -41,8 +41,7 @@ def curate(run: Path, out: Path, *, keep: float) -> str:
     return (
         f"{out}: {int(table['keep'].sum())} of {len(table)} generated subjects kept. Of reference subjects "
         f"{100 * nearest:.0f} % are at least as far away as the most plausible one that is dropped: a "
-        "cohort without "
-        "them varies less than the reference, so judge the curated cohort anew"
+        "cohort without them varies less than the reference, so judge the curated cohort anew"
     )
 
 

@@ -233,6 +233,5 @@ def misplaced(labels: LabelMap, image: Volume) -> tuple[str, ...]:
         return ()
     return (
         f"{100 * share:.0f} % of what is labelled as brain lies on the brain of the image; the label map "
-        "lies "
-        "elsewhere",
+        "lies elsewhere",
     )

@@ -383,7 +383,5 @@ def _more_subjects(change: Interval, run: Headline, tolerance: float, alpha: flo
         return "The estimate lies near the limit: more subjects than now, or a wider tolerance, would decide."
     return (
         f"About {rounded_up(n_needed):,} generated subjects instead of {run.n_generated:,.0f} would decide "
-        "it "
-        "if nothing "
-        "has changed; fewer with the same metadata rows and seeds as in the baseline."
+        "it if nothing has changed; fewer with the same metadata rows and seeds as in the baseline."
     )
